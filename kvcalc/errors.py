@@ -1,0 +1,75 @@
+"""The exceptions kvcalc raises on purpose, each with the exit code the command line gives it.
+
+KvcalcError            2  something kept the question from being answered
+|- UsageError          2  the question itself makes no sense (a baseline that is no row, ...)
+|- InvalidValue       2  an attention scheme whose numbers cannot be
+`- InputError          2  files that cannot be read or are wrong; every problem at once
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Path = tuple[str | int, ...]
+"""Where in a file's data a value stands: keys and list positions from the top."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: where, what, and the way out. Lines and columns count from 1."""
+
+    message: str
+    hint: str = ""
+    path: Path = ()
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    def under(self, prefix: Path) -> Problem:
+        """The same problem seen from further up in the file."""
+        return replace(self, path=(*prefix, *self.path))
+
+    def __str__(self) -> str:
+        where = ":".join([self.file, *(str(n) for n in (self.line, self.column) if n)])
+        text = f"{where}: {self.message}" if where else self.message
+        return f"{text}\n  {self.hint}" if self.hint else text
+
+
+class KvcalcError(Exception):
+    """Anything kvcalc refuses, in words for the person who asked."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class UsageError(KvcalcError):
+    """A question that makes no sense as asked."""
+
+
+class InvalidValue(KvcalcError):
+    """Values that cannot be; the paths of `problems` start where the values stand."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(p.message for p in problems))
+        self.problems = tuple(problems)
+
+
+class InputError(KvcalcError):
+    """Files that cannot be read or are wrong."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(p) for p in problems))
+        self.problems = tuple(problems)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint for a misspelt word: the nearest known ones, or all where they are few."""
+    names = sorted(set(known))
+    near = difflib.get_close_matches(word.lower(), names, n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"known: {', '.join(names)}" if 0 < len(names) <= 30 else ""

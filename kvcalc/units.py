@@ -1,0 +1,144 @@
+"""Bytes, tokens and ratios as people write them, read and printed without a float.
+
+A printed figure carries its own precision: `57x` stands for every value that rounds to it,
+the half-open interval [56.5, 57.5). Trailing zeros count.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MAX_TOKENS = 10**12
+"""The longest context answered; beyond it a slip of the keyboard is likelier than a wish."""
+
+System = Literal["si", "iec", "bytes"]
+
+SI_UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "PB": 10**15}
+IEC_UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50}
+SIZE_UNITS = {**SI_UNITS, "KB": 10**3, **IEC_UNITS}
+FIGURE_UNITS = {"x": Fraction(1), "%": Fraction(1, 100)} | {
+    unit: Fraction(size) for unit, size in SIZE_UNITS.items()
+}
+TOKEN_UNITS = {"": 1, "k": 10**3, "m": 10**6, "K": 2**10, "Ki": 2**10, "M": 2**20, "Mi": 2**20}
+
+_NUMBER = r"(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?(?:[eE][+-]?\d{1,2})?)"
+_FIGURE = re.compile(_NUMBER + r"\s*(x|%|[A-Za-z]+)?")
+_TOKENS = re.compile(r"(\d{1,3}(?:[,_]\d{3})+|\d+(?:\.\d+)?)\s*([A-Za-z]*)")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A printed number: low <= any value it stands for < high, as a ratio, a fraction or bytes."""
+
+    text: str
+    unit: str
+    low: Fraction
+    high: Fraction
+
+    def holds(self, value: Fraction) -> bool:
+        """Whether this value prints as the figure does."""
+        return self.low <= value < self.high
+
+    def printed(self, value: Fraction) -> str:
+        """A value in the figure's unit, to two digits more than the figure has, or whole."""
+        if self.unit == "x" and value.denominator == 1:
+            return format_ratio(value)
+        scaled = value / FIGURE_UNITS[self.unit]
+        step = (self.high - self.low) / FIGURE_UNITS[self.unit]
+        places = 0
+        while step * 10**places < 1:
+            places += 1
+        if (scaled * 10**places).denominator != 1:
+            places += 2
+        return decimals(scaled, places) + ("" if self.unit in "x%" else " ") + self.unit
+
+    @property
+    def is_size(self) -> bool:
+        """Whether the figure counts bytes."""
+        return self.unit in SIZE_UNITS
+
+
+def parse_figure(text: str) -> Figure:
+    """Read `57x`, `93.3%`, `70.272 kB`, `2.88e8 B`. Raises ValueError, saying what would do."""
+    match = _FIGURE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a figure; write it like 57x, 93.3% or 70.272 kB")
+    number, unit = match.groups()
+    if unit not in FIGURE_UNITS:
+        have = f"unknown unit {unit!r}" if unit else f"{text!r} has no unit"
+        raise ValueError(f"{have}; write x for a ratio, % for a reduction, or a size: kB, GB, GiB")
+    factor = FIGURE_UNITS[unit]
+    value = Decimal(number.replace(",", ""))
+    half_step = Fraction(10) ** int(value.as_tuple().exponent) / 2
+    exact = Fraction(value)
+    return Figure(text.strip(), unit, (exact - half_step) * factor, (exact + half_step) * factor)
+
+
+def parse_tokens(text: str) -> int:
+    """Read a context: `4096`, `128k` = 128,000, `128K` = 131,072, `1m`, `1M`. Raises ValueError."""
+    match = _TOKENS.fullmatch(text.strip())
+    if match is None or match[2] not in TOKEN_UNITS:
+        raise ValueError(f"{text!r} is not a number of tokens; write it like 131072, 128k or 128K")
+    value = Fraction(re.sub("[,_]", "", match[1])) * TOKEN_UNITS[match[2]]
+    if value.denominator != 1:
+        raise ValueError(f"{text!r} is not a whole number of tokens")
+    return check_tokens(value.numerator)
+
+
+def check_tokens(tokens: int) -> int:
+    """The same number, or ValueError where no context can be that long."""
+    if not 1 <= tokens <= MAX_TOKENS:
+        raise ValueError(f"{tokens:,} tokens: a context is between 1 and {MAX_TOKENS:,}")
+    return tokens
+
+
+def decimals(value: Fraction, places: int) -> str:
+    """`value` with so many decimals, rounded half up as figures are, thousands marked."""
+    scaled = (value * 10**places + Fraction(1, 2)).__floor__()
+    whole, rest = divmod(scaled, 10**places)
+    return f"{whole:,}.{rest:0{places}d}" if places else f"{whole:,}"
+
+
+def exact(value: Fraction) -> str:
+    """`value` without loss: `70,272`, `3,850.25`, or `15,691/3` where no decimal ends."""
+    twos_and_fives = value.denominator
+    for prime in (2, 5):
+        while twos_and_fives % prime == 0:
+            twos_and_fives //= prime
+    if twos_and_fives != 1:
+        return f"{value.numerator:,}/{value.denominator:,}"
+    places = next(n for n in range(value.denominator + 1) if 10**n % value.denominator == 0)
+    return decimals(value, places)
+
+
+def format_ratio(ratio: Fraction) -> str:
+    """`8x`, `56.89x`, `0.80x`: whole only where it is whole, else two digits that count."""
+    if ratio.denominator == 1:
+        return f"{ratio.numerator:,}x"
+    places = 2
+    while ratio * 10 ** (places - 1) < 1:
+        places += 1
+    return decimals(ratio, places) + "x"
+
+
+def size_unit(values: Iterable[Fraction | int], system: System) -> str:
+    """One unit for a column: the largest in which its smallest value still is at least 1."""
+    if system == "bytes":
+        return "B"
+    units = SI_UNITS if system == "si" else IEC_UNITS
+    smallest = min((value for value in values if value), default=0)
+    return next((name for name in reversed(units) if smallest >= units[name]), "B")
+
+
+def format_size(value: Fraction | int, unit: str, places: int) -> str:
+    """`value` bytes in a unit; bytes themselves are never rounded."""
+    if unit == "B":
+        return f"{exact(Fraction(value))} B"
+    return f"{decimals(Fraction(value, SIZE_UNITS[unit]), places)} {unit}"

@@ -1,0 +1,148 @@
+"""What a scheme is: a frozen dataclass in its paper's words that expands to cache tensors."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args, get_type_hints
+
+from kvcalc.cache import CacheTensor, Chunk, Every, Extent, Window
+from kvcalc.errors import InvalidValue, Problem
+from kvcalc.formats import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The smallest and the largest value a field may have."""
+
+    low: int
+    high: int
+
+
+MAX_COUNT = 1_000_000
+Count = Annotated[int, Bound(1, MAX_COUNT)]
+CountOrZero = Annotated[int, Bound(0, MAX_COUNT)]
+TokenCount = Annotated[int, Bound(1, 10**12)]
+
+INHERITED = ("heads", "head_dim", "dtype")
+"""Fields that an attention entry takes from the model where it does not set them itself."""
+
+Offer = dict[str, int] | str | None
+"""How a kind stands beside any model unasked: its fields, why it cannot, or None: it does not."""
+
+
+@cache
+def field_hints(scheme: type[Scheme]) -> Mapping[str, Any]:
+    """The annotations of a scheme's fields, extras included: what the YAML schema is made from."""
+    hints = get_type_hints(scheme, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(scheme)}
+
+
+def bound_of(hint: Any) -> Bound | None:
+    """The bound that an annotation states, however deep in a union."""
+    own = (extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, Bound))
+    return next(own, None) or next(filter(None, map(bound_of, get_args(hint))), None)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a what-if scheme takes over from a layer: query heads, K and V widths, dtype."""
+
+    heads: int
+    key_dim: int
+    value_dim: int
+    dtype: Format | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scheme(ABC):
+    """One way for a layer to remember. Raises InvalidValue where its numbers cannot be."""
+
+    kind: ClassVar[str]
+    aliases: ClassVar[Mapping[str, str]] = {}
+    """Other names that YAML may use for a field."""
+    expanded_name: ClassVar[str] = ""
+    """The row that shows `expanded`, for kinds that have it."""
+
+    dtype: Annotated[Format | None, "the cache's dtype in these layers"] = None
+
+    def __post_init__(self) -> None:
+        problems = _out_of_bounds(self) or list(self.problems())
+        if problems:
+            raise InvalidValue(problems)
+
+    def problems(self) -> Sequence[Problem]:
+        """What cannot be, beyond the bounds of single fields; paths are field names."""
+        return ()
+
+    @abstractmethod
+    def expand(self) -> tuple[CacheTensor, ...]:
+        """The tensors that one layer of this scheme keeps."""
+
+    @property
+    def shape(self) -> Shape | None:
+        """The heads and widths a what-if takes over; None leaves them to the model's own."""
+        return None
+
+    @property
+    def variant(self) -> str:
+        """What tells two schemes of this kind apart in a row's name."""
+        return "what-if"
+
+    @property
+    def detail(self) -> str:
+        """What a table adds to the kind's name."""
+        return ""
+
+    @property
+    def expanded(self) -> Scheme | None:
+        """What an engine stores that does not absorb a compressed form; None: nothing else."""
+        return None
+
+    @classmethod
+    def offered(cls, native: Sequence[Scheme], heads: Sequence[int]) -> Offer:
+        """How this kind stands beside a model with these schemes and head counts, unasked."""
+        return None
+
+    @classmethod
+    def stand_in(cls, shape: Shape, fields: Mapping[str, Any]) -> Self:
+        """This scheme in the place of another of that shape."""
+        return cls(**{"dtype": shape.dtype, **fields})
+
+
+def _out_of_bounds(scheme: Scheme) -> list[Problem]:
+    problems = []
+    for name, hint in field_hints(type(scheme)).items():
+        value, bound = getattr(scheme, name), bound_of(hint)
+        if bound and value is not None and not bound.low <= value <= bound.high:
+            text = f"{name} is {value:,}; it must be from {bound.low} to {bound.high:,}"
+            problems.append(Problem(text, path=(name,)))
+    return problems
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attention(Scheme):
+    """A scheme in which query heads attend to entries kept per token."""
+
+    heads: Annotated[Count, "query heads"]
+    head_dim: Annotated[Count | None, "width of one key and one value head"] = None
+    window: Annotated[TokenCount | None, "sliding window: the last so many tokens are kept"] = None
+    chunk: Annotated[TokenCount | None, "chunked attention: tokens of the current chunk"] = None
+
+    def problems(self) -> Sequence[Problem]:
+        if self.window and self.chunk:
+            return [Problem("window and chunk exclude each other; keep one", path=("chunk",))]
+        return []
+
+    @property
+    def extent(self) -> Extent:
+        """Which tokens are kept: all, a window, or a chunk."""
+        if self.window:
+            return Window(self.window)
+        return Chunk(self.chunk) if self.chunk else Every()

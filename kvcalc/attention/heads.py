@@ -1,0 +1,146 @@
+"""Attention that keeps a key and a value per KV head: MHA, GQA, MQA."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from kvcalc.attention.base import Attention, Count, Offer, Scheme, Shape
+from kvcalc.cache import CacheTensor
+from kvcalc.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, kw_only=True)
+class _PerHead(Attention):
+    """K [kv heads, key_dim] and V [kv heads, value_dim] per token."""
+
+    key_dim: Annotated[Count | None, "width of one key head, where it is not head_dim"] = None
+    value_dim: Annotated[Count | None, "width of one value head, where it is not head_dim"] = None
+
+    @property
+    @abstractmethod
+    def stored_heads(self) -> int:
+        """Key/value heads that are kept."""
+
+    def problems(self) -> Sequence[Problem]:
+        missing = [f for f in ("key_dim", "value_dim") if not (getattr(self, f) or self.head_dim)]
+        if missing:
+            hint = "set head_dim, or key_dim and value_dim"
+            return [Problem(f"{self.kind} needs head_dim", hint, ("head_dim",))]
+        return super().problems()
+
+    @property
+    def shape(self) -> Shape:
+        key, value = self.key_dim or self.head_dim or 0, self.value_dim or self.head_dim or 0
+        return Shape(self.heads, key, value, self.dtype)
+
+    @classmethod
+    def stand_in(cls, shape: Shape, fields: Mapping[str, Any]) -> Self:
+        own = {
+            "heads": shape.heads,
+            "key_dim": shape.key_dim,
+            "value_dim": shape.value_dim,
+            "dtype": shape.dtype,
+        }
+        return cls(**{**own, **fields})
+
+    def expand(self) -> tuple[CacheTensor, ...]:
+        shape, heads = self.shape, self.stored_heads
+        return (
+            CacheTensor("k", "k", shape.key_dim, self.extent, heads),
+            CacheTensor("v", "v", shape.value_dim, self.extent, heads),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MHA(_PerHead):
+    """Multi-head attention: every query head keeps its own key and value.
+
+    Vaswani et al. 2017, arXiv 1706.03762, section 3.2.2.
+    """
+
+    kind: ClassVar[str] = "mha"
+
+    @property
+    def stored_heads(self) -> int:
+        return self.heads
+
+    @classmethod
+    def offered(cls, native: Sequence[Scheme], heads: Sequence[int]) -> Offer:
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GQA(_PerHead):
+    """Grouped-query attention: `kv_heads` groups of query heads share a key and a value each.
+
+    Ainslie et al. 2023, arXiv 2305.13245, section 2.2; kv_heads is the paper's number of groups G.
+    """
+
+    kind: ClassVar[str] = "gqa"
+    aliases: ClassVar[Mapping[str, str]] = {"groups": "kv_heads"}
+
+    kv_heads: Annotated[Count, "key/value heads, the number of groups G in the GQA paper"]
+
+    def problems(self) -> Sequence[Problem]:
+        if self.heads % self.kv_heads:
+            text = f"{self.kv_heads} kv_heads (groups) do not divide {self.heads} query heads"
+            hint = (
+                "groups means the number of key/value heads (G in the GQA paper), not the query "
+                f"heads in a group: {_nearest_divisors(self.heads, self.kv_heads)} would divide"
+            )
+            return [Problem(text, hint, ("kv_heads",)), *super().problems()]
+        return super().problems()
+
+    @property
+    def stored_heads(self) -> int:
+        return self.kv_heads
+
+    @property
+    def variant(self) -> str:
+        return str(self.kv_heads)
+
+    @property
+    def detail(self) -> str:
+        return f", {self.kv_heads} group{'s' if self.kv_heads > 1 else ''}"
+
+    @classmethod
+    def offered(cls, native: Sequence[Scheme], heads: Sequence[int]) -> Offer:
+        own = {scheme.kv_heads if isinstance(scheme, GQA) else 0 for scheme in native}
+        if len(own) == 1 and 0 not in own:
+            return {"kv_heads": own.pop()}
+        fitting = [n for n in range(2, 9) if all(h % n == 0 and n < h for h in heads)]
+        if not fitting:
+            counts = ", ".join(str(h) for h in sorted(set(heads)))
+            return f"no gqa row: no number of groups from 2 to 8 divides {counts} query heads"
+        return {"kv_heads": fitting[-1]}
+
+
+def _nearest_divisors(heads: int, wanted: int) -> str:
+    divisors = [n for n in range(1, heads + 1) if heads % n == 0]
+    below = [n for n in divisors if n < wanted][-1:]
+    above = [n for n in divisors if n > wanted][:1]
+    return " or ".join(str(n) for n in below + above)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MQA(_PerHead):
+    """Multi-query attention: one key and one value, shared by all query heads.
+
+    Shazeer 2019, arXiv 1911.02150, section 3.
+    """
+
+    kind: ClassVar[str] = "mqa"
+
+    @property
+    def stored_heads(self) -> int:
+        return 1
+
+    @classmethod
+    def offered(cls, native: Sequence[Scheme], heads: Sequence[int]) -> Offer:
+        return {}

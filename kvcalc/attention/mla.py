@@ -1,0 +1,75 @@
+"""Multi-head latent attention, and the sparse attention that adds an index to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from kvcalc.attention.base import Attention, Count, CountOrZero, Shape
+from kvcalc.attention.heads import MHA
+from kvcalc.cache import CacheTensor
+from kvcalc.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, kw_only=True)
+class MLA(Attention):
+    """One latent for all heads, from which keys and values are projected, and one RoPE key.
+
+    Per token: latent [latent_dim] and rope [rope_dim], headless. The query's own latent is not
+    cached. DeepSeek-V2, arXiv 2405.04434, section 2.1 and table 1.
+    """
+
+    kind: ClassVar[str] = "mla"
+    expanded_name: ClassVar[str] = "mla-expanded"
+
+    latent_dim: Annotated[Count, "width of the compressed KV latent (kv_lora_rank)"]
+    rope_dim: Annotated[CountOrZero, "width of the decoupled RoPE key (qk_rope_head_dim)"]
+    nope_dim: Annotated[Count | None, "key width per head without RoPE; head_dim if absent"] = None
+    value_dim: Annotated[Count | None, "value width per head; head_dim if absent"] = None
+
+    def problems(self) -> Sequence[Problem]:
+        missing = [f for f in ("nope_dim", "value_dim") if not (getattr(self, f) or self.head_dim)]
+        if missing:
+            hint = "set head_dim, or nope_dim and value_dim"
+            return [Problem(f"{self.kind} needs head_dim", hint, ("head_dim",))]
+        return super().problems()
+
+    @property
+    def shape(self) -> Shape:
+        key, value = self.nope_dim or self.head_dim or 0, self.value_dim or self.head_dim or 0
+        return Shape(self.heads, key, value, self.dtype)
+
+    @property
+    def variant(self) -> str:
+        return str(self.latent_dim)
+
+    @property
+    def expanded(self) -> MHA:
+        shape = self.shape
+        return MHA(
+            heads=self.heads,
+            key_dim=shape.key_dim + self.rope_dim,
+            value_dim=shape.value_dim,
+            window=self.window,
+            chunk=self.chunk,
+            dtype=self.dtype,
+        )
+
+    @classmethod
+    def stand_in(cls, shape: Shape, fields: Mapping[str, Any]) -> Self:
+        own = {
+            "heads": shape.heads,
+            "nope_dim": shape.key_dim,
+            "value_dim": shape.value_dim,
+            "dtype": shape.dtype,
+        }
+        return cls(**{**own, **fields})
+
+    def expand(self) -> tuple[CacheTensor, ...]:
+        latent = CacheTensor("latent", "latent", self.latent_dim, self.extent)
+        if not self.rope_dim:
+            return (latent,)
+        return (latent, CacheTensor("rope", "rope", self.rope_dim, self.extent))

@@ -1,0 +1,53 @@
+"""What a file is held to: `mha/mla: 57x`, `a/b: 93.3%`, `mla.growth: 70.272 kB`, `...@128K`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from kvcalc.errors import did_you_mean
+from kvcalc.units import Figure, parse_figure, parse_tokens
+
+Quantity = Literal["stored", "growth", "read"]
+QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
+
+_ENTRY = re.compile(r"([\w-]+)(?:/([\w-]+)|\.([\w-]+))(?:@(.+))?")
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One entry of `expect:`; `other` is the ratio's lower side, None for a plain quantity."""
+
+    entry: str
+    figure: Figure
+    scheme: str
+    other: str | None = None
+    quantity: Quantity = "stored"
+    context: int | None = None
+    line: int = 0
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """The rows it speaks of."""
+        return (self.scheme,) if self.other is None else (self.scheme, self.other)
+
+
+def parse_expectation(entry: str, printed: object, line: int = 0) -> Expectation:
+    """Read one entry and its printed figure. Raises ValueError, saying what would do."""
+    match = _ENTRY.fullmatch(entry.strip())
+    if match is None:
+        raise ValueError(f"{entry!r} is no expectation; write a/b, a.stored, a.growth or a.read")
+    if not isinstance(printed, str):
+        raise ValueError(f"{printed!r} has no unit; write 57x, 93.3% or a size such as 70.272 kB")
+    scheme, other, word, context = match.groups()
+    quantity = next((q for q in QUANTITIES if q == (word or "stored")), None)
+    if quantity is None:
+        raise ValueError(f"unknown quantity {word!r}; {did_you_mean(word, QUANTITIES)}")
+    figure = parse_figure(printed)
+    if figure.is_size and other is not None:
+        raise ValueError(f"{entry} is a ratio; write it as 57x or 93.3%, not as {printed}")
+    if not figure.is_size and other is None:
+        raise ValueError(f"{entry} is a size; write it with a unit such as kB or GiB")
+    tokens = None if context is None else parse_tokens(context)
+    return Expectation(entry, figure, scheme, other, quantity, tokens, line)

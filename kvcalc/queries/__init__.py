@@ -1,0 +1,1 @@
+"""One file per question: pure functions from models to frozen results."""

@@ -1,0 +1,70 @@
+"""One model's cache, broken down by layer group and tensor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kvcalc.queries.query import Query, beyond, query_for
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from kvcalc.cache import Settled
+    from kvcalc.model import Model
+
+
+@dataclass(frozen=True)
+class TensorLine:
+    """One tensor over all layers of its group: bytes for the batch, growth for one sequence."""
+
+    group: str
+    layers: int
+    settled: Settled
+    entries: int
+    stored: int
+    growth: Fraction
+    read: int
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """A model's cache; the totals are the sums of the lines, to the byte."""
+
+    model: Model
+    query: Query
+    lines: tuple[TensorLine, ...]
+    stored: int
+    growth: Fraction
+    fixed: int
+    read: int
+    notes: tuple[str, ...] = ()
+
+
+def show(model: Model, context: int | None = None, batch: int = 1) -> Breakdown:
+    """Break a model's cache down. Raises UsageError where context or batch is out of bounds."""
+    query = query_for([model], context, batch)
+    cache, tokens = model.cache, query.context
+    lines = tuple(
+        TensorLine(
+            group=group.name,
+            layers=group.layers,
+            settled=settled,
+            entries=settled.tensor.extent.entries(tokens),
+            stored=batch * group.layers * settled.stored(tokens),
+            growth=group.layers * settled.growth(tokens),
+            read=batch * group.layers * settled.read(tokens),
+        )
+        for group in cache.groups
+        for settled in group.tensors
+    )
+    return Breakdown(
+        model=model,
+        query=query,
+        lines=lines,
+        stored=batch * cache.stored(tokens),
+        growth=cache.growth(tokens),
+        fixed=batch * cache.fixed(tokens),
+        read=batch * cache.read(tokens),
+        notes=beyond(model, tokens),
+    )

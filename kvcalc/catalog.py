@@ -1,0 +1,272 @@
+"""Finds and reads YAML: the only module that opens model files, and the one that knows lines.
+
+A file is refused with every problem at once, each with its line and column.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import stat
+import sys
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from kvcalc import errors
+from kvcalc.errors import InputError, Problem, did_you_mean
+from kvcalc.schema.model import read_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kvcalc.model import Model
+
+MAX_BYTES = 1_000_000
+MAX_NODES = 100_000
+STDIN = "-"
+SUFFIX = ".yaml"
+
+_HERE = Path(__file__).parent
+
+
+def configs() -> Path:
+    """The folder of bundled files: the checkout's beside the package, else the installed one."""
+    checkout = _HERE.parent / "configs"
+    return checkout if (checkout / "models").is_dir() else _HERE / "configs"
+
+
+@cache
+def bundled() -> dict[str, Path]:
+    """The bundled model files by name, in alphabetical order."""
+    return {path.stem: path for path in sorted((configs() / "models").glob(f"*{SUFFIX}"))}
+
+
+def load(reference: str) -> Model:
+    """The model of a YAML path, a bundled name (with or without .yaml), or `-` for stdin.
+
+    Raises InputError, with every problem of the file.
+    """
+    if reference == STDIN:
+        return _read(STDIN, _stdin())
+    path = Path(reference)
+    if _exists(path):
+        return _read(reference, _bytes(path))
+    known = bundled()
+    name = reference.removesuffix(SUFFIX)
+    if name in known:
+        return _read(known[name].name, _bytes(known[name]))
+    if path.suffix in (SUFFIX, ".yml") and len(path.parts) > 1:
+        raise InputError([Problem("no such file", file=reference)])
+    hint = did_you_mean(name, known)
+    text = f"no file and no bundled model is called {reference!r}"
+    raise InputError([Problem(text, hint or "kvcalc list shows the bundled ones")])
+
+
+def load_all(references: list[str]) -> list[Model]:
+    """Load several models. Raises InputError with the problems of all of them."""
+    models: list[Model] = []
+    problems: list[Problem] = []
+    for reference in references:
+        try:
+            models.append(load(reference))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return models
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _stdin() -> bytes:
+    if sys.stdin is None or sys.stdin.isatty():
+        hint = "pipe a model file into it: cat model.yaml | kvcalc show -"
+        raise InputError([Problem("standard input is a terminal", hint, file=STDIN)])
+    return sys.stdin.buffer.read(MAX_BYTES + 1)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            hint = f"name a file in it, such as {_first_in(path)}"
+            raise InputError([Problem("this is a folder, not a model file", hint, file=str(path))])
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+            raise InputError([Problem("this is not a file that can be read", file=str(path))])
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError([Problem(f"cannot be read: {reason}", file=str(path))]) from None
+
+
+def _first_in(folder: Path) -> str:
+    with contextlib.suppress(OSError):
+        files = sorted(folder.glob(f"*{SUFFIX}"))
+        if files:
+            return str(files[0])
+    return str(folder / f"model{SUFFIX}")
+
+
+def _read(name: str, raw: bytes) -> Model:
+    document = parse(name, raw)
+    model, problems = read_model(document.data, name, lambda path: document.position(path)[0])
+    if model is None:
+        raise InputError(sorted((document.placed(p) for p in problems), key=_place))
+    return model
+
+
+def _place(problem: Problem) -> tuple[int, int]:
+    return problem.line, problem.column
+
+
+@dataclass(frozen=True)
+class Document:
+    """A parsed YAML file: its data, and where each part of it stands."""
+
+    name: str
+    data: Any
+    root: yaml.Node
+
+    def position(self, path: errors.Path) -> tuple[int, int]:
+        """Line and column of the value at a path, or of the nearest thing above it."""
+        node, mark = self.root, self.root.start_mark
+        for step in path:
+            if isinstance(node, yaml.MappingNode):
+                found = next((kv for kv in node.value if _key(kv[0]) == str(step)), None)
+                if found is None:
+                    break
+                mark, node = found[0].start_mark, found[1]
+            elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+                node = node.value[step]
+                mark = node.start_mark
+        return mark.line + 1, mark.column + 1
+
+    def placed(self, problem: Problem) -> Problem:
+        """The problem with file, line and column."""
+        line, column = self.position(problem.path)
+        return replace(problem, file=self.name, line=line, column=column)
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Safe YAML with the number and boolean rules of YAML 1.2: 010 is no octal, `no` no boolean."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, rule) for tag, rule in rules if not tag.endswith((":int", ":float", ":bool"))]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"[-+]?(?:0|[1-9][0-9_]*)$"), list("-+0123456789")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$"),
+    list("-+.0123456789"),
+)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|false)$"), list("tf"))
+
+
+def parse(name: str, raw: bytes) -> Document:
+    """Parse one YAML document. Raises InputError where it is none, or more than is sane."""
+    text = _text(name, raw)
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            hint = "a model file begins with name:, layers:, dtype: and attention:"
+            raise InputError([Problem("the file is empty", hint, file=name)])
+        problems = [*_oversized(root), *_duplicates(root)]
+        if problems:
+            raise InputError([replace(p, file=name) for p in problems])
+        return Document(name, loader.construct_document(root), root)
+    except yaml.MarkedYAMLError as error:
+        raise InputError([_syntax(name, text, error)]) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError([Problem(f"not YAML: {error}", file=name)]) from None
+    finally:
+        loader.dispose()
+
+
+def _text(name: str, raw: bytes) -> str:
+    if len(raw) > MAX_BYTES:
+        text = f"larger than {MAX_BYTES:,} bytes: not a model file"
+        raise InputError([Problem(text, file=name)])
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        place = raw[: error.start].count(b"\n") + 1
+        what = "a binary file, not YAML" if b"\0" in raw else "not UTF-8 text"
+        problem = Problem(what, "save it as UTF-8", file=name, line=place)
+        raise InputError([problem]) from None
+    if "\0" in text:
+        raise InputError([Problem("a binary file, not YAML", file=name)])
+    return text
+
+
+def _syntax(name: str, text: str, error: yaml.MarkedYAMLError) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line, mark.column) if mark else (0, 0)
+    lines = text.splitlines()
+    here = lines[line] if line < len(lines) else ""
+    if "\t" in here[: column + 1]:
+        hint = "indent with spaces"
+        return Problem(
+            "a tab, which YAML does not allow here", hint, (), name, line + 1, column + 1
+        )
+    what = (error.problem or error.context or "syntax error").replace("\n", " ")
+    return Problem(f"not YAML: {what}", "", (), name, line + 1, column + 1)
+
+
+def _oversized(root: yaml.Node) -> Iterator[Problem]:
+    """Refuses what anchors blow up, and what refers to itself."""
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        if id(node) not in sizes:
+            sizes[id(node)] = MAX_NODES + 1  # what refers to itself never ends
+            sizes[id(node)] = 1 + sum(size(child) for child in _children(node))
+        return sizes[id(node)]
+
+    if size(root) > MAX_NODES:
+        line, column = root.start_mark.line + 1, root.start_mark.column + 1
+        text = f"more than {MAX_NODES:,} values once its anchors are written out"
+        yield Problem(text, "write it without anchors", line=line, column=column)
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [child for pair in node.value for child in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def _duplicates(root: yaml.Node) -> Iterator[Problem]:
+    seen: set[int] = set()
+    todo = [root]
+    while todo:
+        node = todo.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        todo += _children(node)
+        keys: dict[str, int] = {}
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            line, column = key.start_mark.line + 1, key.start_mark.column + 1
+            word = _key(key)
+            if word in keys:
+                text = f"{word!r} is given twice, first in line {keys[word]}"
+                yield Problem(text, "keep one", line=line, column=column)
+            keys.setdefault(word, line)
+
+
+def _key(node: yaml.Node) -> str:
+    return str(node.value)

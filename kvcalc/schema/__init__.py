@@ -1,0 +1,1 @@
+"""What YAML may say: pydantic models at the door, frozen dataclasses behind it."""

@@ -1,0 +1,80 @@
+"""The order of layers: a number, a pattern that repeats, or a list that adds up."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from kvcalc.errors import InvalidValue, Problem, did_you_mean
+from kvcalc.schema.fields import Strict, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from kvcalc.model import Layer
+
+MAX_LAYERS = 10_000
+LayerCount = Annotated[int, Field(ge=1, le=MAX_LAYERS)]
+Items = Annotated[list[Text], Field(min_length=1, max_length=MAX_LAYERS)]
+
+NO_CACHE = "none"
+_ITEM = re.compile(r"([^*\s]+)(?:\s*\*\s*(\d{1,9}))?")
+
+
+class LayersFile(Strict):
+    """`pattern` repeats and is cut at `count`, `list` adds up to it; items: name, name*5, a+b."""
+
+    count: LayerCount
+    pattern: Items | None = None
+    list: Items | None = None
+
+
+def layers_of(layers: int | LayersFile, names: Collection[str]) -> tuple[Layer, ...]:
+    """The entries of each layer, in order. Raises InvalidValue with every problem of the items."""
+    if isinstance(layers, int):
+        if len(names) != 1:
+            raise InvalidValue([_which(names)])
+        return (tuple(names),) * layers
+    if (layers.pattern is None) == (layers.list is None):
+        text = "layers has a count and either a pattern or a list"
+        raise InvalidValue([Problem(text, "write {count: 62, pattern: [local*5, global]}")])
+    key = "list" if layers.pattern is None else "pattern"
+    runs, problems = [], []
+    for number, item in enumerate(layers.pattern or layers.list or ()):
+        try:
+            runs.append(_run(item, names))
+        except InvalidValue as error:
+            problems += [problem.under((key, number)) for problem in error.problems]
+    total = sum(times for _, times in runs)
+    if not problems and key == "list" and total != layers.count:
+        text = f"the list has {total:,} layers, count says {layers.count:,}"
+        problems.append(Problem(text, "make them equal", ("list",)))
+    if problems:
+        raise InvalidValue(problems)
+    order = itertools.chain.from_iterable(itertools.repeat(*run) for run in runs)
+    repeated = itertools.cycle(order) if key == "pattern" else order
+    return tuple(itertools.islice(repeated, layers.count))
+
+
+def _which(names: Collection[str]) -> Problem:
+    hint = f"write layers: {{count: ..., pattern: [{', '.join(names)}]}}"
+    return Problem("layers is a number, but attention has several entries", hint)
+
+
+def _run(item: str, names: Collection[str]) -> tuple[Layer, int]:
+    match = _ITEM.fullmatch(item.strip())
+    if match is None:
+        raise InvalidValue([Problem(f"{item!r} is no layer item", "write name, name*5 or a+b")])
+    layer = () if match[1] == NO_CACHE else tuple(match[1].split("+"))
+    unknown = [name for name in layer if name not in names]
+    if unknown:
+        text = f"no attention entry is called {unknown[0]!r}"
+        raise InvalidValue([Problem(text, did_you_mean(unknown[0], [*names, NO_CACHE]))])
+    times = int(match[2] or 1)
+    if not 1 <= times <= MAX_LAYERS:
+        text = f"{item!r} repeats {times:,} times"
+        raise InvalidValue([Problem(text, f"an item stands for 1 to {MAX_LAYERS:,} layers")])
+    return layer, times

@@ -1,0 +1,280 @@
+"""A model file: what it may say, and the Model it describes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, TypeAdapter, ValidationError, create_model
+
+from kvcalc.attention.base import MAX_COUNT, Shape
+from kvcalc.errors import InvalidValue, Path, Problem, did_you_mean
+from kvcalc.expect import Expectation, parse_expectation
+from kvcalc.model import Layer, Model, Source
+from kvcalc.schema.entries import (
+    ENTRIES,
+    WHAT_IFS,
+    Entry,
+    EntryFile,
+    path_to,
+    scheme_of,
+    tag,
+)
+from kvcalc.schema.fields import Context, Date, DType, Strict, Text
+from kvcalc.schema.layers import LayerCount, LayersFile, layers_of
+from kvcalc.schema.problems import is_tag, problems_of
+from kvcalc.schema.tensors import StrideFile, TensorFile, TopKFile
+from kvcalc.whatif import Rows, rows_of
+
+if TYPE_CHECKING:
+    from kvcalc.attention.base import Scheme
+
+LineOf = Callable[[Path], int]
+"""The line on which a value stands, 0 where that is not known."""
+
+
+def _entries_tag(value: Any) -> str | None:
+    if isinstance(value, EntryFile):
+        return tag("one")
+    if isinstance(value, dict):
+        return tag("one" if "kind" in value or not _all_mappings(value) else "several")
+    return None
+
+
+def _all_mappings(value: Mapping[Any, Any]) -> bool:
+    return bool(value) and all(isinstance(entry, dict) for entry in value.values())
+
+
+def _layers_tag(value: Any) -> str | None:
+    if isinstance(value, dict | LayersFile):
+        return tag("order")
+    return tag("count") if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+Attention = Annotated[
+    Annotated[Entry, Tag(tag("one"))] | Annotated[dict[Text, Entry], Tag(tag("several"))],
+    Discriminator(_entries_tag),
+]
+Layers = Annotated[
+    Annotated[LayerCount, Tag(tag("count"))] | Annotated[LayersFile, Tag(tag("order"))],
+    Discriminator(_layers_tag),
+]
+Width = Annotated[int, Field(ge=1, le=MAX_COUNT)]
+
+if TYPE_CHECKING:
+    WhatIfsFile = Strict
+else:
+    WhatIfsFile = create_model(
+        "WhatIfsFile",
+        __base__=Strict,
+        __doc__="What-if schemes that `kvcalc compare` sets beside the model's own, by kind.",
+        **{kind: (model | None, None) for kind, model in WHAT_IFS.items()},
+    )
+
+
+class SourceFile(Strict):
+    """What was really read for this file, what it says, and when."""
+
+    origin: Annotated[Text, Field(alias="from")]
+    says: str = ""
+    read: Date | None = None
+
+
+class ModelFile(Strict):
+    """A model's attention cache: heads, layers, dtype and the schemes its layers keep."""
+
+    name: Annotated[Text, Field(description="display name")]
+    vendor: Annotated[str, Field(description="who published it")] = ""
+    heads: Annotated[Width | None, Field(description="query heads")] = None
+    head_dim: Annotated[Width | None, Field(description="width of one head")] = None
+    layers: Annotated[Layers, Field(description="a number, a repeating pattern, or a list")]
+    dtype: Annotated[DType, Field(description="the cache's dtype, not the weights'")]
+    attention: Annotated[Attention, Field(description="one entry, or several by name")]
+    compare: WhatIfsFile | None = None
+    expect: Annotated[
+        dict[str, Any] | None,
+        Field(description="what `kvcalc check` holds this file to, as mha/mla: 57x"),
+    ] = None
+    max_context: Annotated[Context | None, Field(description="native context in tokens")] = None
+    confidence: Literal["published", "reconstructed"] | None = None
+    sources: list[SourceFile] | None = None
+
+
+def read_model(data: object, file: str, line_of: LineOf) -> tuple[Model | None, list[Problem]]:
+    """The model that a file's data describes, or every problem it has.
+
+    Paths of problems lead from the top of the data.
+    """
+    try:
+        form, problems = ModelFile.model_validate(data), []
+    except ValidationError as error:
+        problems = list(problems_of(error, fields_at))
+        if not isinstance(data, dict):
+            return None, problems
+        # what is well-formed is still looked at, so that one run shows every problem
+        form = _well_formed(data, problems)
+    model = _assembled(form, file, line_of, problems)
+    return (None if problems else model), problems
+
+
+def fields_at(path: Path) -> list[str]:
+    """The fields that a mapping at this place may have."""
+    owner: type[Strict]
+    match [step for step in path if step not in ("StrideFile", "TopKFile")]:
+        case []:
+            owner = ModelFile
+        case ["layers", *_]:
+            owner = LayersFile
+        case ["sources", *_]:
+            owner = SourceFile
+        case [*_, "every"]:
+            owner = StrideFile
+        case [*_, "reads"]:
+            owner = TopKFile
+        case [*_, "tensors", _]:
+            owner = TensorFile
+        case ["compare", str(kind)]:
+            owner = WHAT_IFS[kind]
+        case ["compare"]:
+            owner = WhatIfsFile
+        case [*_, str(kind)] if is_tag(kind):
+            owner = ENTRIES[kind[1:-1]]
+    return [field.alias or name for name, field in owner.model_fields.items()]
+
+
+def _well_formed(data: Mapping[str, Any], problems: list[Problem]) -> ModelFile:
+    """The fields without a problem of their own; None stands for the others."""
+    broken = {p.path[0] for p in problems if p.path}
+    values: dict[str, Any] = dict.fromkeys(ModelFile.model_fields)
+    for name, field in ModelFile.model_fields.items():
+        if name in data and name not in broken:
+            adapter = TypeAdapter(field.rebuild_annotation())
+            values[name] = adapter.validate_python(data[name], strict=True)
+    attention = data.get("attention")
+    if "attention" in broken and isinstance(attention, dict) and _all_mappings(attention):
+        bad = {p.path[1] for p in problems if p.path[:1] == ("attention",) and len(p.path) > 1}
+        values["attention"] = {
+            name: None if name in bad else TypeAdapter(Entry).validate_python(entry, strict=True)
+            for name, entry in attention.items()
+        }
+    return ModelFile.model_construct(**values)
+
+
+def _assembled(
+    form: ModelFile, file: str, line_of: LineOf, problems: list[Problem]
+) -> Model | None:
+    """The model as far as it can be put together; what cannot be is added to `problems`."""
+    entries = _entries(form.attention)
+    schemes = _schemes(entries, form, problems)
+    layers = _layers(entries, form, problems)
+    rows = model = None
+    if layers and form.dtype and len(schemes) == len(entries):
+        model = Model(
+            name=form.name,
+            dtype=form.dtype,
+            attention=schemes,
+            layers=layers,
+            shape=_shape(form),
+            compare=_compare(form, problems),
+            vendor=form.vendor,
+            max_context=form.max_context,
+            confidence=form.confidence or "",
+            sources=tuple(Source(s.origin, s.says, s.read or "") for s in form.sources or ()),
+            file=file,
+        )
+        rows = _rows(model, form, problems)
+    expect = _expectations(form, rows, line_of, problems)
+    return replace(model, expect=expect) if model else None
+
+
+def _entries(attention: Any) -> dict[str, tuple[Path, EntryFile | None]]:
+    """By name: where each attention entry stands, and the entry unless it is broken."""
+    if isinstance(attention, EntryFile):
+        return {attention.scheme.kind: (("attention",), attention)}
+    return {name: (("attention", name), entry) for name, entry in (attention or {}).items()}
+
+
+def _schemes(
+    entries: Mapping[str, tuple[Path, EntryFile | None]], form: ModelFile, problems: list[Problem]
+) -> dict[str, Scheme]:
+    inherited = {"heads": form.heads, "head_dim": form.head_dim}
+    unknown = {p.path[0] for p in problems if p.path} & set(inherited)
+    schemes = {}
+    for name, (path, entry) in entries.items():
+        if entry is None:
+            continue
+        try:
+            schemes[name] = scheme_of(entry, inherited)
+        except InvalidValue as error:
+            if not unknown:
+                problems += [path_to(path, problem, entry) for problem in error.problems]
+    return schemes
+
+
+def _layers(
+    entries: Mapping[str, tuple[Path, EntryFile | None]], form: ModelFile, problems: list[Problem]
+) -> tuple[Layer, ...]:
+    if not entries or not form.layers:
+        return ()
+    try:
+        layers = layers_of(form.layers, entries)
+    except InvalidValue as error:
+        problems += [problem.under(("layers",)) for problem in error.problems]
+        return ()
+    used = {name for layer in layers for name in layer}
+    for name in entries.keys() - used:
+        hint = "name it in layers, or take it out"
+        problems.append(Problem(f"no layer uses {name!r}", hint, ("attention", name)))
+    return layers
+
+
+def _shape(form: ModelFile) -> Shape | None:
+    if form.heads is None or form.head_dim is None:
+        return None
+    return Shape(form.heads, form.head_dim, form.head_dim)
+
+
+def _compare(form: ModelFile, problems: list[Problem]) -> dict[str, dict[str, Any]]:
+    if form.compare is None:
+        return {}
+    fields = {}
+    for kind in form.compare.model_fields_set:
+        what_if = getattr(form.compare, kind) or WHAT_IFS[kind]()
+        try:
+            fields[kind] = what_if.fields()
+        except InvalidValue as error:
+            problems += [problem.under(("compare", kind)) for problem in error.problems]
+    return fields
+
+
+def _rows(model: Model, form: ModelFile, problems: list[Problem]) -> Rows | None:
+    for kind in list(model.compare):
+        try:
+            rows_of(replace(model, compare={kind: model.compare[kind]}))
+        except InvalidValue as error:
+            written = getattr(form.compare, kind)
+            found = [path_to(("compare", kind), problem, written) for problem in error.problems]
+            problems += found
+            return None
+    return rows_of(model)
+
+
+def _expectations(
+    form: ModelFile, rows: Rows | None, line_of: LineOf, problems: list[Problem]
+) -> tuple[Expectation, ...]:
+    expectations = []
+    for entry, printed in (form.expect or {}).items():
+        path = ("expect", entry)
+        try:
+            expectation = parse_expectation(entry, printed, line_of(path))
+        except ValueError as error:
+            problems.append(Problem(str(error), path=path))
+            continue
+        expectations.append(expectation)
+        names = rows.names if rows else expectation.schemes
+        for name in expectation.schemes:
+            if name not in names:
+                text = f"no row of this model is called {name!r}"
+                problems.append(Problem(text, did_you_mean(name, names), path))
+    return tuple(expectations)

@@ -1,0 +1,95 @@
+"""Cache tensors as `kind: custom` writes them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from kvcalc.attention.base import MAX_COUNT
+from kvcalc.cache import (
+    STATE_ROLES,
+    All,
+    CacheTensor,
+    Chunk,
+    Every,
+    Extent,
+    Fixed,
+    Reads,
+    ReadWrite,
+    Role,
+    TopK,
+    Window,
+)
+from kvcalc.errors import InvalidValue, Problem
+from kvcalc.schema.fields import DType, Strict, Text
+from kvcalc.units import MAX_TOKENS
+
+Tokens = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
+EXTENTS = ("every", "window", "chunk", "fixed")
+
+
+class StrideFile(Strict):
+    """An entry per `stride` tokens from the token numbered `first` on."""
+
+    stride: Tokens
+    first: Tokens
+
+
+class TopKFile(Strict):
+    """An index picks so many entries per step."""
+
+    top_k: Tokens
+
+
+class TensorFile(Strict):
+    """One cache tensor; without every, window, chunk or fixed it has an entry per token."""
+
+    name: Text
+    role: Role
+    width: Annotated[int, Field(ge=1, le=10**9, description="elements per entry and head")]
+    heads: Annotated[int, Field(ge=1, le=MAX_COUNT)] | None = None
+    dtype: DType | None = None
+    scale: Annotated[DType | None, Field(description="dtype of one scale per entry and head")] = (
+        None
+    )
+    every: Tokens | StrideFile | None = None
+    window: Tokens | None = None
+    chunk: Tokens | None = None
+    fixed: Tokens | None = None
+    reads: Literal["all", "read_write"] | TopKFile | None = None
+
+    def tensor(self) -> CacheTensor:
+        """The tensor it describes. Raises InvalidValue where its fields exclude each other."""
+        given = [name for name in EXTENTS if getattr(self, name) is not None]
+        problems = []
+        if len(given) > 1:
+            text = f"tensor {self.name!r} has {' and '.join(given)}; keep one"
+            problems.append(Problem(text, path=(given[1],)))
+        if self.scale is not None and self.dtype is None:
+            hint = "set dtype beside it, for example dtype: fp8"
+            text = f"tensor {self.name!r} has a scale but no dtype"
+            problems.append(Problem(text, hint, ("scale",)))
+        if problems:
+            raise InvalidValue(problems)
+        stored = self.dtype.scaled(self.scale) if self.dtype and self.scale else self.dtype
+        return CacheTensor(
+            self.name, self.role, self.width, self._extent(), self.heads, stored, self._reads()
+        )
+
+    def _extent(self) -> Extent:
+        if self.window is not None:
+            return Window(self.window)
+        if self.chunk is not None:
+            return Chunk(self.chunk)
+        if self.fixed is not None:
+            return Fixed(self.fixed)
+        if isinstance(self.every, StrideFile):
+            return Every(self.every.stride, self.every.first)
+        return Every() if self.every is None else Every(self.every, self.every)
+
+    def _reads(self) -> Reads:
+        if isinstance(self.reads, TopKFile):
+            return TopK(self.reads.top_k)
+        default = "read_write" if self.role in STATE_ROLES else "all"
+        return ReadWrite() if (self.reads or default) == "read_write" else All()

@@ -1,0 +1,68 @@
+"""The public functions: each question, asked of models or of the names `catalog` finds them by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvcalc import catalog
+from kvcalc.errors import UsageError
+from kvcalc.model import Model
+from kvcalc.queries import check as _check
+from kvcalc.queries import compare as _compare
+from kvcalc.queries import show as _show
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kvcalc.expect import Quantity
+    from kvcalc.queries.check import Checked
+    from kvcalc.queries.compare import Comparison
+    from kvcalc.queries.show import Breakdown
+
+Reference = Model | str
+"""A model, or what names one: a YAML path, a bundled name, `-` for standard input."""
+
+
+def load(reference: str) -> Model:
+    """The model of a YAML path or a bundled name. Raises InputError with all of its problems."""
+    return catalog.load(reference)
+
+
+def show(model: Reference, context: int | None = None, batch: int = 1) -> Breakdown:
+    """A model's cache by layer group and tensor, in bytes. Raises InputError, UsageError."""
+    return _show.show(_models([model])[0], context, batch)
+
+
+def compare(
+    *models: Reference,
+    context: int | None = None,
+    batch: int = 1,
+    metric: Quantity = "stored",
+    baseline: str | None = None,
+) -> Comparison:
+    """A row per scheme for one model, a row per model for several; ratios to the baseline.
+
+    Raises InputError, and UsageError where no row is called as the baseline.
+    """
+    if not models:
+        raise UsageError("compare needs at least one model")
+    return _compare.compare(_models(models), context, batch, metric, baseline)
+
+
+def check(*models: Reference) -> Checked:
+    """Hold each model to its own `expect:`; without any, every bundled model that has one.
+
+    Raises InputError, and UsageError where a named model has nothing to check.
+    """
+    if not models:
+        return _check.check([m for m in map(load, catalog.bundled()) if m.expect])
+    found = _models(models)
+    for model in found:
+        if not model.expect:
+            raise UsageError(f"{model.file or model.name} has no expect: nothing to check")
+    return _check.check(found)
+
+
+def _models(references: Sequence[Reference]) -> list[Model]:
+    loaded = iter(catalog.load_all([r for r in references if isinstance(r, str)]))
+    return [r if isinstance(r, Model) else next(loaded) for r in references]

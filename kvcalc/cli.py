@@ -1,0 +1,268 @@
+"""The command line: parse, ask the API, render. Everything heavy is imported inside a command."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, ParamSpec
+
+import typer
+
+from kvcalc import __version__
+from kvcalc.errors import InputError, InvalidValue, KvcalcError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kvcalc.render import Answer
+
+P = ParamSpec("P")
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+MODEL_HELP = "A YAML file, a bundled name such as deepseek-v3, or - for standard input."
+
+Model = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP, show_default=False)]
+Models = Annotated[
+    list[str], typer.Argument(metavar="MODEL...", help=MODEL_HELP, show_default=False)
+]
+Files = Annotated[
+    list[str] | None, typer.Argument(metavar="[FILE...]", help=MODEL_HELP, show_default=False)
+]
+Context = Annotated[
+    str | None,
+    typer.Option(
+        "-c",
+        "--context",
+        metavar="TOKENS",
+        help="Tokens per sequence: 4096, 128k = 128,000, 128K = 131,072. "
+        "Default: 131,072, or the model's own maximum if that is less.",
+    ),
+]
+Batch = Annotated[int, typer.Option("-b", "--batch", metavar="N", help="Sequences.")]
+Metric = Annotated[
+    Literal["stored", "growth", "read"],
+    typer.Option("--metric", help="What the ratio compares."),
+]
+Baseline = Annotated[
+    str | None,
+    typer.Option("--baseline", metavar="ROW", help="The row that ratios are taken to."),
+]
+Format = Annotated[
+    Literal["table", "json", "jsonl", "csv", "markdown"],
+    typer.Option("-f", "--format", help="Output format."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to a file instead.")
+]
+Units = Annotated[
+    Literal["si", "iec", "bytes"],
+    typer.Option("--units", help="kB and GB, KiB and GiB, or plain bytes."),
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No notes on standard error.")]
+
+
+def run() -> None:
+    """Run the command line and exit."""
+    app(prog_name="kvcalc")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kvcalc {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Example: kvcalc compare deepseek-v3
+
+    KV-cache memory of language models, exact to the byte: what each attention scheme stores, what
+    a decode step reads, and whether a published ratio holds.
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def _answers(command: Callable[P, None]) -> Callable[P, None]:
+    """What kvcalc refuses goes to standard error as text, with the exception's exit code."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except (InputError, InvalidValue) as error:
+            count = len(error.problems)
+            typer.echo("\n".join(str(problem) for problem in error.problems), err=True)
+            if count > 1:
+                typer.echo(f"{count} problems", err=True)
+            raise typer.Exit(error.exit_code) from None
+        except KvcalcError as error:
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(error.exit_code) from None
+
+    return wrapped
+
+
+@app.command()
+@_answers
+def compare(
+    models: Models,
+    context: Context = None,
+    batch: Batch = 1,
+    metric: Metric = "stored",
+    baseline: Baseline = None,
+    format: Format = "table",
+    json: Json = False,
+    output: Output = None,
+    units: Units = "si",
+    quiet: Quiet = False,
+) -> None:
+    """Example: kvcalc compare deepseek-v3 -c 128K
+
+    One model: a row per attention scheme on its own heads, layers and dtype, with the ratio to
+    MHA. Several models: a row each, with the ratio to the first.
+    """
+    import kvcalc
+
+    answer = kvcalc.compare(
+        *models, context=_tokens(context), batch=batch, metric=metric, baseline=baseline
+    )
+    _notes(answer.notes, quiet)
+    _write(answer, "json" if json else format, output, units=units)
+
+
+@app.command()
+@_answers
+def show(
+    model: Model,
+    context: Context = None,
+    batch: Batch = 1,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Write the sum out, with the sources.")
+    ] = False,
+    format: Format = "table",
+    json: Json = False,
+    output: Output = None,
+    units: Units = "si",
+    quiet: Quiet = False,
+) -> None:
+    """Example: kvcalc show gemma-3-27b --explain
+
+    What one model's cache holds, by layer group and tensor, to the byte.
+    """
+    import kvcalc
+
+    answer = kvcalc.show(model, _tokens(context), batch)
+    _notes(answer.notes, quiet)
+    _write(answer, "json" if json else format, output, units=units, explain=explain)
+
+
+@app.command()
+@_answers
+def check(
+    files: Files = None,
+    format: Format = "table",
+    json: Json = False,
+    output: Output = None,
+) -> None:
+    """Example: kvcalc check deepseek-v3.yaml
+
+    Hold model files to their own expect: blocks; without FILE, every bundled one that has any.
+    Exits 1 where an expectation fails.
+    """
+    import kvcalc
+
+    answer = kvcalc.check(*files or ())
+    _write(answer, "json" if json else format, output)
+    if answer.failed:
+        raise typer.Exit(1)
+
+
+@app.command("list")
+@_answers
+def list_command(
+    format: Format = "table",
+    json: Json = False,
+    output: Output = None,
+    units: Units = "si",
+) -> None:
+    """Example: kvcalc list --json
+
+    The bundled models by vendor: attention kind, bytes per token, and what does not grow, each at
+    its own default context.
+    """
+    from kvcalc import catalog
+    from kvcalc.queries.listing import list_models
+
+    models = catalog.load_all(list(catalog.bundled()))
+    _write(list_models(models), "json" if json else format, output, units=units)
+
+
+@app.command()
+@_answers
+def schema(
+    what: Annotated[Literal["model", "output"], typer.Argument(show_default=False)],
+    output: Output = None,
+) -> None:
+    """Example: kvcalc schema model > model.schema.json
+
+    The JSON Schema of model files, or of what --json prints.
+    """
+    import json
+
+    from kvcalc import publish
+
+    document = publish.model_schema() if what == "model" else publish.output_schema()
+    _emit(json.dumps(document, indent=2) + "\n", output)
+
+
+def _tokens(text: str | None) -> int | None:
+    from kvcalc.units import parse_tokens
+
+    try:
+        return None if text is None else parse_tokens(text)
+    except ValueError as error:
+        raise UsageError(f"--context: {error}") from None
+
+
+def _notes(notes: Sequence[str], quiet: bool) -> None:
+    for note in () if quiet else notes:
+        typer.echo(f"note: {note}", err=True)
+
+
+def _write(answer: Answer, format_name: Any, output: Path | None, **style: Any) -> None:
+    from kvcalc.render import Style, render
+
+    terminal = output is None and sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else None
+    _emit(render(answer, format_name, Style(**style, width=width)), output)
+
+
+def _emit(text: str, output: Path | None) -> None:
+    if output is not None:
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"cannot write {output}: {error.strerror}") from None
+        return
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # the reader has all it wanted; the interpreter must not flush into the closed pipe at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,204 @@
+"""Answers as sheets: titled columns of text, which tables and markdown print alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from kvcalc.queries.check import Checked, Result
+from kvcalc.queries.compare import Comparison
+from kvcalc.queries.listing import Listing
+from kvcalc.queries.show import Breakdown
+from kvcalc.render.explain import explain
+from kvcalc.units import exact, format_ratio, format_size, size_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kvcalc.model import Model
+    from kvcalc.queries.query import Query
+    from kvcalc.render import Answer, Style
+    from kvcalc.units import System
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading, its cells, and whether they are numbers (set flush right)."""
+
+    heading: str
+    cells: tuple[str, ...]
+    number: bool = True
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A title, columns of equal length, the rows that stand out, and lines below."""
+
+    title: str
+    columns: tuple[Column, ...]
+    marked: frozenset[int] = frozenset()
+    below: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """The cells row by row."""
+        return list(zip(*(column.cells for column in self.columns), strict=True))
+
+
+def sheet_of(answer: Answer, style: Style) -> Sheet:
+    """The one sheet that shows an answer."""
+    match answer:
+        case Comparison():
+            return _comparison(answer, style)
+        case Breakdown():
+            return _breakdown(answer, style)
+        case Checked():
+            return _checked(answer)
+        case Listing():
+            return _listing(answer, style)
+
+
+def _comparison(answer: Comparison, style: Style) -> Sheet:
+    rows, several = answer.rows, len(answer.models) > 1
+    ratios = "-" if answer.metric == "stored" else f" ({answer.metric})"
+    columns = [
+        _text("model", (row.model for row in rows)) if several else None,
+        _text("scheme", (row.label + " (ships)" * (row.native and not several) for row in rows)),
+        _sizes("per token", [row.growth for row in rows], style.units, 1),
+        Column("exact B", tuple(exact(row.growth) for row in rows)),
+        _sizes(
+            "per sequence" if answer.query.batch == 1 else "stored",
+            [r.stored for r in rows],
+            style.units,
+            2,
+        ),
+        Column("ratio" + ratios.strip("-"), tuple(_ratio(row.ratio) for row in rows)),
+        _sizes("read per step", [row.read for row in rows], style.units, 2),
+    ]
+    title = (
+        f"{len(rows)} models, {_query(answer.query)}, ratio to {answer.baseline}"
+        if several
+        else f"{_heading(answer.models[0])}, {_query(answer.query)}"
+    )
+    native = frozenset(n for n, row in enumerate(rows) if row.native and not several)
+    below = tuple(_expected(result) for result in answer.expect)
+    return Sheet(title, tuple(c for c in columns if c), native, _under("expected", below))
+
+
+def _heading(model: Model) -> str:
+    shapes = {scheme.shape for scheme in model.attention.values()}
+    shape = next(iter(shapes)) if len(shapes) == 1 else model.shape
+    heads = ""
+    if shape:
+        same = shape.key_dim == shape.value_dim
+        widths = f"{shape.key_dim}" if same else f"{shape.key_dim}/{shape.value_dim}"
+        heads = f", {shape.heads} heads x {widths}"
+    return f"{model.name}: {len(model.layers)} layers{heads}, {model.dtype.name}"
+
+
+def _query(query: Query) -> str:
+    return f"context {query.context:,}, batch {query.batch:,}"
+
+
+def _expected(result: Result) -> str:
+    figure, shown = result.expectation.figure.text, result.computed_text
+    aside = (
+        ""
+        if shown == figure
+        else f" ({shown.removesuffix(result.expectation.figure.unit).strip()})"
+    )
+    return f"{result.expectation.entry} {figure} {'ok' if result.ok else 'FAILED'}{aside}"
+
+
+def _under(word: str, items: Sequence[str]) -> tuple[str, ...]:
+    """Items side by side under one word, a few to a line."""
+    lines, current = [], ""
+    for item in items:
+        if current and len(current) + len(item) > 85:
+            lines.append(current)
+            current = ""
+        current = f"{current}   {item}" if current else item
+    lines += [current] if current else []
+    return tuple(f"{word if n == 0 else '':<{len(word)}}  {text}" for n, text in enumerate(lines))
+
+
+def _breakdown(answer: Breakdown, style: Style) -> Sheet:
+    lines, total = answer.lines, "total"
+    tensors = [line.settled.tensor for line in lines]
+    several = answer.query.batch > 1
+    columns = (
+        _text("group", [*(line.group for line in lines), total]),
+        Column("layers", (*(f"{line.layers:,}" for line in lines), "")),
+        _text("tensor", [*(tensor.name for tensor in tensors), ""]),
+        Column(
+            "elements",
+            (*(f"{t.heads} x {t.width:,}" if t.heads else f"{t.width:,}" for t in tensors), ""),
+        ),
+        _text("dtype", [*(line.settled.format.name for line in lines), ""]),
+        Column("entries", (*(f"{line.entries:,}" for line in lines), "")),
+        Column("B per entry", (*(f"{line.settled.entry_bytes:,}" for line in lines), "")),
+        Column("B per token", (*(exact(line.growth) for line in lines), exact(answer.growth))),
+        Column(
+            "stored B" if several else "B per sequence",
+            (*(f"{line.stored:,}" for line in lines), f"{answer.stored:,}"),
+        ),
+        _sizes(
+            "stored" if several else "per sequence",
+            [*(line.stored for line in lines), answer.stored],
+            style.units,
+            2,
+        ),
+        _sizes("read per step", [*(line.read for line in lines), answer.read], style.units, 2),
+    )
+    title = f"{_heading(answer.model)}, {_query(answer.query)}"
+    below = explain(answer) if style.explain else ()
+    return Sheet(title, columns, frozenset({len(lines)}), below)
+
+
+def _checked(answer: Checked) -> Sheet:
+    results = answer.results
+    columns = (
+        _text("expectation", (result.id for result in results)),
+        Column("printed", tuple(result.expectation.figure.text for result in results)),
+        Column("computed", tuple(result.computed_text for result in results)),
+        _text("verdict", (result.verdict for result in results)),
+        _text("where", (f"{result.file}:{result.line}" for result in results)),
+    )
+    failed = frozenset(n for n, result in enumerate(results) if not result.ok)
+    return Sheet("", columns, failed, (f"{answer.passed} passed, {answer.failed} failed",))
+
+
+def _listing(answer: Listing, style: Style) -> Sheet:
+    listed = sorted(answer.models, key=lambda m: (m.model.vendor.lower(), m.model.file))
+    vendors = [m.model.vendor for m in listed]
+    first = ["" if n and vendors[n - 1] == v else v for n, v in enumerate(vendors)]
+    columns = (
+        _text("vendor", first),
+        _text("model", (m.model.file.removesuffix(".yaml") for m in listed)),
+        _text("attention", (m.attention for m in listed)),
+        Column("layers", tuple(f"{len(m.model.layers)}" for m in listed)),
+        _sizes("per token", [m.growth for m in listed], style.units, 1),
+        Column("exact B", tuple(exact(m.growth) for m in listed)),
+        _sizes("fixed", [m.fixed for m in listed], style.units, 1),
+        Column("at context", tuple(f"{m.context:,}" for m in listed)),
+        Column("max context", tuple(_count(m.model.max_context) for m in listed)),
+    )
+    return Sheet("", columns, below=(f"{len(listed)} models",))
+
+
+def _text(heading: str, cells: Iterable[str]) -> Column:
+    return Column(heading, tuple(cells), number=False)
+
+
+def _sizes(heading: str, values: Sequence[Fraction | int], units: System, places: int) -> Column:
+    unit = size_unit(values, units)
+    return Column(heading, tuple(format_size(value, unit, places) for value in values))
+
+
+def _ratio(ratio: Fraction | None) -> str:
+    return "-" if ratio is None else format_ratio(ratio)
+
+
+def _count(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"

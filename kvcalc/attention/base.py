@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args, get_type_hints
 
-from kvcalc.cache import CacheTensor, Chunk, Every, Extent, Window
+from kvcalc.cache import CacheTensor, Chunk, Every, Extent, Fixed, Window
 from kvcalc.errors import InvalidValue, Problem
-from kvcalc.formats import Format
+from kvcalc.formats import Layout
+from kvcalc.units import MAX_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +29,10 @@ class Bound:
 MAX_COUNT = 1_000_000
 Count = Annotated[int, Bound(1, MAX_COUNT)]
 CountOrZero = Annotated[int, Bound(0, MAX_COUNT)]
-TokenCount = Annotated[int, Bound(1, 10**12)]
+TokenCount = Annotated[int, Bound(1, MAX_TOKENS)]
+SourceLength = Annotated[int, Bound(0, MAX_TOKENS)]
 
-INHERITED = ("heads", "head_dim", "dtype")
+INHERITED = ("heads", "head_dim", "dtype", "source_length")
 """Fields that an attention entry takes from the model where it does not set them itself."""
 
 Offer = dict[str, int] | str | None
@@ -52,12 +54,14 @@ def bound_of(hint: Any) -> Bound | None:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a what-if scheme takes over from a layer: query heads, K and V widths, dtype."""
+    """What a what-if takes over from a layer: query heads, K and V widths, dtype, the source."""
 
     heads: int
     key_dim: int
     value_dim: int
-    dtype: Format | None = None
+    dtype: Layout | None = None
+    cross: bool = False
+    source_length: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +74,7 @@ class Scheme(ABC):
     expanded_name: ClassVar[str] = ""
     """The row that shows `expanded`, for kinds that have it."""
 
-    dtype: Annotated[Format | None, "the cache's dtype in these layers"] = None
+    dtype: Annotated[Layout | None, "the cache's dtype in these layers"] = None
 
     def __post_init__(self) -> None:
         problems = _out_of_bounds(self) or list(self.problems())
@@ -134,15 +138,31 @@ class Attention(Scheme):
     head_dim: Annotated[Count | None, "width of one key and one value head"] = None
     window: Annotated[TokenCount | None, "sliding window: the last so many tokens are kept"] = None
     chunk: Annotated[TokenCount | None, "chunked attention: tokens of the current chunk"] = None
+    shared: Annotated[bool, "another layer stores this cache: it is read here, not stored"] = False
+    cross: Annotated[bool, "cross attention, over the encoder's output"] = False
+    source_length: Annotated[SourceLength | None, "tokens of the encoder's output"] = None
 
     def problems(self) -> Sequence[Problem]:
-        if self.window and self.chunk:
-            return [Problem("window and chunk exclude each other; keep one", path=("chunk",))]
+        given = [name for name in ("window", "chunk", "cross") if getattr(self, name)]
+        if len(given) > 1:
+            text = f"{given[0]} and {given[1]} exclude each other; keep one"
+            return [Problem(text, path=(given[1],))]
         return []
+
+    @abstractmethod
+    def entries(self) -> tuple[CacheTensor, ...]:
+        """The tensors of one layer, as if it stored them itself."""
+
+    def expand(self) -> tuple[CacheTensor, ...]:
+        if not self.shared:
+            return self.entries()
+        return tuple(replace(tensor, shared=True) for tensor in self.entries())
 
     @property
     def extent(self) -> Extent:
-        """Which tokens are kept: all, a window, or a chunk."""
+        """Which tokens are kept: all, a window, a chunk, or those of the source."""
+        if self.cross:
+            return Fixed(self.source_length or 0)
         if self.window:
             return Window(self.window)
         return Chunk(self.chunk) if self.chunk else Every()

@@ -37,7 +37,7 @@ class _PerHead(Attention):
     @property
     def shape(self) -> Shape:
         key, value = self.key_dim or self.head_dim or 0, self.value_dim or self.head_dim or 0
-        return Shape(self.heads, key, value, self.dtype)
+        return Shape(self.heads, key, value, self.dtype, self.cross, self.source_length)
 
     @classmethod
     def stand_in(cls, shape: Shape, fields: Mapping[str, Any]) -> Self:
@@ -46,10 +46,12 @@ class _PerHead(Attention):
             "key_dim": shape.key_dim,
             "value_dim": shape.value_dim,
             "dtype": shape.dtype,
+            "cross": shape.cross,
+            "source_length": shape.source_length,
         }
         return cls(**{**own, **fields})
 
-    def expand(self) -> tuple[CacheTensor, ...]:
+    def entries(self) -> tuple[CacheTensor, ...]:
         shape, heads = self.shape, self.stored_heads
         return (
             CacheTensor("k", "k", shape.key_dim, self.extent, heads),
@@ -144,3 +146,17 @@ class MQA(_PerHead):
     @classmethod
     def offered(cls, native: Sequence[Scheme], heads: Sequence[int]) -> Offer:
         return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MFA(MQA):
+    """Multi-matrix factorization attention: many wide query heads over one key and one value.
+
+    The query's low-rank factors are not cached. Step-3, arXiv 2507.19427, section 3.
+    """
+
+    kind: ClassVar[str] = "mfa"
+
+    @classmethod
+    def offered(cls, native: Sequence[Scheme], heads: Sequence[int]) -> Offer:
+        return None

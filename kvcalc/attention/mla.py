@@ -40,7 +40,7 @@ class MLA(Attention):
     @property
     def shape(self) -> Shape:
         key, value = self.nope_dim or self.head_dim or 0, self.value_dim or self.head_dim or 0
-        return Shape(self.heads, key, value, self.dtype)
+        return Shape(self.heads, key, value, self.dtype, self.cross, self.source_length)
 
     @property
     def variant(self) -> str:
@@ -55,6 +55,9 @@ class MLA(Attention):
             value_dim=shape.value_dim,
             window=self.window,
             chunk=self.chunk,
+            shared=self.shared,
+            cross=self.cross,
+            source_length=self.source_length,
             dtype=self.dtype,
         )
 
@@ -65,10 +68,12 @@ class MLA(Attention):
             "nope_dim": shape.key_dim,
             "value_dim": shape.value_dim,
             "dtype": shape.dtype,
+            "cross": shape.cross,
+            "source_length": shape.source_length,
         }
         return cls(**{**own, **fields})
 
-    def expand(self) -> tuple[CacheTensor, ...]:
+    def entries(self) -> tuple[CacheTensor, ...]:
         latent = CacheTensor("latent", "latent", self.latent_dim, self.extent)
         if not self.rope_dim:
             return (latent,)

@@ -1,0 +1,104 @@
+"""DeepSeek-V4's attention: one shared entry as key and value, and streams that compress it.
+
+DeepSeek-V4 technical report, section 2.3; the stored pieces as in vLLM 0.33.0,
+models/deepseek_v4/attention.py and compressor.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
+
+from kvcalc.attention.base import Attention, Count, CountOrZero, Shape, TokenCount
+from kvcalc.attention.sparse import Indexed
+from kvcalc.cache import CacheTensor, Every, Extent, TopK, Window
+from kvcalc.errors import Problem
+from kvcalc.formats import FP8, Format
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedKV(Attention):
+    """One headless entry per token that is key and value at once: [head_dim], rope_dim of it RoPE.
+
+    Stored as latent [head_dim - rope_dim] and rope [rope_dim].
+    """
+
+    kind: ClassVar[str] = "shared_kv"
+
+    rope_dim: Annotated[CountOrZero, "the part of head_dim that carries RoPE"]
+
+    def problems(self) -> Sequence[Problem]:
+        if self.head_dim is None:
+            return [Problem(f"{self.kind} needs head_dim", path=("head_dim",))]
+        if self.rope_dim >= self.head_dim:
+            text = f"rope_dim {self.rope_dim} is a part of head_dim {self.head_dim}"
+            return [Problem(text, "make it smaller", ("rope_dim",))]
+        return super().problems()
+
+    @property
+    def shape(self) -> Shape:
+        width = self.head_dim or 0
+        return Shape(self.heads, width, width, self.dtype, self.cross, self.source_length)
+
+    def stream(self, name: str, extent: Extent) -> tuple[CacheTensor, ...]:
+        """The entries of one stream, in the two parts that layouts store apart."""
+        latent = CacheTensor(name, "latent", (self.head_dim or 0) - self.rope_dim, extent)
+        if not self.rope_dim:
+            return (latent,)
+        return (latent, CacheTensor(f"{name}_rope", "rope", self.rope_dim, extent))
+
+    def entries(self) -> tuple[CacheTensor, ...]:
+        return self.stream("kv", self.extent)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HCA(SharedKV):
+    """Heavily compressed attention: a window, and one entry per `compress` tokens, all read."""
+
+    kind: ClassVar[str] = "hca"
+
+    compress: Annotated[Count, "tokens that one compressed entry stands for"]
+
+    def problems(self) -> Sequence[Problem]:
+        if not self.window:
+            return [*super().problems(), Problem(f"{self.kind} needs a window", path=("window",))]
+        return super().problems()
+
+    @property
+    def compressed_extent(self) -> Every:
+        """An entry once every `compress` tokens are complete."""
+        return Every(self.compress, self.compress)
+
+    def entries(self) -> tuple[CacheTensor, ...]:
+        return (
+            *super().entries(),
+            *self.stream("compressed", self.compressed_extent),
+            # the keys and gates of tokens that no finished entry holds yet
+            CacheTensor("compressor", "carry", 2 * (self.head_dim or 0), Window(self.compress)),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CSA(HCA, Indexed):
+    """Compressed sparse attention: like HCA, but an index picks top_k of the compressed entries.
+
+    One index key [index_dim] per compressed entry. Entries overlap, so a compressor carries twice
+    as much over two strides.
+    """
+
+    kind: ClassVar[str] = "csa"
+
+    top_k: Annotated[TokenCount, "compressed entries that one step reads"]
+    index_dtype: Annotated[Format, "dtype of the index key"] = FP8
+
+    def entries(self) -> tuple[CacheTensor, ...]:
+        compressed = self.stream("compressed", self.compressed_extent)
+        overlap = Window(2 * self.compress)
+        return (
+            *self.stream("kv", self.extent),
+            *(replace(tensor, reads=TopK(self.top_k)) for tensor in compressed),
+            replace(self.index_key(self.index_dtype), extent=self.compressed_extent),
+            CacheTensor("compressor", "carry", 4 * (self.head_dim or 0), overlap),
+            CacheTensor("index_compressor", "carry", 4 * self.index_dim, overlap),
+        )

@@ -1,0 +1,91 @@
+"""Sparse attention: every entry is stored, an index picks those that a step reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Literal
+
+from kvcalc.attention.base import Attention, Count, Offer, Scheme, TokenCount
+from kvcalc.attention.heads import GQA
+from kvcalc.attention.mla import MLA
+from kvcalc.cache import CacheTensor, Every, TopBlocks, TopK
+from kvcalc.errors import Problem
+from kvcalc.formats import BF16, FP8, FP32, Format
+
+IndexScale = Format | Literal["none"] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Indexed(Attention):
+    """What all indexers keep: an index key [index_dim] per token, headless."""
+
+    index_heads: Annotated[Count, "query heads of the indexer"]
+    index_dim: Annotated[Count, "width of one index key"]
+    index_scale: Annotated[
+        IndexScale, "dtype of an index key's scale; without it fp32 for fp8 keys, else none"
+    ] = None
+
+    def index_key(self, dtype: Format) -> CacheTensor:
+        """The index key, stored in its own format: `kv_dtype` leaves it alone."""
+        scale = self.index_scale or (FP32 if dtype == FP8 else "none")
+        stored = dtype if isinstance(scale, str) else dtype.scaled(scale)
+        return CacheTensor("index_key", "index", self.index_dim, self.extent, format=stored)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DSA(Indexed, MLA):
+    """MLA plus an index key per token; a step reads every index key and top_k latents.
+
+    DeepSeek-V3.2, arXiv 2512.02556, section 2.1. GLM-5.2 shares one layer's selection with the
+    next ones, GLM-5.3-Flash keeps one index key per pool and always reads the unfinished pool.
+    """
+
+    kind: ClassVar[str] = "dsa"
+
+    top_k: Annotated[TokenCount, "tokens whose latents one step reads"]
+    index_dtype: Annotated[Format, "dtype of the index key"] = FP8
+    index_every: Annotated[Count, "tokens that share one pooled index key"] = 1
+    indexer: Annotated[
+        Literal["own", "shared"], "shared: another layer's selection, no index keys here"
+    ] = "own"
+
+    def problems(self) -> Sequence[Problem]:
+        if self.index_every > 1 and (self.window or self.chunk or self.cross):
+            text = "index_every needs full attention: no window, chunk or cross beside it"
+            return [*super().problems(), Problem(text, path=("index_every",))]
+        return super().problems()
+
+    def entries(self) -> tuple[CacheTensor, ...]:
+        reads = TopK(self.top_k, self.index_every)
+        picked = tuple(replace(tensor, reads=reads) for tensor in super().entries())
+        if self.indexer == "shared":
+            return picked
+        index = self.index_key(self.index_dtype)
+        if self.index_every > 1:
+            index = replace(index, extent=Every(self.index_every, self.index_every))
+        return (*picked, index)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockSparse(Indexed, GQA):
+    """GQA plus an index key per token; a step reads the best blocks of keys and values.
+
+    MiniMax-M3: transformers 5.24.0, models/minimax_m3_vl/modeling_minimax_m3_vl.py, the indexer.
+    The newest block is always among the blocks that are read.
+    """
+
+    kind: ClassVar[str] = "block_sparse"
+
+    block_size: Annotated[TokenCount, "tokens of one block"]
+    top_k_blocks: Annotated[Count, "blocks that one step reads, per KV head"]
+    index_dtype: Annotated[Format, "dtype of the index key"] = BF16
+
+    @classmethod
+    def offered(cls, native: Sequence[Scheme], heads: Sequence[int]) -> Offer:
+        return None
+
+    def entries(self) -> tuple[CacheTensor, ...]:
+        reads = TopBlocks(self.top_k_blocks, self.block_size)
+        picked = tuple(replace(tensor, reads=reads) for tensor in super().entries())
+        return (*picked, self.index_key(self.index_dtype))

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from kvcalc import catalog
 from kvcalc.errors import UsageError
-from kvcalc.model import Model
+from kvcalc.formats import parse_index_format, parse_layout
+from kvcalc.model import Change, Model
 from kvcalc.queries import check as _check
 from kvcalc.queries import compare as _compare
 from kvcalc.queries import show as _show
+from kvcalc.units import MAX_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +30,23 @@ def load(reference: str) -> Model:
     return catalog.load(reference)
 
 
-def show(model: Reference, context: int | None = None, batch: int = 1) -> Breakdown:
-    """A model's cache by layer group and tensor, in bytes. Raises InputError, UsageError."""
-    return _show.show(_models([model])[0], context, batch)
+def show(
+    model: Reference,
+    context: int | None = None,
+    batch: int = 1,
+    *,
+    kv_dtype: str | None = None,
+    index_dtype: str | None = None,
+    mtp: bool = False,
+    source_length: int | None = None,
+) -> Breakdown:
+    """A model's cache by layer group and tensor, in bytes.
+
+    kv_dtype names how keys, values and latents are stored (`fp8`, `fp8_ds_mla`, `q8_0/q4_0`),
+    index_dtype how index keys are. Raises InputError, UsageError.
+    """
+    change = _change(kv_dtype, index_dtype, mtp, source_length)
+    return _show.show(_models([model])[0], context, batch, change)
 
 
 def compare(
@@ -39,6 +55,10 @@ def compare(
     batch: int = 1,
     metric: Quantity = "stored",
     baseline: str | None = None,
+    kv_dtype: str | None = None,
+    index_dtype: str | None = None,
+    mtp: bool = False,
+    source_length: int | None = None,
 ) -> Comparison:
     """A row per scheme for one model, a row per model for several; ratios to the baseline.
 
@@ -46,7 +66,8 @@ def compare(
     """
     if not models:
         raise UsageError("compare needs at least one model")
-    return _compare.compare(_models(models), context, batch, metric, baseline)
+    change = _change(kv_dtype, index_dtype, mtp, source_length)
+    return _compare.compare(_models(models), context, batch, metric, baseline, change)
 
 
 def check(*models: Reference) -> Checked:
@@ -61,6 +82,23 @@ def check(*models: Reference) -> Checked:
         if not model.expect:
             raise UsageError(f"{model.file or model.name} has no expect: nothing to check")
     return _check.check(found)
+
+
+def _change(
+    kv_dtype: str | None, index_dtype: str | None, mtp: bool, source_length: int | None
+) -> Change:
+    if source_length is not None and not 0 <= source_length <= MAX_TOKENS:
+        text = f"source length {source_length:,}: it is between 0 and {MAX_TOKENS:,} tokens"
+        raise UsageError(text)
+    try:
+        return Change(
+            kv_dtype=None if kv_dtype is None else parse_layout(kv_dtype),
+            index_dtype=None if index_dtype is None else parse_index_format(index_dtype),
+            mtp=mtp,
+            source_length=source_length,
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _models(references: Sequence[Reference]) -> list[Model]:

@@ -9,16 +9,19 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
-from kvcalc.formats import FP32, Format
+from kvcalc.errors import UsageError
+from kvcalc.formats import FLOATS, FP32, Format, Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-Role = Literal["k", "v", "latent", "rope", "index", "state", "conv", "shift"]
-"""What a tensor is to an engine: attention entries, an index over them, or a state."""
+Role = Literal["k", "v", "latent", "rope", "index", "state", "conv", "shift", "carry"]
+"""What a tensor is to an engine: attention entries, an index over them, a state, or a
+compressor's left-over, which each engine keeps by its own rule and `stored` leaves out."""
 
 ROLES: tuple[Role, ...] = get_args(Role)
 STATE_ROLES: frozenset[Role] = frozenset({"state", "conv", "shift"})
+ENTRY_ROLES: frozenset[Role] = frozenset({"k", "v", "latent", "rope"})
 
 
 class Extent(Protocol):
@@ -80,6 +83,23 @@ class Chunk(Window):
 
 
 @dataclass(frozen=True)
+class Beyond:
+    """All but the last `size` tokens: max(0, T - size), beside a window kept at full precision."""
+
+    size: int
+
+    def entries(self, tokens: int) -> int:
+        return max(0, tokens - self.size)
+
+    def growth(self, tokens: int) -> Fraction:
+        return Fraction(int(tokens >= self.size))
+
+    @property
+    def rule(self) -> str:
+        return f"max(0, T - {self.size:,})"
+
+
+@dataclass(frozen=True)
 class Fixed:
     """A constant number of entries: a recurrent state, a convolution's columns."""
 
@@ -121,16 +141,33 @@ class All:
 
 @dataclass(frozen=True)
 class TopK:
-    """An index picks the `k` entries that are read."""
+    """An index picks the `k` entries that are read, and the unfinished pool of `pool` comes too."""
 
     k: int
+    pool: int = 1
 
     def touched(self, entries: int) -> int:
-        return min(entries, self.k)
+        return min(entries, self.k + entries % self.pool)
 
     @property
     def rule(self) -> str:
-        return f"top {self.k:,}"
+        return f"top {self.k:,}" + (f" and T mod {self.pool}" if self.pool > 1 else "")
+
+
+@dataclass(frozen=True)
+class TopBlocks:
+    """An index picks `blocks` blocks of `size` entries, the newest, unfinished one among them."""
+
+    blocks: int
+    size: int
+
+    def touched(self, entries: int) -> int:
+        newest = entries % self.size or min(entries, self.size)
+        return min(entries, (self.blocks - 1) * self.size + newest)
+
+    @property
+    def rule(self) -> str:
+        return f"top {self.blocks:,} blocks of {self.size:,}"
 
 
 @dataclass(frozen=True)
@@ -152,6 +189,7 @@ class CacheTensor:
     heads   equal parts that tensor parallelism may split; None is headless and replicated
     width   elements per entry and head
     format  None is left to whoever stores it: the cache's dtype, or for a state the ideal's fp32
+    shared  another layer stores it: read here, not stored here
     """
 
     name: str
@@ -161,11 +199,53 @@ class CacheTensor:
     heads: int | None = None
     format: Format | None = None
     reads: Reads = All()
+    shared: bool = False
 
-    def settled(self, dtype: Format) -> Settled:
-        """The tensor with its format filled in, as the ideal keeps it at this cache dtype."""
-        default = FP32 if self.role == "state" else dtype
-        return Settled(self, self.format or default)
+
+@dataclass(frozen=True)
+class Storage:
+    """How a cache is stored: the model's own layout, and what a question puts in its place."""
+
+    dtype: Layout
+    kv_dtype: Layout | None = None
+    index_dtype: Format | None = None
+
+    def settle(self, tensors: Sequence[CacheTensor]) -> tuple[Settled, ...]:
+        """The tensors of one layer with their formats filled in.
+
+        Raises UsageError where a layout does not exist for them or names no format for one.
+        """
+        latent = _latent_width(tensors)
+        return tuple(Settled(tensor, self._format(tensor, latent)) for tensor in tensors)
+
+    def _format(self, tensor: CacheTensor, latent: int | None) -> Format:
+        asked = None
+        if tensor.role == "index" and self.index_dtype:
+            asked = self.index_dtype
+        elif self.kv_dtype and (tensor.role == "index" or tensor.role in ENTRY_ROLES):
+            asked = self.kv_dtype.format_of(tensor.role, latent)
+        pinned = tensor.format or (FP32 if tensor.role == "state" else None)
+        return asked or pinned or self._own(tensor.role, latent)
+
+    def _own(self, role: Role, latent: int | None) -> Format:
+        # index keys, convolutions and left-overs are in the model's dtype, as its keys are
+        own = self.dtype.format_of(role if role in ENTRY_ROLES else "k", latent)
+        if own is None or (role in STATE_ROLES and own not in FLOATS):
+            text = f"dtype {self.dtype.name} does not say how a {role} tensor is stored"
+            raise UsageError(f"{text}; set dtype in its attention entry")
+        return own
+
+    def unnamed(self, tensors: Sequence[CacheTensor]) -> tuple[Role, ...]:
+        """The roles among these tensors that `kv_dtype` leaves in the model's own dtype."""
+        if self.kv_dtype is None:
+            return ()
+        latent = _latent_width(tensors)
+        roles = dict.fromkeys(t.role for t in tensors if t.role in ENTRY_ROLES)
+        return tuple(r for r in roles if self.kv_dtype.format_of(r, latent) is None)
+
+
+def _latent_width(tensors: Sequence[CacheTensor]) -> int | None:
+    return next((tensor.width for tensor in tensors if tensor.role == "latent"), None)
 
 
 @dataclass(frozen=True)
@@ -180,16 +260,23 @@ class Settled:
         """Bytes of one entry over all heads."""
         return (self.tensor.heads or 1) * self.format.entry_bytes(self.tensor.width)
 
+    @property
+    def kept(self) -> bool:
+        """Whether this layer stores it: neither another layer nor an engine's own rule does."""
+        return not self.tensor.shared and self.tensor.role != "carry"
+
     def stored(self, tokens: int) -> int:
         """Bytes held after `tokens` tokens."""
-        return self.entry_bytes * self.tensor.extent.entries(tokens)
+        return self.entry_bytes * self.tensor.extent.entries(tokens) if self.kept else 0
 
     def growth(self, tokens: int) -> Fraction:
         """Bytes added per further token."""
-        return self.entry_bytes * self.tensor.extent.growth(tokens)
+        return self.entry_bytes * self.tensor.extent.growth(tokens) if self.kept else Fraction(0)
 
     def read(self, tokens: int) -> int:
         """Bytes one decode step moves with `tokens` tokens in the cache."""
+        if self.tensor.role == "carry":
+            return 0
         return self.entry_bytes * self.tensor.reads.touched(self.tensor.extent.entries(tokens))
 
     @property

@@ -68,6 +68,28 @@ Units = Annotated[
     Literal["si", "iec", "bytes"],
     typer.Option("--units", help="kB and GB, KiB and GiB, or plain bytes."),
 ]
+KvDtype = Annotated[
+    str | None,
+    typer.Option(
+        "--kv-dtype",
+        metavar="DTYPE",
+        help="Store keys, values and latents as fp8, int4_per_token_head, nvfp4, 6bit, q8_0, "
+        "q8_0/q4_0 (K/V), fp8_ds_mla, ... instead of the model's dtype.",
+    ),
+]
+IndexDtype = Annotated[
+    str | None,
+    typer.Option(
+        "--index-dtype", metavar="DTYPE", help="Store index keys as bf16, fp8 (with a scale), ..."
+    ),
+]
+Mtp = Annotated[bool, typer.Option("--mtp", help="Count multi-token-prediction layers too.")]
+SourceLength = Annotated[
+    str | None,
+    typer.Option(
+        "--source-length", metavar="TOKENS", help="Tokens that cross attention looks back at."
+    ),
+]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No notes on standard error.")]
 
 
@@ -126,6 +148,10 @@ def compare(
     batch: Batch = 1,
     metric: Metric = "stored",
     baseline: Baseline = None,
+    kv_dtype: KvDtype = None,
+    index_dtype: IndexDtype = None,
+    mtp: Mtp = False,
+    source_length: SourceLength = None,
     format: Format = "table",
     json: Json = False,
     output: Output = None,
@@ -140,9 +166,18 @@ def compare(
     import kvcalc
 
     answer = kvcalc.compare(
-        *models, context=_tokens(context), batch=batch, metric=metric, baseline=baseline
+        *models,
+        context=_tokens("--context", context),
+        batch=batch,
+        metric=metric,
+        baseline=baseline,
+        kv_dtype=kv_dtype,
+        index_dtype=index_dtype,
+        mtp=mtp,
+        source_length=_source(source_length),
     )
-    _notes(answer.notes, quiet)
+    of_rows = [f"{row.label}: {note}" for row in answer.rows for note in row.notes]
+    _notes([*answer.notes, *of_rows], quiet)
     _write(answer, "json" if json else format, output, units=units)
 
 
@@ -155,6 +190,10 @@ def show(
     explain: Annotated[
         bool, typer.Option("--explain", help="Write the sum out, with the sources.")
     ] = False,
+    kv_dtype: KvDtype = None,
+    index_dtype: IndexDtype = None,
+    mtp: Mtp = False,
+    source_length: SourceLength = None,
     format: Format = "table",
     json: Json = False,
     output: Output = None,
@@ -167,7 +206,15 @@ def show(
     """
     import kvcalc
 
-    answer = kvcalc.show(model, _tokens(context), batch)
+    answer = kvcalc.show(
+        model,
+        _tokens("--context", context),
+        batch,
+        kv_dtype=kv_dtype,
+        index_dtype=index_dtype,
+        mtp=mtp,
+        source_length=_source(source_length),
+    )
     _notes(answer.notes, quiet)
     _write(answer, "json" if json else format, output, units=units, explain=explain)
 
@@ -231,13 +278,17 @@ def schema(
     _emit(json.dumps(document, indent=2) + "\n", output)
 
 
-def _tokens(text: str | None) -> int | None:
+def _source(text: str | None) -> int | None:
+    return 0 if text == "0" else _tokens("--source-length", text)
+
+
+def _tokens(option: str, text: str | None) -> int | None:
     from kvcalc.units import parse_tokens
 
     try:
         return None if text is None else parse_tokens(text)
     except ValueError as error:
-        raise UsageError(f"--context: {error}") from None
+        raise UsageError(f"{option}: {error}") from None
 
 
 def _notes(notes: Sequence[str], quiet: bool) -> None:

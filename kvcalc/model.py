@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from kvcalc.cache import Cache, Group
+from kvcalc.attention.base import Attention
+from kvcalc.cache import ENTRY_ROLES, Cache, Group, Storage
+from kvcalc.errors import UsageError
 from kvcalc.units import check_tokens
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from kvcalc.attention.base import Scheme, Shape
     from kvcalc.expect import Expectation
-    from kvcalc.formats import Format
+    from kvcalc.formats import Format, Layout
 
 DEFAULT_CONTEXT = 131_072
 
@@ -34,23 +36,43 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Change:
+    """What a question changes in a model: storage, MTP layers, the length of the source."""
+
+    kv_dtype: Layout | None = None
+    index_dtype: Format | None = None
+    mtp: bool = False
+    source_length: int | None = None
+
+
+NO_CHANGE = Change()
+
+
+@dataclass(frozen=True)
 class Model:
     """A model's cache-relevant facts. `layers` names entries of `attention`, in layer order."""
 
     name: str
-    dtype: Format
+    dtype: Layout
     attention: Mapping[str, Scheme]
     layers: tuple[Layer, ...] = field(repr=False)
     shape: Shape | None = None
     """Heads and widths for what-ifs in layers that have none of their own."""
     compare: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What-if schemes to set beside the model's own: fields by kind."""
+    mtp: tuple[Layer, ...] = ()
+    """Multi-token-prediction layers behind the others, counted only where they are asked for."""
     expect: tuple[Expectation, ...] = ()
     vendor: str = ""
     max_context: int | None = None
+    parameters: int | None = None
+    active_parameters: int | None = None
+    weight_bytes: int | None = None
     confidence: str = ""
     sources: tuple[Source, ...] = ()
     file: str = ""
+    kv_dtype: Layout | None = None
+    index_dtype: Format | None = None
 
     @property
     def default_context(self) -> int:
@@ -61,12 +83,41 @@ class Model:
     def cache(self) -> Cache:
         """What one sequence keeps, like layers together, in the order they first come."""
         counts = Counter(name for layer in self.layers for name in layer)
-        return Cache(tuple(self._group(name, layers) for name, layers in counts.items()))
+        return Cache(
+            tuple(self.group(name, layers, self.attention[name]) for name, layers in counts.items())
+        )
 
-    def _group(self, name: str, layers: int) -> Group:
-        scheme = self.attention[name]
-        dtype = scheme.dtype or self.dtype
-        return Group(name, layers, tuple(t.settled(dtype) for t in scheme.expand()))
+    def group(self, name: str, layers: int, scheme: Scheme) -> Group:
+        """So many layers of a scheme, stored as this model stores its own."""
+        return Group(name, layers, self.storage(scheme).settle(scheme.expand()))
+
+    def storage(self, scheme: Scheme) -> Storage:
+        """How this model stores the tensors of a scheme."""
+        return Storage(scheme.dtype or self.dtype, self.kv_dtype, self.index_dtype)
+
+    def adapted(self, change: Change) -> Model:
+        """The same model with a question's changes.
+
+        Raises UsageError where `kv_dtype` does not fit what the model keeps.
+        """
+        attention = self.attention
+        if change.source_length is not None:
+            attention = {
+                name: replace(scheme, source_length=change.source_length)
+                if isinstance(scheme, Attention)
+                else scheme
+                for name, scheme in attention.items()
+            }
+        model = replace(
+            self,
+            attention=attention,
+            layers=self.layers + (self.mtp if change.mtp else ()),
+            kv_dtype=change.kv_dtype,
+            index_dtype=change.index_dtype,
+        )
+        if change.kv_dtype is not None:
+            _must_fit(model, change.kv_dtype)
+        return model
 
     def stored(self, context: int, batch: int = 1) -> int:
         """Bytes of live cache state of `batch` sequences after `context` tokens each."""
@@ -83,3 +134,18 @@ class Model:
     def read(self, context: int, batch: int = 1) -> int:
         """Bytes of cache that one decode step moves at `context` tokens."""
         return batch * self.cache.read(check_tokens(context))
+
+
+def _must_fit(model: Model, layout: Layout) -> None:
+    named, left = 0, []
+    for scheme in {model.attention[name] for layer in model.layers for name in layer}:
+        tensors = scheme.expand()
+        unnamed = model.storage(scheme).unnamed(tensors)
+        left += [role for role in unnamed if role in ("latent", "rope")]
+        named += len({t.role for t in tensors if t.role in ENTRY_ROLES} - set(unnamed))
+    if left and "/" in layout.name:
+        text = f"{layout.name} is a pair for K and V; {model.name} keeps a latent instead"
+        raise UsageError(f"{text}: name one dtype")
+    if not named:
+        text = f"{layout.name} changes nothing in {model.name}"
+        raise UsageError(f"{text}: it names no tensor that the model keeps per token")

@@ -129,12 +129,21 @@ def format_ratio(ratio: Fraction) -> str:
 
 
 def size_unit(values: Iterable[Fraction | int], system: System) -> str:
-    """One unit for a column: the largest in which its smallest value still is at least 1."""
+    """One unit for a column: the largest in which its smallest value still is at least 1.
+
+    Where that makes others longer than a column is wide, the next one in which the smallest is
+    still at least a tenth.
+    """
     if system == "bytes":
         return "B"
     units = SI_UNITS if system == "si" else IEC_UNITS
-    smallest = min((value for value in values if value), default=0)
-    return next((name for name in reversed(units) if smallest >= units[name]), "B")
+    sizes = [value for value in values if value]
+    smallest, largest = min(sizes, default=0), max(sizes, default=0)
+    unit = next((name for name in reversed(units) if smallest >= units[name]), "B")
+    for name in units:
+        if largest >= 100_000 * units[unit] and 10 * smallest >= units[name] > units[unit]:
+            unit = name
+    return unit
 
 
 def format_size(value: Fraction | int, unit: str, places: int) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kvcalc.attention import KINDS
-from kvcalc.cache import STATE_ROLES, Cache, Every, Group
+from kvcalc.cache import STATE_ROLES, Cache, Every
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,6 +32,7 @@ class Row:
     label: str
     native: bool
     cache: Cache
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -73,10 +74,10 @@ def native_row(model: Model) -> Row:
     """What the model ships: named by the kind of its one scheme at full length, else `native`."""
     scheme = _only_scheme(model)
     if scheme is None or any(len(layer) > 1 for layer in model.layers):
-        return Row((NATIVE,), NATIVE, True, model.cache)
-    full = all(isinstance(tensor.extent, Every) for tensor in scheme.expand())
+        return Row((NATIVE,), NATIVE, True, model.cache, _left(model, model.attention.values()))
+    full = all(isinstance(t.extent, Every) and not t.shared for t in scheme.expand())
     name, label = (scheme.kind, scheme.kind + scheme.detail) if full else (NATIVE, NATIVE)
-    return Row((name,), label, True, model.cache)
+    return Row((name,), label, True, model.cache, _left(model, [scheme]))
 
 
 def _only_scheme(model: Model) -> Scheme | None:
@@ -127,25 +128,34 @@ def _row(model: Model, counts: Counter[Scheme], native: Iterable[Scheme], own_na
     cache = _cache(model, scheme.kind, counts)
     if name == own_name and cache.contents != model.cache.contents:
         name = f"{name}-what-if"
-    return Row((name,), name + detail, False, cache)
+    return Row((name,), name + detail, False, cache, _left(model, counts))
 
 
 def _cache(model: Model, name: str, counts: Counter[Scheme]) -> Cache:
-    groups = []
-    for number, (scheme, layers) in enumerate(counts.items(), start=1):
-        dtype = scheme.dtype or model.dtype
-        label = name if len(counts) == 1 else f"{name}-{number}"
-        groups.append(Group(label, layers, tuple(t.settled(dtype) for t in scheme.expand())))
-    return Cache(tuple(groups))
+    several = len(counts) > 1
+    return Cache(
+        tuple(
+            model.group(f"{name}-{number}" if several else name, layers, scheme)
+            for number, (scheme, layers) in enumerate(counts.items(), start=1)
+        )
+    )
+
+
+def _left(model: Model, schemes: Iterable[Scheme]) -> tuple[str, ...]:
+    """A note on the roles of a row that a layout does not name."""
+    found = (model.storage(scheme).unnamed(scheme.expand()) for scheme in schemes)
+    roles = dict.fromkeys(role for roles in found for role in roles)
+    if not roles or model.kv_dtype is None:
+        return ()
+    text = f"{model.kv_dtype.name} does not name {', '.join(roles)}"
+    return (f"{text}: kept in {model.dtype.name}",)
 
 
 def _expanded(model: Model) -> list[Row]:
     attention = {name: scheme.expanded or scheme for name, scheme in model.attention.items()}
     names = {s.expanded_name for s in model.attention.values() if s.expanded}
-    return [
-        Row((name,), name, False, replace(model, attention=attention).cache)
-        for name in sorted(names)
-    ]
+    cache, notes = replace(model, attention=attention).cache, _left(model, attention.values())
+    return [Row((name,), name, False, cache, notes) for name in sorted(names)]
 
 
 def _merged(rows: list[Row]) -> list[Row]:

@@ -7,8 +7,9 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from kvcalc.errors import UsageError, did_you_mean
+from kvcalc.model import NO_CHANGE, Change
 from kvcalc.queries.check import Result, judge, quantity_of
-from kvcalc.queries.query import Query, beyond, query_for
+from kvcalc.queries.query import Query, notes_on, query_for
 from kvcalc.whatif import NATIVE, native_row, rows_of
 
 if TYPE_CHECKING:
@@ -58,22 +59,24 @@ def compare(
     batch: int = 1,
     metric: Quantity = "stored",
     baseline: str | None = None,
+    change: Change = NO_CHANGE,
 ) -> Comparison:
     """A row per scheme for one model, a row per model for several.
 
     Raises UsageError where the baseline is no row of the answer.
     """
-    query = query_for(models, context, batch)
+    query = query_for(models, context, batch, change)
+    adapted = [model.adapted(change) for model in models]
     if len(models) == 1:
-        candidates, notes = _schemes(models[0])
+        candidates, notes = _schemes(adapted[0])
         expect = judge(models[0])
     else:
-        candidates, notes, expect = _models(models), (), ()
+        candidates, notes, expect = _models(adapted), (), ()
     base = candidates[0] if baseline is None else _named(candidates, baseline)
     base_size = quantity_of(base.row.cache, metric, query.context)
     rows = tuple(_compared(candidate, query, metric, base_size) for candidate in candidates)
-    notes += tuple(note for model in models for note in beyond(model, query.context))
-    return Comparison(tuple(models), query, metric, base.answers[0], rows, expect, notes)
+    notes += tuple(note for model in models for note in notes_on(model, query))
+    return Comparison(tuple(adapted), query, metric, base.answers[0], rows, expect, notes)
 
 
 @dataclass(frozen=True)
@@ -126,4 +129,5 @@ def _compared(
         fixed=query.batch * cache.fixed(query.context),
         read=query.batch * cache.read(query.context),
         ratio=base_size / size if size else None,
+        notes=candidate.row.notes,
     )

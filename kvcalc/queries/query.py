@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kvcalc.cache import Fixed
 from kvcalc.errors import UsageError
+from kvcalc.model import NO_CHANGE, Change
 from kvcalc.units import check_tokens
 
 if TYPE_CHECKING:
@@ -18,13 +20,16 @@ MAX_BATCH = 10**9
 
 @dataclass(frozen=True)
 class Query:
-    """The context in tokens per sequence, and the number of sequences."""
+    """Tokens per sequence, the number of sequences, and what is changed in the models."""
 
     context: int
     batch: int = 1
+    change: Change = NO_CHANGE
 
 
-def query_for(models: Sequence[Model], context: int | None, batch: int) -> Query:
+def query_for(
+    models: Sequence[Model], context: int | None, batch: int, change: Change = NO_CHANGE
+) -> Query:
     """The query with its default filled in: the context all models given can do, 131,072 at most.
 
     Raises UsageError where context or batch is out of bounds.
@@ -32,15 +37,37 @@ def query_for(models: Sequence[Model], context: int | None, batch: int) -> Query
     if not 1 <= batch <= MAX_BATCH:
         raise UsageError(f"batch {batch:,}: it is between 1 and {MAX_BATCH:,} sequences")
     if context is None:
-        return Query(min(model.default_context for model in models), batch)
+        return Query(min(model.default_context for model in models), batch, change)
     try:
-        return Query(check_tokens(context), batch)
+        return Query(check_tokens(context), batch, change)
     except ValueError as error:
         raise UsageError(str(error)) from None
 
 
-def beyond(model: Model, context: int) -> tuple[str, ...]:
-    """A note where the context is longer than the model was made for."""
-    if model.max_context is None or context <= model.max_context:
-        return ()
-    return (f"context {context:,} is beyond {model.name}'s own {model.max_context:,} tokens",)
+def notes_on(model: Model, query: Query) -> tuple[str, ...]:
+    """What a reader of the answer should know of a model, before the query's changes to it."""
+    context, change, name = query.context, query.change, model.name
+    schemes = [model.attention[entry] for layer in model.layers for entry in layer]
+    tensors = [tensor for scheme in dict.fromkeys(schemes) for tensor in scheme.expand()]
+    cross = any(getattr(scheme, "cross", False) for scheme in schemes)
+    source = change.source_length
+    notes = {
+        f"context {context:,} is beyond {name}'s own {model.max_context or 0:,} tokens": (
+            model.max_context is not None and context > model.max_context
+        ),
+        f"{name}: cross attention is not counted, as no source length is known": (
+            cross and source is None and any(t.extent == Fixed(0) for t in tensors)
+        ),
+        f"{name} has no cross attention: the source length changes nothing": (
+            not cross and source is not None
+        ),
+        f"{name}: compressors' left-over state is not counted, each engine keeps its own": any(
+            tensor.role == "carry" for tensor in tensors
+        ),
+        f"{name} has no index keys: the index dtype changes nothing": (
+            change.index_dtype is not None and all(tensor.role != "index" for tensor in tensors)
+        ),
+        f"{name} has no MTP layers that its file knows of": change.mtp and not model.mtp,
+        f"{name}: {len(model.mtp)} MTP layer(s) included": change.mtp and bool(model.mtp),
+    }
+    return tuple(note for note, applies in notes.items() if applies)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kvcalc.queries.query import Query, beyond, query_for
+from kvcalc.model import NO_CHANGE, Change
+from kvcalc.queries.query import Query, notes_on, query_for
+from kvcalc.whatif import native_row
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -41,10 +43,13 @@ class Breakdown:
     notes: tuple[str, ...] = ()
 
 
-def show(model: Model, context: int | None = None, batch: int = 1) -> Breakdown:
+def show(
+    model: Model, context: int | None = None, batch: int = 1, change: Change = NO_CHANGE
+) -> Breakdown:
     """Break a model's cache down. Raises UsageError where context or batch is out of bounds."""
-    query = query_for([model], context, batch)
-    cache, tokens = model.cache, query.context
+    query = query_for([model], context, batch, change)
+    adapted = model.adapted(change)
+    cache, tokens = adapted.cache, query.context
     lines = tuple(
         TensorLine(
             group=group.name,
@@ -57,14 +62,15 @@ def show(model: Model, context: int | None = None, batch: int = 1) -> Breakdown:
         )
         for group in cache.groups
         for settled in group.tensors
+        if settled.tensor.role != "carry"
     )
     return Breakdown(
-        model=model,
+        model=adapted,
         query=query,
         lines=lines,
         stored=batch * cache.stored(tokens),
         growth=cache.growth(tokens),
         fixed=batch * cache.fixed(tokens),
         read=batch * cache.read(tokens),
-        notes=beyond(model, tokens),
+        notes=notes_on(model, query) + native_row(adapted).notes,
     )

@@ -17,6 +17,7 @@ from kvcalc.queries.show import Breakdown, TensorLine
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from kvcalc.queries.query import Query
     from kvcalc.render import Answer
 
 SCHEMA_VERSION = 1
@@ -24,10 +25,14 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class ShowQueryDocument:
-    """What changed the answer: tokens per sequence, and sequences."""
+    """What changed the answer: tokens per sequence, sequences, storage, MTP layers, the source."""
 
     context: int
     batch: int
+    kv_dtype: str | None
+    index_dtype: str | None
+    mtp: bool
+    source_length: int | None
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class TensorDocument:
     format: str
     entries: int
     bytes_per_entry: int
+    shared: bool
     stored_bytes: int
     bytes_per_token: int | float
     bytes_per_token_exact: str
@@ -166,6 +172,9 @@ class ListedDocument:
     fixed_bytes: int
     max_context: int | None
     confidence: str
+    parameters: int | None
+    active_parameters: int | None
+    weight_bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -196,7 +205,7 @@ def document_of(answer: Answer) -> Document:
 
 def _comparison(answer: Comparison) -> CompareDocument:
     query = CompareQueryDocument(
-        answer.query.context, answer.query.batch, answer.metric, answer.baseline
+        *_query(answer.query), metric=answer.metric, baseline=answer.baseline
     )
     return CompareDocument(
         schema_version=SCHEMA_VERSION,
@@ -235,7 +244,7 @@ def _breakdown(answer: Breakdown) -> ShowDocument:
     return ShowDocument(
         schema_version=SCHEMA_VERSION,
         kind="show",
-        query=ShowQueryDocument(answer.query.context, answer.query.batch),
+        query=ShowQueryDocument(*_query(answer.query)),
         model=answer.model.name,
         file=answer.model.file,
         stored_bytes=answer.stored,
@@ -250,6 +259,18 @@ def _breakdown(answer: Breakdown) -> ShowDocument:
     )
 
 
+def _query(query: Query) -> tuple[int, int, str | None, str | None, bool, int | None]:
+    change = query.change
+    return (
+        query.context,
+        query.batch,
+        change.kv_dtype.name if change.kv_dtype else None,
+        change.index_dtype.name if change.index_dtype else None,
+        change.mtp,
+        change.source_length,
+    )
+
+
 def _tensor(line: TensorLine) -> TensorDocument:
     tensor = line.settled.tensor
     return TensorDocument(
@@ -260,6 +281,7 @@ def _tensor(line: TensorLine) -> TensorDocument:
         format=line.settled.format.name,
         entries=line.entries,
         bytes_per_entry=line.settled.entry_bytes,
+        shared=tensor.shared,
         stored_bytes=line.stored,
         bytes_per_token=_number(line.growth),
         bytes_per_token_exact=_exact(line.growth),
@@ -296,6 +318,9 @@ def _listed(listed: Listed) -> ListedDocument:
         fixed_bytes=listed.fixed,
         max_context=model.max_context,
         confidence=model.confidence,
+        parameters=model.parameters,
+        active_parameters=model.active_parameters,
+        weight_bytes=model.weight_bytes,
     )
 
 

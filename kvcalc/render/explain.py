@@ -21,7 +21,7 @@ def explain(answer: Breakdown) -> tuple[str, ...]:
         *_items(
             (
                 _name(line),
-                f"{times}{_layers(line)} x {_entries(line, tokens)} x {_bytes(line)}",
+                f"{times}{_kept(line)} x {_entries(line, tokens)} x {_bytes(line)}",
                 f"{line.stored:,}",
             )
             for line in answer.lines
@@ -32,7 +32,7 @@ def explain(answer: Breakdown) -> tuple[str, ...]:
         *_items(
             (
                 _name(line),
-                f"{_layers(line)} x {_growing(line, tokens)} x {_bytes(line)}",
+                f"{_kept(line)} x {_growing(line, tokens)} x {_bytes(line)}",
                 exact(line.growth),
             )
             for line in answer.lines
@@ -60,6 +60,11 @@ def _name(line: TensorLine) -> str:
 
 def _layers(line: TensorLine) -> str:
     return f"{line.layers:,} layer{'s' if line.layers > 1 else ''}"
+
+
+def _kept(line: TensorLine) -> str:
+    """The layers that store the tensor: none where another layer's cache is shared."""
+    return f"0 of {_layers(line)} (shared)" if line.settled.tensor.shared else _layers(line)
 
 
 def _entries(line: TensorLine, tokens: int) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kvcalc.queries.check import Checked, Result
 from kvcalc.queries.compare import Comparison
 from kvcalc.queries.listing import Listing
-from kvcalc.queries.show import Breakdown
+from kvcalc.queries.show import Breakdown, TensorLine
 from kvcalc.render.explain import explain
 from kvcalc.units import exact, format_ratio, format_size, size_unit
 
@@ -94,7 +94,9 @@ def _heading(model: Model) -> str:
         same = shape.key_dim == shape.value_dim
         widths = f"{shape.key_dim}" if same else f"{shape.key_dim}/{shape.value_dim}"
         heads = f", {shape.heads} heads x {widths}"
-    return f"{model.name}: {len(model.layers)} layers{heads}, {model.dtype.name}"
+    dtype = model.kv_dtype.name if model.kv_dtype else model.dtype.name
+    index = f", index keys {model.index_dtype.name}" if model.index_dtype else ""
+    return f"{model.name}: {len(model.layers)} layers{heads}, {dtype}{index}"
 
 
 def _query(query: Query) -> str:
@@ -136,7 +138,7 @@ def _breakdown(answer: Breakdown, style: Style) -> Sheet:
             (*(f"{t.heads} x {t.width:,}" if t.heads else f"{t.width:,}" for t in tensors), ""),
         ),
         _text("dtype", [*(line.settled.format.name for line in lines), ""]),
-        Column("entries", (*(f"{line.entries:,}" for line in lines), "")),
+        Column("entries", (*(_entries(line) for line in lines), "")),
         Column("B per entry", (*(f"{line.settled.entry_bytes:,}" for line in lines), "")),
         Column("B per token", (*(exact(line.growth) for line in lines), exact(answer.growth))),
         Column(
@@ -154,6 +156,10 @@ def _breakdown(answer: Breakdown, style: Style) -> Sheet:
     title = f"{_heading(answer.model)}, {_query(answer.query)}"
     below = explain(answer) if style.explain else ()
     return Sheet(title, columns, frozenset({len(lines)}), below)
+
+
+def _entries(line: TensorLine) -> str:
+    return f"{line.entries:,}" + (" (shared)" if line.settled.tensor.shared else "")
 
 
 def _checked(answer: Checked) -> Sheet:

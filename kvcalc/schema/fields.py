@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from kvcalc.attention.base import bound_of
-from kvcalc.formats import FORMATS, Format, parse_format
+from kvcalc.formats import FORMATS, LAYOUTS, Format, Layout, parse_format, parse_layout
 from kvcalc.units import MAX_TOKENS, parse_tokens
 
 if TYPE_CHECKING:
@@ -29,6 +29,12 @@ def _dtype(value: object) -> Format:
     return parse_format(value)
 
 
+def _layout(value: object) -> Layout:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a dtype; known: {', '.join([*FORMATS, *LAYOUTS])}")
+    return parse_layout(value)
+
+
 def _date(value: object) -> str:
     if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
         return value.isoformat()
@@ -41,8 +47,14 @@ def _tokens(value: object) -> object:
     return parse_tokens(value) if isinstance(value, str) else value
 
 
-DType = Annotated[
-    Format, PlainValidator(_dtype), WithJsonSchema({"enum": list(FORMATS), "type": "string"})
+_NAMES = {"enum": list(FORMATS), "type": "string"}
+_N_BIT = {"pattern": "^[1-9][0-9]?bit$", "type": "string"}
+_PAIR = {"pattern": "^[a-z0-9_]+/[a-z0-9_]+$", "type": "string"}
+DType = Annotated[Format, PlainValidator(_dtype), WithJsonSchema({"anyOf": [_NAMES, _N_BIT]})]
+StoredAs = Annotated[
+    Layout,
+    PlainValidator(_layout),
+    WithJsonSchema({"anyOf": [_NAMES, {"enum": list(LAYOUTS), "type": "string"}, _N_BIT, _PAIR]}),
 ]
 Date = Annotated[str, PlainValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
 Context = Annotated[
@@ -63,6 +75,8 @@ def yaml_type(hint: Any, translated: dict[Any, Any]) -> Any:
         return translated[hint]
     if hint is Format:
         return DType
+    if hint is Layout:
+        return StoredAs
     if get_origin(hint) is Annotated:
         inner, *extras = get_args(hint)
         text = next((extra for extra in extras if isinstance(extra, str)), None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, TypeAdapter, ValidationError, create_model
 
 from kvcalc.attention.base import MAX_COUNT, Shape
-from kvcalc.errors import InvalidValue, Path, Problem, did_you_mean
+from kvcalc.errors import InvalidValue, Path, Problem, UsageError, did_you_mean
 from kvcalc.expect import Expectation, parse_expectation
 from kvcalc.model import Layer, Model, Source
 from kvcalc.schema.entries import (
@@ -21,10 +21,11 @@ from kvcalc.schema.entries import (
     scheme_of,
     tag,
 )
-from kvcalc.schema.fields import Context, Date, DType, Strict, Text
+from kvcalc.schema.fields import Context, Date, StoredAs, Strict, Text
 from kvcalc.schema.layers import LayerCount, LayersFile, layers_of
 from kvcalc.schema.problems import is_tag, problems_of
 from kvcalc.schema.tensors import StrideFile, TensorFile, TopKFile
+from kvcalc.units import MAX_TOKENS
 from kvcalc.whatif import Rows, rows_of
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ Layers = Annotated[
     Annotated[LayerCount, Tag(tag("count"))] | Annotated[LayersFile, Tag(tag("order"))],
     Discriminator(_layers_tag),
 ]
+Big = Annotated[int, Field(ge=1, le=10**16)]
+SourceTokens = Annotated[int, Field(ge=0, le=MAX_TOKENS)]
 Width = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 
 if TYPE_CHECKING:
@@ -89,14 +92,23 @@ class ModelFile(Strict):
     heads: Annotated[Width | None, Field(description="query heads")] = None
     head_dim: Annotated[Width | None, Field(description="width of one head")] = None
     layers: Annotated[Layers, Field(description="a number, a repeating pattern, or a list")]
-    dtype: Annotated[DType, Field(description="the cache's dtype, not the weights'")]
+    dtype: Annotated[StoredAs, Field(description="the cache's dtype, not the weights'")]
     attention: Annotated[Attention, Field(description="one entry, or several by name")]
     compare: WhatIfsFile | None = None
     expect: Annotated[
         dict[str, Any] | None,
         Field(description="what `kvcalc check` holds this file to, as mha/mla: 57x"),
     ] = None
+    mtp: Annotated[
+        Layers | None, Field(description="multi-token-prediction layers, counted with --mtp")
+    ] = None
+    source_length: Annotated[
+        SourceTokens | None, Field(description="tokens of the encoder's output")
+    ] = None
     max_context: Annotated[Context | None, Field(description="native context in tokens")] = None
+    parameters: Annotated[Big | None, Field(description="parameters in all")] = None
+    active_parameters: Annotated[Big | None, Field(description="parameters used per token")] = None
+    weight_bytes: Annotated[Big | None, Field(description="bytes of the published weights")] = None
     confidence: Literal["published", "reconstructed"] | None = None
     sources: list[SourceFile] | None = None
 
@@ -178,7 +190,11 @@ def _assembled(
             shape=_shape(form),
             compare=_compare(form, problems),
             vendor=form.vendor,
+            mtp=_mtp(entries, form, problems),
             max_context=form.max_context,
+            parameters=form.parameters,
+            active_parameters=form.active_parameters,
+            weight_bytes=form.weight_bytes,
             confidence=form.confidence or "",
             sources=tuple(Source(s.origin, s.says, s.read or "") for s in form.sources or ()),
             file=file,
@@ -198,7 +214,11 @@ def _entries(attention: Any) -> dict[str, tuple[Path, EntryFile | None]]:
 def _schemes(
     entries: Mapping[str, tuple[Path, EntryFile | None]], form: ModelFile, problems: list[Problem]
 ) -> dict[str, Scheme]:
-    inherited = {"heads": form.heads, "head_dim": form.head_dim}
+    inherited = {
+        "heads": form.heads,
+        "head_dim": form.head_dim,
+        "source_length": form.source_length,
+    }
     unknown = {p.path[0] for p in problems if p.path} & set(inherited)
     schemes = {}
     for name, (path, entry) in entries.items():
@@ -223,10 +243,24 @@ def _layers(
         problems += [problem.under(("layers",)) for problem in error.problems]
         return ()
     used = {name for layer in layers for name in layer}
+    if form.mtp is not None:
+        used |= {name for layer in _mtp(entries, form, []) for name in layer}
     for name in entries.keys() - used:
         hint = "name it in layers, or take it out"
         problems.append(Problem(f"no layer uses {name!r}", hint, ("attention", name)))
     return layers
+
+
+def _mtp(
+    entries: Mapping[str, tuple[Path, EntryFile | None]], form: ModelFile, problems: list[Problem]
+) -> tuple[Layer, ...]:
+    if form.mtp is None:
+        return ()
+    try:
+        return layers_of(form.mtp, entries)
+    except InvalidValue as error:
+        problems += [problem.under(("mtp",)) for problem in error.problems]
+        return ()
 
 
 def _shape(form: ModelFile) -> Shape | None:
@@ -249,6 +283,11 @@ def _compare(form: ModelFile, problems: list[Problem]) -> dict[str, dict[str, An
 
 
 def _rows(model: Model, form: ModelFile, problems: list[Problem]) -> Rows | None:
+    try:
+        _ = model.cache, replace(model, layers=model.layers + model.mtp).cache
+    except UsageError as error:
+        problems.append(Problem(f"dtype: {error}", path=("dtype",)))
+        return None
     for kind in list(model.compare):
         try:
             rows_of(replace(model, compare={kind: model.compare[kind]}))

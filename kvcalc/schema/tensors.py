@@ -10,6 +10,7 @@ from kvcalc.attention.base import MAX_COUNT
 from kvcalc.cache import (
     STATE_ROLES,
     All,
+    Beyond,
     CacheTensor,
     Chunk,
     Every,
@@ -26,7 +27,7 @@ from kvcalc.schema.fields import DType, Strict, Text
 from kvcalc.units import MAX_TOKENS
 
 Tokens = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
-EXTENTS = ("every", "window", "chunk", "fixed")
+EXTENTS = ("every", "window", "chunk", "beyond", "fixed")
 
 
 class StrideFile(Strict):
@@ -43,7 +44,7 @@ class TopKFile(Strict):
 
 
 class TensorFile(Strict):
-    """One cache tensor; without every, window, chunk or fixed it has an entry per token."""
+    """One cache tensor; without an extent it has an entry per token."""
 
     name: Text
     role: Role
@@ -56,8 +57,10 @@ class TensorFile(Strict):
     every: Tokens | StrideFile | None = None
     window: Tokens | None = None
     chunk: Tokens | None = None
+    beyond: Annotated[Tokens | None, Field(description="all but the last so many tokens")] = None
     fixed: Tokens | None = None
     reads: Literal["all", "read_write"] | TopKFile | None = None
+    shared: Annotated[bool, Field(description="another layer stores it")] = False
 
     def tensor(self) -> CacheTensor:
         """The tensor it describes. Raises InvalidValue where its fields exclude each other."""
@@ -74,7 +77,14 @@ class TensorFile(Strict):
             raise InvalidValue(problems)
         stored = self.dtype.scaled(self.scale) if self.dtype and self.scale else self.dtype
         return CacheTensor(
-            self.name, self.role, self.width, self._extent(), self.heads, stored, self._reads()
+            name=self.name,
+            role=self.role,
+            width=self.width,
+            extent=self._extent(),
+            heads=self.heads,
+            format=stored,
+            reads=self._reads(),
+            shared=self.shared,
         )
 
     def _extent(self) -> Extent:
@@ -82,6 +92,8 @@ class TensorFile(Strict):
             return Window(self.window)
         if self.chunk is not None:
             return Chunk(self.chunk)
+        if self.beyond is not None:
+            return Beyond(self.beyond)
         if self.fixed is not None:
             return Fixed(self.fixed)
         if isinstance(self.every, StrideFile):

@@ -122,6 +122,9 @@ class Reads(Protocol):
     def touched(self, entries: int) -> int:
         """Entries moved; one that is read and written back counts twice."""
 
+    def used(self, entries: int) -> int:
+        """Entries that the step computes with."""
+
     @property
     def rule(self) -> str:
         """Which entries these are, in words."""
@@ -132,6 +135,9 @@ class All:
     """Every entry is read."""
 
     def touched(self, entries: int) -> int:
+        return entries
+
+    def used(self, entries: int) -> int:
         return entries
 
     @property
@@ -149,6 +155,9 @@ class TopK:
     def touched(self, entries: int) -> int:
         return min(entries, self.k + entries % self.pool)
 
+    def used(self, entries: int) -> int:
+        return self.touched(entries)
+
     @property
     def rule(self) -> str:
         return f"top {self.k:,}" + (f" and T mod {self.pool}" if self.pool > 1 else "")
@@ -165,6 +174,9 @@ class TopBlocks:
         newest = entries % self.size or min(entries, self.size)
         return min(entries, (self.blocks - 1) * self.size + newest)
 
+    def used(self, entries: int) -> int:
+        return self.touched(entries)
+
     @property
     def rule(self) -> str:
         return f"top {self.blocks:,} blocks of {self.size:,}"
@@ -176,6 +188,9 @@ class ReadWrite:
 
     def touched(self, entries: int) -> int:
         return 2 * entries
+
+    def used(self, entries: int) -> int:
+        return entries
 
     @property
     def rule(self) -> str:
@@ -190,6 +205,8 @@ class CacheTensor:
     width   elements per entry and head
     format  None is left to whoever stores it: the cache's dtype, or for a state the ideal's fp32
     shared  another layer stores it: read here, not stored here
+    macs    multiply-adds that one entry takes part in per decode step, over all query heads;
+            None where nobody said
     """
 
     name: str
@@ -200,6 +217,7 @@ class CacheTensor:
     format: Format | None = None
     reads: Reads = All()
     shared: bool = False
+    macs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -279,10 +297,16 @@ class Settled:
             return 0
         return self.entry_bytes * self.tensor.reads.touched(self.tensor.extent.entries(tokens))
 
+    def flops(self, tokens: int) -> int | None:
+        """Operations of one decode step on these entries, two per multiply-add; None: unknown."""
+        if self.tensor.macs is None:
+            return None
+        return 2 * self.tensor.macs * self.tensor.reads.used(self.tensor.extent.entries(tokens))
+
     @property
     def storage(self) -> Settled:
         """The same without the free-text name: what two tensors have in common if they are one."""
-        return replace(self, tensor=replace(self.tensor, name=""))
+        return replace(self, tensor=replace(self.tensor, name="", macs=None))
 
 
 @dataclass(frozen=True)
@@ -321,6 +345,21 @@ class Cache:
     def read(self, tokens: int) -> int:
         """Bytes one decode step moves; the new token's own write is left out, a state's is not."""
         return sum(g.layers * t.read(tokens) for g in self.groups for t in g.tensors)
+
+    def flops(self, tokens: int) -> int | None:
+        """Attention FLOPs of one decode step with `tokens` tokens in the cache; None: unknown.
+
+        Counted: scores and values (MLA in its absorbed form), index scores, state updates and
+        read-outs, convolution taps. Not counted: projections, softmax, norms, the new token itself.
+        """
+        total = 0
+        for group in self.groups:
+            for tensor in group.tensors:
+                flops = tensor.flops(tokens)
+                if flops is None:
+                    return None
+                total += group.layers * flops
+        return total
 
     @property
     def contents(self) -> Mapping[Settled, int]:

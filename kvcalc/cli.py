@@ -49,7 +49,7 @@ Context = Annotated[
 ]
 Batch = Annotated[int, typer.Option("-b", "--batch", metavar="N", help="Sequences.")]
 Metric = Annotated[
-    Literal["stored", "growth", "read"],
+    Literal["stored", "growth", "read", "flops"],
     typer.Option("--metric", help="What the ratio compares."),
 ]
 Baseline = Annotated[
@@ -190,6 +190,10 @@ def show(
     explain: Annotated[
         bool, typer.Option("--explain", help="Write the sum out, with the sources.")
     ] = False,
+    metric: Annotated[
+        Literal["stored", "growth", "read", "flops"] | None,
+        typer.Option("--metric", help="Write out this sum alone; flops adds a column."),
+    ] = None,
     kv_dtype: KvDtype = None,
     index_dtype: IndexDtype = None,
     mtp: Mtp = False,
@@ -216,7 +220,7 @@ def show(
         source_length=_source(source_length),
     )
     _notes(answer.notes, quiet)
-    _write(answer, "json" if json else format, output, units=units, explain=explain)
+    _write(answer, "json" if json else format, output, units=units, explain=explain, metric=metric)
 
 
 @app.command()

@@ -9,10 +9,11 @@ from typing import Literal, get_args
 from kvcalc.errors import did_you_mean
 from kvcalc.units import Figure, parse_figure, parse_tokens
 
-Quantity = Literal["stored", "growth", "read"]
+Quantity = Literal["stored", "growth", "read", "flops"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 
-_ENTRY = re.compile(r"([\w-]+)(?:/([\w-]+)|\.([\w-]+))(?:@(.+))?")
+_SIDE = r"([\w-]+)(?:\.([\w-]+))?"
+_ENTRY = re.compile(rf"{_SIDE}(?:/{_SIDE})?(?:@(.+))?")
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,33 @@ class Expectation:
 def parse_expectation(entry: str, printed: object, line: int = 0) -> Expectation:
     """Read one entry and its printed figure. Raises ValueError, saying what would do."""
     match = _ENTRY.fullmatch(entry.strip())
-    if match is None:
+    if match is None or not (match[2] or match[3]):
         raise ValueError(f"{entry!r} is no expectation; write a/b, a.stored, a.growth or a.read")
     if not isinstance(printed, str):
         raise ValueError(f"{printed!r} has no unit; write 57x, 93.3% or a size such as 70.272 kB")
-    scheme, other, word, context = match.groups()
-    quantity = next((q for q in QUANTITIES if q == (word or "stored")), None)
-    if quantity is None:
-        raise ValueError(f"unknown quantity {word!r}; {did_you_mean(word, QUANTITIES)}")
+    scheme, word, other, other_word, context = match.groups()
+    quantity = _quantity(word)
+    if other is not None and _quantity(other_word) != quantity:
+        raise ValueError(f"{entry} compares unlike quantities; write the same one on both sides")
     figure = parse_figure(printed)
-    if figure.is_size and other is not None:
-        raise ValueError(f"{entry} is a ratio; write it as 57x or 93.3%, not as {printed}")
-    if not figure.is_size and other is None:
-        raise ValueError(f"{entry} is a size; write it with a unit such as kB or GiB")
+    _same_kind(entry, other, quantity, figure)
     tokens = None if context is None else parse_tokens(context)
     return Expectation(entry, figure, scheme, other, quantity, tokens, line)
+
+
+def _quantity(word: str | None) -> Quantity:
+    for quantity in QUANTITIES:
+        if quantity == (word or "stored"):
+            return quantity
+    raise ValueError(f"unknown quantity {word!r}; {did_you_mean(word or '', QUANTITIES)}")
+
+
+def _same_kind(entry: str, other: str | None, quantity: Quantity, figure: Figure) -> None:
+    if other is not None:
+        if not figure.is_ratio:
+            raise ValueError(f"{entry} is a ratio; write it as 57x or 93.3%, not as {figure.text}")
+    elif quantity == "flops":
+        if not figure.is_flops:
+            raise ValueError(f"{entry} counts operations; write it in FLOPs, GFLOPs or TFLOPs")
+    elif not figure.is_size:
+        raise ValueError(f"{entry} is a size; write it with a unit such as kB or GiB")

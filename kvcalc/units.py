@@ -23,27 +23,56 @@ System = Literal["si", "iec", "bytes"]
 SI_UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "PB": 10**15}
 IEC_UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50}
 SIZE_UNITS = {**SI_UNITS, "KB": 10**3, **IEC_UNITS}
+FLOP_UNITS = {
+    "FLOPs": 1,
+    "kFLOPs": 10**3,
+    "MFLOPs": 10**6,
+    "GFLOPs": 10**9,
+    "TFLOPs": 10**12,
+    "PFLOPs": 10**15,
+}
 FIGURE_UNITS = {"x": Fraction(1), "%": Fraction(1, 100)} | {
-    unit: Fraction(size) for unit, size in SIZE_UNITS.items()
+    unit: Fraction(size) for unit, size in (SIZE_UNITS | FLOP_UNITS).items()
 }
 TOKEN_UNITS = {"": 1, "k": 10**3, "m": 10**6, "K": 2**10, "Ki": 2**10, "M": 2**20, "Mi": 2**20}
 
+SIDES: dict[str | None, Literal["", ">", "<"]] = {None: "", ">": ">", "<": "<"}
+
 _NUMBER = r"(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?(?:[eE][+-]?\d{1,2})?)"
-_FIGURE = re.compile(_NUMBER + r"\s*(x|%|[A-Za-z]+)?")
+_FIGURE = re.compile(r"([<>])?\s*" + _NUMBER + r"\s*(x|%|[A-Za-z]+)?")
 _TOKENS = re.compile(r"(\d{1,3}(?:[,_]\d{3})+|\d+(?:\.\d+)?)\s*([A-Za-z]*)")
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A printed number: low <= any value it stands for < high, as a ratio, a fraction or bytes."""
+    """A printed number, as a ratio, a fraction, bytes or FLOPs.
+
+    It stands for every value that rounds to it: low <= value < high, half a `step` around `exact`.
+    `>20x` is one-sided: strictly more than 20; `<1.7 GB` is at most 1.7 GB.
+    """
 
     text: str
     unit: str
-    low: Fraction
-    high: Fraction
+    exact: Fraction
+    step: Fraction
+    side: Literal["", ">", "<"] = ""
+
+    @property
+    def low(self) -> Fraction:
+        """The smallest value that prints so."""
+        return self.exact - self.step / 2
+
+    @property
+    def high(self) -> Fraction:
+        """The smallest value above that does not."""
+        return self.exact + self.step / 2
 
     def holds(self, value: Fraction) -> bool:
-        """Whether this value prints as the figure does."""
+        """Whether the figure is true of this value."""
+        if self.side == ">":
+            return value > self.exact
+        if self.side == "<":
+            return value <= self.exact
         return self.low <= value < self.high
 
     def printed(self, value: Fraction) -> str:
@@ -51,8 +80,7 @@ class Figure:
         if self.unit == "x" and value.denominator == 1:
             return format_ratio(value)
         scaled = value / FIGURE_UNITS[self.unit]
-        step = (self.high - self.low) / FIGURE_UNITS[self.unit]
-        places = 0
+        step, places = self.step / FIGURE_UNITS[self.unit], 0
         while step * 10**places < 1:
             places += 1
         if (scaled * 10**places).denominator != 1:
@@ -60,25 +88,36 @@ class Figure:
         return decimals(scaled, places) + ("" if self.unit in "x%" else " ") + self.unit
 
     @property
+    def is_ratio(self) -> bool:
+        """Whether the figure compares two things."""
+        return self.unit in ("x", "%")
+
+    @property
     def is_size(self) -> bool:
         """Whether the figure counts bytes."""
         return self.unit in SIZE_UNITS
 
+    @property
+    def is_flops(self) -> bool:
+        """Whether the figure counts operations."""
+        return self.unit in FLOP_UNITS
+
 
 def parse_figure(text: str) -> Figure:
-    """Read `57x`, `93.3%`, `70.272 kB`, `2.88e8 B`. Raises ValueError, saying what would do."""
+    """Read `57x`, `93.3%`, `70.272 kB`, `2.88e8 B`, `>20x`. Raises ValueError with the way out."""
     match = _FIGURE.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not a figure; write it like 57x, 93.3% or 70.272 kB")
-    number, unit = match.groups()
+    side, number, unit = match.groups()
     if unit not in FIGURE_UNITS:
         have = f"unknown unit {unit!r}" if unit else f"{text!r} has no unit"
-        raise ValueError(f"{have}; write x for a ratio, % for a reduction, or a size: kB, GB, GiB")
-    factor = FIGURE_UNITS[unit]
+        raise ValueError(
+            f"{have}; write x for a ratio, % for a reduction, a size (kB, GB, GiB) or GFLOPs"
+        )
     value = Decimal(number.replace(",", ""))
-    half_step = Fraction(10) ** int(value.as_tuple().exponent) / 2
-    exact = Fraction(value)
-    return Figure(text.strip(), unit, (exact - half_step) * factor, (exact + half_step) * factor)
+    step = Fraction(10) ** int(value.as_tuple().exponent) * FIGURE_UNITS[unit]
+    exact = Fraction(value) * FIGURE_UNITS[unit]
+    return Figure(text.strip(), unit, exact, step, SIDES[side])
 
 
 def parse_tokens(text: str) -> int:
@@ -144,6 +183,12 @@ def size_unit(values: Iterable[Fraction | int], system: System) -> str:
         if largest >= 100_000 * units[unit] and 10 * smallest >= units[name] > units[unit]:
             unit = name
     return unit
+
+
+def format_flops(flops: int) -> str:
+    """`139.2 GFLOPs`: operations in the largest unit in which they are at least 1."""
+    unit = next((name for name in reversed(FLOP_UNITS) if flops >= FLOP_UNITS[name]), "FLOPs")
+    return f"{decimals(Fraction(flops, FLOP_UNITS[unit]), 1 if flops >= 1000 else 0)} {unit}"
 
 
 def format_size(value: Fraction | int, unit: str, places: int) -> str:

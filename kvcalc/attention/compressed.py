@@ -43,10 +43,17 @@ class SharedKV(Attention):
 
     def stream(self, name: str, extent: Extent) -> tuple[CacheTensor, ...]:
         """The entries of one stream, in the two parts that layouts store apart."""
-        latent = CacheTensor(name, "latent", (self.head_dim or 0) - self.rope_dim, extent)
+        # each element is scored as a key and summed up as a value, by every query head
+        width, each = (self.head_dim or 0) - self.rope_dim, 2 * self.heads
+        latent = CacheTensor(name, "latent", width, extent, macs=each * width)
         if not self.rope_dim:
             return (latent,)
-        return (latent, CacheTensor(f"{name}_rope", "rope", self.rope_dim, extent))
+        macs = each * self.rope_dim
+        return (latent, CacheTensor(f"{name}_rope", "rope", self.rope_dim, extent, macs=macs))
+
+    def left_over(self, name: str, width: int, tokens: int) -> CacheTensor:
+        """What a compressor keeps of tokens that no finished entry holds yet."""
+        return CacheTensor(name, "carry", width, Window(tokens), macs=0)
 
     def entries(self) -> tuple[CacheTensor, ...]:
         return self.stream("kv", self.extent)
@@ -74,8 +81,7 @@ class HCA(SharedKV):
         return (
             *super().entries(),
             *self.stream("compressed", self.compressed_extent),
-            # the keys and gates of tokens that no finished entry holds yet
-            CacheTensor("compressor", "carry", 2 * (self.head_dim or 0), Window(self.compress)),
+            self.left_over("compressor", 2 * (self.head_dim or 0), self.compress),
         )
 
 
@@ -84,7 +90,7 @@ class CSA(HCA, Indexed):
     """Compressed sparse attention: like HCA, but an index picks top_k of the compressed entries.
 
     One index key [index_dim] per compressed entry. Entries overlap, so a compressor carries twice
-    as much over two strides.
+    as much (keys and gates) over two strides.
     """
 
     kind: ClassVar[str] = "csa"
@@ -94,11 +100,11 @@ class CSA(HCA, Indexed):
 
     def entries(self) -> tuple[CacheTensor, ...]:
         compressed = self.stream("compressed", self.compressed_extent)
-        overlap = Window(2 * self.compress)
+        overlap = 2 * self.compress
         return (
             *self.stream("kv", self.extent),
             *(replace(tensor, reads=TopK(self.top_k)) for tensor in compressed),
             replace(self.index_key(self.index_dtype), extent=self.compressed_extent),
-            CacheTensor("compressor", "carry", 4 * (self.head_dim or 0), overlap),
-            CacheTensor("index_compressor", "carry", 4 * self.index_dim, overlap),
+            self.left_over("compressor", 4 * (self.head_dim or 0), overlap),
+            self.left_over("index_compressor", 4 * self.index_dim, overlap),
         )

@@ -54,8 +54,12 @@ class _PerHead(Attention):
     def entries(self) -> tuple[CacheTensor, ...]:
         shape, heads = self.shape, self.stored_heads
         return (
-            CacheTensor("k", "k", shape.key_dim, self.extent, heads),
-            CacheTensor("v", "v", shape.value_dim, self.extent, heads),
+            CacheTensor(
+                "k", "k", shape.key_dim, self.extent, heads, macs=self.heads * shape.key_dim
+            ),
+            CacheTensor(
+                "v", "v", shape.value_dim, self.extent, heads, macs=self.heads * shape.value_dim
+            ),
         )
 
 

@@ -74,7 +74,10 @@ class MLA(Attention):
         return cls(**{**own, **fields})
 
     def entries(self) -> tuple[CacheTensor, ...]:
-        latent = CacheTensor("latent", "latent", self.latent_dim, self.extent)
+        # absorbed: every query head scores the latent, and sums it up again as its value
+        macs = 2 * self.heads * self.latent_dim
+        latent = CacheTensor("latent", "latent", self.latent_dim, self.extent, macs=macs)
         if not self.rope_dim:
             return (latent,)
-        return (latent, CacheTensor("rope", "rope", self.rope_dim, self.extent))
+        macs = self.heads * self.rope_dim
+        return (latent, CacheTensor("rope", "rope", self.rope_dim, self.extent, macs=macs))

@@ -20,19 +20,31 @@ ConvKernel = Annotated[CountOrZero, "taps of the short convolution before the st
 class Recurrent(Scheme):
     """What all of them share: a state that is read and written back at every step."""
 
+    passes: ClassVar[int] = 2
+    """Multiply-adds per element of the state and step: one to update it, one to read it out."""
+
     state_dtype: Annotated[Format | None, "dtype of the state, where the model pins it"] = None
 
     def state(self, heads: int, width: int, name: str = "state") -> CacheTensor:
         """A recurrent state of `heads` x `width` elements."""
-        stored = self.state_dtype
-        return CacheTensor(name, "state", width, Fixed(), heads, stored, ReadWrite())
+        return CacheTensor(
+            name,
+            "state",
+            width,
+            Fixed(),
+            heads,
+            self.state_dtype,
+            ReadWrite(),
+            macs=self.passes * heads * width,
+        )
 
 
 def conv(channels: int, kernel: int) -> tuple[CacheTensor, ...]:
     """The last `kernel` - 1 inputs of a causal convolution, a column per token."""
     if kernel < 2:
         return ()
-    return (CacheTensor("conv", "conv", 1, Fixed(kernel - 1), channels, reads=ReadWrite()),)
+    columns = Fixed(kernel - 1)
+    return (CacheTensor("conv", "conv", 1, columns, channels, reads=ReadWrite(), macs=channels),)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +95,7 @@ class GatedDeltaNet(Recurrent):
     """
 
     kind: ClassVar[str] = "gdn"
+    passes: ClassVar[int] = 3  # the delta rule looks a key up before it corrects the state
 
     key_heads: Annotated[Count, "query and key heads"]
     state_heads: Annotated[Count, "value heads, which own the state"]
@@ -104,6 +117,7 @@ class KDA(Recurrent):
     """
 
     kind: ClassVar[str] = "kda"
+    passes: ClassVar[int] = 3  # the delta rule looks a key up before it corrects the state
 
     state_heads: Annotated[Count, "heads of the state"]
     key_dim: Annotated[Count, "width of one key head"]
@@ -157,6 +171,7 @@ class RGLRU(Recurrent):
     """
 
     kind: ClassVar[str] = "rglru"
+    passes: ClassVar[int] = 1  # the state is the output
 
     channels: Annotated[Count, "width of the recurrence (lru_width)"]
     conv_kernel: ConvKernel
@@ -173,13 +188,16 @@ class RWKV7(Recurrent):
     """
 
     kind: ClassVar[str] = "rwkv7"
+    passes: ClassVar[int] = 3  # the delta rule looks a key up before it corrects the state
 
     state_heads: Annotated[Count, "heads of the state"]
     state_head_dim: Annotated[Count, "width of one head"]
     hidden_dim: Annotated[Count, "width of the residual stream that the token shifts keep"]
 
     def expand(self) -> tuple[CacheTensor, ...]:
-        shift = CacheTensor("shift", "shift", self.hidden_dim, Fixed(2), reads=ReadWrite())
+        shift = CacheTensor(
+            "shift", "shift", self.hidden_dim, Fixed(2), reads=ReadWrite(), macs=self.hidden_dim
+        )
         return (self.state(self.state_heads, self.state_head_dim**2), shift)
 
 

@@ -30,7 +30,10 @@ class Indexed(Attention):
         """The index key, stored in its own format: `kv_dtype` leaves it alone."""
         scale = self.index_scale or (FP32 if dtype == FP8 else "none")
         stored = dtype if isinstance(scale, str) else dtype.scaled(scale)
-        return CacheTensor("index_key", "index", self.index_dim, self.extent, format=stored)
+        macs = self.index_heads * self.index_dim
+        return CacheTensor(
+            "index_key", "index", self.index_dim, self.extent, format=stored, macs=macs
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

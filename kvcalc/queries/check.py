@@ -86,9 +86,14 @@ def _computed(model: Model, rows: Rows, expectation: Expectation) -> Fraction | 
         quantity_of(_find(rows, name).cache, expectation.quantity, context)
         for name in expectation.schemes
     ]
-    if len(sizes) == 1:
-        return sizes[0]
-    above, below = sizes
+    return combine(expectation, sizes)
+
+
+def combine(expectation: Expectation, sizes: Sequence[Fraction | None]) -> Fraction | None:
+    """The quantity or the ratio that an expectation speaks of; None where it does not exist."""
+    above, below = sizes[0], sizes[-1]
+    if above is None or below is None or len(sizes) == 1:
+        return above
     if expectation.figure.unit == "%":
         return 1 - below / above if above else None
     return above / below if below else None
@@ -101,8 +106,15 @@ def _find(rows: Rows, name: str) -> Row:
     return row
 
 
-def quantity_of(cache: Cache, quantity: Quantity, context: int) -> Fraction:
-    """One of the four quantities of one sequence, in bytes."""
-    if quantity == "growth":
-        return cache.growth(context)
-    return Fraction(cache.stored(context) if quantity == "stored" else cache.read(context))
+def quantity_of(cache: Cache, quantity: Quantity, context: int) -> Fraction | None:
+    """One quantity of one sequence, in bytes or FLOPs; None where the FLOPs are not known."""
+    match quantity:
+        case "growth":
+            return cache.growth(context)
+        case "stored":
+            return Fraction(cache.stored(context))
+        case "read":
+            return Fraction(cache.read(context))
+        case "flops":
+            flops = cache.flops(context)
+            return None if flops is None else Fraction(flops)

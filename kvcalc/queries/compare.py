@@ -36,6 +36,7 @@ class ComparedRow:
     growth: Fraction
     fixed: int
     read: int
+    flops: int | None
     ratio: Fraction | None
     notes: tuple[str, ...] = ()
 
@@ -116,9 +117,10 @@ def _named(candidates: Sequence[_Candidate], baseline: str) -> _Candidate:
 
 
 def _compared(
-    candidate: _Candidate, query: Query, metric: Quantity, base_size: Fraction
+    candidate: _Candidate, query: Query, metric: Quantity, base_size: Fraction | None
 ) -> ComparedRow:
     cache, size = candidate.row.cache, quantity_of(candidate.row.cache, metric, query.context)
+    flops = cache.flops(query.context)
     return ComparedRow(
         model=candidate.model,
         scheme=candidate.row.name,
@@ -128,6 +130,7 @@ def _compared(
         growth=cache.growth(query.context),
         fixed=query.batch * cache.fixed(query.context),
         read=query.batch * cache.read(query.context),
-        ratio=base_size / size if size else None,
+        flops=None if flops is None else query.batch * flops,
+        ratio=base_size / size if base_size is not None and size else None,
         notes=candidate.row.notes,
     )

@@ -27,6 +27,7 @@ class TensorLine:
     stored: int
     growth: Fraction
     read: int
+    flops: int | None
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Breakdown:
     growth: Fraction
     fixed: int
     read: int
+    flops: int | None
     notes: tuple[str, ...] = ()
 
 
@@ -59,6 +61,7 @@ def show(
             stored=batch * group.layers * settled.stored(tokens),
             growth=group.layers * settled.growth(tokens),
             read=batch * group.layers * settled.read(tokens),
+            flops=_times(batch * group.layers, settled.flops(tokens)),
         )
         for group in cache.groups
         for settled in group.tensors
@@ -72,5 +75,10 @@ def show(
         growth=cache.growth(tokens),
         fixed=batch * cache.fixed(tokens),
         read=batch * cache.read(tokens),
+        flops=_times(batch, cache.flops(tokens)),
         notes=notes_on(model, query) + native_row(adapted).notes,
     )
+
+
+def _times(count: int, flops: int | None) -> int | None:
+    return None if flops is None else count * flops

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from kvcalc.expect import Quantity
     from kvcalc.queries.check import Checked
     from kvcalc.queries.compare import Comparison
     from kvcalc.queries.listing import Listing
@@ -29,13 +30,14 @@ FormatName = Literal["table", "json", "jsonl", "csv", "markdown"]
 
 @dataclass(frozen=True)
 class Style:
-    """How an answer looks: units for people, the sum written out, and what the reader's end is.
+    """How an answer looks: units for people, the sum written out (of one metric, or of all).
 
     width is the terminal's, None where the text goes to a pipe or a file.
     """
 
     units: System = "si"
     explain: bool = False
+    metric: Quantity | None = None
     width: int | None = None
 
 

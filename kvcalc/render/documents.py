@@ -39,7 +39,7 @@ class ShowQueryDocument:
 class CompareQueryDocument(ShowQueryDocument):
     """The same, and what the ratio compares with which row."""
 
-    metric: Literal["stored", "growth", "read"]
+    metric: Literal["stored", "growth", "read", "flops"]
     baseline: str
 
 
@@ -59,6 +59,7 @@ class TensorDocument:
     bytes_per_token: int | float
     bytes_per_token_exact: str
     read_bytes_per_step: int
+    attention_flops_per_step: int | None
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class ShowDocument:
     file: str
     stored_bytes: int
     read_bytes_per_step: int
+    attention_flops_per_step: int | None
     bytes_per_token: int | float
     bytes_per_token_exact: str
     fixed_bytes: int
@@ -138,6 +140,7 @@ class RowDocument:
     bytes_per_token_exact: str
     fixed_bytes: int
     read_bytes_per_step: int
+    attention_flops_per_step: int | None
     reserved_bytes: int | None
     ratio: float | None
     ratio_exact: str | None
@@ -228,6 +231,7 @@ def _row(row: ComparedRow) -> RowDocument:
         bytes_per_token_exact=_exact(row.growth),
         fixed_bytes=row.fixed,
         read_bytes_per_step=row.read,
+        attention_flops_per_step=row.flops,
         reserved_bytes=None,
         ratio=None if row.ratio is None else float(row.ratio),
         ratio_exact=None if row.ratio is None else _exact(row.ratio),
@@ -249,6 +253,7 @@ def _breakdown(answer: Breakdown) -> ShowDocument:
         file=answer.model.file,
         stored_bytes=answer.stored,
         read_bytes_per_step=answer.read,
+        attention_flops_per_step=answer.flops,
         bytes_per_token=_number(answer.growth),
         bytes_per_token_exact=_exact(answer.growth),
         fixed_bytes=answer.fixed,
@@ -286,6 +291,7 @@ def _tensor(line: TensorLine) -> TensorDocument:
         bytes_per_token=_number(line.growth),
         bytes_per_token_exact=_exact(line.growth),
         read_bytes_per_step=line.read,
+        attention_flops_per_step=line.flops,
     )
 
 

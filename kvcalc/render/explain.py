@@ -7,51 +7,86 @@ from typing import TYPE_CHECKING
 from kvcalc.units import exact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+    from kvcalc.expect import Quantity
     from kvcalc.queries.show import Breakdown, TensorLine
 
 
-def explain(answer: Breakdown) -> tuple[str, ...]:
-    """Lines of text; the items under each heading add up to its total, to the byte."""
-    tokens, batch = answer.query.context, answer.query.batch
-    times = f"{batch:,} sequences x " if batch > 1 else ""
-    return (
-        f"stored at T = {tokens:,}: the sum of {times}layers x entries x bytes per entry",
-        *_items(
-            (
-                _name(line),
-                f"{times}{_kept(line)} x {_entries(line, tokens)} x {_bytes(line)}",
-                f"{line.stored:,}",
-            )
-            for line in answer.lines
-        ),
-        _total("stored", f"{answer.stored:,}"),
-        "",
-        f"growth just after T = {tokens:,}: layers x entries per token x bytes per entry",
-        *_items(
-            (
-                _name(line),
-                f"{_kept(line)} x {_growing(line, tokens)} x {_bytes(line)}",
-                exact(line.growth),
-            )
-            for line in answer.lines
-        ),
-        _total("growth", exact(answer.growth)),
-        "",
-        f"read by a decode step at T = {tokens:,}: {times}layers x entries moved x bytes per entry",
-        *_items(
-            (
-                _name(line),
-                f"{times}{_layers(line)} x {_touched(line)} x {_bytes(line)}",
-                f"{line.read:,}",
-            )
-            for line in answer.lines
-        ),
-        _total("read", f"{answer.read:,}"),
-        "",
-        *_sources(answer),
+def explain(answer: Breakdown, metric: Quantity | None = None) -> tuple[str, ...]:
+    """Lines of text; the items under each heading add up to its total, to the byte.
+
+    Without a metric the three sums in bytes, else the one asked for; then the sources.
+    """
+    sums = {"stored": _stored, "growth": _growth, "read": _read, "flops": _flops}
+    wanted = ("stored", "growth", "read") if metric is None else (metric,)
+    lines = [line for name in wanted for line in (*sums[name](answer), "")]
+    return (*lines, *_sources(answer))
+
+
+def _stored(answer: Breakdown) -> list[str]:
+    tokens, times = answer.query.context, _times(answer)
+    items = [
+        (f"{times}{_kept(line)} x {_entries(line, tokens)} x {_bytes(line)}", f"{line.stored:,}")
+        for line in answer.lines
+    ]
+    heading = f"stored at T = {tokens:,}: {times}layers x entries x bytes per entry"
+    return _sum(answer, heading, items, f"stored = {answer.stored:,} B")
+
+
+def _growth(answer: Breakdown) -> list[str]:
+    tokens = answer.query.context
+    items = [
+        (f"{_kept(line)} x {_growing(line, tokens)} x {_bytes(line)}", exact(line.growth))
+        for line in answer.lines
+    ]
+    heading = f"growth just after T = {tokens:,}: layers x entries per token x bytes per entry"
+    return _sum(answer, heading, items, f"growth = {exact(answer.growth)} B")
+
+
+def _read(answer: Breakdown) -> list[str]:
+    tokens, times = answer.query.context, _times(answer)
+    items = [
+        (f"{times}{_layers(line)} x {_touched(line)} x {_bytes(line)}", f"{line.read:,}")
+        for line in answer.lines
+    ]
+    heading = (
+        f"read by a decode step at T = {tokens:,}: {times}layers x entries moved x bytes per entry"
     )
+    return _sum(answer, heading, items, f"read = {answer.read:,} B")
+
+
+def _flops(answer: Breakdown) -> list[str]:
+    tokens, times = answer.query.context, _times(answer)
+    items = []
+    for line in answer.lines:
+        tensor = line.settled.tensor
+        if tensor.macs is None or line.flops is None:
+            items.append(("the file does not say: macs", "unknown"))
+            continue
+        used = f"{tensor.reads.used(line.entries):,}"
+        text = f"{times}{_layers(line)} x {used} x 2 x {tensor.macs:,} multiply-adds"
+        items.append((text, f"{line.flops:,}"))
+    heading = (
+        f"attention FLOPs of a decode step at T = {tokens:,}: layers x entries used x 2 x macs"
+    )
+    total = "unknown" if answer.flops is None else f"{answer.flops:,}"
+    return _sum(answer, heading, items, f"flops = {total}", unit="FLOPs")
+
+
+def _times(answer: Breakdown) -> str:
+    return f"{answer.query.batch:,} sequences x " if answer.query.batch > 1 else ""
+
+
+def _sum(
+    answer: Breakdown, heading: str, items: list[tuple[str, str]], total: str, unit: str = "B"
+) -> list[str]:
+    names = [_name(line) for line in answer.lines]
+    wide, long = max(map(len, names)), max(len(text) for text, _ in items)
+    large = max(len(size) for _, size in items)
+    lines = [
+        f"  {name:<{wide}}  {text:<{long}}  = {size:>{large}} {unit}"
+        for name, (text, size) in zip(names, items, strict=True)
+    ]
+    return [heading, *lines, f"  {total}"]
 
 
 def _name(line: TensorLine) -> str:
@@ -88,18 +123,6 @@ def _bytes(line: TensorLine) -> str:
     if tensor.heads:
         rule = f"{tensor.heads:,} heads x " + (f"({rule})" if "+" in rule else rule)
     return f"({rule} = {line.settled.entry_bytes:,} B)"
-
-
-def _items(items: Iterable[tuple[str, str, str]]) -> list[str]:
-    found = list(items)
-    name = max((len(item[0]) for item in found), default=0)
-    text = max((len(item[1]) for item in found), default=0)
-    size = max((len(item[2]) for item in found), default=0)
-    return [f"  {n:<{name}}  {t:<{text}}  = {s:>{size}} B" for n, t, s in found]
-
-
-def _total(word: str, amount: str) -> str:
-    return f"  {word} = {amount} B"
 
 
 def _sources(answer: Breakdown) -> list[str]:

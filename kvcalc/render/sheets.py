@@ -11,7 +11,7 @@ from kvcalc.queries.compare import Comparison
 from kvcalc.queries.listing import Listing
 from kvcalc.queries.show import Breakdown, TensorLine
 from kvcalc.render.explain import explain
-from kvcalc.units import exact, format_ratio, format_size, size_unit
+from kvcalc.units import exact, format_flops, format_ratio, format_size, size_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -75,6 +75,9 @@ def _comparison(answer: Comparison, style: Style) -> Sheet:
         ),
         Column("ratio" + ratios.strip("-"), tuple(_ratio(row.ratio) for row in rows)),
         _sizes("read per step", [row.read for row in rows], style.units, 2),
+        Column("FLOPs per step", tuple(_flops(row.flops) for row in rows))
+        if answer.metric == "flops"
+        else None,
     ]
     title = (
         f"{len(rows)} models, {_query(answer.query)}, ratio to {answer.baseline}"
@@ -129,7 +132,7 @@ def _breakdown(answer: Breakdown, style: Style) -> Sheet:
     lines, total = answer.lines, "total"
     tensors = [line.settled.tensor for line in lines]
     several = answer.query.batch > 1
-    columns = (
+    columns = [
         _text("group", [*(line.group for line in lines), total]),
         Column("layers", (*(f"{line.layers:,}" for line in lines), "")),
         _text("tensor", [*(tensor.name for tensor in tensors), ""]),
@@ -152,10 +155,13 @@ def _breakdown(answer: Breakdown, style: Style) -> Sheet:
             2,
         ),
         _sizes("read per step", [*(line.read for line in lines), answer.read], style.units, 2),
-    )
+    ]
+    if style.metric == "flops":
+        flops = (*(_flops(line.flops) for line in lines), _flops(answer.flops))
+        columns.append(Column("FLOPs per step", flops))
     title = f"{_heading(answer.model)}, {_query(answer.query)}"
-    below = explain(answer) if style.explain else ()
-    return Sheet(title, columns, frozenset({len(lines)}), below)
+    below = explain(answer, style.metric) if style.explain else ()
+    return Sheet(title, tuple(columns), frozenset({len(lines)}), below)
 
 
 def _entries(line: TensorLine) -> str:
@@ -204,6 +210,10 @@ def _sizes(heading: str, values: Sequence[Fraction | int], units: System, places
 
 def _ratio(ratio: Fraction | None) -> str:
     return "-" if ratio is None else format_ratio(ratio)
+
+
+def _flops(flops: int | None) -> str:
+    return "unknown" if flops is None else format_flops(flops)
 
 
 def _count(value: int | None) -> str:

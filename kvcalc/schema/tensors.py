@@ -61,6 +61,9 @@ class TensorFile(Strict):
     fixed: Tokens | None = None
     reads: Literal["all", "read_write"] | TopKFile | None = None
     shared: Annotated[bool, Field(description="another layer stores it")] = False
+    macs: Annotated[
+        int | None, Field(ge=0, le=10**12, description="multiply-adds per entry and decode step")
+    ] = None
 
     def tensor(self) -> CacheTensor:
         """The tensor it describes. Raises InvalidValue where its fields exclude each other."""
@@ -85,6 +88,7 @@ class TensorFile(Strict):
             format=stored,
             reads=self._reads(),
             shared=self.shared,
+            macs=self.macs,
         )
 
     def _extent(self) -> Extent:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvcalc import catalog
+from kvcalc.claim import Claim
 from kvcalc.errors import UsageError
 from kvcalc.formats import parse_index_format, parse_layout
 from kvcalc.model import Change, Model
-from kvcalc.queries import check as _check
 from kvcalc.queries import compare as _compare
 from kvcalc.queries import show as _show
+from kvcalc.queries.check import Checked, Result, judge
+from kvcalc.queries.judge import judge_claim
 from kvcalc.units import MAX_TOKENS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from kvcalc.expect import Quantity
-    from kvcalc.queries.check import Checked
     from kvcalc.queries.compare import Comparison
     from kvcalc.queries.show import Breakdown
 
@@ -70,18 +71,38 @@ def compare(
     return _compare.compare(_models(models), context, batch, metric, baseline, change)
 
 
-def check(*models: Reference) -> Checked:
-    """Hold each model to its own `expect:`; without any, every bundled model that has one.
+def check(*things: Reference | Claim, select: str = "") -> Checked:
+    """Hold models to their `expect:` and claims to their recorded verdicts.
 
-    Raises InputError, and UsageError where a named model has nothing to check.
+    Without any, every bundled model and claim. `select` keeps results whose id or quote has that
+    word. Raises InputError, and UsageError where nothing is left to check.
     """
-    if not models:
-        return _check.check([m for m in map(load, catalog.bundled()) if m.expect])
-    found = _models(models)
-    for model in found:
-        if not model.expect:
-            raise UsageError(f"{model.file or model.name} has no expect: nothing to check")
-    return _check.check(found)
+    found = [*_named(things)] if things else [*_bundled()]
+    results = [result for thing in found for result in _results(thing)]
+    word = select.lower()
+    kept = tuple(r for r in results if word in f"{r.id} {r.claim.quote if r.claim else ''}".lower())
+    if not kept:
+        raise UsageError(f"nothing to check is called {select!r}" if word else "nothing to check")
+    return Checked(kept)
+
+
+def _named(things: Sequence[Reference | Claim]) -> Iterator[Model | Claim]:
+    loaded = iter(catalog.load_all_checkable([t for t in things if isinstance(t, str)]))
+    for thing in things:
+        found = next(loaded) if isinstance(thing, str) else thing
+        if isinstance(found, Model) and not found.expect:
+            raise UsageError(f"{found.file or found.name} has no expect: nothing to check")
+        yield from found if isinstance(found, tuple) else (found,)
+
+
+def _bundled() -> Iterator[Model | Claim]:
+    yield from map(load, catalog.bundled())
+    for name in catalog.bundled_claims():
+        yield from catalog.load_claims(name)
+
+
+def _results(thing: Model | Claim) -> tuple[Result, ...]:
+    return judge(thing) if isinstance(thing, Model) else (judge_claim(thing),)
 
 
 def _change(

@@ -12,18 +12,22 @@ import sys
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
 from kvcalc import errors
 from kvcalc.errors import InputError, Problem, did_you_mean
+from kvcalc.schema.claim import read_claims
 from kvcalc.schema.model import read_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from kvcalc.claim import Claim
     from kvcalc.model import Model
+
+T = TypeVar("T")
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 100_000
@@ -42,7 +46,17 @@ def configs() -> Path:
 @cache
 def bundled() -> dict[str, Path]:
     """The bundled model files by name, in alphabetical order."""
-    return {path.stem: path for path in sorted((configs() / "models").glob(f"*{SUFFIX}"))}
+    return _files("models")
+
+
+@cache
+def bundled_claims() -> dict[str, Path]:
+    """The bundled claims files by name, in alphabetical order."""
+    return _files("claims")
+
+
+def _files(folder: str) -> dict[str, Path]:
+    return {path.stem: path for path in sorted((configs() / folder).glob(f"*{SUFFIX}"))}
 
 
 def load(reference: str) -> Model:
@@ -50,15 +64,36 @@ def load(reference: str) -> Model:
 
     Raises InputError, with every problem of the file.
     """
+    return _model(find(reference, bundled()))
+
+
+def load_checkable(reference: str) -> Model | tuple[Claim, ...]:
+    """What `check` holds to its word: a model, or the claims of a file that has a `claims:` key.
+
+    Raises InputError.
+    """
+    document = find(reference, {**bundled_claims(), **bundled()})
+    if isinstance(document.data, dict) and "claims" in document.data:
+        return _claims(document)
+    return _model(document)
+
+
+def load_claims(name: str) -> tuple[Claim, ...]:
+    """The claims of a bundled file. Raises InputError."""
+    path = bundled_claims()[name]
+    return _claims(parse(path.name, _bytes(path), path.parent))
+
+
+def find(reference: str, known: dict[str, Path]) -> Document:
+    """The document of a path that exists, of a bundled name, or of `-`. Raises InputError."""
     if reference == STDIN:
-        return _read(STDIN, _stdin())
+        return parse(STDIN, _stdin())
     path = Path(reference)
     if _exists(path):
-        return _read(reference, _bytes(path))
-    known = bundled()
+        return parse(reference, _bytes(path), path.parent)
     name = reference.removesuffix(SUFFIX)
     if name in known:
-        return _read(known[name].name, _bytes(known[name]))
+        return parse(known[name].name, _bytes(known[name]), known[name].parent)
     if path.suffix in (SUFFIX, ".yml") and len(path.parts) > 1:
         raise InputError([Problem("no such file", file=reference)])
     hint = did_you_mean(name, known)
@@ -66,18 +101,39 @@ def load(reference: str) -> Model:
     raise InputError([Problem(text, hint or "kvcalc list shows the bundled ones")])
 
 
-def load_all(references: list[str]) -> list[Model]:
+def _claims(document: Document) -> tuple[Claim, ...]:
+    @cache
+    def model_of(reference: str) -> Model:
+        beside = document.folder / reference
+        return load(str(beside) if _exists(beside) else reference)
+
+    claims, problems = read_claims(document.data, document.name, document.line, model_of)
+    if problems:
+        raise InputError(sorted((document.placed(p) for p in problems), key=_place))
+    return claims
+
+
+def load_all(references: Sequence[str]) -> list[Model]:
     """Load several models. Raises InputError with the problems of all of them."""
-    models: list[Model] = []
+    return _all(load, references)
+
+
+def load_all_checkable(references: Sequence[str]) -> list[Model | tuple[Claim, ...]]:
+    """Load several files for `check`. Raises InputError with the problems of all of them."""
+    return _all(load_checkable, references)
+
+
+def _all(read: Callable[[str], T], references: Sequence[str]) -> list[T]:
+    found: list[T] = []
     problems: list[Problem] = []
     for reference in references:
         try:
-            models.append(load(reference))
+            found.append(read(reference))
         except InputError as error:
             problems += error.problems
     if problems:
         raise InputError(problems)
-    return models
+    return found
 
 
 def _exists(path: Path) -> bool:
@@ -117,9 +173,8 @@ def _first_in(folder: Path) -> str:
     return str(folder / f"model{SUFFIX}")
 
 
-def _read(name: str, raw: bytes) -> Model:
-    document = parse(name, raw)
-    model, problems = read_model(document.data, name, lambda path: document.position(path)[0])
+def _model(document: Document) -> Model:
+    model, problems = read_model(document.data, document.name, document.line)
     if model is None:
         raise InputError(sorted((document.placed(p) for p in problems), key=_place))
     return model
@@ -136,6 +191,11 @@ class Document:
     name: str
     data: Any
     root: yaml.Node
+    folder: Path = Path()
+
+    def line(self, path: errors.Path) -> int:
+        """The line of the value at a path."""
+        return self.position(path)[0]
 
     def position(self, path: errors.Path) -> tuple[int, int]:
         """Line and column of the value at a path, or of the nearest thing above it."""
@@ -176,7 +236,7 @@ _Loader.add_implicit_resolver(
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|false)$"), list("tf"))
 
 
-def parse(name: str, raw: bytes) -> Document:
+def parse(name: str, raw: bytes, folder: Path = Path()) -> Document:
     """Parse one YAML document. Raises InputError where it is none, or more than is sane."""
     text = _text(name, raw)
     loader = _Loader(text)
@@ -188,7 +248,7 @@ def parse(name: str, raw: bytes) -> Document:
         problems = [*_oversized(root), *_duplicates(root)]
         if problems:
             raise InputError([replace(p, file=name) for p in problems])
-        return Document(name, loader.construct_document(root), root)
+        return Document(name, loader.construct_document(root), root, folder)
     except yaml.MarkedYAMLError as error:
         raise InputError([_syntax(name, text, error)]) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:

@@ -60,6 +60,10 @@ Format = Annotated[
     Literal["table", "json", "jsonl", "csv", "markdown"],
     typer.Option("-f", "--format", help="Output format."),
 ]
+CheckFormat = Annotated[
+    Literal["table", "json", "jsonl", "csv", "markdown", "github", "junit"],
+    typer.Option("-f", "--format", help="Output format; github and junit are for CI."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to a file instead.")
@@ -227,18 +231,21 @@ def show(
 @_answers
 def check(
     files: Files = None,
-    format: Format = "table",
+    select: Annotated[
+        str, typer.Option("-k", "--select", metavar="WORD", help="Only what has WORD in it.")
+    ] = "",
+    format: CheckFormat = "table",
     json: Json = False,
     output: Output = None,
 ) -> None:
     """Example: kvcalc check deepseek-v3.yaml
 
-    Hold model files to their own expect: blocks; without FILE, every bundled one that has any.
-    Exits 1 where an expectation fails.
+    Hold model files to their own expect: blocks, and published claims to their recorded verdicts;
+    without FILE, all bundled ones. Exits 1 where one differs.
     """
     import kvcalc
 
-    answer = kvcalc.check(*files or ())
+    answer = kvcalc.check(*files or (), select=select)
     _write(answer, "json" if json else format, output)
     if answer.failed:
         raise typer.Exit(1)
@@ -267,19 +274,18 @@ def list_command(
 @app.command()
 @_answers
 def schema(
-    what: Annotated[Literal["model", "output"], typer.Argument(show_default=False)],
+    what: Annotated[Literal["model", "claims", "output"], typer.Argument(show_default=False)],
     output: Output = None,
 ) -> None:
     """Example: kvcalc schema model > model.schema.json
 
-    The JSON Schema of model files, or of what --json prints.
+    The JSON Schema of model files, of claims files, or of what --json prints.
     """
     import json
 
     from kvcalc import publish
 
-    document = publish.model_schema() if what == "model" else publish.output_schema()
-    _emit(json.dumps(document, indent=2) + "\n", output)
+    _emit(json.dumps(publish.SCHEMAS[what](), indent=2) + "\n", output)
 
 
 def _source(text: str | None) -> int | None:

@@ -109,6 +109,11 @@ class Scheme(ABC):
         """What an engine stores that does not absorb a compressed form; None: nothing else."""
         return None
 
+    @property
+    def dense(self) -> Scheme | None:
+        """What a sparse scheme would be if a step read and scored every entry; None: it does."""
+        return None
+
     @classmethod
     def offered(cls, native: Sequence[Scheme], heads: Sequence[int]) -> Offer:
         """How this kind stands beside a model with these schemes and head counts, unasked."""

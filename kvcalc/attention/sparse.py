@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, ClassVar, Literal
 
-from kvcalc.attention.base import Attention, Count, Offer, Scheme, TokenCount
+from kvcalc.attention.base import Attention, Bound, Count, Offer, Scheme, TokenCount
 from kvcalc.attention.heads import GQA
 from kvcalc.attention.mla import MLA
 from kvcalc.cache import CacheTensor, Every, TopBlocks, TopK
@@ -52,6 +52,14 @@ class DSA(Indexed, MLA):
     indexer: Annotated[
         Literal["own", "shared"], "shared: another layer's selection, no index keys here"
     ] = "own"
+    index_parameters: Annotated[
+        Annotated[int, Bound(1, 10**12)] | None, "weights of one layer's indexer"
+    ] = None
+
+    @property
+    def dense(self) -> MLA:
+        inherited = {field.name: getattr(self, field.name) for field in fields(MLA)}
+        return MLA(**inherited)
 
     def problems(self) -> Sequence[Problem]:
         if self.index_every > 1 and (self.window or self.chunk or self.cross):

@@ -1,11 +1,11 @@
-"""Does a model file keep what its `expect:` says?"""
+"""Hold figures to what is computed: the results of `check`, and a model's own `expect:`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from kvcalc.errors import UsageError, did_you_mean
 from kvcalc.whatif import rows_of
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kvcalc.cache import Cache
+    from kvcalc.claim import Claim, Verdict
     from kvcalc.expect import Expectation, Quantity
     from kvcalc.model import Model
     from kvcalc.whatif import Row, Rows
@@ -21,28 +22,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """One expectation held against what was computed; `computed` is None for a division by 0."""
+    """One expectation held against what was computed, and the verdict on it.
+
+    `expectation` is None where a claim has no figure, `computed` where there is nothing to compute.
+    """
 
     id: str
     file: str
     line: int
-    expectation: Expectation
+    expectation: Expectation | None
     computed: Fraction | None
-
-    @property
-    def verdict(self) -> Literal["confirmed", "refuted"]:
-        """Whether the computed value lies inside the printed precision."""
-        holds = self.computed is not None and self.expectation.figure.holds(self.computed)
-        return "confirmed" if holds else "refuted"
+    verdict: Verdict
+    expected: Verdict = "confirmed"
+    note: str = ""
+    claim: Claim | None = None
 
     @property
     def ok(self) -> bool:
-        """Whether the file may say so."""
-        return self.verdict == "confirmed"
+        """Whether the verdict is the one that the file records."""
+        return self.verdict == self.expected
+
+    @property
+    def printed(self) -> str:
+        """The figure as it was printed."""
+        return self.expectation.figure.text if self.expectation else ""
 
     @property
     def computed_text(self) -> str:
         """The computed value as the figure would print it, with two digits more."""
+        if self.expectation is None:
+            return ""
         if self.computed is None:
             return "undefined"
         return self.expectation.figure.printed(self.computed)
@@ -65,18 +74,23 @@ class Checked:
         return len(self.results) - self.passed
 
 
-def check(models: Sequence[Model]) -> Checked:
-    """Hold each model to its own `expect:`, at its own dtype, batch 1 and default context."""
-    return Checked(tuple(result for model in models for result in judge(model)))
-
-
 def judge(model: Model) -> tuple[Result, ...]:
     """One result per expectation of a model. Raises UsageError where one names no row."""
     rows = rows_of(model)
     slug = PurePath(model.file).name.removesuffix(".yaml") or model.name
-    return tuple(
-        Result(f"{slug}:{e.entry}", model.file, e.line, e, _computed(model, rows, e))
-        for e in model.expect
+    return tuple(_result(slug, model, rows, expectation) for expectation in model.expect)
+
+
+def _result(slug: str, model: Model, rows: Rows, expectation: Expectation) -> Result:
+    computed = _computed(model, rows, expectation)
+    holds = computed is not None and expectation.figure.holds(computed)
+    return Result(
+        id=f"{slug}:{expectation.entry}",
+        file=model.file,
+        line=expectation.line,
+        expectation=expectation,
+        computed=computed,
+        verdict="confirmed" if holds else "refuted",
     )
 
 

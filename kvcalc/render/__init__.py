@@ -22,10 +22,12 @@ FORMATS = {
     "jsonl": "kvcalc.render.jsonl",
     "csv": "kvcalc.render.csv",
     "markdown": "kvcalc.render.markdown",
+    "github": "kvcalc.render.github",
+    "junit": "kvcalc.render.junit",
 }
 """By name, the module whose `render(answer, style)` writes it; imported when it is used."""
 
-FormatName = Literal["table", "json", "jsonl", "csv", "markdown"]
+FormatName = Literal["table", "json", "jsonl", "csv", "markdown", "github", "junit"]
 
 
 @dataclass(frozen=True)

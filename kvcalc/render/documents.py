@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from kvcalc.claim import Verdict
 from kvcalc.queries.check import Checked, Result
 from kvcalc.queries.compare import ComparedRow, Comparison
 from kvcalc.queries.listing import Listed, Listing
@@ -111,8 +112,8 @@ class ResultDocument:
     printed: str
     computed: str
     computed_exact: str | None
-    verdict: Literal["confirmed", "refuted"]
-    expected: Literal["confirmed"]
+    verdict: Verdict
+    expected: Verdict
     ok: bool
     note: str
 
@@ -300,13 +301,13 @@ def _result(result: Result) -> ResultDocument:
         id=result.id,
         file=result.file,
         line=result.line,
-        printed=result.expectation.figure.text,
+        printed=result.printed,
         computed=result.computed_text,
         computed_exact=None if result.computed is None else _exact(result.computed),
         verdict=result.verdict,
-        expected="confirmed",
+        expected=result.expected,
         ok=result.ok,
-        note="",
+        note=result.note,
     )
 
 

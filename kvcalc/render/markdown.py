@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvcalc.render.sheets import sheet_of
+from kvcalc.queries.check import Checked
+from kvcalc.render.sheets import fact_sheet, sheet_of
 
 if TYPE_CHECKING:
     from kvcalc.render import Answer, Style
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 def render(answer: Answer, style: Style) -> str:
     """Title, table, and the lines below it as they are."""
-    sheet = sheet_of(answer, style)
+    sheet = fact_sheet(answer) if isinstance(answer, Checked) else sheet_of(answer, style)
     widths = [max(map(len, (c.heading, "---", *map(_escaped, c.cells)))) for c in sheet.columns]
     numbers = [column.number for column in sheet.columns]
     rules = [
@@ -36,4 +37,4 @@ def render(answer: Answer, style: Style) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("|", "\\|")
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -107,13 +107,9 @@ def _query(query: Query) -> str:
 
 
 def _expected(result: Result) -> str:
-    figure, shown = result.expectation.figure.text, result.computed_text
-    aside = (
-        ""
-        if shown == figure
-        else f" ({shown.removesuffix(result.expectation.figure.unit).strip()})"
-    )
-    return f"{result.expectation.entry} {figure} {'ok' if result.ok else 'FAILED'}{aside}"
+    entry = result.id.partition(":")[2]
+    aside = "" if result.computed_text == result.printed else f" ({result.computed_text})"
+    return f"{entry} {result.printed} {'ok' if result.ok else 'FAILED'}{aside}"
 
 
 def _under(word: str, items: Sequence[str]) -> tuple[str, ...]:
@@ -171,14 +167,50 @@ def _entries(line: TensorLine) -> str:
 def _checked(answer: Checked) -> Sheet:
     results = answer.results
     columns = (
-        _text("expectation", (result.id for result in results)),
-        Column("printed", tuple(result.expectation.figure.text for result in results)),
+        _text("claim", (result.id for result in results)),
+        Column("printed", tuple(result.printed for result in results)),
         Column("computed", tuple(result.computed_text for result in results)),
-        _text("verdict", (result.verdict for result in results)),
+        _text("verdict", (verdict_of(result) for result in results)),
         _text("where", (f"{result.file}:{result.line}" for result in results)),
     )
     failed = frozenset(n for n, result in enumerate(results) if not result.ok)
-    return Sheet("", columns, failed, (f"{answer.passed} passed, {answer.failed} failed",))
+    return Sheet("", columns, failed, (_tally(answer),))
+
+
+def fact_sheet(answer: Checked) -> Sheet:
+    """The results as a document to link to: what was said, where, and why it holds or does not."""
+    results = answer.results
+    columns = (
+        _text("claim", (result.id for result in results)),
+        _text("said", (f'"{r.claim.quote}"' if r.claim else r.id for r in results)),
+        Column("printed", tuple(result.printed for result in results)),
+        Column("computed", tuple(result.computed_text for result in results)),
+        _text("verdict", (verdict_of(result) for result in results)),
+        _text("why", (_why(result) for result in results)),
+        _text("source", (_source(result) for result in results)),
+    )
+    return Sheet("", columns, below=(_tally(answer),))
+
+
+def verdict_of(result: Result) -> str:
+    """The verdict, and beside it the recorded one where they differ."""
+    return result.verdict if result.ok else f"{result.verdict} (recorded: {result.expected})"
+
+
+def _why(result: Result) -> str:
+    evidence = result.claim.evidence if result.claim else ""
+    return " ".join(text for text in (result.note, evidence) if text)
+
+
+def _source(result: Result) -> str:
+    if result.claim is None:
+        return f"{result.file}:{result.line}"
+    kind = "primary" if result.claim.primary else "not primary"
+    return f"{result.claim.source.origin} ({kind}, read {result.claim.source.read})"
+
+
+def _tally(answer: Checked) -> str:
+    return f"{answer.passed} passed, {answer.failed} failed"
 
 
 def _listing(answer: Listing, style: Style) -> Sheet:

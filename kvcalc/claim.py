@@ -1,0 +1,65 @@
+"""A published claim: what was said and where, about which models, and the figure it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from kvcalc.expect import Expectation
+from kvcalc.model import NO_CHANGE, Change, Model, Source
+
+Verdict = Literal["confirmed", "holds-if", "misattributed", "refuted", "not-computable"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One thing that a claim speaks of: a model, with what-ifs of its own.
+
+    `scheme` names a row of the model, its own one if None; `context` is shared if None.
+    """
+
+    model: Model
+    scheme: str | None = None
+    context: int | None = None
+    batch: int = 1
+    change: Change = NO_CHANGE
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A figure, and the sides that its expectation names.
+
+    Without named sides the expectation names rows of the one model in `sides[""]`.
+    """
+
+    expectation: Expectation
+    sides: Mapping[str, Side]
+    context: int | None = None
+
+    @property
+    def subject(self) -> Side | None:
+        """The one model that the statement is about, where it is about one."""
+        return self.sides.get("")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim with its source. `stated` is None where nothing in it can be computed."""
+
+    id: str
+    quote: str
+    source: Source
+    primary: bool
+    stated: Statement | None
+    assumed: Statement | None = None
+    """The statement under `holds_if`."""
+    about: Side | None = None
+    """The model that a claim without a figure speaks of, for derived facts."""
+    ships: str | None = None
+    evidence: str = ""
+    expected: Verdict = "confirmed"
+    note: str = ""
+    file: str = ""
+    line: int = 0

@@ -1,0 +1,84 @@
+"""From which context on sparse attention saves compute, over a whole decode step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kvcalc.units import MAX_TOKENS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kvcalc.model import Model
+
+
+@dataclass(frozen=True)
+class Crossover:
+    """Contexts in tokens: where a step costs no more than the dense one, and half of it.
+
+    A step is 2 FLOPs per active parameter plus the attention FLOPs over the cache.
+    `halves_with_projections` counts the indexer's too, where the model file gives their size.
+    """
+
+    name: str
+    active_parameters: int
+    costs_less: int
+    halves: int
+    halves_with_projections: int | None
+
+    def __str__(self) -> str:
+        text = (
+            f"Derived: at {self.active_parameters:,} active parameters a decode step of "
+            f"{self.name} takes half the FLOPs of the same model with dense attention from "
+            f"{self.halves:,} tokens on, and more FLOPs than it below {self.costs_less:,}."
+        )
+        if self.halves_with_projections is None:
+            return text
+        moved = self.halves_with_projections - self.halves
+        return (
+            f"{text} Counting the indexer's projections moves the half to "
+            f"{self.halves_with_projections:,} (+{moved:,})."
+        )
+
+
+def crossover(model: Model) -> Crossover | None:
+    """The crossover of a model with sparse attention; None where it has none, or no known size."""
+    dense = {name: scheme.dense or scheme for name, scheme in model.attention.items()}
+    if model.active_parameters is None or dense == model.attention:
+        return None
+    other = replace(model, attention=dense)
+    weights = 2 * model.active_parameters
+    projections = _projections(model)
+
+    def costs(tokens: int, share: int, extra: int) -> bool:
+        sparse, full = model.cache.flops(tokens), other.cache.flops(tokens)
+        if sparse is None or full is None:
+            return False
+        return share * (weights + extra + sparse) <= weights + full
+
+    def halves(extra: int) -> int:
+        return first(lambda tokens: costs(tokens, 2, extra))
+
+    return Crossover(
+        name=model.name,
+        active_parameters=model.active_parameters,
+        costs_less=first(lambda tokens: costs(tokens, 1, 0)),
+        halves=halves(0),
+        halves_with_projections=None if projections is None else halves(2 * projections),
+    )
+
+
+def _projections(model: Model) -> int | None:
+    schemes = [model.attention[name] for layer in model.layers for name in layer]
+    sizes = [getattr(scheme, "index_parameters", None) for scheme in schemes if scheme.dense]
+    return None if None in sizes else sum(size for size in sizes if size is not None)
+
+
+def first(holds: Callable[[int], bool]) -> int:
+    """The smallest context at which something holds that holds ever after."""
+    low, high = 0, MAX_TOKENS
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high

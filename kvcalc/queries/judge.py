@@ -1,0 +1,89 @@
+"""The verdict on a claim, computed from its figure and never from what its file records."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from kvcalc.queries.check import Result, combine, quantity_of
+from kvcalc.queries.crossover import crossover
+from kvcalc.whatif import NATIVE, rows_of
+
+if TYPE_CHECKING:
+    from kvcalc.claim import Claim, Side, Statement, Verdict
+    from kvcalc.expect import Quantity
+
+
+def judge_claim(claim: Claim) -> Result:
+    """One result: what was computed, the verdict on it, and whether the file says the same."""
+    stated = claim.stated
+    computed = None if stated is None else value_of(stated)
+    return Result(
+        id=claim.id,
+        file=claim.file,
+        line=claim.line,
+        expectation=None if stated is None else stated.expectation,
+        computed=computed,
+        verdict=_verdict(claim, computed),
+        expected=claim.expected,
+        note=_note(claim),
+        claim=claim,
+    )
+
+
+def _verdict(claim: Claim, computed: Fraction | None) -> Verdict:
+    if claim.stated is None:
+        return "not-computable"
+    if _holds(claim.stated, computed):
+        return "confirmed" if _ships(claim) else "misattributed"
+    if claim.assumed is not None and _holds(claim.assumed, value_of(claim.assumed)):
+        return "holds-if"
+    return "refuted"
+
+
+def _holds(statement: Statement, computed: Fraction | None) -> bool:
+    return computed is not None and statement.expectation.figure.holds(computed)
+
+
+def _ships(claim: Claim) -> bool:
+    """Whether the model ships what the claim says it does."""
+    subject = claim.stated.subject if claim.stated else None
+    if claim.ships is None or subject is None:
+        return True
+    row = rows_of(subject.model).find(claim.ships)
+    return row is not None and row.native
+
+
+def value_of(statement: Statement) -> Fraction | None:
+    """The quantity or ratio that a statement speaks of; None where it does not exist."""
+    expectation, subject = statement.expectation, statement.subject
+    shared = expectation.context or statement.context
+    if shared is None:
+        free = [side for side in statement.sides.values() if side.context is None]
+        shared = min((side.model.default_context for side in free), default=None)
+    sizes = [
+        _size(
+            statement.sides[name] if subject is None else subject,
+            None if subject is None else name,
+            expectation.quantity,
+            shared,
+        )
+        for name in expectation.schemes
+    ]
+    return combine(expectation, sizes)
+
+
+def _size(
+    side: Side, row_name: str | None, quantity: Quantity, shared: int | None
+) -> Fraction | None:
+    row = rows_of(side.model.adapted(side.change)).find(row_name or side.scheme or NATIVE)
+    if row is None:
+        return None
+    context = side.context or shared or side.model.default_context
+    size = quantity_of(row.cache, quantity, context)
+    return size if size is None or quantity == "growth" else side.batch * size
+
+
+def _note(claim: Claim) -> str:
+    facts = crossover(claim.about.model) if claim.about else None
+    return " ".join(text for text in (claim.note, str(facts or "")) if text)

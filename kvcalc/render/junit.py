@@ -1,0 +1,41 @@
+"""JUnit XML: a test case per result, for the CI systems that read nothing else."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from kvcalc.queries.check import Checked
+from kvcalc.render.sheets import verdict_of
+
+if TYPE_CHECKING:
+    from kvcalc.queries.check import Result
+    from kvcalc.render import Answer, Style
+
+
+def render(answer: Answer, style: Style) -> str:
+    """One suite per file, in the order checked."""
+    assert isinstance(answer, Checked)
+    root = ET.Element("testsuites", _counts(answer.results))
+    for file, results in groupby(answer.results, key=lambda result: result.file):
+        cases = list(results)
+        suite = ET.SubElement(root, "testsuite", {"name": file, **_counts(cases)})
+        for result in cases:
+            _case(suite, result)
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=False) + "\n"
+
+
+def _counts(results: list[Result] | tuple[Result, ...]) -> dict[str, str]:
+    failed = sum(not result.ok for result in results)
+    return {"tests": str(len(results)), "failures": str(failed), "errors": "0"}
+
+
+def _case(suite: ET.Element, result: Result) -> None:
+    where = {"classname": result.file, "name": result.id, "time": "0"}
+    case = ET.SubElement(suite, "testcase", where)
+    if not result.ok:
+        message = f"{result.printed} printed, {result.computed_text} computed: {verdict_of(result)}"
+        failure = ET.SubElement(case, "failure", {"message": message, "type": result.verdict})
+        failure.text = result.note or message

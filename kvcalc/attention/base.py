@@ -125,11 +125,17 @@ class Scheme(ABC):
         return cls(**{"dtype": shape.dtype, **fields})
 
 
+@cache
+def _bounds(scheme: type[Scheme]) -> tuple[tuple[str, Bound], ...]:
+    found = ((name, bound_of(hint)) for name, hint in field_hints(scheme).items())
+    return tuple((name, bound) for name, bound in found if bound)
+
+
 def _out_of_bounds(scheme: Scheme) -> list[Problem]:
     problems = []
-    for name, hint in field_hints(type(scheme)).items():
-        value, bound = getattr(scheme, name), bound_of(hint)
-        if bound and value is not None and not bound.low <= value <= bound.high:
+    for name, bound in _bounds(type(scheme)):
+        value = getattr(scheme, name)
+        if value is not None and not bound.low <= value <= bound.high:
             text = f"{name} is {value:,}; it must be from {bound.low} to {bound.high:,}"
             problems.append(Problem(text, path=(name,)))
     return problems

@@ -288,6 +288,8 @@ def _rows(model: Model, form: ModelFile, problems: list[Problem]) -> Rows | None
     except UsageError as error:
         problems.append(Problem(f"dtype: {error}", path=("dtype",)))
         return None
+    if not (form.compare or form.expect):
+        return None
     for kind in list(model.compare):
         try:
             rows_of(replace(model, compare={kind: model.compare[kind]}))

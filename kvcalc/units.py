@@ -140,9 +140,10 @@ def check_tokens(tokens: int) -> int:
 
 def decimals(value: Fraction, places: int) -> str:
     """`value` with so many decimals, rounded half up as figures are, thousands marked."""
-    scaled = (value * 10**places + Fraction(1, 2)).__floor__()
+    scaled = (abs(value) * 10**places + Fraction(1, 2)).__floor__()
     whole, rest = divmod(scaled, 10**places)
-    return f"{whole:,}.{rest:0{places}d}" if places else f"{whole:,}"
+    sign = "-" if value < 0 and scaled else ""
+    return f"{sign}{whole:,}.{rest:0{places}d}" if places else f"{sign}{whole:,}"
 
 
 def exact(value: Fraction) -> str:

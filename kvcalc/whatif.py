@@ -93,7 +93,8 @@ def _attending(model: Model, layer: Layer) -> list[Scheme]:
 def _shapes(model: Model, layer: Layer) -> list[Shape | None]:
     if attending := _attending(model, layer):
         return [scheme.shape or model.shape for scheme in attending]
-    return [model.shape] if layer else []
+    own = (model.attention[name].shape for name in layer)
+    return [next((shape for shape in own if shape), model.shape)] if layer else []
 
 
 def _what_ifs(model: Model, own_name: str) -> tuple[list[Row], tuple[str, ...]]:

@@ -120,9 +120,45 @@ class Scheme(ABC):
         return None
 
     @classmethod
+    def made(cls, given: Mapping[str, Any]) -> Self:
+        """This scheme from fields of which None counts as not given.
+
+        Raises InvalidValue, also where a field is missing.
+        """
+        present = {name: value for name, value in given.items() if value is not None}
+        missing = [
+            _missing(cls, field.name)
+            for field in dataclasses.fields(cls)
+            if field.default is dataclasses.MISSING and field.name not in present
+        ]
+        if missing:
+            raise InvalidValue(missing)
+        return cls(**present)
+
+    @classmethod
+    def widths(cls, shape: Shape) -> Mapping[str, int]:
+        """The widths that a what-if takes over, unless it names a head_dim of its own."""
+        return {}
+
+    @classmethod
     def stand_in(cls, shape: Shape, fields: Mapping[str, Any]) -> Self:
-        """This scheme in the place of another of that shape."""
-        return cls(**{"dtype": shape.dtype, **fields})
+        """This scheme in the place of another of that shape. Raises InvalidValue."""
+        widths = {} if fields.get("head_dim") else cls.widths(shape)
+        known = {field.name for field in dataclasses.fields(cls)}
+        own = {
+            "heads": shape.heads,
+            "dtype": shape.dtype,
+            "cross": shape.cross,
+            "source_length": shape.source_length,
+        }
+        taken = {name: value for name, value in own.items() if name in known}
+        return cls.made({**taken, **widths, **fields})
+
+
+def _missing(scheme: type[Scheme], name: str) -> Problem:
+    also = "".join(f" (or {alias})" for alias, field in scheme.aliases.items() if field == name)
+    hint = "set it in the entry, or once for the whole model" if name in INHERITED else ""
+    return Problem(f"{scheme.kind} needs {name}{also}", hint)
 
 
 @cache

@@ -6,7 +6,7 @@ models/deepseek_v4/attention.py and compressor.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
@@ -40,6 +40,10 @@ class SharedKV(Attention):
     def shape(self) -> Shape:
         width = self.head_dim or 0
         return Shape(self.heads, width, width, self.dtype, self.cross, self.source_length)
+
+    @classmethod
+    def widths(cls, shape: Shape) -> Mapping[str, int]:
+        return {"head_dim": shape.key_dim}
 
     def stream(self, name: str, extent: Extent) -> tuple[CacheTensor, ...]:
         """The entries of one stream, in the two parts that layouts store apart."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from kvcalc.attention.base import Attention, Count, Offer, Scheme, Shape
 from kvcalc.cache import CacheTensor
@@ -40,16 +40,8 @@ class _PerHead(Attention):
         return Shape(self.heads, key, value, self.dtype, self.cross, self.source_length)
 
     @classmethod
-    def stand_in(cls, shape: Shape, fields: Mapping[str, Any]) -> Self:
-        own = {
-            "heads": shape.heads,
-            "key_dim": shape.key_dim,
-            "value_dim": shape.value_dim,
-            "dtype": shape.dtype,
-            "cross": shape.cross,
-            "source_length": shape.source_length,
-        }
-        return cls(**{**own, **fields})
+    def widths(cls, shape: Shape) -> Mapping[str, int]:
+        return {"key_dim": shape.key_dim, "value_dim": shape.value_dim}
 
     def entries(self) -> tuple[CacheTensor, ...]:
         shape, heads = self.shape, self.stored_heads
@@ -118,7 +110,7 @@ class GQA(_PerHead):
     @classmethod
     def offered(cls, native: Sequence[Scheme], heads: Sequence[int]) -> Offer:
         own = {scheme.kv_heads if isinstance(scheme, GQA) else 0 for scheme in native}
-        if len(own) == 1 and 0 not in own:
+        if len(own) == 1 and 0 not in own and not any(h % next(iter(own)) for h in heads):
             return {"kv_heads": own.pop()}
         fitting = [n for n in range(2, 9) if all(h % n == 0 and n < h for h in heads)]
         if not fitting:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from kvcalc.attention.base import Attention, Count, CountOrZero, Shape
 from kvcalc.attention.heads import MHA
@@ -62,16 +62,8 @@ class MLA(Attention):
         )
 
     @classmethod
-    def stand_in(cls, shape: Shape, fields: Mapping[str, Any]) -> Self:
-        own = {
-            "heads": shape.heads,
-            "nope_dim": shape.key_dim,
-            "value_dim": shape.value_dim,
-            "dtype": shape.dtype,
-            "cross": shape.cross,
-            "source_length": shape.source_length,
-        }
-        return cls(**{**own, **fields})
+    def widths(cls, shape: Shape) -> Mapping[str, int]:
+        return {"nope_dim": shape.key_dim, "value_dim": shape.value_dim}
 
     def entries(self) -> tuple[CacheTensor, ...]:
         # absorbed: every query head scores the latent, and sums it up again as its value

@@ -23,16 +23,18 @@ class Crossover:
 
     name: str
     active_parameters: int
-    costs_less: int
-    halves: int
+    costs_less: int | None
+    halves: int | None
     halves_with_projections: int | None
 
     def __str__(self) -> str:
-        text = (
-            f"Derived: at {self.active_parameters:,} active parameters a decode step of "
-            f"{self.name} takes half the FLOPs of the same model with dense attention from "
-            f"{self.halves:,} tokens on, and more FLOPs than it below {self.costs_less:,}."
-        )
+        step = f"at {self.active_parameters:,} active parameters a decode step of {self.name}"
+        if self.costs_less is None:
+            return f"Derived: {step} never takes fewer FLOPs than with dense attention."
+        less = f"takes more FLOPs than with dense attention below {self.costs_less:,} tokens"
+        if self.halves is None:
+            return f"Derived: {step} {less}, and never half as many."
+        text = f"Derived: {step} {less}, and half as many from {self.halves:,} on."
         if self.halves_with_projections is None:
             return text
         moved = self.halves_with_projections - self.halves
@@ -45,9 +47,9 @@ class Crossover:
 def crossover(model: Model) -> Crossover | None:
     """The crossover of a model with sparse attention; None where it has none, or no known size."""
     dense = {name: scheme.dense or scheme for name, scheme in model.attention.items()}
-    if model.active_parameters is None or dense == model.attention:
-        return None
     other = replace(model, attention=dense)
+    if model.active_parameters is None or dense == model.attention or other.cache.flops(1) is None:
+        return None
     weights = 2 * model.active_parameters
     projections = _projections(model)
 
@@ -57,7 +59,7 @@ def crossover(model: Model) -> Crossover | None:
             return False
         return share * (weights + extra + sparse) <= weights + full
 
-    def halves(extra: int) -> int:
+    def halves(extra: int) -> int | None:
         return first(lambda tokens: costs(tokens, 2, extra))
 
     return Crossover(
@@ -75,8 +77,10 @@ def _projections(model: Model) -> int | None:
     return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
-def first(holds: Callable[[int], bool]) -> int:
-    """The smallest context at which something holds that holds ever after."""
+def first(holds: Callable[[int], bool]) -> int | None:
+    """The smallest context at which something holds that holds ever after; None: at none."""
+    if not holds(MAX_TOKENS):
+        return None
     low, high = 0, MAX_TOKENS
     while high - low > 1:
         middle = (low + high) // 2

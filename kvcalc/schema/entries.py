@@ -108,20 +108,7 @@ def scheme_of(entry: EntryFile, inherited: Mapping[str, Any]) -> Scheme:
     for name in INHERITED:
         if name in names and fields.get(name) is None and inherited.get(name) is not None:
             fields[name] = inherited[name]
-    missing = [
-        field.name
-        for field in dataclasses.fields(scheme)
-        if field.default is dataclasses.MISSING and fields.get(field.name) is None
-    ]
-    if missing:
-        raise InvalidValue([_missing(scheme, name) for name in missing])
-    return scheme(**fields)
-
-
-def _missing(scheme: type[Scheme], name: str) -> Problem:
-    also = "".join(f" (or {alias})" for alias, field in scheme.aliases.items() if field == name)
-    hint = "set it in the entry, or once for the whole model" if name in INHERITED else ""
-    return Problem(f"{scheme.kind} needs {name}{also}", hint)
+    return scheme.made(fields)
 
 
 def path_to(prefix: Path, problem: Problem, entry: EntryFile) -> Problem:

@@ -126,7 +126,7 @@ def read_model(data: object, file: str, line_of: LineOf) -> tuple[Model | None, 
             return None, problems
         # what is well-formed is still looked at, so that one run shows every problem
         form = _well_formed(data, problems)
-    model = _assembled(form, file, line_of, problems)
+    model = _assembled(form, data, file, line_of, problems)
     return (None if problems else model), problems
 
 
@@ -174,7 +174,7 @@ def _well_formed(data: Mapping[str, Any], problems: list[Problem]) -> ModelFile:
 
 
 def _assembled(
-    form: ModelFile, file: str, line_of: LineOf, problems: list[Problem]
+    form: ModelFile, data: object, file: str, line_of: LineOf, problems: list[Problem]
 ) -> Model | None:
     """The model as far as it can be put together; what cannot be is added to `problems`."""
     entries = _entries(form.attention)
@@ -188,7 +188,7 @@ def _assembled(
             attention=schemes,
             layers=layers,
             shape=_shape(form),
-            compare=_compare(form, problems),
+            compare=_compare(form, data, problems),
             vendor=form.vendor,
             mtp=_mtp(entries, form, problems),
             max_context=form.max_context,
@@ -269,11 +269,11 @@ def _shape(form: ModelFile) -> Shape | None:
     return Shape(form.heads, form.head_dim, form.head_dim)
 
 
-def _compare(form: ModelFile, problems: list[Problem]) -> dict[str, dict[str, Any]]:
-    if form.compare is None:
+def _compare(form: ModelFile, data: object, problems: list[Problem]) -> dict[str, dict[str, Any]]:
+    if form.compare is None or not isinstance(data, dict):
         return {}
     fields = {}
-    for kind in form.compare.model_fields_set:
+    for kind in data["compare"]:
         what_if = getattr(form.compare, kind) or WHAT_IFS[kind]()
         try:
             fields[kind] = what_if.fields()

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 from kvcalc.errors import UsageError
-from kvcalc.formats import FLOATS, FP32, Format, Layout
+from kvcalc.formats import FLOATS, FP32, Format, Layout, Widths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -233,10 +233,10 @@ class Storage:
 
         Raises UsageError where a layout does not exist for them or names no format for one.
         """
-        latent = _latent_width(tensors)
+        latent = _latent_widths(tensors)
         return tuple(Settled(tensor, self._format(tensor, latent)) for tensor in tensors)
 
-    def _format(self, tensor: CacheTensor, latent: int | None) -> Format:
+    def _format(self, tensor: CacheTensor, latent: Widths | None) -> Format:
         asked = None
         if tensor.role == "index" and self.index_dtype:
             asked = self.index_dtype
@@ -245,7 +245,7 @@ class Storage:
         pinned = tensor.format or (FP32 if tensor.role == "state" else None)
         return asked or pinned or self._own(tensor.role, latent)
 
-    def _own(self, role: Role, latent: int | None) -> Format:
+    def _own(self, role: Role, latent: Widths | None) -> Format:
         # index keys, convolutions and left-overs are in the model's dtype, as its keys are
         own = self.dtype.format_of(role if role in ENTRY_ROLES else "k", latent)
         if own is None or (role in STATE_ROLES and own not in FLOATS):
@@ -257,13 +257,14 @@ class Storage:
         """The roles among these tensors that `kv_dtype` leaves in the model's own dtype."""
         if self.kv_dtype is None:
             return ()
-        latent = _latent_width(tensors)
+        latent = _latent_widths(tensors)
         roles = dict.fromkeys(t.role for t in tensors if t.role in ENTRY_ROLES)
         return tuple(r for r in roles if self.kv_dtype.format_of(r, latent) is None)
 
 
-def _latent_width(tensors: Sequence[CacheTensor]) -> int | None:
-    return next((tensor.width for tensor in tensors if tensor.role == "latent"), None)
+def _latent_widths(tensors: Sequence[CacheTensor]) -> Widths | None:
+    width = {tensor.role: tensor.width for tensor in tensors}
+    return (width["latent"], width.get("rope", 0)) if "latent" in width else None
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+TEXT_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 MAX_BYTES = 1_000_000
 MAX_NODES = 100_000
 STDIN = "-"
@@ -88,6 +89,8 @@ def find(reference: str, known: dict[str, Path]) -> Document:
     """The document of a path that exists, of a bundled name, or of `-`. Raises InputError."""
     if reference == STDIN:
         return parse(STDIN, _stdin())
+    if not reference:
+        raise InputError([Problem("the name of a model is empty", "kvcalc list shows them")])
     path = Path(reference)
     if _exists(path):
         return parse(reference, _bytes(path), path.parent)
@@ -108,8 +111,7 @@ def _claims(document: Document) -> tuple[Claim, ...]:
         return load(str(beside) if _exists(beside) else reference)
 
     claims, problems = read_claims(document.data, document.name, document.line, model_of)
-    if problems:
-        raise InputError(sorted((document.placed(p) for p in problems), key=_place))
+    document.refuse(problems)
     return claims
 
 
@@ -144,7 +146,9 @@ def _exists(path: Path) -> bool:
 
 
 def _stdin() -> bytes:
-    if sys.stdin is None or sys.stdin.isatty():
+    if sys.stdin is None:
+        raise InputError([Problem("standard input is closed", file=STDIN)])
+    if sys.stdin.isatty():
         hint = "pipe a model file into it: cat model.yaml | kvcalc show -"
         raise InputError([Problem("standard input is a terminal", hint, file=STDIN)])
     return sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -175,8 +179,8 @@ def _first_in(folder: Path) -> str:
 
 def _model(document: Document) -> Model:
     model, problems = read_model(document.data, document.name, document.line)
-    if model is None:
-        raise InputError(sorted((document.placed(p) for p in problems), key=_place))
+    document.refuse(problems)
+    assert model is not None, "a file without problems describes a model"
     return model
 
 
@@ -192,6 +196,14 @@ class Document:
     data: Any
     root: yaml.Node
     folder: Path = Path()
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with its keys, whatever it describes."""
+
+    def refuse(self, problems: Sequence[Problem]) -> None:
+        """Raises InputError where the file has problems, all of them in the file's order."""
+        found = [*self.problems, *(self.placed(problem) for problem in problems)]
+        if found:
+            raise InputError(sorted(found, key=_place))
 
     def line(self, path: errors.Path) -> int:
         """The line of the value at a path."""
@@ -222,11 +234,15 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, rule) for tag, rule in rules if not tag.endswith((":int", ":float", ":bool"))]
+    first: [
+        (tag, rule)
+        for tag, rule in rules
+        if not tag.endswith((":int", ":float", ":bool", ":timestamp"))
+    ]
     for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile(r"[-+]?(?:0|[1-9][0-9_]*)$"), list("-+0123456789")
+    "tag:yaml.org,2002:int", re.compile(r"[-+]?(?:0|[1-9][0-9_]{0,99})$"), list("-+0123456789")
 )
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
@@ -243,18 +259,29 @@ def parse(name: str, raw: bytes, folder: Path = Path()) -> Document:
     try:
         root = loader.get_single_node()
         if root is None:
-            hint = "a model file begins with name:, layers:, dtype: and attention:"
-            raise InputError([Problem("the file is empty", hint, file=name)])
-        problems = [*_oversized(root), *_duplicates(root)]
-        if problems:
-            raise InputError([replace(p, file=name) for p in problems])
-        return Document(name, loader.construct_document(root), root, folder)
+            raise _empty(name)
+        _refuse_oversized(name, root)
+        problems = tuple(replace(problem, file=name) for problem in _wrong_keys(root))
+        data = loader.construct_document(root)
+        if data is None:
+            raise _empty(name)
+        return Document(name, data, root, folder, problems)
     except yaml.MarkedYAMLError as error:
         raise InputError([_syntax(name, text, error)]) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError([Problem(f"not YAML: {error}", file=name)]) from None
     finally:
         loader.dispose()
+
+
+def _empty(name: str) -> InputError:
+    hint = "a model file begins with name:, layers:, dtype: and attention:"
+    return InputError([Problem("the file is empty", hint, file=name)])
+
+
+def _binary(name: str) -> InputError:
+    hint = "a model file is YAML text in UTF-8"
+    return InputError([Problem("a binary file, not YAML", hint, file=name)])
 
 
 def _text(name: str, raw: bytes) -> str:
@@ -264,13 +291,23 @@ def _text(name: str, raw: bytes) -> str:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        place = raw[: error.start].count(b"\n") + 1
-        what = "a binary file, not YAML" if b"\0" in raw else "not UTF-8 text"
-        problem = Problem(what, "save it as UTF-8", file=name, line=place)
+        if b"\0" in raw:
+            raise _binary(name) from None
+        place = _place_in(raw[: error.start].decode("utf-8"))
+        problem = Problem("not UTF-8 text", "save it as UTF-8", (), name, *place)
         raise InputError([problem]) from None
     if "\0" in text:
-        raise InputError([Problem("a binary file, not YAML", file=name)])
+        raise _binary(name)
+    if control := yaml.reader.Reader.NON_PRINTABLE.search(text):
+        what = f"the character {control[0]!r}, which YAML does not allow"
+        place = _place_in(text[: control.start()])
+        raise InputError([Problem(what, "take it out", (), name, *place)])
     return text
+
+
+def _place_in(before: str) -> tuple[int, int]:
+    """Line and column of what follows some text."""
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
 
 
 def _syntax(name: str, text: str, error: yaml.MarkedYAMLError) -> Problem:
@@ -287,8 +324,8 @@ def _syntax(name: str, text: str, error: yaml.MarkedYAMLError) -> Problem:
     return Problem(f"not YAML: {what}", "", (), name, line + 1, column + 1)
 
 
-def _oversized(root: yaml.Node) -> Iterator[Problem]:
-    """Refuses what anchors blow up, and what refers to itself."""
+def _refuse_oversized(name: str, root: yaml.Node) -> None:
+    """Raises InputError for what anchors blow up, and for what refers to itself."""
     sizes: dict[int, int] = {}
 
     def size(node: yaml.Node) -> int:
@@ -300,7 +337,7 @@ def _oversized(root: yaml.Node) -> Iterator[Problem]:
     if size(root) > MAX_NODES:
         line, column = root.start_mark.line + 1, root.start_mark.column + 1
         text = f"more than {MAX_NODES:,} values once its anchors are written out"
-        yield Problem(text, "write it without anchors", line=line, column=column)
+        raise InputError([Problem(text, "write it without anchors", (), name, line, column)])
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:
@@ -309,7 +346,8 @@ def _children(node: yaml.Node) -> list[yaml.Node]:
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
-def _duplicates(root: yaml.Node) -> Iterator[Problem]:
+def _wrong_keys(root: yaml.Node) -> Iterator[Problem]:
+    """Keys that stand twice in a mapping, and keys that are no text."""
     seen: set[int] = set()
     todo = [root]
     while todo:
@@ -322,6 +360,9 @@ def _duplicates(root: yaml.Node) -> Iterator[Problem]:
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             line, column = key.start_mark.line + 1, key.start_mark.column + 1
             word = _key(key)
+            if key.tag not in TEXT_TAGS:
+                text = f"the key {word or 'null'} is not text"
+                yield Problem(text, "put it in quotes", line=line, column=column)
             if word in keys:
                 text = f"{word!r} is given twice, first in line {keys[word]}"
                 yield Problem(text, "keep one", line=line, column=column)

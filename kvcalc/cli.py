@@ -324,6 +324,7 @@ def _emit(text: str, output: Path | None) -> None:
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # the reader has all it wanted; the interpreter must not flush into the closed pipe at exit
+    except OSError as error:
+        # what is left in the buffer must not be tried again when the interpreter exits
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise UsageError(f"cannot write standard output: {error.strerror}") from None

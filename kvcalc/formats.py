@@ -112,31 +112,36 @@ def parse_index_format(name: str) -> Format:
     return FP8_KEY if name == FP8.name else parse_format(name)
 
 
+Widths = tuple[int, int]
+"""Elements of a layer's latent and of its RoPE key."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """Which format each role is stored in; roles that it does not name are none of its business.
 
-    `for_latent` holds a layout that exists for certain latent widths only, by width.
+    `for_latent` holds a layout that exists for certain widths of latent and RoPE key only.
     """
 
     name: str
     roles: Mapping[str, Format] = field(default_factory=dict, hash=False)
-    for_latent: Mapping[int, Mapping[str, Format]] = field(default_factory=dict, hash=False)
+    for_latent: Mapping[Widths, Mapping[str, Format]] = field(default_factory=dict, hash=False)
 
-    def format_of(self, role: str, latent_width: int | None) -> Format | None:
-        """The format of a role in a layer whose latent has that width, None if it names none.
+    def format_of(self, role: str, widths: Widths | None) -> Format | None:
+        """The format of a role in a layer with a latent and RoPE key of these widths, if any.
 
-        Raises UsageError for a latent width that the layout does not exist for.
+        None where the layout does not name the role. Raises UsageError for widths that the layout
+        does not exist for.
         """
         if not self.for_latent:
             return self.roles.get(role)
-        if latent_width is None:
+        if widths is None:
             return None
-        if latent_width not in self.for_latent:
-            widths = " or ".join(str(width) for width in self.for_latent)
-            text = f"{self.name} is laid out for a latent of {widths}, not of {latent_width:,}"
-            raise UsageError(text)
-        return self.for_latent[latent_width].get(role)
+        if widths not in self.for_latent:
+            known = " or ".join(f"{latent} + {rope}" for latent, rope in self.for_latent)
+            text = f"{self.name} is laid out for a latent and RoPE key of {known} elements"
+            raise UsageError(f"{text}, not of {widths[0]:,} + {widths[1]:,}")
+        return self.for_latent[widths].get(role)
 
 
 def uniform(stored: Format) -> Layout:
@@ -152,12 +157,12 @@ LAYOUTS = {
         Layout(
             "fp8_ds_mla",
             for_latent={
-                512: {
+                (512, 64): {
                     "latent": Format("fp8 + fp32 per 128", 8, group=128, group_bytes=4),
                     "rope": BF16,
                     "index": FP8_KEY,
                 },
-                448: {
+                (448, 64): {
                     "latent": Format("fp8 + ue8m0 per 64", 8, group=64, group_bytes=1, more=1),
                     "rope": BF16,
                     "index": FP8_KEY,
@@ -167,7 +172,7 @@ LAYOUTS = {
         # vLLM 0.33.0: 256 B e2m1 + 32 e4m3 scales + 64 B e4m3 = 352 B (mla_attention.py)
         Layout(
             "nvfp4_ds_mla",
-            for_latent={512: {"latent": FORMATS["nvfp4"], "rope": FP8, "index": FP8_KEY}},
+            for_latent={(512, 64): {"latent": FORMATS["nvfp4"], "rope": FP8, "index": FP8_KEY}},
         ),
     )
 }

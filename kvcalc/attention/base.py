@@ -132,8 +132,13 @@ class Scheme(ABC):
             if field.default is dataclasses.MISSING and field.name not in present
         ]
         if missing:
-            raise InvalidValue(missing)
+            raise InvalidValue([*missing, *cls.lacking(present)])
         return cls(**present)
+
+    @classmethod
+    def lacking(cls, given: Mapping[str, Any]) -> Sequence[Problem]:
+        """What is missing where either of two fields would do."""
+        return ()
 
     @classmethod
     def widths(cls, shape: Shape) -> Mapping[str, int]:
@@ -158,7 +163,7 @@ class Scheme(ABC):
 def _missing(scheme: type[Scheme], name: str) -> Problem:
     also = "".join(f" (or {alias})" for alias, field in scheme.aliases.items() if field == name)
     hint = "set it in the entry, or once for the whole model" if name in INHERITED else ""
-    return Problem(f"{scheme.kind} needs {name}{also}", hint)
+    return Problem(f"{scheme.kind} needs {name}{also}", hint, (name,))
 
 
 @cache

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from kvcalc.attention.base import Attention, Count, CountOrZero, Shape, TokenCount
 from kvcalc.attention.sparse import Indexed
@@ -28,9 +28,15 @@ class SharedKV(Attention):
 
     rope_dim: Annotated[CountOrZero, "the part of head_dim that carries RoPE"]
 
+    @classmethod
+    def lacking(cls, given: Mapping[str, Any]) -> Sequence[Problem]:
+        if given.get("head_dim"):
+            return ()
+        return [Problem(f"{cls.kind} needs head_dim", "set it once for the model", ("head_dim",))]
+
     def problems(self) -> Sequence[Problem]:
         if self.head_dim is None:
-            return [Problem(f"{self.kind} needs head_dim", path=("head_dim",))]
+            return self.lacking(vars(self))
         if self.rope_dim >= self.head_dim:
             text = f"rope_dim {self.rope_dim} is a part of head_dim {self.head_dim}"
             return [Problem(text, "make it smaller", ("rope_dim",))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from kvcalc.attention.base import Attention, Count, Offer, Scheme, Shape
 from kvcalc.cache import CacheTensor
@@ -28,11 +28,16 @@ class _PerHead(Attention):
         """Key/value heads that are kept."""
 
     def problems(self) -> Sequence[Problem]:
-        missing = [f for f in ("key_dim", "value_dim") if not (getattr(self, f) or self.head_dim)]
-        if missing:
-            hint = "set head_dim, or key_dim and value_dim"
-            return [Problem(f"{self.kind} needs head_dim", hint, ("head_dim",))]
+        if lacking := self.lacking(vars(self)):
+            return lacking
         return super().problems()
+
+    @classmethod
+    def lacking(cls, given: Mapping[str, Any]) -> Sequence[Problem]:
+        if given.get("head_dim") or (given.get("key_dim") and given.get("value_dim")):
+            return ()
+        hint = "set head_dim, or key_dim and value_dim"
+        return [Problem(f"{cls.kind} needs head_dim", hint, ("head_dim",))]
 
     @property
     def shape(self) -> Shape:

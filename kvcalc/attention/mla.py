@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from kvcalc.attention.base import Attention, Count, CountOrZero, Shape
 from kvcalc.attention.heads import MHA
@@ -31,11 +31,16 @@ class MLA(Attention):
     value_dim: Annotated[Count | None, "value width per head; head_dim if absent"] = None
 
     def problems(self) -> Sequence[Problem]:
-        missing = [f for f in ("nope_dim", "value_dim") if not (getattr(self, f) or self.head_dim)]
-        if missing:
-            hint = "set head_dim, or nope_dim and value_dim"
-            return [Problem(f"{self.kind} needs head_dim", hint, ("head_dim",))]
+        if lacking := self.lacking(vars(self)):
+            return lacking
         return super().problems()
+
+    @classmethod
+    def lacking(cls, given: Mapping[str, Any]) -> Sequence[Problem]:
+        if given.get("head_dim") or (given.get("nope_dim") and given.get("value_dim")):
+            return ()
+        hint = "set head_dim, or nope_dim and value_dim"
+        return [Problem(f"{cls.kind} needs head_dim", hint, ("head_dim",))]
 
     @property
     def shape(self) -> Shape:

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from kvcalc.errors import UsageError, did_you_mean
+from kvcalc.expect import QUANTITIES
 from kvcalc.model import NO_CHANGE, Change
 from kvcalc.queries.check import Result, judge, quantity_of
 from kvcalc.queries.query import Query, notes_on, query_for
@@ -66,6 +67,8 @@ def compare(
 
     Raises UsageError where the baseline is no row of the answer.
     """
+    if metric not in QUANTITIES:
+        raise UsageError(f"unknown metric {metric!r}; {did_you_mean(metric, QUANTITIES)}")
     query = query_for(models, context, batch, change)
     adapted = [model.adapted(change) for model in models]
     if len(models) == 1:

@@ -34,7 +34,7 @@ class Crossover:
         less = f"takes more FLOPs than with dense attention below {self.costs_less:,} tokens"
         if self.halves is None:
             return f"Derived: {step} {less}, and never half as many."
-        text = f"Derived: {step} {less}, and half as many from {self.halves:,} on."
+        text = f"Derived: {step} {less}, and half as many from {self.halves:,} tokens on."
         if self.halves_with_projections is None:
             return text
         moved = self.halves_with_projections - self.halves

@@ -13,7 +13,7 @@ from kvcalc.attention import KINDS
 from kvcalc.attention.base import INHERITED, Scheme, field_hints
 from kvcalc.cache import CacheTensor
 from kvcalc.errors import InvalidValue, Path, Problem
-from kvcalc.schema.fields import Strict, yaml_type
+from kvcalc.schema.fields import Strict, tag, yaml_type
 from kvcalc.schema.tensors import TensorFile
 
 if TYPE_CHECKING:
@@ -79,11 +79,6 @@ def _entry_model(scheme: type[Scheme], *, what_if: bool) -> type[EntryFile]:
 
 ENTRIES = {kind: _entry_model(scheme, what_if=False) for kind, scheme in KINDS.items()}
 WHAT_IFS = {kind: _entry_model(scheme, what_if=True) for kind, scheme in KINDS.items()}
-
-
-def tag(word: str) -> str:
-    """How pydantic's error paths show which branch of a union was taken; no key looks like it."""
-    return f"<{word}>"
 
 
 def _kind(value: Any) -> str | None:

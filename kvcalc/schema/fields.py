@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import operator
@@ -23,6 +24,16 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+def tag(word: str) -> str:
+    """How pydantic's error paths show which branch of a union was taken; no key looks like it."""
+    return f"<{word}>"
+
+
+def word_or_mapping(value: object) -> str:
+    """The branch of a union that is a plain value in short and a mapping in full."""
+    return tag("mapping" if isinstance(value, dict | BaseModel) else "word")
+
+
 def _dtype(value: object) -> Format:
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not a dtype; known: {', '.join(FORMATS)}")
@@ -39,7 +50,8 @@ def _date(value: object) -> str:
     if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
         return value.isoformat()
     if isinstance(value, str):
-        return datetime.date.fromisoformat(value).isoformat()
+        with contextlib.suppress(ValueError):
+            return datetime.date.fromisoformat(value).isoformat()
     raise ValueError("write a date as 2026-11-24")
 
 

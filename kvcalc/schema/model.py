@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,9 +20,8 @@ from kvcalc.schema.entries import (
     EntryFile,
     path_to,
     scheme_of,
-    tag,
 )
-from kvcalc.schema.fields import Context, Date, StoredAs, Strict, Text
+from kvcalc.schema.fields import Context, Date, StoredAs, Strict, Text, tag
 from kvcalc.schema.layers import LayerCount, LayersFile, layers_of
 from kvcalc.schema.problems import is_tag, problems_of
 from kvcalc.schema.tensors import StrideFile, TensorFile, TopKFile
@@ -133,7 +133,7 @@ def read_model(data: object, file: str, line_of: LineOf) -> tuple[Model | None, 
 def fields_at(path: Path) -> list[str]:
     """The fields that a mapping at this place may have."""
     owner: type[Strict]
-    match [step for step in path if step not in ("StrideFile", "TopKFile")]:
+    match [step for step in path if step != tag("mapping")]:
         case []:
             owner = ModelFile
         case ["layers", *_]:
@@ -162,15 +162,28 @@ def _well_formed(data: Mapping[str, Any], problems: list[Problem]) -> ModelFile:
     for name, field in ModelFile.model_fields.items():
         if name in data and name not in broken:
             adapter = TypeAdapter(field.rebuild_annotation())
-            values[name] = adapter.validate_python(data[name], strict=True)
+            with contextlib.suppress(ValidationError):
+                values[name] = adapter.validate_python(data[name], strict=True)
     attention = data.get("attention")
-    if "attention" in broken and isinstance(attention, dict) and _all_mappings(attention):
-        bad = {p.path[1] for p in problems if p.path[:1] == ("attention",) and len(p.path) > 1}
-        values["attention"] = {
-            name: None if name in bad else TypeAdapter(Entry).validate_python(entry, strict=True)
-            for name, entry in attention.items()
-        }
+    if "attention" in broken and isinstance(attention, dict):
+        below = {p.path[1:] for p in problems if p.path[:1] == ("attention",)}
+        if _all_mappings(attention):
+            values["attention"] = {
+                name: _trimmed(entry, {path[1:] for path in below if path[:1] == (name,)})
+                for name, entry in attention.items()
+            }
+        else:
+            values["attention"] = _trimmed(attention, below)
     return ModelFile.model_construct(**values)
+
+
+def _trimmed(entry: Mapping[str, Any], bad: set[Path]) -> EntryFile | None:
+    """An entry without its broken fields, None where nothing can be made of the rest."""
+    rest = {name: value for name, value in entry.items() if (name,) not in {b[:1] for b in bad}}
+    try:
+        return TypeAdapter(Entry).validate_python(rest, strict=True)
+    except ValidationError:
+        return None
 
 
 def _assembled(
@@ -220,6 +233,7 @@ def _schemes(
         "source_length": form.source_length,
     }
     unknown = {p.path[0] for p in problems if p.path} & set(inherited)
+    told = {problem.path for problem in problems}
     schemes = {}
     for name, (path, entry) in entries.items():
         if entry is None:
@@ -228,7 +242,8 @@ def _schemes(
             schemes[name] = scheme_of(entry, inherited)
         except InvalidValue as error:
             if not unknown:
-                problems += [path_to(path, problem, entry) for problem in error.problems]
+                found = (path_to(path, problem, entry) for problem in error.problems)
+                problems += [problem for problem in found if problem.path not in told]
     return schemes
 
 
@@ -274,7 +289,7 @@ def _compare(form: ModelFile, data: object, problems: list[Problem]) -> dict[str
         return {}
     fields = {}
     for kind in data["compare"]:
-        what_if = getattr(form.compare, kind) or WHAT_IFS[kind]()
+        what_if = _written(form, kind)
         try:
             fields[kind] = what_if.fields()
         except InvalidValue as error:
@@ -284,21 +299,26 @@ def _compare(form: ModelFile, data: object, problems: list[Problem]) -> dict[str
 
 def _rows(model: Model, form: ModelFile, problems: list[Problem]) -> Rows | None:
     try:
-        _ = model.cache, replace(model, layers=model.layers + model.mtp).cache
+        replace(model, layers=model.layers + model.mtp).cache.stored(1)
     except UsageError as error:
         problems.append(Problem(f"dtype: {error}", path=("dtype",)))
         return None
     if not (form.compare or form.expect):
         return None
-    for kind in list(model.compare):
+    found: list[Problem] = []
+    for kind in model.compare:
         try:
             rows_of(replace(model, compare={kind: model.compare[kind]}))
         except InvalidValue as error:
-            written = getattr(form.compare, kind)
-            found = [path_to(("compare", kind), problem, written) for problem in error.problems]
-            problems += found
-            return None
-    return rows_of(model)
+            prefix, written = ("compare", kind), _written(form, kind)
+            found += [path_to(prefix, problem, written) for problem in error.problems]
+    problems += found
+    return None if found else rows_of(model)
+
+
+def _written(form: ModelFile, kind: str) -> EntryFile:
+    written: EntryFile | None = getattr(form.compare, kind)
+    return written or WHAT_IFS[kind]()
 
 
 def _expectations(

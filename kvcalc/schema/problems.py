@@ -18,8 +18,8 @@ FieldsAt = Callable[[Path], Iterable[str]]
 
 def problems_of(error: ValidationError, fields_at: FieldsAt) -> tuple[Problem, ...]:
     """One problem per mistake, in the order of the file."""
-    found = {_problem(detail, fields_at): None for detail in error.errors(include_url=False)}
-    return tuple(found)
+    found = (_problem(detail, fields_at) for detail in error.errors(include_url=False))
+    return tuple(dict.fromkeys(problem for problem in found if problem))
 
 
 def is_tag(step: str | int) -> bool:
@@ -27,9 +27,11 @@ def is_tag(step: str | int) -> bool:
     return isinstance(step, str) and step.startswith("<") and step.endswith(">")
 
 
-def _problem(detail: ErrorDetails, fields_at: FieldsAt) -> Problem:
+def _problem(detail: ErrorDetails, fields_at: FieldsAt) -> Problem | None:
     raw: Path = detail["loc"]
     path = tuple(step for step in raw if not is_tag(step))
+    if "[key]" in path:
+        return None
     match detail["type"]:
         case "missing":
             return Problem(f"missing field {path[-1]!r}", _example(path[-1]), path[:-1])
@@ -39,6 +41,9 @@ def _problem(detail: ErrorDetails, fields_at: FieldsAt) -> Problem:
         case "union_tag_invalid":
             kind = str(detail["ctx"]["tag"])[1:-1]
             return Problem(f"unknown kind {kind!r}", did_you_mean(kind, KINDS), (*path, "kind"))
+        case "invalid_key":
+            # the catalogue tells of keys that are no text, where they stand
+            return None
         case "union_tag_not_found":
             return Problem(*_untagged(path), path=path)
         case "literal_error" | "enum":
@@ -46,7 +51,7 @@ def _problem(detail: ErrorDetails, fields_at: FieldsAt) -> Problem:
             return Problem(f"{_name(path)} cannot be {_shown(detail['input'])}", hint, path)
         case "value_error":
             return Problem(f"{_name(path)}: {detail['ctx']['error']}", path=path)
-    return Problem(_range_or_type(detail, path), path=_outside_unions(path, detail))
+    return Problem(_range_or_type(detail, path), path=path)
 
 
 def _range_or_type(detail: ErrorDetails, path: Path) -> str:
@@ -70,13 +75,8 @@ def _range_or_type(detail: ErrorDetails, path: Path) -> str:
     wanted = limits.get(detail["type"])
     if wanted is None:
         return f"{_name(path)}: {detail['msg']}"
-    return f"{_name(path)} is {shown}; it must be {wanted.format(**context)}"
-
-
-def _outside_unions(path: Path, detail: ErrorDetails) -> Path:
-    """Where the file has it: a plain union's branches ('int', 'StrideFile') are no keys."""
-    branches = {"int", "StrideFile", "TopKFile", "LayersFile"}
-    return tuple(step for step in path if step not in branches)
+    must = "must not be empty" if wanted == "not empty" else f"must be {wanted.format(**context)}"
+    return f"{_name(path)} is {shown}; it {must}"
 
 
 def _untagged(path: Path) -> tuple[str, str]:
@@ -91,7 +91,10 @@ def _name(path: Path) -> str:
 
 
 def _shown(value: object) -> str:
-    text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else repr(value)
+    words: dict[object, str] = {True: "true", False: "false", None: "null"}
+    if value is None or isinstance(value, bool):
+        return words[value]
+    text = f"{value:,}" if isinstance(value, int) else repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from kvcalc.attention.base import MAX_COUNT
 from kvcalc.cache import (
@@ -23,7 +23,7 @@ from kvcalc.cache import (
     Window,
 )
 from kvcalc.errors import InvalidValue, Problem
-from kvcalc.schema.fields import DType, Strict, Text
+from kvcalc.schema.fields import DType, Strict, Text, tag, word_or_mapping
 from kvcalc.units import MAX_TOKENS
 
 Tokens = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
@@ -43,6 +43,17 @@ class TopKFile(Strict):
     top_k: Tokens
 
 
+Stride = Annotated[
+    Annotated[Tokens, Tag(tag("word"))] | Annotated[StrideFile, Tag(tag("mapping"))],
+    Discriminator(word_or_mapping),
+]
+ReadsWord = Annotated[
+    Annotated[Literal["all", "read_write"], Tag(tag("word"))]
+    | Annotated[TopKFile, Tag(tag("mapping"))],
+    Discriminator(word_or_mapping),
+]
+
+
 class TensorFile(Strict):
     """One cache tensor; without an extent it has an entry per token."""
 
@@ -54,12 +65,12 @@ class TensorFile(Strict):
     scale: Annotated[DType | None, Field(description="dtype of one scale per entry and head")] = (
         None
     )
-    every: Tokens | StrideFile | None = None
+    every: Stride | None = None
     window: Tokens | None = None
     chunk: Tokens | None = None
     beyond: Annotated[Tokens | None, Field(description="all but the last so many tokens")] = None
     fixed: Tokens | None = None
-    reads: Literal["all", "read_write"] | TopKFile | None = None
+    reads: ReadsWord | None = None
     shared: Annotated[bool, Field(description="another layer stores it")] = False
     macs: Annotated[
         int | None, Field(ge=0, le=10**12, description="multiply-adds per entry and decode step")

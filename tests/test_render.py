@@ -1,0 +1,447 @@
+"""Documents for machines, tables for documents, and sums that add up to the byte."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+import json
+import math
+import re
+from collections.abc import Callable
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from kvcalc import catalog
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
+
+    Told = Callable[..., str]
+
+MIXED = """\
+name: Mixed|Bag
+layers: { count: 7, pattern: [sparse, recurrent*2] }
+dtype: bf16
+attention:
+  sparse:
+    kind: custom
+    tensors:
+      - { name: third, role: latent, width: 5, dtype: fp8, every: 3 }
+      - { name: block, role: index, width: 8, every: { stride: 16, first: 32 } }
+  recurrent:
+    kind: custom
+    tensors:
+      - { name: state, role: state, heads: 4, width: 8, fixed: 1 }
+expect:
+  native.growth: 14 B
+  native/native@1: 1x
+max_context: 1000
+"""
+"""3 sparse and 4 recurrent layers."""
+
+REFUTED = """\
+name: Refuted
+heads: 8
+head_dim: 64
+layers: 2
+dtype: bf16
+attention: { kind: gqa, kv_heads: 2 }
+expect:
+  mha/gqa: 4x
+  mha/mqa: 9x
+"""
+
+EMPTY = """\
+name: Empty
+layers: 1
+dtype: bf16
+attention: { kind: custom, tensors: [{ name: late, role: latent, width: 8, every: 64 }] }
+expect:
+  native/native@63: 1x
+"""
+"""Nothing is stored before token 64, and nothing over nothing is no ratio."""
+
+ANSWERS = {
+    "compare": (("compare", "deepseek-v3"), ""),
+    "compare several": (("compare", "llama-3.1-405b", "deepseek-v3", "gemma-3-27b"), ""),
+    "compare, a ratio to zero": (("compare", "mistral-7b-v0.1", "--metric", "growth"), ""),
+    "compare, a ratio of zero": (
+        ("compare", "mistral-7b-v0.1", "--metric", "growth", "--baseline", "native"),
+        "",
+    ),
+    "compare, with a note": (("compare", "falcon-7b", "-c", "1M", "-b", "3", "-q"), ""),
+    "compare, without heads": (("compare", "-", "-q"), MIXED),
+    "show": (("show", "deepseek-v3"), ""),
+    "show, layered": (("show", "gemma-3-27b", "-b", "3"), ""),
+    "show, mixed": (("show", "-", "-c", "100"), MIXED),
+    "show, nothing stored": (("show", "-", "-c", "1"), EMPTY),
+    "check": (("check", "deepseek-v3", "gemma-3-27b"), ""),
+    "check, refuted": (("check", "-"), REFUTED),
+    "check, undefined": (("check", "-"), EMPTY),
+    "list": (("list",), ""),
+}
+
+FEW = ("deepseek-v3", "falcon-7b", "gemma-3-27b", "llama-3.1-405b", "mistral-7b-v0.1")
+
+every_answer = pytest.mark.parametrize(("args", "stdin"), ANSWERS.values(), ids=ANSWERS)
+
+
+@pytest.fixture(scope="module")
+def told(cli: Cli) -> Told:
+    """What a command prints, asked once; `list` has a few models, not all."""
+    bundled = {name: catalog.bundled()[name] for name in FEW}
+
+    @functools.cache
+    def run(*args: str, stdin: str = "") -> str:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(catalog, "bundled", lambda: bundled)
+            return cli(*args, stdin=stdin).out
+
+    return run
+
+
+def parsed(text: str) -> Any:
+    def never(constant: str) -> NoReturn:
+        raise AssertionError(f"{constant} is no JSON")
+
+    return json.loads(text, parse_constant=never)
+
+
+def elements(document: Any) -> list[dict[str, Any]]:
+    """The document's list, as CSV and JSON lines print it."""
+    match document["kind"]:
+        case "compare":
+            return list(document["rows"])
+        case "check":
+            return list(document["results"])
+        case "list":
+            return list(document["models"])
+        case _:
+            return [
+                {"group": group["name"], "layers": group["layers"], **tensor}
+                for group in document["groups"]
+                for tensor in group["tensors"]
+            ]
+
+
+def mappings(value: Any) -> list[dict[str, Any]]:
+    """Every JSON object inside a value."""
+    if isinstance(value, list):
+        return [found for item in value for found in mappings(item)]
+    if not isinstance(value, dict):
+        return []
+    return [value, *(found for item in value.values() for found in mappings(item))]
+
+
+def closed(schema: Any) -> Any:
+    """The schema with no property allowed but those it describes."""
+    for found in mappings(schema):
+        if "properties" in found:
+            found["additionalProperties"] = False
+    return schema
+
+
+@pytest.fixture(scope="module")
+def validator(told: Told) -> Draft202012Validator:
+    schema = closed(parsed(told("schema", "output")))
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+@every_answer
+def test_json_is_one_document_that_its_schema_describes_in_full(
+    args: tuple[str, ...], stdin: str, told: Told, validator: Draft202012Validator
+) -> None:
+    text = told(*args, "--json", stdin=stdin)
+    assert text.endswith("}\n")
+    validator.validate(parsed(text))
+
+
+CONTRACT = {
+    "compare": {"schema_version", "kind", "query", "baseline", "rows", "expect"},
+    "show": {
+        "schema_version",
+        "kind",
+        "query",
+        "model",
+        "stored_bytes",
+        "read_bytes_per_step",
+        "bytes_per_token",
+        "bytes_per_token_exact",
+        "fixed_bytes",
+        "reserved_bytes",
+        "groups",
+        "notes",
+    },
+    "check": {"schema_version", "kind", "passed", "failed", "results"},
+    "list": {"schema_version", "kind", "models"},
+}
+
+ELEMENT = {
+    "compare": {
+        "model",
+        "scheme",
+        "native",
+        "stored_bytes",
+        "bytes_per_token",
+        "bytes_per_token_exact",
+        "fixed_bytes",
+        "read_bytes_per_step",
+        "reserved_bytes",
+        "ratio",
+        "ratio_exact",
+        "notes",
+    },
+    "show": {"name", "role", "entries", "bytes_per_entry", "stored_bytes"},
+    "check": {
+        "id",
+        "file",
+        "line",
+        "printed",
+        "computed",
+        "computed_exact",
+        "verdict",
+        "expected",
+        "ok",
+        "note",
+    },
+    "list": {
+        "name",
+        "file",
+        "vendor",
+        "attention",
+        "layers",
+        "context",
+        "bytes_per_token",
+        "fixed_bytes",
+        "max_context",
+        "confidence",
+    },
+}
+
+
+@every_answer
+def test_json_has_the_keys_of_the_contract(args: tuple[str, ...], stdin: str, told: Told) -> None:
+    document = parsed(told(*args, "--json", stdin=stdin))
+    assert (document["schema_version"], document["kind"]) == (1, args[0])
+    assert CONTRACT[args[0]] <= document.keys()
+    assert elements(document)
+    for element in elements(document):
+        assert ELEMENT[args[0]] <= element.keys()
+    for result in document.get("expect", []):
+        assert ELEMENT["check"] <= result.keys()
+    if args[0] in ("compare", "show"):
+        assert {"context", "batch"} <= document["query"].keys()
+
+
+@every_answer
+def test_json_numbers_are_whole_or_have_an_exact_twin(
+    args: tuple[str, ...], stdin: str, told: Told
+) -> None:
+    for found in mappings(parsed(told(*args, "--json", stdin=stdin))):
+        for key, value in found.items():
+            if key in ("stored_bytes", "fixed_bytes", "read_bytes_per_step", "bytes_per_entry"):
+                assert type(value) is int
+            if key.endswith("_bytes"):
+                assert value is None or type(value) is int
+            if isinstance(value, float):
+                assert math.isfinite(value)
+            if key.endswith("_exact") and value is not None:
+                assert re.fullmatch(r"\d+/\d+", value)
+        if "bytes_per_token" in found:
+            exact = Fraction(found["bytes_per_token_exact"])
+            assert type(found["bytes_per_token"]) is (int if exact.denominator == 1 else float)
+            assert found["bytes_per_token"] == float(exact)
+        if "ratio" in found:
+            exact_ratio = found["ratio_exact"]
+            assert found["ratio"] == (exact_ratio and float(Fraction(exact_ratio)))
+
+
+def test_bytes_per_token_may_be_a_fraction(told: Told) -> None:
+    document = parsed(told("show", "-", "-c", "100", "--json", stdin=MIXED))
+    third, block, state = elements(document)
+    assert (third["bytes_per_token"], third["bytes_per_token_exact"]) == (5, "5/1")  # 3 x 5 / 3
+    assert (block["bytes_per_token"], block["bytes_per_token_exact"]) == (3, "3/1")  # 3 x 16 / 16
+    assert (state["bytes_per_token"], state["bytes_per_token_exact"]) == (0, "0/1")
+    one_layer = MIXED.replace("count: 7", "count: 3")
+    document = parsed(told("show", "-", "-c", "100", "--json", stdin=one_layer))
+    assert document["bytes_per_token_exact"] == "8/3"  # 5 / 3 + 16 / 16
+    assert document["bytes_per_token"] == pytest.approx(8 / 3)
+
+
+def test_a_ratio_to_zero_is_null(told: Told) -> None:
+    args = ("compare", "mistral-7b-v0.1", "--metric", "growth")
+    (native,) = [row for row in parsed(told(*args, "--json"))["rows"] if row["native"]]
+    assert (native["bytes_per_token"], native["ratio"], native["ratio_exact"]) == (0, None, None)
+    (row,) = [
+        row
+        for row in csv.DictReader(io.StringIO(told(*args, "-f", "csv")))
+        if row["native"] == "true"
+    ]
+    assert (row["ratio"], row["ratio_exact"]) == ("", "")
+
+
+def test_an_undefined_figure_is_refuted_and_null(told: Told) -> None:
+    (result,) = parsed(told("check", "-", "--json", stdin=EMPTY))["results"]
+    assert (result["computed_exact"], result["verdict"], result["ok"]) == (None, "refuted", False)
+
+
+@pytest.mark.parametrize("name", [name for name in ANSWERS if name.startswith("show")])
+def test_the_tensors_of_show_add_up_to_its_totals(name: str, told: Told) -> None:
+    args, stdin = ANSWERS[name]
+    document = parsed(told(*args, "--json", stdin=stdin))
+    tensors = elements(document)
+    growths = [Fraction(tensor["bytes_per_token_exact"]) for tensor in tensors]
+    stored = [tensor["stored_bytes"] for tensor in tensors]
+    assert document["stored_bytes"] == sum(stored)
+    assert document["read_bytes_per_step"] == sum(t["read_bytes_per_step"] for t in tensors)
+    assert Fraction(document["bytes_per_token_exact"]) == sum(growths)
+    assert document["fixed_bytes"] == sum(
+        size for size, growth in zip(stored, growths, strict=True) if not growth
+    )
+    batch = document["query"]["batch"]
+    for tensor in tensors:
+        product = batch * tensor["layers"] * tensor["entries"] * tensor["bytes_per_entry"]
+        assert tensor["stored_bytes"] == product
+
+
+@every_answer
+def test_json_lines_are_the_documents_list(args: tuple[str, ...], stdin: str, told: Told) -> None:
+    text = told(*args, "-f", "jsonl", stdin=stdin)
+    assert text.endswith("}\n")
+    lines = [parsed(line) for line in text.splitlines()]
+    assert lines == elements(parsed(told(*args, "--json", stdin=stdin)))
+
+
+def cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "; ".join(value)
+    return "" if value is None else str(value)
+
+
+@every_answer
+def test_csv_is_the_documents_list_under_the_same_keys(
+    args: tuple[str, ...], stdin: str, told: Told
+) -> None:
+    text = told(*args, "-f", "csv", stdin=stdin)
+    assert "\r" not in text
+    header, *rows = csv.reader(io.StringIO(text))
+    wanted = elements(parsed(told(*args, "--json", stdin=stdin)))
+    assert header == list(wanted[0])
+    assert rows == [[cell(element[key]) for key in header] for element in wanted]
+
+
+def cells(line: str) -> list[str]:
+    assert line.startswith("| ")
+    assert line.endswith(" |")
+    return [text.strip() for text in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+@every_answer
+def test_markdown_is_a_table_of_as_many_rows(args: tuple[str, ...], stdin: str, told: Told) -> None:
+    text = told(*args, "-f", "markdown", stdin=stdin)
+    assert text.endswith("\n")
+    assert "\x1b" not in text
+    header, rule, *rows = [cells(line) for line in text.splitlines() if line.startswith("|")]
+    wanted = elements(parsed(told(*args, "--json", stdin=stdin)))
+    totals = 1 if args[0] == "show" else 0
+    assert len(rows) == len(wanted) + totals
+    assert {len(row) for row in (header, rule, *rows)} == {len(header)}
+    assert [mark for mark in rule if not re.fullmatch(r"-{2,}[-:]", mark)] == []
+    assert len({len(line) for line in text.splitlines() if line.startswith("|")}) == 1
+
+
+def test_markdown_shows_what_the_table_shows(told: Told) -> None:
+    text = told("compare", "deepseek-v3", "-f", "markdown")
+    assert text.startswith("**DeepSeek-V3: 61 layers, 128 heads x 128, bf16, context 131,072, ")
+    header, rule, *rows = [cells(line) for line in text.splitlines() if line.startswith("|")]
+    numbers = [title for title, mark in zip(header, rule, strict=True) if mark.endswith(":")]
+    assert header[0] == "scheme"
+    assert numbers == header[1:]
+    (native,) = [dict(zip(header, row, strict=True)) for row in rows if "(ships)" in row[0]]
+    assert native["exact B"] == f"{61 * (512 + 64) * 2:,}"
+    assert native["per token"] == "70.3 kB"
+    assert native["per sequence"] == "9.21 GB"
+    assert native["ratio"] == "56.89x"
+
+
+def test_a_pipe_in_a_name_is_escaped_in_markdown(told: Told) -> None:
+    text = told("compare", "-", "-f", "markdown", "-q", stdin=MIXED)
+    assert "Mixed\\|Bag" in text
+    assert "Mixed|Bag" not in text
+
+
+NUMBER = r"[\d,]+(?:\.\d+)?(?:/[\d,]+)?"
+
+
+def number(text: str) -> Fraction:
+    return Fraction(text.replace(",", ""))
+
+
+def factors(text: str) -> list[Fraction]:
+    """The numbers multiplied: `3 layers`, `(min(T, 8) = 8)`, `(2 heads x 4 x 2 = 16 B)`."""
+    parts, depth = [""], 0
+    for word in re.split(r"( x |[()])", text):
+        depth += {"(": 1, ")": -1}.get(word, 0)
+        if word == " x " and not depth:
+            parts.append("")
+        else:
+            parts[-1] += word
+    return [number(re.findall(NUMBER, part)[-1 if part[0] == "(" else 0]) for part in parts]
+
+
+@pytest.mark.parametrize(
+    ("args", "stdin"),
+    [
+        (("deepseek-v3",), ""),
+        (("gemma-3-27b", "-b", "3"), ""),
+        (("gemma-3-27b", "-c", "1"), ""),
+        (("mistral-7b-v0.1", "-c", "5000"), ""),
+        (("-", "-c", "100"), MIXED),
+        (("-", "-c", "1000", "-b", "7"), MIXED.replace("count: 7", "count: 2")),
+        (("-", "-c", "63"), EMPTY),
+    ],
+)
+def test_the_items_of_explain_add_up_to_the_byte(
+    args: tuple[str, ...], stdin: str, told: Told
+) -> None:
+    document = parsed(told("show", *args, "--json", stdin=stdin))
+    wanted = {
+        "stored": Fraction(document["stored_bytes"]),
+        "growth": Fraction(document["bytes_per_token_exact"]),
+        "read": Fraction(document["read_bytes_per_step"]),
+    }
+    sums: dict[str, Fraction] = {}
+    items: list[Fraction] = []
+    for line in told("show", *args, "--explain", stdin=stdin).splitlines():
+        if total := re.fullmatch(rf"  (stored|growth|read) = ({NUMBER}) B", line):
+            assert len(items) == len(elements(document))
+            assert sum(items) == number(total[2])
+            sums[total[1]] = number(total[2])
+            items = []
+        elif item := re.fullmatch(rf"  \S+  (.+?) += +({NUMBER}) B", line):
+            assert math.prod(factors(item[1])) == number(item[2])
+            items.append(number(item[2]))
+    assert sums == wanted
+
+
+def test_explain_names_what_was_read(cli: Cli) -> None:
+    model = catalog.load("deepseek-v3")
+    shown = cli("show", "deepseek-v3", "--explain").out
+    assert model.sources
+    for source in model.sources:
+        assert source.origin in shown
+        assert source.says in shown
+        assert source.read in shown
+
+
+def test_explain_shows_this_models_numbers(told: Told) -> None:
+    words = " ".join(told("show", "gemma-3-27b", "--explain").split())
+    assert "local.k 52 layers x (min(T, 1,024) = 1,024) x (16 heads x 128 x 2 = 4,096 B)" in words
+    assert "global.v 10 layers x 131,072 x (16 heads x 128 x 2 = 4,096 B)" in words

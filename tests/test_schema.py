@@ -1,0 +1,157 @@
+"""The JSON Schema of model files, and what it and we ask of the bundled ones."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+SCHEMA = CONFIGS / "model.schema.json"
+MODELS = sorted((CONFIGS / "models").glob("*.yaml"))
+
+every_model = pytest.mark.parametrize("path", MODELS, ids=lambda path: str(path.stem))
+
+
+@pytest.fixture(scope="module")
+def validator() -> Draft202012Validator:
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def with_dates_as_text(value: Any) -> Any:
+    """JSON has no dates: an editor's schema sees them as text."""
+    if isinstance(value, dict):
+        return {key: with_dates_as_text(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_dates_as_text(item) for item in value]
+    return value.isoformat() if isinstance(value, datetime.date) else value
+
+
+def data(text: str) -> Any:
+    return with_dates_as_text(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+
+
+def test_there_are_bundled_models() -> None:
+    needed = {
+        "deepseek-v2",
+        "deepseek-v3",
+        "deepseek-v3.2",
+        "falcon-7b",
+        "gemma-3-27b",
+        "gpt-oss-120b",
+        "llama-2-7b",
+        "llama-3.1-405b",
+        "llama-3.1-70b",
+        "llama-3.1-8b",
+        "llama-4-scout",
+        "mistral-7b-v0.1",
+        "qwen2.5-72b",
+        "qwen3-32b",
+    }
+    assert needed <= {path.stem for path in MODELS}
+
+
+def test_the_schema_file_is_current(cli: Cli) -> None:
+    assert SCHEMA.read_text(encoding="utf-8") == cli("schema", "model").out
+
+
+def test_the_output_schema_is_a_schema(cli: Cli) -> None:
+    Draft202012Validator.check_schema(json.loads(cli("schema", "output").out))
+
+
+@every_model
+def test_a_bundled_model_is_valid(path: Path, validator: Draft202012Validator) -> None:
+    validator.validate(data(path.read_text(encoding="utf-8")))
+
+
+@every_model
+def test_a_bundled_model_leads_an_editor_to_the_schema(path: Path) -> None:
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    match = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
+    assert match
+    assert not Path(match[1]).is_absolute()
+    assert (path.parent / match[1]).resolve() == SCHEMA
+
+
+@every_model
+def test_a_bundled_model_says_whose_it_is_and_what_was_read(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    model = data(text)
+    assert model["vendor"]
+    assert model["confidence"] in ("published", "reconstructed")
+    assert model["sources"]
+    for source in model["sources"]:
+        assert source["from"]
+        assert datetime.date.fromisoformat(source["read"])
+    none_published = re.search(r"^# *max_context: (no|none)\b", text, re.MULTILINE)
+    assert ("max_context" in model) != bool(none_published)
+
+
+MODEL = """\
+name: Model
+heads: 32
+head_dim: 128
+layers: 4
+dtype: bf16
+attention: { kind: gqa, kv_heads: 8 }
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("", ""),
+        ("kv_heads: 8", "groups: 8"),
+        ("kv_heads: 8", "kv_heads: 8, window: 1024"),
+        ("kind: gqa, kv_heads: 8", "kind: mla, latent_dim: 512, rope_dim: 64"),
+        ("layers: 4", "layers: { count: 4, pattern: [gqa] }"),
+        ("{ kind: gqa, kv_heads: 8 }", "{ a: { kind: mha }, b: { kind: mqa, chunk: 8192 } }"),
+        ("heads: 32\n", "heads: 32\nmax_context: 128K\n"),
+        ("heads: 32\n", "heads: 32\nexpect: { mha/gqa: 4x }\n"),
+        ("heads: 32\n", "heads: 32\ncompare: { gqa: { groups: 16 } }\n"),
+        ("heads: 32\n", "heads: 32\nsources: [{ from: a paper, read: 2026-11-24 }]\n"),
+    ],
+)
+def test_the_schema_accepts(old: str, new: str, validator: Draft202012Validator) -> None:
+    assert old in MODEL
+    validator.validate(data(MODEL.replace(old, new) if old else MODEL))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("heads: 32\n", "heads: 32\nvendr: Me\n"),
+        ("kind: gqa", "kind: gqqa"),
+        ("kind: gqa, ", ""),
+        ("kv_heads: 8", "kv_heads: 8, windw: 4"),
+        ("kv_heads: 8", "kv_heads: 8, latent_dim: 512"),
+        ("kv_heads: 8", "kv_heads: 0"),
+        ("kv_heads: 8", "kv_heads: eight"),
+        ("name: Model\n", ""),
+        ("dtype: bf16", "dtype: bf61"),
+        ("heads: 32", "heads: 0"),
+        ("heads: 32", "heads: 1000001"),
+        ("heads: 32", "heads: 32.5"),
+        ("layers: 4", "layers: 0"),
+        ("layers: 4", "layers: four"),
+        ("layers: 4", "layers: { pattern: [gqa] }"),
+        ("layers: 4", "layers: { count: 4, patern: [gqa] }"),
+        ("heads: 32\n", "heads: 32\nconfidence: high\n"),
+        ("heads: 32\n", "heads: 32\nsources: [{ says: heads 32 }]\n"),
+        ("heads: 32\n", "heads: 32\ncompare: { gqqa: { groups: 16 } }\n"),
+    ],
+)
+def test_the_schema_refuses(old: str, new: str, validator: Draft202012Validator) -> None:
+    assert old in MODEL
+    assert not validator.is_valid(data(MODEL.replace(old, new)))

@@ -146,7 +146,7 @@ LAYOUT_BYTES = [
 def test_bytes_of_a_layout(
     name: str, latent: int, role: str, width: int, by_hand: int, size: int
 ) -> None:
-    stored = parse_layout(name).format_of(role, latent)
+    stored = parse_layout(name).format_of(role, None if latent is None else (latent, 64))
     assert stored is not None
     assert stored.entry_bytes(width) == by_hand == size
 
@@ -233,7 +233,7 @@ def test_a_layout_refuses_any_other_width(
 
 
 def test_nvfp4_ds_mla_is_not_laid_out_for_deepseek_v4() -> None:
-    with pytest.raises(UsageError, match="nvfp4_ds_mla is laid out for a latent of 512, not"):
+    with pytest.raises(UsageError, match=r"laid out for a latent and RoPE key of 512 \+ 64 elements, not"):
         kvcalc.show("deepseek-v4-flash", 100, kv_dtype="nvfp4_ds_mla")
 
 

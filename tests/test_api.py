@@ -1,0 +1,228 @@
+"""The public functions: asked by name and by model, once and again, and what they refuse."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+import kvcalc
+from kvcalc.attention.heads import GQA
+from kvcalc.attention.mla import MLA
+from kvcalc.expect import Quantity
+from kvcalc.formats import BF16, uniform
+
+FUNCTIONS = {
+    "load": 'kvcalc.load("deepseek-v3").name',
+    "show": 'kvcalc.show("deepseek-v3", 1).stored',
+    "compare": 'len(kvcalc.compare("deepseek-v3").rows)',
+    "check": 'kvcalc.check("deepseek-v3").failed',
+}
+
+
+@pytest.mark.parametrize("question", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_a_function_is_still_a_function_the_second_time(question: str) -> None:
+    code = f"import kvcalc; print({question}); print({question}); from kvcalc import *"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second = done.stdout.splitlines()
+    assert first == second
+
+
+def test_functions_answer_alike_after_their_modules_are_imported() -> None:
+    import kvcalc.api
+    import kvcalc.queries.check
+    import kvcalc.queries.compare
+    import kvcalc.queries.show
+
+    for _ in range(2):
+        assert kvcalc.load("deepseek-v3").stored(1) == 61 * (512 + 64) * 2
+        assert kvcalc.show("deepseek-v3", 1).stored == 61 * (512 + 64) * 2
+        assert [row.scheme for row in kvcalc.compare("deepseek-v3").rows][-1] == "mla"
+        assert kvcalc.check("deepseek-v3").failed == 0
+
+
+@pytest.mark.parametrize("name", kvcalc.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(kvcalc, name) is getattr(kvcalc, name)
+
+
+def test_a_name_that_is_not_public_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="'kvcalc' has no attribute 'grow'"):
+        kvcalc.grow  # noqa: B018
+
+
+@pytest.mark.parametrize("reference", ["deepseek-v3", "deepseek-v3.yaml"])
+def test_a_bundled_model_by_name(reference: str) -> None:
+    model = kvcalc.load(reference)
+    assert isinstance(model, kvcalc.Model)
+    assert model.name == "DeepSeek-V3"
+    assert model.stored(131_072) == 131_072 * 61 * (512 + 64) * 2
+    assert model.growth(131_072) == Fraction(70_272)
+
+
+OWN = """
+name: Mine
+heads: 8
+head_dim: 64
+layers: 2
+dtype: bf16
+attention: { kind: gqa, kv_heads: 2 }
+expect:
+  mha/gqa: 4x
+"""
+
+
+def test_a_path_that_exists_wins_over_a_bundled_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("deepseek-v3.yaml").write_text(OWN, encoding="utf-8")
+    assert kvcalc.load("deepseek-v3.yaml").name == "Mine"
+    assert kvcalc.load("deepseek-v3").name == "DeepSeek-V3"
+
+
+MINE = kvcalc.Model(
+    "Mine",
+    uniform(BF16),
+    {"gqa": GQA(heads=8, head_dim=64, kv_heads=2)},
+    (("gqa",),) * 2,
+    max_context=8_192,
+)
+"""2 x 2 x 2 x 64 x 2 B = 1,024 B per token."""
+
+LATENT = kvcalc.Model(
+    "Latent",
+    uniform(BF16),
+    {"mla": MLA(heads=8, head_dim=64, latent_dim=128, rope_dim=0)},
+    (("mla",),),
+)
+"""128 x 2 B = 256 B per token."""
+
+
+def test_models_and_names_mix() -> None:
+    answer = kvcalc.compare(MINE, "deepseek-v3", LATENT, "llama-3.1-8b")
+    assert [row.model for row in answer.rows] == ["Mine", "DeepSeek-V3", "Latent", "Llama 3.1 8B"]
+    assert [row.growth for row in answer.rows] == [1_024, 70_272, 256, 131_072]
+    assert [row.ratio for row in answer.rows] == [
+        1,
+        Fraction(1_024, 70_272),
+        4,
+        Fraction(1, 128),
+    ]
+    assert answer.query.context == 8_192
+
+
+def test_a_model_answers_as_its_name_does() -> None:
+    model = kvcalc.load("gemma-3-27b")
+    assert kvcalc.show(model) == kvcalc.show("gemma-3-27b")
+    assert kvcalc.compare(model) == kvcalc.compare("gemma-3-27b")
+    assert kvcalc.check(model) == kvcalc.check("gemma-3-27b")
+
+
+def test_compare_passes_on_what_it_is_asked() -> None:
+    answer = kvcalc.compare(
+        MINE, context=1_000, batch=4, metric="read", baseline="mqa", kv_dtype="fp8"
+    )
+    assert (answer.query.context, answer.query.batch) == (1_000, 4)
+    assert (answer.metric, answer.baseline) == ("read", "mqa")
+    assert [(row.scheme, row.stored, row.ratio) for row in answer.rows] == [
+        ("mha", 4 * 1_000 * 2 * 2 * 8 * 64, Fraction(1, 8)),
+        ("gqa", 4 * 1_000 * 2 * 2 * 2 * 64, Fraction(1, 2)),
+        ("mqa", 4 * 1_000 * 2 * 2 * 1 * 64, 1),
+    ]
+
+
+def test_show_passes_on_what_it_is_asked() -> None:
+    answer = kvcalc.show("deepseek-v3.2", 1_000, 2, kv_dtype="fp8", index_dtype="bf16")
+    assert answer.stored == 2 * 1_000 * 61 * (576 + 256)
+    assert kvcalc.show("deepseek-v3", 1, kv_dtype="fp8_ds_mla").stored == 61 * 656
+
+
+def test_check_without_names_holds_every_bundled_file() -> None:
+    answer = kvcalc.check()
+    assert (answer.passed, answer.failed) == (len(answer.results), 0)
+    ids = {result.id for result in answer.results}
+    assert {"deepseek-v3:mha/mla", "gemma-3-27b:native.growth@1"} <= ids
+
+
+def test_check_holds_a_model_to_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(OWN, encoding="utf-8")
+    assert [(r.id, r.line, r.ok) for r in kvcalc.check(str(path)).results] == [
+        ("mine:mha/gqa", 9, True)
+    ]
+    path.write_text(OWN.replace("4x", "5x"), encoding="utf-8")
+    answer = kvcalc.check(str(path), "deepseek-v3")
+    assert (answer.failed, answer.results[0].ok) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "said"),
+    [
+        (lambda: kvcalc.load("deepseek-v33"), kvcalc.InputError, "did you mean deepseek-v3"),
+        (lambda: kvcalc.load("no/such/file.yaml"), kvcalc.InputError, "no such file"),
+        (lambda: kvcalc.show("deepseek-v33"), kvcalc.InputError, "did you mean"),
+        (lambda: kvcalc.check("deepseek-v33"), kvcalc.InputError, "did you mean"),
+        (lambda: kvcalc.compare(), kvcalc.UsageError, "at least one model"),
+        (lambda: kvcalc.compare(MINE, baseline="mla"), kvcalc.UsageError, "no row is called"),
+        (lambda: kvcalc.compare(MINE, context=0), kvcalc.UsageError, "a context is between"),
+        (lambda: kvcalc.compare(MINE, batch=0), kvcalc.UsageError, "batch 0"),
+        (lambda: kvcalc.show(MINE, 10**13), kvcalc.UsageError, "a context is between"),
+        (lambda: kvcalc.show(MINE, batch=-1), kvcalc.UsageError, "batch -1"),
+        (lambda: kvcalc.show(MINE, kv_dtype="fp9"), kvcalc.UsageError, "unknown dtype 'fp9'"),
+        (lambda: kvcalc.show(MINE, index_dtype="fp9"), kvcalc.UsageError, "unknown dtype 'fp9'"),
+        (lambda: kvcalc.show(MINE, source_length=-1), kvcalc.UsageError, "source length -1"),
+        (
+            lambda: kvcalc.show(LATENT, kv_dtype="q8_0/q4_0"),
+            kvcalc.UsageError,
+            "a pair for K and V",
+        ),
+        (
+            lambda: kvcalc.compare(MINE, metric=cast(Quantity, "reserved")),
+            kvcalc.UsageError,
+            "reserved",
+        ),
+        (lambda: kvcalc.check(MINE), kvcalc.UsageError, "Mine has no expect: nothing to check"),
+        (
+            lambda: GQA(heads=71, head_dim=64, kv_heads=8),
+            kvcalc.InvalidValue,
+            "do not divide 71 query heads",
+        ),
+        (
+            lambda: kvcalc.compare(replace(MINE, compare={"gqa": {"kv_heads": 3}})),
+            kvcalc.InvalidValue,
+            "do not divide 8 query heads",
+        ),
+    ],
+)
+def test_what_is_refused_has_its_type(
+    ask: Callable[[], Any], error: type[kvcalc.KvcalcError], said: str
+) -> None:
+    with pytest.raises(error, match=said) as raised:
+        ask()
+    assert isinstance(raised.value, kvcalc.KvcalcError)
+    assert raised.value.exit_code == 2
+
+
+def test_the_problems_of_all_models_come_at_once() -> None:
+    with pytest.raises(kvcalc.InputError) as raised:
+        kvcalc.compare("deepseek-v33", MINE, "llama-3.1-8c")
+    assert len(raised.value.problems) == 2
+
+
+def test_the_problems_of_a_file_have_their_place(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(OWN.replace("kv_heads: 2", "kv_heads: 3"), encoding="utf-8")
+    with pytest.raises(kvcalc.InputError) as raised:
+        kvcalc.load(str(path))
+    (problem,) = raised.value.problems
+    assert (problem.file, problem.line, problem.column) == (str(path), 7, 25)

@@ -1,0 +1,157 @@
+"""The grammar of `expect:`, and that the last digit of every bundled figure matters."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+
+import kvcalc
+from kvcalc.catalog import bundled
+from kvcalc.expect import Expectation, Quantity, parse_expectation
+from kvcalc.queries.check import judge
+
+
+@pytest.mark.parametrize(
+    ("entry", "printed", "schemes", "quantity", "context"),
+    [
+        ("mha/mla", "57x", ("mha", "mla"), "stored", None),
+        ("mha/mla", "98.2%", ("mha", "mla"), "stored", None),
+        ("mha/mla@4096", "57x", ("mha", "mla"), "stored", 4_096),
+        ("mla-expanded/mla@128K", "71x", ("mla-expanded", "mla"), "stored", 131_072),
+        ("gqa-16/mqa", "16x", ("gqa-16", "mqa"), "stored", None),
+        ("mla.stored", "9.21 GB", ("mla",), "stored", None),
+        ("mla.stored@128k", "9.00 GB", ("mla",), "stored", 128_000),
+        ("mla.growth", "70.272 kB", ("mla",), "growth", None),
+        ("native.read@1M", "1 GiB", ("native",), "read", 1_048_576),
+        (" mla.growth ", "70.272 kB", ("mla",), "growth", None),
+        ("mla.flops@8192", "139.2 GFLOPs", ("mla",), "flops", 8_192),
+        ("mha.growth/mla.growth", "57x", ("mha", "mla"), "growth", None),
+        ("mha.read/dsa.read@128K", "98%", ("mha", "dsa"), "read", 131_072),
+        ("mha/mla.stored", "57x", ("mha", "mla"), "stored", None),
+    ],
+)
+def test_entries_that_can_be_read(
+    entry: str,
+    printed: str,
+    schemes: tuple[str, ...],
+    quantity: Quantity,
+    context: int | None,
+) -> None:
+    found = parse_expectation(entry, printed, 12)
+    assert found.schemes == schemes
+    assert (found.quantity, found.context, found.line) == (quantity, context, 12)
+    assert found.figure.text == printed
+
+
+@pytest.mark.parametrize(
+    ("entry", "printed", "said"),
+    [
+        ("mla", "57x", "is no expectation"),
+        ("mha/mla/mqa", "57x", "is no expectation"),
+        ("mha/mla.growth", "57x", "compares unlike quantities"),
+        ("mha.read/mla.growth", "57x", "compares unlike quantities"),
+        ("mla.flops", "57 kB", "mla.flops counts operations"),
+        ("mha/mla", "57 GFLOPs", "mha/mla is a ratio"),
+        ("mla.growth", "57 GFLOPs", "mla.growth is a size"),
+        ("", "57x", "is no expectation"),
+        ("mla.growth@", "57 kB", "is no expectation"),
+        ("mha/mla", 57, "57 has no unit"),
+        ("mha/mla", 57.0, "57.0 has no unit"),
+        ("mha/mla", None, "None has no unit"),
+        ("mha/mla", "57", "'57' has no unit"),
+        ("mha/mla", "about 57x", "is not a figure"),
+        ("mla.grwoth", "57 kB", "unknown quantity 'grwoth'; did you mean growth"),
+        ("mla.reserved", "57 kB", "unknown quantity 'reserved'"),
+        ("mha/mla", "57 kB", "mha/mla is a ratio"),
+        ("mla.growth", "57x", "mla.growth is a size"),
+        ("mla.growth", "57%", "mla.growth is a size"),
+        ("mha/mla@never", "57x", "'never' is not a number of tokens"),
+        ("mha/mla@0", "57x", "a context is between 1 and"),
+    ],
+)
+def test_entries_that_cannot(entry: str, printed: object, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        parse_expectation(entry, printed)
+
+
+@pytest.mark.parametrize(
+    ("printed", "value", "holds", "by_hand"),
+    [
+        ("57x", "56.5", True, "[56.5, 57.5)"),
+        ("57x", "57.5", False, "[56.5, 57.5)"),
+        ("57x", "512/9", True, "56.888..."),
+        ("57.0x", "512/9", False, "[56.95, 57.05): trailing zeros count"),
+        ("56.9x", "512/9", True, "[56.85, 56.95)"),
+        ("56.89x", "512/9", True, "[56.885, 56.895)"),
+        ("56.88x", "512/9", False, "[56.875, 56.885)"),
+        ("8x", "8", True, "[7.5, 8.5)"),
+        ("8.00x", "8", True, "[7.995, 8.005)"),
+        ("93.3%", "0.9325", True, "[93.25, 93.35)"),
+        ("93.3%", "0.9335", False, "[93.25, 93.35)"),
+        ("93.3%", "14/15", True, "93.333..."),
+        ("93.30%", "14/15", False, "[93.295, 93.305)"),
+    ],
+)
+def test_a_ratio_is_judged_at_its_printed_precision(
+    printed: str, value: str, holds: bool, by_hand: str
+) -> None:
+    assert parse_expectation("a/b", printed).figure.holds(Fraction(value)) is holds, by_hand
+
+
+@pytest.mark.parametrize(
+    ("printed", "value", "holds", "by_hand"),
+    [
+        ("70.272 kB", 70_272, True, "[70,271.5, 70,272.5)"),
+        ("70.272 kB", 70_271, False, "[70,271.5, 70,272.5)"),
+        ("70.272 kB", 70_273, False, "[70,271.5, 70,272.5)"),
+        ("70.27 kB", 70_274, True, "[70,265, 70,275)"),
+        ("70.27 kB", 70_275, False, "[70,265, 70,275)"),
+        ("70.3 kB", 70_250, True, "[70,250, 70,350)"),
+        ("70.3 kB", 70_350, False, "[70,250, 70,350)"),
+        ("9.21 GB", 9_205_000_000, True, "[9.205, 9.215) GB"),
+        ("9.21 GB", 9_215_000_000, False, "[9.205, 9.215) GB"),
+        ("512 MiB", 536_870_912, True, "512 x 2^20"),
+        ("512 MB", 536_870_912, False, "536.87 MB"),
+    ],
+)
+def test_a_size_is_judged_at_its_printed_precision(
+    printed: str, value: int, holds: bool, by_hand: str
+) -> None:
+    assert parse_expectation("a.stored", printed).figure.holds(Fraction(value)) is holds, by_hand
+
+
+MODELS = {name: kvcalc.load(name) for name in bundled()}
+BUNDLED = [(name, expectation) for name, model in MODELS.items() for expectation in model.expect]
+
+
+def changed(printed: str, steps: int) -> str:
+    """The figure with so many steps of its last digit added."""
+    match = re.fullmatch(r"([\d.]+)(.*)", printed)
+    assert match, printed
+    number = Decimal(match[1])
+    last = Decimal((0, (1,), int(number.as_tuple().exponent)))
+    return f"{number + steps * last}{match[2]}"
+
+
+def verdict(name: str, expectation: Expectation, printed: str) -> str:
+    entry = parse_expectation(expectation.entry, printed)
+    return judge(replace(MODELS[name], expect=(entry,)))[0].verdict
+
+
+@pytest.mark.parametrize(
+    ("name", "expectation"), BUNDLED, ids=[f"{name}:{e.entry}" for name, e in BUNDLED]
+)
+def test_the_last_digit_of_a_bundled_figure_matters(name: str, expectation: Expectation) -> None:
+    printed = expectation.figure.text
+    assert verdict(name, expectation, printed) == "confirmed"
+    for steps in (-1, 1):
+        assert verdict(name, expectation, changed(printed, steps)) == "refuted"
+
+
+def test_figures_are_changed_in_their_last_digit() -> None:
+    assert [changed("57x", n) for n in (-1, 1)] == ["56x", "58x"]
+    assert [changed("9.21 GB", n) for n in (-1, 1)] == ["9.20 GB", "9.22 GB"]

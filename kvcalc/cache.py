@@ -1,4 +1,4 @@
-"""The alphabet: cache tensors, how many entries they hold after T tokens, what a step reads.
+"""The alphabet: cache tensors, how they are stored, and every quantity as a sum over them.
 
 Every attention scheme expands to these, and nothing above knows more about a scheme than this.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from kvcalc.errors import UsageError
+from kvcalc.extents import All, Extent, Reads
 from kvcalc.formats import FLOATS, FP32, Format, Layout, Widths
 
 if TYPE_CHECKING:
@@ -21,180 +22,8 @@ compressor's left-over, which each engine keeps by its own rule and `stored` lea
 
 ROLES: tuple[Role, ...] = get_args(Role)
 STATE_ROLES: frozenset[Role] = frozenset({"state", "conv", "shift"})
+ALL = All()
 ENTRY_ROLES: frozenset[Role] = frozenset({"k", "v", "latent", "rope"})
-
-
-class Extent(Protocol):
-    """How many entries a tensor holds, as a function of the tokens seen."""
-
-    def entries(self, tokens: int) -> int:
-        """Entries held after `tokens` tokens."""
-
-    def growth(self, tokens: int) -> Fraction:
-        """Entries added per further token, averaged over a stride; 0 once it is full."""
-
-    @property
-    def rule(self) -> str:
-        """The entries as a formula in T."""
-
-
-@dataclass(frozen=True)
-class Every:
-    """One entry per `stride` tokens, from the token numbered `first` on."""
-
-    stride: int = 1
-    first: int = 1
-
-    def entries(self, tokens: int) -> int:
-        return 0 if tokens < self.first else 1 + (tokens - self.first) // self.stride
-
-    def growth(self, tokens: int) -> Fraction:
-        return Fraction(1, self.stride)
-
-    @property
-    def rule(self) -> str:
-        if self.stride == self.first == 1:
-            return "T"
-        if self.stride == self.first:
-            return f"floor(T / {self.stride})"
-        return f"1 + floor((T - {self.first}) / {self.stride}) from T = {self.first}"
-
-
-@dataclass(frozen=True)
-class Window:
-    """The last `size` tokens: min(T, size)."""
-
-    size: int
-
-    def entries(self, tokens: int) -> int:
-        return min(tokens, self.size)
-
-    def growth(self, tokens: int) -> Fraction:
-        return Fraction(int(tokens < self.size))
-
-    @property
-    def rule(self) -> str:
-        return f"min(T, {self.size:,})"
-
-
-@dataclass(frozen=True)
-class Chunk(Window):
-    """The current chunk of at most `size` tokens: min(T, size), the most held up to T."""
-
-
-@dataclass(frozen=True)
-class Beyond:
-    """All but the last `size` tokens: max(0, T - size), beside a window kept at full precision."""
-
-    size: int
-
-    def entries(self, tokens: int) -> int:
-        return max(0, tokens - self.size)
-
-    def growth(self, tokens: int) -> Fraction:
-        return Fraction(int(tokens >= self.size))
-
-    @property
-    def rule(self) -> str:
-        return f"max(0, T - {self.size:,})"
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """A constant number of entries: a recurrent state, a convolution's columns."""
-
-    count: int = 1
-
-    def entries(self, tokens: int) -> int:
-        return self.count
-
-    def growth(self, tokens: int) -> Fraction:
-        return Fraction(0)
-
-    @property
-    def rule(self) -> str:
-        return f"{self.count:,} whatever T"
-
-
-class Reads(Protocol):
-    """What one decode step touches of the entries that are there."""
-
-    def touched(self, entries: int) -> int:
-        """Entries moved; one that is read and written back counts twice."""
-
-    def used(self, entries: int) -> int:
-        """Entries that the step computes with."""
-
-    @property
-    def rule(self) -> str:
-        """Which entries these are, in words."""
-
-
-@dataclass(frozen=True)
-class All:
-    """Every entry is read."""
-
-    def touched(self, entries: int) -> int:
-        return entries
-
-    def used(self, entries: int) -> int:
-        return entries
-
-    @property
-    def rule(self) -> str:
-        return "all"
-
-
-@dataclass(frozen=True)
-class TopK:
-    """An index picks the `k` entries that are read, and the unfinished pool of `pool` comes too."""
-
-    k: int
-    pool: int = 1
-
-    def touched(self, entries: int) -> int:
-        return min(entries, self.k + entries % self.pool)
-
-    def used(self, entries: int) -> int:
-        return self.touched(entries)
-
-    @property
-    def rule(self) -> str:
-        return f"top {self.k:,}" + (f" and T mod {self.pool}" if self.pool > 1 else "")
-
-
-@dataclass(frozen=True)
-class TopBlocks:
-    """An index picks `blocks` blocks of `size` entries, the newest, unfinished one among them."""
-
-    blocks: int
-    size: int
-
-    def touched(self, entries: int) -> int:
-        newest = entries % self.size or min(entries, self.size)
-        return min(entries, (self.blocks - 1) * self.size + newest)
-
-    def used(self, entries: int) -> int:
-        return self.touched(entries)
-
-    @property
-    def rule(self) -> str:
-        return f"top {self.blocks:,} blocks of {self.size:,}"
-
-
-@dataclass(frozen=True)
-class ReadWrite:
-    """A state: read, and written back."""
-
-    def touched(self, entries: int) -> int:
-        return 2 * entries
-
-    def used(self, entries: int) -> int:
-        return entries
-
-    @property
-    def rule(self) -> str:
-        return "read and written back"
 
 
 @dataclass(frozen=True)
@@ -215,7 +44,7 @@ class CacheTensor:
     extent: Extent
     heads: int | None = None
     format: Format | None = None
-    reads: Reads = All()
+    reads: Reads = ALL
     shared: bool = False
     macs: int | None = None
 

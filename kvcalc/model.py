@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kvcalc.attention.base import Attention
 from kvcalc.cache import ENTRY_ROLES, Cache, Group, Storage
 from kvcalc.errors import UsageError
-from kvcalc.units import check_tokens
+from kvcalc.units import check_batch, check_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,7 +121,7 @@ class Model:
 
     def stored(self, context: int, batch: int = 1) -> int:
         """Bytes of live cache state of `batch` sequences after `context` tokens each."""
-        return batch * self.cache.stored(check_tokens(context))
+        return check_batch(batch) * self.cache.stored(check_tokens(context))
 
     def growth(self, context: int) -> Fraction:
         """Bytes per token of one sequence's tensors still growing just after `context` tokens."""
@@ -129,11 +129,11 @@ class Model:
 
     def fixed(self, context: int, batch: int = 1) -> int:
         """Bytes of what no longer grows at `context` tokens: full windows, states."""
-        return batch * self.cache.fixed(check_tokens(context))
+        return check_batch(batch) * self.cache.fixed(check_tokens(context))
 
     def read(self, context: int, batch: int = 1) -> int:
         """Bytes of cache that one decode step moves at `context` tokens."""
-        return batch * self.cache.read(check_tokens(context))
+        return check_batch(batch) * self.cache.read(check_tokens(context))
 
 
 def _must_fit(model: Model, layout: Layout) -> None:

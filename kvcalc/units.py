@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MAX_TOKENS = 10**12
 """The longest context answered; beyond it a slip of the keyboard is likelier than a wish."""
 
+MAX_BATCH = 10**9
+
 System = Literal["si", "iec", "bytes"]
 
 SI_UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "PB": 10**15}
@@ -136,6 +138,13 @@ def check_tokens(tokens: int) -> int:
     if not 1 <= tokens <= MAX_TOKENS:
         raise ValueError(f"{tokens:,} tokens: a context is between 1 and {MAX_TOKENS:,}")
     return tokens
+
+
+def check_batch(batch: int) -> int:
+    """The same number, or ValueError where no batch can be that large."""
+    if not 1 <= batch <= MAX_BATCH:
+        raise ValueError(f"batch {batch:,}: it is between 1 and {MAX_BATCH:,} sequences")
+    return batch
 
 
 def decimals(value: Fraction, places: int) -> str:

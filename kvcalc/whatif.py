@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kvcalc.attention import KINDS
-from kvcalc.cache import STATE_ROLES, Cache, Every
+from kvcalc.cache import STATE_ROLES, Cache
+from kvcalc.extents import Every
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,7 +65,8 @@ class Rows:
 def rows_of(model: Model) -> Rows:
     """The rows of a model. Raises InvalidValue where a `compare:` scheme does not fit it."""
     native = native_row(model)
-    if any(shape is None for layer in model.layers for shape in _shapes(model, layer)):
+    shapes = [shape for layer in dict.fromkeys(model.layers) for shape in _shapes(model, layer)]
+    if not shapes or not all(shapes):
         return Rows((native,), ("no what-if rows: the model has no query heads to put them on",))
     what_ifs, notes = _what_ifs(model, native.name)
     return Rows(tuple(_merged([*what_ifs, native])), notes)
@@ -111,9 +113,8 @@ def _what_ifs(model: Model, own_name: str) -> tuple[list[Row], tuple[str, ...]]:
         elif fields is not None:
             counts: Counter[Scheme] = Counter()
             for layer, layers in Counter(model.layers).items():
-                for shape in _shapes(model, layer):
-                    if shape:
-                        counts[scheme.stand_in(shape, fields)] += layers
+                for shape in filter(None, _shapes(model, layer)):
+                    counts[scheme.stand_in(shape, fields)] += layers
             row = _row(model, counts, native, own_name)
             (asked if offer is None else unasked)[kind] = row
     in_file_order = [asked[kind] for kind in model.compare if kind in asked]

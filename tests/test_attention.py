@@ -28,8 +28,9 @@ from kvcalc.attention.recurrent import (
     ShortConv,
 )
 from kvcalc.attention.sparse import DSA, BlockSparse
-from kvcalc.cache import Cache, CacheTensor, Every, Fixed, ReadWrite, TopK
+from kvcalc.cache import Cache, CacheTensor
 from kvcalc.errors import InvalidValue
+from kvcalc.extents import Every, Fixed, ReadWrite, TopK
 from kvcalc.formats import BF16, FP8, FP32, uniform
 from kvcalc.model import Model
 
@@ -753,6 +754,7 @@ def test_a_stand_in_has_the_shape_of_what_it_stands_for(
         ("gqa", {"kv_heads": None}, "gqa needs kv_heads .or groups."),
         ("mla", {"rope_dim": 64}, "mla needs latent_dim"),
         ("custom", {}, "custom needs tensors"),
+        ("shared_kv", {"head_dim": 512}, "shared_kv needs rope_dim"),
         ("lightning", {"key_dim": 128}, "lightning needs state_heads; lightning needs value_dim"),
     ],
 )
@@ -969,6 +971,24 @@ def test_every_problem_of_a_scheme_comes_at_once() -> None:
     with pytest.raises(InvalidValue) as raised:
         MLA(heads=0, latent_dim=0, rope_dim=64)
     assert {problem.path for problem in raised.value.problems} == {("heads",), ("latent_dim",)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "fields"),
+    [
+        ("gqa", {"heads": 32}, ["kv_heads", "head_dim"]),
+        ("gqa", {"heads": 32, "key_dim": 192, "value_dim": 128}, ["kv_heads"]),
+        ("mla", {"heads": 32, "nope_dim": 128}, ["latent_dim", "rope_dim", "head_dim"]),
+        ("shared_kv", {}, ["heads", "rope_dim", "head_dim"]),
+        ("mamba1", {"inner_dim": None}, ["inner_dim", "state_dim", "conv_kernel"]),
+    ],
+)
+def test_every_field_that_lacks_comes_at_once(
+    kind: str, given: dict[str, object], fields: list[str]
+) -> None:
+    with pytest.raises(InvalidValue) as raised:
+        KINDS[kind].made(given)
+    assert [problem.path for problem in raised.value.problems] == [(field,) for field in fields]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,28 +6,21 @@ from fractions import Fraction
 
 import pytest
 
-from kvcalc.cache import (
-    ROLES,
-    STATE_ROLES,
+from kvcalc.cache import ROLES, STATE_ROLES, Cache, CacheTensor, Group, Role, Settled, Storage
+from kvcalc.errors import UsageError
+from kvcalc.extents import (
     All,
     Beyond,
-    Cache,
-    CacheTensor,
     Chunk,
     Every,
     Extent,
     Fixed,
-    Group,
     Reads,
     ReadWrite,
-    Role,
-    Settled,
-    Storage,
     TopBlocks,
     TopK,
     Window,
 )
-from kvcalc.errors import UsageError
 from kvcalc.formats import BF16, FP8, FP32, Format, parse_format, parse_layout, uniform
 
 
@@ -141,12 +134,12 @@ def test_reads_say_their_rule(reads: Reads, rule: str) -> None:
     assert reads.rule == rule
 
 
-def format_of(tensor: CacheTensor, storage: Storage, *, latent: int | None = None) -> Format:
-    parts: tuple[tuple[Role, int], ...] = (("latent", latent), ("rope", 64)) if latent else ()
-    beside = tuple(CacheTensor(role, role, width, Every()) for role, width in parts)
+def format_of(tensor: CacheTensor, storage: Storage, *beside: CacheTensor) -> Format:
     return storage.settle((*beside, tensor))[-1].format
 
 
+LATENT_512 = CacheTensor("latent", "latent", 512, Every())
+ROPE_64 = CacheTensor("rope", "rope", 64, Every())
 KEY_WITH_SCALE = FP8.scaled(FP32)
 
 
@@ -198,7 +191,7 @@ def test_a_layout_changes_an_index_key_where_it_says_so_and_never_a_state(
 ) -> None:
     storage = Storage(uniform(BF16), parse_layout("fp8_ds_mla"), index_dtype)
     tensor = CacheTensor("x", role, 64, Every(), format=pinned)
-    assert format_of(tensor, storage, latent=512).entry_bytes(64) == size
+    assert format_of(tensor, storage, LATENT_512, ROPE_64).entry_bytes(64) == size
 
 
 @pytest.mark.parametrize(

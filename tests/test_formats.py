@@ -12,6 +12,7 @@ from kvcalc.formats import (
     FP16,
     FP32,
     Format,
+    Widths,
     parse_format,
     parse_index_format,
     parse_layout,
@@ -134,51 +135,52 @@ def test_an_unknown_format_brings_the_nearest_names(name: str, hint: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("layout", "latent", "role", "width", "by_hand", "size", "source"),
+    ("layout", "widths", "role", "width", "by_hand", "size", "source"),
     [
-        ("fp8_ds_mla", 512, "latent", 512, 512 * 1 + 4 * 4, 528, "vLLM mla_attention.py"),
-        ("fp8_ds_mla", 512, "rope", 64, 64 * 2, 128, "528 + 128 = 656 B"),
-        ("fp8_ds_mla", 512, "index", 128, 128 + 4, 132, "656 + 132 B"),
-        ("fp8_ds_mla", 448, "latent", 448, 448 + 7 * 1 + 1, 456, "vLLM flashmla_sparse.py"),
-        ("fp8_ds_mla", 448, "rope", 64, 64 * 2, 128, "456 + 128 = 584 B"),
-        ("fp8_ds_mla", 448, "index", 128, 128 + 4, 132, "584 + 132 B"),
-        ("nvfp4_ds_mla", 512, "latent", 512, 512 // 2 + 32, 288, "vLLM mla_attention.py"),
-        ("nvfp4_ds_mla", 512, "rope", 64, 64 * 1, 64, "288 + 64 = 352 B"),
-        ("nvfp4_ds_mla", 512, "index", 128, 128 + 4, 132, "352 + 132 B"),
-        ("fp8", 512, "latent", 512, 512 * 1, 512, "one format for all"),
-        ("fp8", 512, "rope", 64, 64 * 1, 64, "one format for all"),
+        ("fp8_ds_mla", (512, 64), "latent", 512, 512 * 1 + 4 * 4, 528, "vLLM mla_attention.py"),
+        ("fp8_ds_mla", (512, 64), "rope", 64, 64 * 2, 128, "528 + 128 = 656 B"),
+        ("fp8_ds_mla", (512, 64), "index", 128, 128 + 4, 132, "656 + 132 B"),
+        ("fp8_ds_mla", (448, 64), "latent", 448, 448 + 7 * 1 + 1, 456, "vLLM flashmla_sparse.py"),
+        ("fp8_ds_mla", (448, 64), "rope", 64, 64 * 2, 128, "456 + 128 = 584 B"),
+        ("fp8_ds_mla", (448, 64), "index", 128, 128 + 4, 132, "584 + 132 B"),
+        ("nvfp4_ds_mla", (512, 64), "latent", 512, 512 // 2 + 32, 288, "vLLM mla_attention.py"),
+        ("nvfp4_ds_mla", (512, 64), "rope", 64, 64 * 1, 64, "288 + 64 = 352 B"),
+        ("nvfp4_ds_mla", (512, 64), "index", 128, 128 + 4, 132, "352 + 132 B"),
+        ("fp8", (512, 64), "latent", 512, 512 * 1, 512, "one format for all"),
+        ("fp8", (512, 64), "rope", 64, 64 * 1, 64, "one format for all"),
         ("fp8", None, "k", 128, 128 * 1, 128, "one format for all"),
         ("q8_0/q4_0", None, "k", 128, 4 * 34, 136, "the first for keys"),
         ("q8_0/q4_0", None, "v", 128, 4 * 18, 72, "the second for values"),
     ],
 )
 def test_a_layout_gives_roles_their_formats(
-    layout: str, latent: int | None, role: str, width: int, by_hand: int, size: int, source: str
+    layout: str, widths: Widths | None, role: str, width: int, by_hand: int, size: int, source: str
 ) -> None:
-    stored = parse_layout(layout).format_of(role, None if latent is None else (latent, 64))
+    stored = parse_layout(layout).format_of(role, widths)
     assert stored is not None
     assert stored.entry_bytes(width) == by_hand == size, source
 
 
 @pytest.mark.parametrize(
-    ("layout", "latent", "role"),
+    ("layout", "widths", "role"),
     [
         ("fp8_ds_mla", None, "k"),
-        ("fp8_ds_mla", 512, "v"),
+        ("fp8_ds_mla", (512, 64), "v"),
         ("fp8", None, "index"),
         ("fp8", None, "state"),
         ("fp8", None, "conv"),
-        ("q8_0/q4_0", 512, "latent"),
+        ("q8_0/q4_0", (512, 64), "latent"),
         ("q8_0/q4_0", None, "index"),
     ],
 )
-def test_a_layout_leaves_other_roles_alone(layout: str, latent: int | None, role: str) -> None:
-    assert parse_layout(layout).format_of(role, None if latent is None else (latent, 64)) is None
+def test_a_layout_leaves_other_roles_alone(layout: str, widths: Widths | None, role: str) -> None:
+    assert parse_layout(layout).format_of(role, widths) is None
 
 
-def test_a_layout_exists_for_its_own_latents_only() -> None:
-    with pytest.raises(UsageError, match=r"512 \+ 64 or 448 \+ 64 elements, not of 256 \+ 64"):
-        parse_layout("fp8_ds_mla").format_of("latent", (256, 64))
+@pytest.mark.parametrize("widths", [(256, 64), (512, 0), (512, 32), (448, 0)])
+def test_a_layout_exists_for_its_own_latents_only(widths: Widths) -> None:
+    with pytest.raises(UsageError, match=rf"of {widths[0]} \+ {widths[1]}$"):
+        parse_layout("fp8_ds_mla").format_of("latent", widths)
 
 
 def test_layouts_have_names() -> None:

@@ -15,28 +15,22 @@ from kvcalc.attention.custom import Custom
 from kvcalc.attention.heads import GQA, MHA, MQA
 from kvcalc.attention.mla import MLA
 from kvcalc.attention.sparse import DSA
-from kvcalc.cache import (
-    ROLES,
-    STATE_ROLES,
+from kvcalc.cache import ROLES, STATE_ROLES, Cache, CacheTensor, Group, Role, Storage
+from kvcalc.catalog import bundled
+from kvcalc.expect import QUANTITIES, Quantity
+from kvcalc.extents import (
     All,
     Beyond,
-    Cache,
-    CacheTensor,
     Chunk,
     Every,
     Extent,
     Fixed,
-    Group,
     Reads,
     ReadWrite,
-    Role,
-    Storage,
     TopBlocks,
     TopK,
     Window,
 )
-from kvcalc.catalog import bundled
-from kvcalc.expect import QUANTITIES, Quantity
 from kvcalc.formats import BF16, FP8, FP32, uniform
 from kvcalc.model import Layer, Model
 from kvcalc.queries.compare import compare

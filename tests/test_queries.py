@@ -15,10 +15,11 @@ from kvcalc.attention.custom import Custom
 from kvcalc.attention.heads import GQA, MHA, MQA
 from kvcalc.attention.mla import MLA
 from kvcalc.attention.sparse import DSA
-from kvcalc.cache import CacheTensor, Every, Fixed, ReadWrite
+from kvcalc.cache import CacheTensor
 from kvcalc.claim import Claim, Side, Statement, Verdict
 from kvcalc.errors import UsageError
 from kvcalc.expect import Quantity, parse_expectation
+from kvcalc.extents import Every, Fixed, ReadWrite
 from kvcalc.formats import BF16, FP16, parse_index_format, parse_layout, uniform
 from kvcalc.model import DEFAULT_CONTEXT, Change, Layer, Model, Source
 from kvcalc.queries.check import Checked, judge, quantity_of
@@ -26,9 +27,9 @@ from kvcalc.queries.compare import compare
 from kvcalc.queries.crossover import crossover
 from kvcalc.queries.judge import judge_claim
 from kvcalc.queries.listing import list_models
-from kvcalc.queries.query import MAX_BATCH, Query
+from kvcalc.queries.query import Query
 from kvcalc.queries.show import show
-from kvcalc.units import MAX_TOKENS
+from kvcalc.units import MAX_BATCH, MAX_TOKENS
 
 
 def model(

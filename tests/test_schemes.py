@@ -28,19 +28,9 @@ from kvcalc.attention.recurrent import (
     ShortConv,
 )
 from kvcalc.attention.sparse import DSA, BlockSparse
-from kvcalc.cache import (
-    All,
-    Beyond,
-    CacheTensor,
-    Chunk,
-    Every,
-    Fixed,
-    ReadWrite,
-    TopBlocks,
-    TopK,
-    Window,
-)
+from kvcalc.cache import CacheTensor
 from kvcalc.errors import InvalidValue
+from kvcalc.extents import All, Beyond, Chunk, Every, Fixed, ReadWrite, TopBlocks, TopK, Window
 from kvcalc.formats import BF16, FP8, FP32, uniform
 from kvcalc.model import Model
 

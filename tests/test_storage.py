@@ -233,7 +233,9 @@ def test_a_layout_refuses_any_other_width(
 
 
 def test_nvfp4_ds_mla_is_not_laid_out_for_deepseek_v4() -> None:
-    with pytest.raises(UsageError, match=r"laid out for a latent and RoPE key of 512 \+ 64 elements, not"):
+    with pytest.raises(
+        UsageError, match=r"laid out for a latent and RoPE key of 512 \+ 64 elements, not"
+    ):
         kvcalc.show("deepseek-v4-flash", 100, kv_dtype="nvfp4_ds_mla")
 
 

@@ -14,8 +14,9 @@ from kvcalc.attention.custom import Custom
 from kvcalc.attention.heads import GQA, MHA, MQA
 from kvcalc.attention.mla import MLA
 from kvcalc.attention.sparse import DSA
-from kvcalc.cache import CacheTensor, Every, Fixed, ReadWrite
+from kvcalc.cache import CacheTensor
 from kvcalc.errors import InvalidValue
+from kvcalc.extents import Every, Fixed, ReadWrite
 from kvcalc.formats import BF16, FP8, parse_layout, uniform
 from kvcalc.model import Change, Layer, Model
 from kvcalc.whatif import Rows, rows_of

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args, get_type_hints
 
-from kvcalc.cache import CacheTensor, Chunk, Every, Extent, Fixed, Window
+from kvcalc.cache import CacheTensor
 from kvcalc.errors import InvalidValue, Problem
+from kvcalc.extents import Chunk, Every, Extent, Fixed, Window
 from kvcalc.formats import Layout
 from kvcalc.units import MAX_TOKENS
 

@@ -12,8 +12,9 @@ from typing import Annotated, Any, ClassVar
 
 from kvcalc.attention.base import Attention, Count, CountOrZero, Shape, TokenCount
 from kvcalc.attention.sparse import Indexed
-from kvcalc.cache import CacheTensor, Every, Extent, TopK, Window
+from kvcalc.cache import CacheTensor
 from kvcalc.errors import Problem
+from kvcalc.extents import Every, Extent, TopK, Window
 from kvcalc.formats import FP8, Format
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from kvcalc.attention.base import Count, CountOrZero, Scheme
-from kvcalc.cache import CacheTensor, Fixed, ReadWrite
+from kvcalc.cache import CacheTensor
+from kvcalc.extents import Fixed, ReadWrite
 from kvcalc.formats import Format
 
 ConvKernel = Annotated[CountOrZero, "taps of the short convolution before the state; 0: none"]

@@ -9,8 +9,9 @@ from typing import Annotated, ClassVar, Literal
 from kvcalc.attention.base import Attention, Bound, Count, Offer, Scheme, TokenCount
 from kvcalc.attention.heads import GQA
 from kvcalc.attention.mla import MLA
-from kvcalc.cache import CacheTensor, Every, TopBlocks, TopK
+from kvcalc.cache import CacheTensor
 from kvcalc.errors import Problem
+from kvcalc.extents import Every, TopBlocks, TopK
 from kvcalc.formats import BF16, FP8, FP32, Format
 
 IndexScale = Format | Literal["none"] | None

@@ -124,13 +124,9 @@ def _find(rows: Rows, name: str) -> Row:
 
 def quantity_of(cache: Cache, quantity: Quantity, context: int) -> Fraction | None:
     """One quantity of one sequence, in bytes or FLOPs; None where the FLOPs are not known."""
-    match quantity:
-        case "growth":
-            return cache.growth(context)
-        case "stored":
-            return Fraction(cache.stored(context))
-        case "read":
-            return Fraction(cache.read(context))
-        case "flops":
-            flops = cache.flops(context)
-            return None if flops is None else Fraction(flops)
+    if quantity == "flops":
+        flops = cache.flops(context)
+        return None if flops is None else Fraction(flops)
+    if quantity == "growth":
+        return cache.growth(context)
+    return Fraction(cache.stored(context) if quantity == "stored" else cache.read(context))

@@ -54,10 +54,8 @@ def crossover(model: Model) -> Crossover | None:
     projections = _projections(model)
 
     def costs(tokens: int, share: int, extra: int) -> bool:
-        sparse, full = model.cache.flops(tokens), other.cache.flops(tokens)
-        if sparse is None or full is None:
-            return False
-        return share * (weights + extra + sparse) <= weights + full
+        sparse = share * (weights + extra + _flops(model, tokens))
+        return sparse <= weights + _flops(other, tokens)
 
     def halves(extra: int) -> int | None:
         return first(lambda tokens: costs(tokens, 2, extra))
@@ -69,6 +67,12 @@ def crossover(model: Model) -> Crossover | None:
         halves=halves(0),
         halves_with_projections=None if projections is None else halves(2 * projections),
     )
+
+
+def _flops(model: Model, tokens: int) -> int:
+    flops = model.cache.flops(tokens)
+    assert flops is not None, "known at one context, known at all"
+    return flops
 
 
 def _projections(model: Model) -> int | None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kvcalc.cache import Fixed
 from kvcalc.errors import UsageError
+from kvcalc.extents import Fixed
 from kvcalc.model import NO_CHANGE, Change
-from kvcalc.units import check_tokens
+from kvcalc.units import check_batch, check_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kvcalc.model import Model
-
-MAX_BATCH = 10**9
 
 
 @dataclass(frozen=True)
@@ -34,14 +32,13 @@ def query_for(
 
     Raises UsageError where context or batch is out of bounds.
     """
-    if not 1 <= batch <= MAX_BATCH:
-        raise UsageError(f"batch {batch:,}: it is between 1 and {MAX_BATCH:,} sequences")
-    if context is None:
-        return Query(min(model.default_context for model in models), batch, change)
     try:
-        return Query(check_tokens(context), batch, change)
+        check_batch(batch)
+        if context is not None:
+            check_tokens(context)
     except ValueError as error:
         raise UsageError(str(error)) from None
+    return Query(context or min(model.default_context for model in models), batch, change)
 
 
 def notes_on(model: Model, query: Query) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from kvcalc.render.documents import document_of
+from kvcalc.render.mapping import document_of
 
 if TYPE_CHECKING:
     from kvcalc.render import Answer, Style

@@ -14,8 +14,8 @@ from kvcalc.render.documents import (
     RowDocument,
     ShowDocument,
     TensorDocument,
-    document_of,
 )
+from kvcalc.render.mapping import document_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

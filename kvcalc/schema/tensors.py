@@ -7,22 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag
 
 from kvcalc.attention.base import MAX_COUNT
-from kvcalc.cache import (
-    STATE_ROLES,
-    All,
-    Beyond,
-    CacheTensor,
-    Chunk,
-    Every,
-    Extent,
-    Fixed,
-    Reads,
-    ReadWrite,
-    Role,
-    TopK,
-    Window,
-)
+from kvcalc.cache import STATE_ROLES, CacheTensor, Role
 from kvcalc.errors import InvalidValue, Problem
+from kvcalc.extents import All, Beyond, Chunk, Every, Extent, Fixed, Reads, ReadWrite, TopK, Window
 from kvcalc.schema.fields import DType, Strict, Text, tag, word_or_mapping
 from kvcalc.units import MAX_TOKENS
 

@@ -1,0 +1,212 @@
+"""One YAML file: parsed with care, and where each part of it stands.
+
+Refused, with line and column: what is no text, no YAML or blown up, and keys that stand twice.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from kvcalc import errors
+from kvcalc.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+MAX_BYTES = 1_000_000
+MAX_NODES = 100_000
+TEXT_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
+
+
+@dataclass(frozen=True)
+class Document:
+    """A parsed YAML file: its data, and where each part of it stands."""
+
+    name: str
+    data: Any
+    root: yaml.Node
+    folder: Path = Path()
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with its keys, whatever it describes."""
+
+    def refuse(self, problems: Sequence[Problem]) -> None:
+        """Raises InputError where the file has problems, all of them in the file's order."""
+        found = [*self.problems, *(self.placed(problem) for problem in problems)]
+        if found:
+            raise InputError(sorted(found, key=_place))
+
+    def line(self, path: errors.Path) -> int:
+        """The line of the value at a path."""
+        return self.position(path)[0]
+
+    def position(self, path: errors.Path) -> tuple[int, int]:
+        """Line and column of the value at a path, or of the nearest thing above it."""
+        node, mark = self.root, self.root.start_mark
+        for step in path:
+            if isinstance(node, yaml.MappingNode):
+                found = next((kv for kv in node.value if _key(kv[0]) == str(step)), None)
+                if found is None:
+                    break
+                mark, node = found[0].start_mark, found[1]
+            elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+                node = node.value[step]
+                mark = node.start_mark
+        return mark.line + 1, mark.column + 1
+
+    def placed(self, problem: Problem) -> Problem:
+        """The problem with file, line and column."""
+        line, column = self.position(problem.path)
+        return replace(problem, file=self.name, line=line, column=column)
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Safe YAML with the number and boolean rules of YAML 1.2: 010 is no octal, `no` no boolean."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, rule)
+        for tag, rule in rules
+        if not tag.endswith((":int", ":float", ":bool", ":timestamp"))
+    ]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"[-+]?(?:0|[1-9][0-9_]{0,99})$"), list("-+0123456789")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$"),
+    list("-+.0123456789"),
+)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|false)$"), list("tf"))
+
+
+def parse(name: str, raw: bytes, folder: Path = Path()) -> Document:
+    """Parse one YAML document. Raises InputError where it is none, or more than is sane."""
+    text = _text(name, raw)
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            raise _empty(name)
+        _refuse_oversized(name, root)
+        problems = tuple(replace(problem, file=name) for problem in _wrong_keys(root))
+        data = loader.construct_document(root)
+        if data is None:
+            raise _empty(name)
+        return Document(name, data, root, folder, problems)
+    except yaml.MarkedYAMLError as error:
+        raise InputError([_syntax(name, text, error)]) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError([Problem(f"not YAML: {error}", file=name)]) from None
+    finally:
+        loader.dispose()
+
+
+def _empty(name: str) -> InputError:
+    hint = "a model file begins with name:, layers:, dtype: and attention:"
+    return InputError([Problem("the file is empty", hint, file=name)])
+
+
+def _binary(name: str) -> InputError:
+    hint = "a model file is YAML text in UTF-8"
+    return InputError([Problem("a binary file, not YAML", hint, file=name)])
+
+
+def _text(name: str, raw: bytes) -> str:
+    if len(raw) > MAX_BYTES:
+        text = f"larger than {MAX_BYTES:,} bytes: not a model file"
+        raise InputError([Problem(text, file=name)])
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if b"\0" in raw:
+            raise _binary(name) from None
+        place = _place_in(raw[: error.start].decode("utf-8"))
+        problem = Problem("not UTF-8 text", "save it as UTF-8", (), name, *place)
+        raise InputError([problem]) from None
+    if "\0" in text:
+        raise _binary(name)
+    if control := yaml.reader.Reader.NON_PRINTABLE.search(text):
+        what = f"the character {control[0]!r}, which YAML does not allow"
+        place = _place_in(text[: control.start()])
+        raise InputError([Problem(what, "take it out", (), name, *place)])
+    return text
+
+
+def _place_in(before: str) -> tuple[int, int]:
+    """Line and column of what follows some text."""
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+
+
+def _syntax(name: str, text: str, error: yaml.MarkedYAMLError) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line, mark.column) if mark else (0, 0)
+    lines = text.splitlines()
+    here = lines[line] if line < len(lines) else ""
+    if "\t" in here[: column + 1]:
+        hint = "indent with spaces"
+        return Problem(
+            "a tab, which YAML does not allow here", hint, (), name, line + 1, column + 1
+        )
+    what = (error.problem or error.context or "syntax error").replace("\n", " ")
+    return Problem(f"not YAML: {what}", "", (), name, line + 1, column + 1)
+
+
+def _refuse_oversized(name: str, root: yaml.Node) -> None:
+    """Raises InputError for what anchors blow up, and for what refers to itself."""
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        if id(node) not in sizes:
+            sizes[id(node)] = MAX_NODES + 1  # what refers to itself never ends
+            sizes[id(node)] = 1 + sum(size(child) for child in _children(node))
+        return sizes[id(node)]
+
+    if size(root) > MAX_NODES:
+        line, column = root.start_mark.line + 1, root.start_mark.column + 1
+        text = f"more than {MAX_NODES:,} values once its anchors are written out"
+        raise InputError([Problem(text, "write it without anchors", (), name, line, column)])
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [child for pair in node.value for child in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def _wrong_keys(root: yaml.Node) -> Iterator[Problem]:
+    """Keys that stand twice in a mapping, and keys that are no text."""
+    seen: set[int] = set()
+    todo = [root]
+    while todo:
+        node = todo.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        todo += _children(node)
+        keys: dict[str, int] = {}
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            line, column = key.start_mark.line + 1, key.start_mark.column + 1
+            word = _key(key)
+            if key.tag not in TEXT_TAGS:
+                text = f"the key {word or 'null'} is not text"
+                yield Problem(text, "put it in quotes", line=line, column=column)
+            if word in keys:
+                text = f"{word!r} is given twice, first in line {keys[word]}"
+                yield Problem(text, "keep one", line=line, column=column)
+            keys.setdefault(word, line)
+
+
+def _key(node: yaml.Node) -> str:
+    return str(node.value)
+
+
+def _place(problem: Problem) -> tuple[int, int]:
+    return problem.line, problem.column

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from kvcalc import catalog
@@ -77,7 +78,7 @@ def check(*things: Reference | Claim, select: str = "") -> Checked:
     Without any, every bundled model and claim. `select` keeps results whose id or quote has that
     word. Raises InputError, and UsageError where nothing is left to check.
     """
-    found = [*_named(things)] if things else [*_bundled()]
+    found = [*_named(things)] if things else [*chain(*catalog.load_bundled())]
     results = [result for thing in found for result in _results(thing)]
     word = select.lower()
     kept = tuple(r for r in results if word in f"{r.id} {r.claim.quote if r.claim else ''}".lower())
@@ -93,12 +94,6 @@ def _named(things: Sequence[Reference | Claim]) -> Iterator[Model | Claim]:
         if isinstance(found, Model) and not found.expect:
             raise UsageError(f"{found.file or found.name} has no expect: nothing to check")
         yield from found if isinstance(found, tuple) else (found,)
-
-
-def _bundled() -> Iterator[Model | Claim]:
-    yield from map(load, catalog.bundled())
-    for name in catalog.bundled_claims():
-        yield from catalog.load_claims(name)
 
 
 def _results(thing: Model | Claim) -> tuple[Result, ...]:

@@ -5,8 +5,9 @@ Every attention scheme expands to these, and nothing above knows more about a sc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
 
 from kvcalc.errors import UsageError
@@ -14,7 +15,7 @@ from kvcalc.extents import All, Extent, Reads
 from kvcalc.formats import FLOATS, FP32, Format, Layout, Widths
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
 Role = Literal["k", "v", "latent", "rope", "index", "state", "conv", "shift", "carry"]
 """What a tensor is to an engine: attention entries, an index over them, a state, or a
@@ -134,9 +135,18 @@ class Settled:
         return 2 * self.tensor.macs * self.tensor.reads.used(self.tensor.extent.entries(tokens))
 
     @property
-    def storage(self) -> Settled:
-        """The same without the free-text name: what two tensors have in common if they are one."""
-        return replace(self, tensor=replace(self.tensor, name="", macs=None))
+    def identity(self) -> Hashable:
+        """What two tensors have in common if they are one: all but the free-text name."""
+        tensor = self.tensor
+        return (
+            self.format,
+            tensor.role,
+            tensor.width,
+            tensor.heads,
+            tensor.extent,
+            tensor.reads,
+            tensor.shared,
+        )
 
 
 @dataclass(frozen=True)
@@ -191,11 +201,11 @@ class Cache:
                 total += group.layers * flops
         return total
 
-    @property
-    def contents(self) -> Mapping[Settled, int]:
+    @cached_property
+    def contents(self) -> Mapping[Hashable, int]:
         """How many of each tensor are kept, names aside: equal where two caches are the same."""
-        counts: dict[Settled, int] = {}
+        counts: dict[Hashable, int] = {}
         for group in self.groups:
             for tensor in group.tensors:
-                counts[tensor.storage] = counts.get(tensor.storage, 0) + group.layers
+                counts[tensor.identity] = counts.get(tensor.identity, 0) + group.layers
         return counts

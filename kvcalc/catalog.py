@@ -15,7 +15,7 @@ from kvcalc.schema.claim import read_claims
 from kvcalc.schema.reading import read_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from kvcalc.claim import Claim
     from kvcalc.model import Model
@@ -69,10 +69,13 @@ def load_checkable(reference: str) -> Model | tuple[Claim, ...]:
     return _model(document)
 
 
-def load_claims(name: str) -> tuple[Claim, ...]:
-    """The claims of a bundled file. Raises InputError."""
-    path = bundled_claims()[name]
-    return _claims(parse(path.name, _bytes(path), path.parent))
+def load_bundled() -> tuple[list[Model], list[Claim]]:
+    """Every bundled model and claim, each file read once. Raises InputError."""
+    models = {name: load(name) for name in bundled()}
+    claims: list[Claim] = []
+    for path in bundled_claims().values():
+        claims += _claims(parse(path.name, _bytes(path), path.parent), models)
+    return list(models.values()), claims
 
 
 def find(reference: str, known: dict[str, Path]) -> Document:
@@ -94,9 +97,11 @@ def find(reference: str, known: dict[str, Path]) -> Document:
     raise InputError([Problem(text, hint or "kvcalc list shows the bundled ones")])
 
 
-def _claims(document: Document) -> tuple[Claim, ...]:
+def _claims(document: Document, known: Mapping[str, Model] | None = None) -> tuple[Claim, ...]:
     @cache
     def model_of(reference: str) -> Model:
+        if known and reference in known:
+            return known[reference]
         beside = document.folder / reference
         return load(str(beside) if _exists(beside) else reference)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, get_args
 
 from kvcalc.expect import Expectation
 from kvcalc.model import NO_CHANGE, Change, Model, Source
+from kvcalc.whatif import Rows, rows_of
 
 Verdict = Literal["confirmed", "holds-if", "misattributed", "refuted", "not-computable"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -25,6 +27,11 @@ class Side:
     context: int | None = None
     batch: int = 1
     change: Change = NO_CHANGE
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The rows of the model with its what-ifs. Raises UsageError where they do not fit it."""
+        return rows_of(self.model.adapted(self.change))
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ ORDER = (
     {"cache"},
     {"attention"},
     {"model"},
-    {"claim"},
     {"whatif"},
+    {"claim"},
     {"schema"},
     {"queries"},
 )

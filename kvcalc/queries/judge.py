@@ -76,7 +76,7 @@ def value_of(statement: Statement) -> Fraction | None:
 def _size(
     side: Side, row_name: str | None, quantity: Quantity, shared: int | None
 ) -> Fraction | None:
-    row = rows_of(side.model.adapted(side.change)).find(row_name or side.scheme or NATIVE)
+    row = side.rows.find(row_name or side.scheme or NATIVE)
     if row is None:
         return None
     context = side.context or shared or side.model.default_context

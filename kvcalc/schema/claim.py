@@ -15,7 +15,6 @@ from kvcalc.model import Change, Model, Source
 from kvcalc.schema.fields import Context, Date, Strict, Text
 from kvcalc.schema.problems import problems_of
 from kvcalc.units import MAX_TOKENS
-from kvcalc.whatif import rows_of
 
 ModelOf = Callable[[str], Model]
 """Finds the model that a claim names. Raises InputError."""
@@ -200,20 +199,13 @@ def _statement(form: ClaimFile, model_of: ModelOf, prefix: Path) -> Statement:
         raise InputError([Problem(str(error), path=path)]) from None
     sides = _sides(form, model_of, prefix)
     subject = sides.get("") if form.of is None else None
-    known = list(sides) if subject is None else _row_names(subject, path)
+    known = list(sides) if subject is None else list(subject.rows.names)
     for name in expectation.schemes:
         if name not in known:
             what = "side of this claim" if subject is None else "row of this model"
             problem = Problem(f"no {what} is called {name!r}", did_you_mean(name, known), path)
             raise InputError([problem])
     return Statement(expectation, sides, form.context)
-
-
-def _row_names(side: Side, path: Path) -> list[str]:
-    try:
-        return list(rows_of(side.model.adapted(side.change)).names)
-    except KvcalcError as error:
-        raise InputError([Problem(str(error), path=path)]) from None
 
 
 def _sides(form: ClaimFile, model_of: ModelOf, prefix: Path) -> dict[str, Side]:
@@ -236,14 +228,15 @@ def _side(
             mtp=form.mtp,
             source_length=form.source_length,
         )
-        names = rows_of(model.adapted(change)).names
+        side = Side(model, scheme, form.context, form.batch, change)
+        names = side.rows.names
     except (ValueError, KvcalcError) as error:
         raise InputError([Problem(str(error), path=path)]) from None
     if scheme is not None and scheme not in names:
         hint = did_you_mean(scheme, names)
         text = f"no row of {model.name} is called {scheme!r}"
         raise InputError([Problem(text, hint, (*path, "scheme"))])
-    return Side(model, scheme, form.context, form.batch, change)
+    return side
 
 
 def _found(reference: str, model_of: ModelOf, path: Path) -> Model:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from kvcalc import catalog
@@ -78,7 +77,7 @@ def check(*things: Reference | Claim, select: str = "") -> Checked:
     Without any, every bundled model and claim. `select` keeps results whose id or quote has that
     word. Raises InputError, and UsageError where nothing is left to check.
     """
-    found = [*_named(things)] if things else [*chain(*catalog.load_bundled())]
+    found = [*_named(things)] if things else _bundled()
     results = [result for thing in found for result in _results(thing)]
     word = select.lower()
     kept = tuple(r for r in results if word in f"{r.id} {r.claim.quote if r.claim else ''}".lower())
@@ -94,6 +93,11 @@ def _named(things: Sequence[Reference | Claim]) -> Iterator[Model | Claim]:
         if isinstance(found, Model) and not found.expect:
             raise UsageError(f"{found.file or found.name} has no expect: nothing to check")
         yield from found if isinstance(found, tuple) else (found,)
+
+
+def _bundled() -> list[Model | Claim]:
+    models, claims = catalog.load_bundled()
+    return [*models, *claims]
 
 
 def _results(thing: Model | Claim) -> tuple[Result, ...]:

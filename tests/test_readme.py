@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import kvcalc
+from kvcalc.catalog import bundled
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 PROMPT = "$ "
@@ -101,14 +102,15 @@ def test_python_says_what_its_comments_say(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     comments = value_comments(block)
-    names: dict[str, object] = {}
+    names: dict[str, object] = {"__name__": "__main__"}
     compared = 0
     for statement in ast.parse(block).body:
-        source = ast.get_source_segment(block, statement) or ""
         if not isinstance(statement, ast.Expr):
-            exec(source, names)
+            exec(
+                compile(ast.Module([statement], []), "README.md", "exec", dont_inherit=True), names
+            )
             continue
-        value = eval(source, names)
+        value = eval(compile(ast.Expression(statement.value), "README.md", "eval"), names)
         said = comments.get(statement.end_lineno or 0)
         if said is not None:
             assert repr(value) == said
@@ -127,14 +129,32 @@ def test_a_model_file_loads_and_keeps_its_word(block: str, tmp_path: Path) -> No
         assert kvcalc.check(model).failed == 0
 
 
-@pytest.mark.parametrize(
-    "block", [b for b in blocks("yaml") if re.match(r"attention:", b)], ids=lambda _: "attention"
-)
-def test_an_attention_block_completes_a_model_file(block: str, tmp_path: Path) -> None:
-    path = tmp_path / "model.yaml"
-    top = "name: M\nheads: 32\nhead_dim: 128\nlayers: 2\ndtype: bf16\n"
-    path.write_text(top + block, encoding="utf-8")
-    assert kvcalc.load(str(path)).stored(1_000) > 0
+@pytest.mark.parametrize("block", [b for b in blocks("yaml") if b.startswith("claims:")])
+def test_a_claims_file_is_judged_as_it_says(block: str, tmp_path: Path) -> None:
+    path = tmp_path / "claims.yaml"
+    path.write_text(block, encoding="utf-8")
+    assert kvcalc.check(str(path)).failed == 0
+
+
+def test_the_fact_sheet_says_what_is_computed() -> None:
+    results = {result.id: result for result in kvcalc.check().results}
+    sheet = README[README.index("| claim |") :].split("\n\n")[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in sheet]
+    assert len(rows) >= 10
+    for name, printed, computed, verdict, why in rows:
+        result = results[name]
+        assert (result.printed, result.computed_text, result.verdict) == (
+            printed,
+            computed,
+            verdict,
+        )
+        assert why
+
+
+def test_the_readme_counts_what_is_bundled() -> None:
+    claims = [result for result in kvcalc.check().results if result.claim]
+    assert f"{len(bundled())} models are bundled" in README
+    assert f"{len(claims)} published claims are" in README
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def load_bundled() -> tuple[list[Model], list[Claim]]:
     models = {name: load(name) for name in bundled()}
     claims: list[Claim] = []
     for path in bundled_claims().values():
-        claims += _claims(parse(path.name, _bytes(path), path.parent), models)
+        claims += _claims(_of_bundle(path), models)
     return list(models.values()), claims
 
 
@@ -89,12 +89,21 @@ def find(reference: str, known: dict[str, Path]) -> Document:
         return parse(reference, _bytes(path), path.parent)
     name = reference.removesuffix(SUFFIX)
     if name in known:
-        return parse(known[name].name, _bytes(known[name]), known[name].parent)
+        return _of_bundle(known[name])
+    raise _unknown(reference, known)
+
+
+def _of_bundle(path: Path) -> Document:
+    return parse(path.name, _bytes(path), path.parent)
+
+
+def _unknown(reference: str, known: Mapping[str, Path]) -> InputError:
+    path = Path(reference)
     if path.suffix in (SUFFIX, ".yml") and len(path.parts) > 1:
-        raise InputError([Problem("no such file", file=reference)])
-    hint = did_you_mean(name, known)
+        return InputError([Problem("no such file", file=reference)])
+    hint = did_you_mean(reference.removesuffix(SUFFIX), known)
     text = f"no file and no bundled model is called {reference!r}"
-    raise InputError([Problem(text, hint or "kvcalc list shows the bundled ones")])
+    return InputError([Problem(text, hint or "kvcalc list shows the bundled ones")])
 
 
 def _claims(document: Document, known: Mapping[str, Model] | None = None) -> tuple[Claim, ...]:
@@ -103,7 +112,12 @@ def _claims(document: Document, known: Mapping[str, Model] | None = None) -> tup
         if known and reference in known:
             return known[reference]
         beside = document.folder / reference
-        return load(str(beside) if _exists(beside) else reference)
+        if _exists(beside):
+            return load(str(beside))
+        name = reference.removesuffix(SUFFIX)
+        if name not in bundled():
+            raise _unknown(reference, bundled())
+        return _model(_of_bundle(bundled()[name]))
 
     claims, problems = read_claims(document.data, document.name, document.line, model_of)
     document.refuse(problems)

@@ -210,33 +210,36 @@ def _statement(form: ClaimFile, model_of: ModelOf, prefix: Path) -> Statement:
 
 def _sides(form: ClaimFile, model_of: ModelOf, prefix: Path) -> dict[str, Side]:
     if form.of is None:
-        return {"": _side(form, form.model or "", None, model_of, prefix)}
+        return {"": _side(SideFile(model=form.model or ""), form, model_of, prefix)}
     return {
-        name: _side(side, side.model, side.scheme, model_of, (*prefix, "of", name))
-        for name, side in form.of.items()
+        name: _side(side, form, model_of, (*prefix, "of", name)) for name, side in form.of.items()
     }
 
 
-def _side(
-    form: ChangesFile, reference: str, scheme: str | None, model_of: ModelOf, path: Path
-) -> Side:
-    model = _found(reference, model_of, (*path, "model"))
+def _side(side: SideFile, claim: ClaimFile, model_of: ModelOf, path: Path) -> Side:
+    """A side; what it does not say itself, the claim may say for all of its sides."""
+
+    def said(name: str) -> Any:
+        return getattr(side if name in side.model_fields_set else claim, name)
+
+    model = _found(side.model, model_of, (*path, "model"))
     try:
+        kv_dtype, index_dtype = said("kv_dtype"), said("index_dtype")
         change = Change(
-            kv_dtype=None if form.kv_dtype is None else parse_layout(form.kv_dtype),
-            index_dtype=None if form.index_dtype is None else parse_index_format(form.index_dtype),
-            mtp=form.mtp,
-            source_length=form.source_length,
+            kv_dtype=None if kv_dtype is None else parse_layout(kv_dtype),
+            index_dtype=None if index_dtype is None else parse_index_format(index_dtype),
+            mtp=said("mtp"),
+            source_length=said("source_length"),
         )
-        side = Side(model, scheme, form.context, form.batch, change)
-        names = side.rows.names
+        found = Side(model, side.scheme, side.context, said("batch"), change)
+        names = found.rows.names
     except (ValueError, KvcalcError) as error:
         raise InputError([Problem(str(error), path=path)]) from None
-    if scheme is not None and scheme not in names:
-        hint = did_you_mean(scheme, names)
-        text = f"no row of {model.name} is called {scheme!r}"
+    if side.scheme is not None and side.scheme not in names:
+        hint = did_you_mean(side.scheme, names)
+        text = f"no row of {model.name} is called {side.scheme!r}"
         raise InputError([Problem(text, hint, (*path, "scheme"))])
-    return side
+    return found
 
 
 def _found(reference: str, model_of: ModelOf, path: Path) -> Model:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from kvcalc.model import DEFAULT_CONTEXT
 from kvcalc.queries.check import Result, combine, quantity_of
 from kvcalc.queries.crossover import crossover
+from kvcalc.queries.query import beyond
 from kvcalc.whatif import NATIVE, rows_of
 
 if TYPE_CHECKING:
@@ -56,34 +58,45 @@ def _ships(claim: Claim) -> bool:
 
 def value_of(statement: Statement) -> Fraction | None:
     """The quantity or ratio that a statement speaks of; None where it does not exist."""
-    expectation, subject = statement.expectation, statement.subject
-    shared = expectation.context or statement.context
-    if shared is None:
-        free = [side for side in statement.sides.values() if side.context is None]
-        shared = min((side.model.default_context for side in free), default=None)
+    shared = _shared_context(statement)
     sizes = [
-        _size(
-            statement.sides[name] if subject is None else subject,
-            None if subject is None else name,
-            expectation.quantity,
-            shared,
-        )
-        for name in expectation.schemes
+        _size(side, row, statement.expectation.quantity, side.context or shared)
+        for side, row in _spoken_of(statement)
     ]
-    return combine(expectation, sizes)
+    return combine(statement.expectation, sizes)
 
 
-def _size(
-    side: Side, row_name: str | None, quantity: Quantity, shared: int | None
-) -> Fraction | None:
-    row = side.rows.find(row_name or side.scheme or NATIVE)
+def _spoken_of(statement: Statement) -> list[tuple[Side, str]]:
+    """The sides that the expectation names, each with the row that is meant."""
+    subject, names = statement.subject, statement.expectation.schemes
+    if subject is not None:
+        return [(subject, name) for name in names]
+    sides = [statement.sides[name] for name in names]
+    return [(side, side.scheme or NATIVE) for side in sides]
+
+
+def _shared_context(statement: Statement) -> int:
+    """The context of the sides that have none of their own."""
+    stated = statement.expectation.context or statement.context
+    free = [side for side, _ in _spoken_of(statement) if side.context is None]
+    return stated or min((side.model.default_context for side in free), default=DEFAULT_CONTEXT)
+
+
+def _beyond(statement: Statement) -> tuple[str, ...]:
+    shared = _shared_context(statement)
+    notes = (beyond(side.model, side.context or shared) for side, _ in _spoken_of(statement))
+    return tuple(dict.fromkeys(note for found in notes for note in found))
+
+
+def _size(side: Side, row_name: str, quantity: Quantity, context: int) -> Fraction | None:
+    row = side.rows.find(row_name)
     if row is None:
         return None
-    context = side.context or shared or side.model.default_context
     size = quantity_of(row.cache, quantity, context)
     return size if size is None or quantity == "growth" else side.batch * size
 
 
 def _note(claim: Claim) -> str:
     facts = crossover(claim.about.model) if claim.about else None
-    return " ".join(text for text in (claim.note, str(facts or "")) if text)
+    notes = [f"Note: {note}." for note in (_beyond(claim.stated) if claim.stated else ())]
+    return " ".join(text for text in (claim.note, str(facts or ""), *notes) if text)

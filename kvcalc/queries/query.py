@@ -49,9 +49,6 @@ def notes_on(model: Model, query: Query) -> tuple[str, ...]:
     cross = any(getattr(scheme, "cross", False) for scheme in schemes)
     source = change.source_length
     notes = {
-        f"context {context:,} is beyond {name}'s own {model.max_context or 0:,} tokens": (
-            model.max_context is not None and context > model.max_context
-        ),
         f"{name}: cross attention is not counted, as no source length is known": (
             cross and source is None and any(t.extent == Fixed(0) for t in tensors)
         ),
@@ -67,4 +64,11 @@ def notes_on(model: Model, query: Query) -> tuple[str, ...]:
         f"{name} has no MTP layers that its file knows of": change.mtp and not model.mtp,
         f"{name}: {len(model.mtp)} MTP layer(s) included": change.mtp and bool(model.mtp),
     }
-    return tuple(note for note, applies in notes.items() if applies)
+    return beyond(model, context) + tuple(note for note, applies in notes.items() if applies)
+
+
+def beyond(model: Model, context: int) -> tuple[str, ...]:
+    """A note where the context is longer than the model was made for."""
+    if model.max_context is None or context <= model.max_context:
+        return ()
+    return (f"context {context:,} is beyond {model.name}'s own {model.max_context:,} tokens",)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kvcalc.document import MAX_BYTES, Document, parse
 from kvcalc.errors import InputError, Problem, did_you_mean
-from kvcalc.schema.claim import read_claims
+from kvcalc.schema.judging import read_claims
 from kvcalc.schema.reading import read_model
 
 if TYPE_CHECKING:

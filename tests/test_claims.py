@@ -320,16 +320,8 @@ def test_the_verdict_is_computed_and_held_to_the_recorded_one(
     assert {r["id"]: r["ok"] for r in results[:5]} == held
     assert {r["id"]: r["expected"] for r in results[:5]} == {word: word for word in VERDICTS}
     assert (results[5]["expected"], results[5]["ok"]) == ("confirmed", verdict == "confirmed")
-
-
-@pytest.mark.parametrize(("body", "verdict", "computed", "by_hand"), CASES.values(), ids=CASES)
-def test_a_verdict_that_is_not_the_recorded_one_exits_1(
-    body: str, verdict: str, computed: str | None, by_hand: str, judge: Judge
-) -> None:
     assert judge(claim(f"{body}\nverdict: {verdict}"))[0] == 0
     assert judge(claim(body))[0] == (0 if verdict == "confirmed" else 1)
-    other = next(word for word in VERDICTS if word != verdict)
-    assert judge(claim(f"{body}\nverdict: {other}"))[0] == 1
 
 
 SIDES = {
@@ -338,10 +330,11 @@ SIDES = {
         131_072 * 16_384,
         "at 131,072 tokens",
     ),
-    "the smallest maximum of all": (
-        "of: { a: { model: plain.yaml }, b: { model: latent.yaml } }\nexpect: { a.stored: 134 MB }",
-        8_192 * 16_384,
-        "Latent ends at 8,192 tokens",
+    "a maximum of a side that the entry does not name": (
+        "of: { a: { model: plain.yaml }, b: { model: latent.yaml } }\n"
+        "expect: { a.stored: 2.147 GB }",
+        131_072 * 16_384,
+        "Latent ends at 8,192 tokens, and nothing is said of it",
     ),
     "the smallest maximum, in a ratio": (
         "of: { a: { model: cross.yaml }, b: { model: latent.yaml } }\nexpect: { a/b: 5.3x }",
@@ -477,6 +470,41 @@ SIDES = {
         Fraction(512, 9),
         "65,536 / 1,152",
     ),
+    "a kv_dtype of all sides": (
+        "of: { a: { model: plain.yaml }, b: { model: latent.yaml } }\nkv_dtype: fp8\n"
+        "expect: { a.growth/b.growth: 7.1x }",
+        Fraction(8_192, 1_152),
+        "half of 16,384 and of 2,304",
+    ),
+    "a kv_dtype of all sides but one": (
+        "of: { a: { model: plain.yaml }, b: { model: plain.yaml, kv_dtype: 4bit } }\n"
+        "kv_dtype: fp8\nexpect: { a/b: 2x }",
+        2,
+        "8 bits over 4",
+    ),
+    "a batch of all sides": (
+        "of: { a: { model: plain.yaml }, b: { model: plain.yaml, batch: 1 } }\nbatch: 5\n"
+        "expect: { a/b: 5x }",
+        5,
+        "five sequences over one",
+    ),
+    "MTP layers of all sides": (
+        "of: { a: { model: latent.yaml }, b: { model: latent.yaml, mtp: false } }\nmtp: true\n"
+        "expect: { a/b: 1.5x }",
+        Fraction(3, 2),
+        "3 layers over 2",
+    ),
+    "an index_dtype of all sides": (
+        "of: { a: { model: sparse.yaml } }\nindex_dtype: bf16\nexpect: { a.growth: 1408 B }",
+        1_408,
+        "1,152 + 256",
+    ),
+    "a source of all sides": (
+        "of: { a: { model: cross.yaml, context: 1 } }\nsource_length: 99\n"
+        "expect: { a.stored: 1.024 MB }",
+        1_024_000,
+        "(1 + 99) x 10,240",
+    ),
     "a bundled model": (
         "of: { a: { model: deepseek-v3 }, b: { model: latent.yaml } }\n"
         "expect: { a.growth/b.growth: 30.5x }",
@@ -546,23 +574,6 @@ def test_what_a_claim_may_say_of_its_models(
     code, (result,) = judge(claim(body))
     assert Fraction(result["computed_exact"]) == computed, by_hand
     assert (code, result["verdict"]) == (0, "confirmed")
-
-
-@pytest.mark.parametrize("beside", ["kv_dtype: fp8", "batch: 2", "mtp: true", "kv_dtype: 4bit"])
-def test_what_stands_beside_the_sides_is_not_ignored(beside: str, tmp_path: Path) -> None:
-    side, entry = (
-        "of: { a: { model: latent.yaml, context: 100 } }\n",
-        "expect: { a.stored: 230 kB }",
-    )
-    (plain,) = kvcalc.check(written(tmp_path, claim(side + entry))).results
-    assert plain.computed == 230_400
-    path = written(tmp_path, claim(f"{side}{beside}\n{entry}"))
-    try:
-        (changed,) = kvcalc.check(path).results
-    except InputError as error:
-        assert beside.partition(":")[0] in str(error)
-    else:
-        assert changed.computed != plain.computed
 
 
 BORDERS = {
@@ -706,7 +717,8 @@ def test_a_path_starts_at_the_claims_file(tmp_path: Path, monkeypatch: pytest.Mo
     (result,) = kvcalc.check(path).results
     assert result.computed == 4
     (result,) = kvcalc.check("some/where/claims.yaml").results
-    assert (result.computed, result.file) == (4, "some/where/claims.yaml")
+    assert result.computed == 4
+    assert result.file == "some/where/claims.yaml"
     up = written(folder, claim("model: ../../models/own.yaml\nexpect: { mha/gqa: 8x }"), name="up")
     (result,) = kvcalc.check(up).results
     assert result.computed == 8
@@ -864,7 +876,9 @@ def bundled(file: Path) -> Iterator[Bundled]:
     text = file.read_text(encoding="utf-8")
     lines = text.splitlines(keepends=True)
     starts = [sum(map(len, lines[:number])) for number in range(len(lines) + 1)]
-    items = dict(entries(yaml.compose(text, LOADER)))["claims"].value
+    root = yaml.compose(text, LOADER)
+    assert root is not None
+    items = dict(entries(root))["claims"].value
     begins = [item.start_mark.line for item in items] + [len(lines)]
     for item, data, first, last in zip(
         items, yaml.load(text, LOADER)["claims"], begins, begins[1:], strict=False
@@ -925,6 +939,14 @@ def test_a_bundled_claim_can_be_followed(one: Bundled, results: dict[str, kvcalc
     assert results[one.id].note.startswith(one.data["note"])
 
 
+def test_figures_are_one_sided_where_their_quotes_are() -> None:
+    bounds = re.compile(r"more than|larger .* than|over|less than|up to|as much as", re.IGNORECASE)
+    one_sided = [one for one in BUNDLED if one.figure[:1] in ("<", ">")]
+    assert [one.id for one in one_sided if not bounds.search(one.data["quote"])] == []
+    plain = re.compile(r"more than|less than|up to", re.IGNORECASE)
+    assert [one.id for one in TWO_SIDED if plain.search(one.data["quote"])] == []
+
+
 @pytest.mark.parametrize(
     ("words", "printed"),
     [
@@ -949,8 +971,8 @@ def test_a_bundled_claim_can_be_followed(one: Bundled, results: dict[str, kvcalc
         ("FlashMLA", "656"),
         ("vllm", ""),
         ("Step-?3", ""),
-        ("Kimi Linear", "75%"),
-        ("MiMo-V2", "6x|6×"),
+        ("Kimi.Linear", "75%"),
+        ("MiMo-V2", "6(x|\N{MULTIPLICATION SIGN})"),
         ("Hunyuan-Large", ""),
         ("Gemma 3", ""),
         ("Jamba-1.5", ""),
@@ -1026,21 +1048,16 @@ def test_one_digit_flips_the_verdict_and_the_exit_code(
     one: Bundled, copied: Path, cli: Cli
 ) -> None:
     assert one.text[one.start : one.end].strip("\"'") == one.figure
-    codes, verdicts, printed = [], [], []
-    for by in (0, 1, -1):
-        path = copied / f"flipped{by}.yaml"
-        figure = f'"{changed(one.figure, by)}"'
-        path.write_text("claims:\n" + one.with_figure(figure), encoding="utf-8")
+    for by in (1, -1):
+        path = copied / "flipped.yaml"
+        figure = changed(one.figure, by)
+        path.write_text("claims:\n" + one.with_figure(f'"{figure}"'), encoding="utf-8")
         ran = cli("check", str(path), "--json")
         assert ran.out, ran.err
         (result,) = json.loads(ran.out)["results"]
-        codes.append(ran.code)
-        verdicts.append(result["verdict"])
-        printed.append(result["printed"])
-    assert len(set(printed)) == 3
-    assert codes == [0, 1, 1], printed
-    assert verdicts[0] == "confirmed"
-    assert "confirmed" not in verdicts[1:], printed
+        assert result["printed"] == figure != one.figure
+        assert result["verdict"] != "confirmed", figure
+        assert ran.code == 1
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.stem))

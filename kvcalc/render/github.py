@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvcalc.queries.check import Checked
-from kvcalc.render.sheets import verdict_of
+from kvcalc.render.sheets import said
 
 if TYPE_CHECKING:
     from kvcalc.queries.check import Result
@@ -21,8 +21,7 @@ def render(answer: Answer, style: Style) -> str:
 
 
 def _error(result: Result) -> str:
-    text = f"{result.printed} is printed, {result.computed_text} computed: {verdict_of(result)}"
-    message = " ".join(part for part in (text, result.note) if part)
+    message = " ".join(part for part in (said(result), result.note) if part)
     place = f"file={_property(result.file)},line={result.line},title={_property(result.id)}"
     return f"::error {place}::{_data(message)}"
 

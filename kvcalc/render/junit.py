@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from kvcalc.queries.check import Checked
-from kvcalc.render.sheets import verdict_of
+from kvcalc.render.sheets import said
 
 if TYPE_CHECKING:
     from kvcalc.queries.check import Result
@@ -20,7 +20,7 @@ def render(answer: Answer, style: Style) -> str:
     root = ET.Element("testsuites", _counts(answer.results))
     for file, results in groupby(answer.results, key=lambda result: result.file):
         cases = list(results)
-        suite = ET.SubElement(root, "testsuite", {"name": file, **_counts(cases)})
+        suite = ET.SubElement(root, "testsuite", {"name": _xml(file), **_counts(cases)})
         for result in cases:
             _case(suite, result)
     ET.indent(root)
@@ -33,9 +33,14 @@ def _counts(results: list[Result] | tuple[Result, ...]) -> dict[str, str]:
 
 
 def _case(suite: ET.Element, result: Result) -> None:
-    where = {"classname": result.file, "name": result.id, "time": "0"}
+    where = {"classname": _xml(result.file), "name": _xml(result.id), "time": "0"}
     case = ET.SubElement(suite, "testcase", where)
     if not result.ok:
-        message = f"{result.printed} printed, {result.computed_text} computed: {verdict_of(result)}"
+        message = _xml(said(result))
         failure = ET.SubElement(case, "failure", {"message": message, "type": result.verdict})
-        failure.text = result.note or message
+        failure.text = _xml(result.note) or message
+
+
+def _xml(text: str) -> str:
+    """Text without the control characters that XML 1.0 has no place for."""
+    return "".join(c for c in text if c in "\t\n\r" or c >= " ")

@@ -192,6 +192,13 @@ def fact_sheet(answer: Checked) -> Sheet:
     return Sheet("", columns, below=(_tally(answer),))
 
 
+def said(result: Result) -> str:
+    """One line on a result: what is printed, what is computed, and the verdict."""
+    if not result.printed:
+        return f"no figure is printed: {verdict_of(result)}"
+    return f"{result.printed} is printed, {result.computed_text} computed: {verdict_of(result)}"
+
+
 def verdict_of(result: Result) -> str:
     """The verdict, and beside it the recorded one where they differ."""
     return result.verdict if result.ok else f"{result.verdict} (recorded: {result.expected})"

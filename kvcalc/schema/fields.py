@@ -6,9 +6,19 @@ import contextlib
 import datetime
 import functools
 import operator
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from kvcalc.attention.base import bound_of
 from kvcalc.formats import FORMATS, LAYOUTS, Format, Layout, parse_format, parse_layout
@@ -32,6 +42,9 @@ def tag(word: str) -> str:
 def word_or_mapping(value: object) -> str:
     """The branch of a union that is a plain value in short and a mapping in full."""
     return tag("mapping" if isinstance(value, dict | BaseModel) else "word")
+
+
+M = TypeVar("M", bound=Strict)
 
 
 def _dtype(value: object) -> Format:
@@ -102,3 +115,16 @@ def yaml_type(hint: Any, translated: dict[Any, Any]) -> Any:
 
 def _bounded(hint: Any, bound: Bound | None) -> Any:
     return hint if bound is None else Annotated[hint, Field(ge=bound.low, le=bound.high)]
+
+
+def well_formed(form: type[M], data: Mapping[str, Any], broken: Collection[Any]) -> M:
+    """A form with the fields that have no problem of their own; None stands for the others."""
+    values: dict[str, Any] = {}
+    for name, field in form.model_fields.items():
+        key = field.alias or name
+        values[name] = None if field.is_required() or key in broken else field.get_default()
+        if key in data and key not in broken:
+            adapter = TypeAdapter(field.rebuild_annotation())
+            with contextlib.suppress(ValidationError):
+                values[name] = adapter.validate_python(data[key], strict=True)
+    return form.model_construct(set(data) & set(values), **values)

@@ -108,6 +108,7 @@ def _example(field: str | int) -> str:
         "layers": "layers: 61, or layers: {count: 62, pattern: [local*5, global]}",
         "dtype": "dtype: bf16",
         "attention": "attention: {kind: gqa, kv_heads: 8}",
+        "source": "source: { from: a paper, read: 2026-11-24, primary: true }",
         "count": "layers: {count: 62, pattern: [local*5, global]}",
     }
     return f"write for example {examples[str(field)]}" if field in examples else ""

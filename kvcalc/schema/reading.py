@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from kvcalc.schema.entries import (
     path_to,
     scheme_of,
 )
+from kvcalc.schema.fields import well_formed
 from kvcalc.schema.layers import layers_of
 from kvcalc.schema.problems import problems_of
 from kvcalc.whatif import Rows, rows_of
@@ -53,23 +53,19 @@ def read_model(data: object, file: str, line_of: LineOf) -> tuple[Model | None, 
 def _well_formed(data: Mapping[str, Any], problems: list[Problem]) -> ModelFile:
     """The fields without a problem of their own; None stands for the others."""
     broken = {p.path[0] for p in problems if p.path}
-    values: dict[str, Any] = dict.fromkeys(ModelFile.model_fields)
-    for name, field in ModelFile.model_fields.items():
-        if name in data and name not in broken:
-            adapter = TypeAdapter(field.rebuild_annotation())
-            with contextlib.suppress(ValidationError):
-                values[name] = adapter.validate_python(data[name], strict=True)
+    form: ModelFile = well_formed(ModelFile, data, broken)
     attention = data.get("attention")
     if "attention" in broken and isinstance(attention, dict):
         below = {p.path[1:] for p in problems if p.path[:1] == ("attention",)}
         if all_mappings(attention):
-            values["attention"] = {
+            trimmed: Any = {
                 name: _trimmed(entry, {path[1:] for path in below if path[:1] == (name,)})
                 for name, entry in attention.items()
             }
         else:
-            values["attention"] = _trimmed(attention, below)
-    return ModelFile.model_construct(**values)
+            trimmed = _trimmed(attention, below)
+        form = form.model_copy(update={"attention": trimmed})
+    return form
 
 
 def _trimmed(entry: Mapping[str, Any], bad: set[Path]) -> EntryFile | None:

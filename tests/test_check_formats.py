@@ -1,0 +1,597 @@
+"""What `check` prints for CI systems, documents and machines, held to their readers' grammars."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from xml.etree import ElementTree as ET
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+import kvcalc
+from kvcalc.render import Style, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import Cli, ModelFile
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+CLAIMS = sorted((CONFIGS / "claims").glob("*.yaml"))
+CLAIM_MODELS = sorted((CONFIGS / "claims" / "models").glob("*.yaml"))
+
+ODD = "we,ird: 100%.yaml"
+MIXED = r"""claims:
+  - id: holds
+    quote: "a | b, 57-fold"
+    source: { from: "paper | one", read: 2026-11-24, primary: true }
+    model: deepseek-v3
+    expect: { mha/mla: 57x }
+    note: "first line\nsecond | line"
+
+  - id: "off, by: one%\nhere"
+    quote: "50% off: a,b"
+    source: { from: a blog, read: 2026-11-23, primary: false }
+    model: deepseek-v3
+    expect: { mha/mla: 58x }
+    note: "100% wrong, 0A: it is 56.89\r\nand %0A is no line end"
+
+  - id: <price> & "quality"
+    quote: half the price
+    source: { from: a price list, read: 2026-11-22, primary: true }
+    evidence: "0.28 | 0.56 USD"
+    verdict: confirmed
+
+  - id: undefined
+    quote: nothing grows
+    source: { from: a paper, read: 2026-11-24, primary: true }
+    of: { a: { model: mamba2-2.7b } }
+    expect: { a.growth/a.growth: 1x }
+
+  - id: shipped
+    quote: 16 groups
+    source: { from: a video, read: 2026-11-24, primary: false }
+    model: deepseek-v3
+    expect: { mha/gqa: 8x }
+    ships: gqa
+    verdict: misattributed
+    note: "MLA\a, not GQA"
+"""
+"""Two as recorded, three not."""
+
+MODEL = """\
+name: Refuted
+heads: 8
+head_dim: 64
+layers: 2
+dtype: bf16
+attention: { kind: gqa, kv_heads: 2 }
+expect:
+  mha/gqa: 4x
+  mha/mqa: 9x
+"""
+
+
+@pytest.fixture
+def files(model_file: ModelFile) -> tuple[str, str]:
+    return model_file(MIXED, ODD), model_file(MODEL, "refuted.yaml")
+
+
+def results_of(cli: Cli, *args: str) -> list[dict[str, Any]]:
+    results: list[dict[str, Any]] = json.loads(cli("check", *args, "--json").out)["results"]
+    return results
+
+
+# GitHub: workflow commands
+
+VALUE = r"(?:[^%\r\n:,]|%25|%0D|%0A|%3A|%2C)*"
+COMMAND = re.compile(
+    rf"::(error|warning|notice) "
+    rf"((?:file|line|endLine|col|endColumn|title)={VALUE}"
+    rf"(?:,(?:file|line|endLine|col|endColumn|title)={VALUE})*)"
+    r"::((?:[^%\r\n]|%25|%0D|%0A)+)"
+)
+
+
+class Annotation(NamedTuple):
+    """A workflow command as the runner of GitHub Actions understands it."""
+
+    level: str
+    properties: dict[str, str]
+    message: str
+
+
+def unescaped(text: str, *also: tuple[str, str]) -> str:
+    for escape, character in (("%0D", "\r"), ("%0A", "\n"), *also, ("%25", "%")):
+        text = text.replace(escape, character)
+    return text
+
+
+def commands(text: str) -> list[Annotation]:
+    assert text.endswith("\n")
+    found = []
+    for line in text[:-1].split("\n"):
+        match = COMMAND.fullmatch(line)
+        assert match, line
+        pairs = dict(pair.split("=", 1) for pair in match[2].split(","))
+        assert len(pairs) == match[2].count(",") + 1
+        values = {
+            name: unescaped(value, ("%3A", ":"), ("%2C", ",")) for name, value in pairs.items()
+        }
+        found.append(Annotation(match[1], values, unescaped(match[3])))
+    return found
+
+
+def test_github_annotates_what_is_not_as_recorded(files: tuple[str, str], cli: Cli) -> None:
+    ran = cli("check", *files, "-f", "github")
+    assert (ran.code, ran.err) == (1, "")
+    *errors, tally = commands(ran.out)
+    wrong = [result for result in results_of(cli, *files) if not result["ok"]]
+    assert len(wrong) == 4
+    assert [error.level for error in errors] == ["error"] * 4
+    assert [(e.properties["file"], e.properties["line"]) for e in errors] == [
+        (files[0], "9"),
+        (files[0], "16"),
+        (files[0], "22"),
+        (files[1], "9"),
+    ]
+    assert [error.properties["title"] for error in errors] == [result["id"] for result in wrong]
+    for error, result in zip(errors, wrong, strict=True):
+        assert result["verdict"] in error.message
+        assert result["expected"] in error.message
+        assert result["printed"] in error.message
+        assert result["computed"] in error.message
+        assert result["note"] in error.message
+    assert tally.level == "notice"
+    assert tally.message == "3 passed, 4 failed"
+
+
+def test_github_escapes_once(files: tuple[str, str], cli: Cli) -> None:
+    lines = cli("check", *files, "-f", "github").out.splitlines()
+    (line,) = (line for line in lines if "58x" in line)
+    assert ",title=off%2C by%3A one%25%0Ahere::" in line
+    assert f"file={Path(files[0]).parent}/we%2Cird%3A 100%25.yaml,line=9," in line
+    assert line.endswith("100%25 wrong, 0A: it is 56.89%0D%0Aand %250A is no line end")
+
+
+def test_github_reads_well_where_no_figure_is_printed(files: tuple[str, str], cli: Cli) -> None:
+    (error,) = (
+        one
+        for one in commands(cli("check", files[0], "-f", "github").out)
+        if one.properties.get("line") == "16"
+    )
+    assert "not-computable" in error.message
+    assert error.message == " ".join(error.message.split())
+    assert not error.message.startswith("is printed")
+
+
+def test_github_has_only_a_tally_where_all_is_well(cli: Cli) -> None:
+    ran = cli("check", "deepseek-v3", "-f", "github")
+    (tally,) = commands(ran.out)
+    assert (ran.code, tally.level) == (0, "notice")
+    assert tally.message == f"{len(results_of(cli, 'deepseek-v3'))} passed, 0 failed"
+
+
+# JUnit: Jenkins' junit-10.xsd
+
+ATTRIBUTES = {
+    "testsuites": ((), ("name", "time", "tests", "failures", "errors")),
+    "testsuite": (
+        ("name", "tests", "failures", "errors"),
+        ("group", "time", "skipped", "timestamp", "hostname", "id", "package", "file", "log"),
+    ),
+    "testcase": (("name",), ("time", "classname", "group")),
+    "failure": ((), ("type", "message")),
+}
+"""By element, the attributes that it must have and those that it may have."""
+CHILDREN = {
+    "testsuites": {"testsuite"},
+    "testsuite": {"testcase"},
+    "testcase": {"failure"},
+    "failure": set[str](),
+}
+TIME = re.compile(r"(([0-9]{0,3},)*[0-9]{3}|[0-9]{0,3})*(\.[0-9]*)?")
+
+
+def suites(text: str) -> list[ET.Element]:
+    """The suites of a report that is as the schema has it, and whose counts add up."""
+    assert text.endswith(">\n")
+    root = ET.fromstring(text)
+    assert root.tag == "testsuites"
+    valid(root)
+    for element in (root, *root):
+        cases = list(element.iter("testcase"))
+        assert int(element.attrib["tests"]) == len(cases)
+        assert int(element.attrib["failures"]) == sum(len(case) for case in cases)
+        assert int(element.attrib["errors"]) == 0
+    return list(root)
+
+
+def valid(element: ET.Element) -> None:
+    needed, allowed = ATTRIBUTES[element.tag]
+    assert set(needed) <= set(element.attrib) <= {*needed, *allowed}
+    assert TIME.fullmatch(element.attrib.get("time", ""))
+    assert {child.tag for child in element} <= CHILDREN[element.tag]
+    if element.tag != "failure":
+        texts = [element.text, *(child.tail for child in element)]
+        assert not [text for text in texts if (text or "").strip()]
+    for child in element:
+        valid(child)
+
+
+def cases(text: str) -> Iterator[tuple[str, ET.Element]]:
+    for suite in suites(text):
+        for case in suite:
+            yield suite.attrib["name"], case
+
+
+def test_junit_has_a_suite_per_file_and_a_case_per_result(files: tuple[str, str], cli: Cli) -> None:
+    ran = cli("check", *files, "-f", "junit")
+    assert (ran.code, ran.err) == (1, "")
+    results = results_of(cli, *files)
+    found = list(cases(ran.out))
+    assert [suite.attrib["name"] for suite in suites(ran.out)] == list(files)
+    assert [(file, case.attrib["name"]) for file, case in found] == [
+        (result["file"], result["id"]) for result in results
+    ]
+    for (_, case), result in zip(found, results, strict=True):
+        failures = list(case)
+        assert bool(failures) is not result["ok"]
+        for failure in failures:
+            told = f"{failure.attrib['message']} {failure.text}"
+            assert result["verdict"] in told
+            assert result["expected"] in told
+            assert result["printed"] in told
+            assert result["computed"] in told
+            assert failure.attrib["type"] == result["verdict"]
+
+
+def test_junit_reads_well_where_no_figure_is_printed(files: tuple[str, str], cli: Cli) -> None:
+    ran = cli("check", files[0], "-f", "junit")
+    (case,) = (case for _, case in cases(ran.out) if "price" in case.attrib["name"])
+    assert case.attrib["name"] == '<price> & "quality"'
+    message = case[0].attrib["message"]
+    assert message == " ".join(message.split())
+
+
+def test_junit_is_xml_whatever_a_note_has_in_it(model_file: ModelFile, cli: Cli) -> None:
+    path = model_file(MIXED.replace("verdict: misattributed", "verdict: confirmed"))
+    ran = cli("check", path, "-f", "junit")
+    (case,) = (case for _, case in cases(ran.out) if case.attrib["name"] == "shipped")
+    assert "not GQA" in (case[0].text or "")
+
+
+# Markdown: the fact sheet
+
+
+def cells(line: str) -> list[str]:
+    assert line.startswith("| ")
+    assert line.endswith(" |")
+    found = re.split(r"(?<!\\)\|", line)[1:-1]
+    return [text.strip().replace("\\|", "|") for text in found]
+
+
+def fact_sheet(text: str) -> list[dict[str, str]]:
+    assert text.endswith("\n")
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    header, rule, *rows = [cells(line) for line in table]
+    assert header == ["claim", "said", "printed", "computed", "verdict", "why", "source"]
+    assert [mark for mark in rule if not re.fullmatch(r":?-{3,}:?", mark)] == []
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def test_markdown_is_a_fact_sheet(files: tuple[str, str], cli: Cli) -> None:
+    ran = cli("check", *files, "-f", "markdown")
+    assert (ran.code, ran.err) == (1, "")
+    assert "3 passed, 4 failed" in ran.out
+    rows = fact_sheet(ran.out)
+    assert [(row["printed"], row["computed"]) for row in rows] == [
+        ("57x", "56.89x"),
+        ("58x", "56.89x"),
+        ("", ""),
+        ("1x", "undefined"),
+        ("8x", "8x"),
+        ("4x", "4x"),
+        ("9x", "8x"),
+    ]
+    assert [row["verdict"].split()[0] for row in rows] == [
+        "confirmed",
+        "refuted",
+        "not-computable",
+        "refuted",
+        "misattributed",
+        "confirmed",
+        "refuted",
+    ]
+    assert ["recorded: confirmed" in row["verdict"] for row in rows] == [
+        False,
+        True,
+        True,
+        True,
+        False,
+        False,
+        True,
+    ]
+    first, second, third, *_, last = rows
+    assert first["claim"] == "holds"
+    assert "a | b, 57-fold" in first["said"]
+    assert first["why"] == "first line second | line"
+    assert first["source"] == "paper | one (primary, read 2026-11-24)"
+    assert second["claim"] == "off, by: one% here"
+    assert second["source"] == "a blog (not primary, read 2026-11-23)"
+    assert "half the price" in third["said"]
+    assert third["why"] == "0.28 | 0.56 USD"
+    assert last["claim"] == "refuted:mha/mqa"
+    assert last["source"] == f"{files[1]}:9"
+
+
+# everything that is bundled, in every format
+
+
+@pytest.fixture(scope="module")
+def everything() -> kvcalc.Checked:
+    return kvcalc.check()
+
+
+def claims_of(answer: kvcalc.Checked) -> list[kvcalc.Result]:
+    return [result for result in answer.results if result.claim]
+
+
+def data(path: Path) -> Any:
+    return with_dates_as_text(
+        yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    )
+
+
+def with_dates_as_text(value: Any) -> Any:
+    """JSON has no dates: an editor's schema sees them as text."""
+    if isinstance(value, dict):
+        return {key: with_dates_as_text(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_dates_as_text(item) for item in value]
+    return value.isoformat() if isinstance(value, datetime.date) else value
+
+
+def test_without_files_models_and_claims_are_checked(everything: kvcalc.Checked) -> None:
+    ids = {result.id for result in everything.results}
+    assert {"deepseek-v3:mha/mla", "deepseek-v3.2:dsa.growth", "video-mla-57x"} <= ids
+    claims = [claim["id"] for path in CLAIMS for claim in data(path)["claims"]]
+    assert [result.id for result in claims_of(everything)] == claims
+    assert len(everything.results) > len(claims) + 30
+    assert [result.id for result in everything.results if not result.ok] == []
+
+
+def test_without_files_the_command_line_checks_the_same(
+    everything: kvcalc.Checked, cli: Cli
+) -> None:
+    ran = cli("check", "--json")
+    document = json.loads(ran.out)
+    assert (ran.code, ran.err) == (0, "")
+    assert [result["id"] for result in document["results"]] == [r.id for r in everything.results]
+    assert (document["passed"], document["failed"]) == (len(everything.results), 0)
+
+
+def test_everything_as_annotations(everything: kvcalc.Checked) -> None:
+    (tally,) = commands(render(everything, "github", Style()))
+    assert tally.message == f"{len(everything.results)} passed, 0 failed"
+
+
+def test_everything_as_a_junit_report(everything: kvcalc.Checked) -> None:
+    names = Counter((r.file, r.id) for r in everything.results)
+    report = render(everything, "junit", Style())
+    assert Counter((file, case.attrib["name"]) for file, case in cases(report)) == names
+    assert max(names.values()) == 1
+
+
+def test_everything_as_a_fact_sheet(everything: kvcalc.Checked) -> None:
+    rows = fact_sheet(render(everything, "markdown", Style()))
+    assert [row["claim"] for row in rows] == [result.id for result in everything.results]
+    for row, result in zip(rows, everything.results, strict=True):
+        assert (row["printed"], row["computed"]) == (result.printed, result.computed_text)
+        assert row["verdict"] == result.verdict
+        if claim := result.claim:
+            assert claim.quote in row["said"]
+            assert claim.note in row["why"]
+            assert claim.evidence in row["why"]
+            assert claim.source.origin in row["source"]
+            assert claim.source.read in row["source"]
+            assert ("not primary" in row["source"]) is not claim.primary
+
+
+def closed(schema: Any) -> Any:
+    """The schema with no property allowed but those it describes."""
+    if isinstance(schema, list):
+        return [closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: closed(value) for key, value in schema.items()}
+    return {**found, "additionalProperties": False} if "properties" in schema else found
+
+
+@pytest.fixture(scope="module")
+def output(cli: Cli) -> Draft202012Validator:
+    schema = closed(json.loads(cli("schema", "output").out))
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def test_everything_as_json(everything: kvcalc.Checked, output: Draft202012Validator) -> None:
+    document = json.loads(render(everything, "json", Style()))
+    output.validate(document)
+    assert document["kind"] == "check"
+    assert len(document["results"]) == len(everything.results)
+
+
+def test_json_of_what_fails(files: tuple[str, str], cli: Cli, output: Draft202012Validator) -> None:
+    ran = cli("check", *files, "--json")
+    document = json.loads(ran.out)
+    output.validate(document)
+    assert (ran.code, document["passed"], document["failed"]) == (1, 3, 4)
+    assert [result["computed_exact"] for result in document["results"][2:4]] == [None, None]
+
+
+# -k
+
+SELECTED = {
+    "an id": ("undefined", ["undefined"]),
+    "a part of an id": ("ship", ["shipped"]),
+    "a quote": ("57-fold", ["holds"]),
+    "a quote in another case": ("HALF THE", ['<price> & "quality"']),
+    "an id in another case": ("Undefined", ["undefined"]),
+    "a quote and a model": ("re", ["refuted:mha/gqa", "refuted:mha/mqa"]),
+    "an entry of a model": ("mha/mqa", ["refuted:mha/mqa"]),
+    "several": ("o", ["holds", "off, by: one%\nhere", "undefined", "shipped"]),
+}
+
+
+@pytest.mark.parametrize(("word", "ids"), SELECTED.values(), ids=SELECTED)
+def test_k_selects_by_id_and_quote(
+    word: str, ids: list[str], files: tuple[str, str], cli: Cli
+) -> None:
+    found = [result["id"] for result in results_of(cli, *files, "-k", word)]
+    own = {
+        "holds": "a | b, 57-fold",
+        "off, by: one%\nhere": "50% off: a,b",
+        '<price> & "quality"': "half the price",
+        "undefined": "nothing grows",
+        "shipped": "16 groups",
+        "refuted:mha/gqa": "",
+        "refuted:mha/mqa": "",
+    }
+    assert set(ids) <= set(found)
+    assert found == [name for name in own if word.lower() in f"{name} {own[name]}".lower()]
+
+
+@pytest.mark.parametrize(
+    ("word", "code"),
+    [("holds", 0), ("shipped", 0), ("58x", 2), ("off,", 1), ("mha/gqa", 0), ("mha/mqa", 1)],
+)
+def test_the_exit_code_is_of_what_is_selected(
+    word: str, code: int, files: tuple[str, str], cli: Cli
+) -> None:
+    assert cli("check", *files, "-k", word).code == code
+    assert cli("check", *files, "--select", word).code == code
+
+
+@pytest.mark.parametrize("format_name", ["table", "json", "markdown", "github", "junit"])
+def test_nothing_selected_is_2(format_name: str, files: tuple[str, str], cli: Cli) -> None:
+    ran = cli("check", *files, "-k", "no-such-claim", "-f", format_name)
+    assert (ran.code, ran.out) == (2, "")
+    assert "'no-such-claim'" in ran.err
+
+
+def test_a_bundled_claims_file_is_found_by_its_name(cli: Cli) -> None:
+    name = CLAIMS[-1].stem
+    ids = [claim["id"] for claim in data(CLAIMS[-1])["claims"]]
+    for reference in (name, f"{name}.yaml", str(CLAIMS[-1])):
+        assert [result["id"] for result in results_of(cli, reference)] == ids
+
+
+# the schema of claims files
+
+
+@pytest.fixture(scope="module")
+def schema() -> Draft202012Validator:
+    found = json.loads((CONFIGS / "claims.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(found)
+    return Draft202012Validator(found)
+
+
+def test_the_schema_file_of_claims_is_current(cli: Cli) -> None:
+    ran = cli("schema", "claims")
+    assert ran.code == 0
+    assert (CONFIGS / "claims.schema.json").read_text(encoding="utf-8") == ran.out
+
+
+@pytest.mark.parametrize("path", CLAIMS, ids=lambda path: str(path.stem))
+def test_a_bundled_claims_file_is_valid(path: Path, schema: Draft202012Validator) -> None:
+    schema.validate(data(path))
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    assert first == "# yaml-language-server: $schema=../claims.schema.json"
+
+
+@pytest.mark.parametrize("path", CLAIM_MODELS, ids=lambda path: str(path.stem))
+def test_a_model_of_the_claims_is_valid_and_used(path: Path) -> None:
+    model_schema = json.loads((CONFIGS / "model.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator(model_schema).validate(data(path))
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("# yaml-language-server: $schema=../../model.schema.json\n")
+    assert data(path)["sources"]
+    named = f"models/{path.name}"
+    assert [file for file in CLAIMS if named in file.read_text(encoding="utf-8")]
+
+
+ONE: dict[str, Any] = {
+    "id": "one",
+    "quote": "so they say",
+    "source": {"from": "a paper", "read": "2026-11-24", "primary": True},
+    "model": "deepseek-v3",
+    "expect": {"mha/mla": "57x"},
+}
+SIDE = {"model": "deepseek-v3", "scheme": "mla", "context": "128K", "batch": 2, "mtp": True}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"context": 131072},
+        {"context": "128k", "batch": 8, "kv_dtype": "fp8", "index_dtype": "bf16", "mtp": True},
+        {"source_length": 0},
+        {"verdict": "holds-if", "holds_if": {"kv_dtype": "6bit"}},
+        {"verdict": "misattributed", "ships": "gqa", "note": ""},
+        {"model": None, "of": {"a": SIDE, "b": {"model": "x.yaml", "kv_dtype": "fp8_ds_mla"}}},
+        {"expect": None, "evidence": "a price", "verdict": "not-computable"},
+        {"expect": {"a.read/b.read": ">20x"}},
+    ],
+)
+def test_the_schema_of_claims_accepts(change: dict[str, Any], schema: Draft202012Validator) -> None:
+    changed = {**ONE, **change}
+    schema.validate({"claims": [{k: v for k, v in changed.items() if v is not None}]})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"verdct": "confirmed"},
+        {"scheme": "mla"},
+        {"id": None},
+        {"id": ""},
+        {"quote": None},
+        {"source": None},
+        {"source": {"from": "a paper", "read": "2026-11-24"}},
+        {"source": {"from": "a paper", "primary": True}},
+        {"source": {**ONE["source"], "says": "57x"}},
+        {"expect": {}},
+        {"expect": {"mha/mla": "57x", "mha/mqa": "128x"}},
+        {"expect": "57x"},
+        {"of": {}},
+        {"of": {"a": {}}},
+        {"of": {"a": {"model": "deepseek-v3", "kvdtype": "fp8"}}},
+        {"holds_if": {}},
+        {"verdict": "confirmd"},
+        {"context": 0},
+        {"batch": 0},
+        {"mtp": 1},
+        {"source_length": -1},
+    ],
+)
+def test_the_schema_of_claims_refuses(change: dict[str, Any], schema: Draft202012Validator) -> None:
+    changed = {**ONE, **change}
+    claim = {key: value for key, value in changed.items() if value is not None}
+    assert not schema.is_valid({"claims": [claim]})
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"claims": []}, {"claims": {}}, {"claims": [ONE], "x": 1}]
+)
+def test_the_schema_of_claims_refuses_the_file(
+    document: dict[str, Any], schema: Draft202012Validator
+) -> None:
+    assert not schema.is_valid(document)

@@ -679,3 +679,9 @@ def test_the_program_itself(
 def test_problems_told_to_nobody_end_quietly(process: Process, model_file: ModelFile) -> None:
     ran = process("compare", model_file(flat("32", "0")), closed="stderr")
     assert (ran.code, ran.out, ran.err) == (2, "", "")
+
+
+def test_an_unknown_field_of_the_mtp_layers_is_told(model_file: ModelFile) -> None:
+    with pytest.raises(InputError) as caught:
+        kvcalc.load(model_file(f"{FLAT}mtp: {{ count: 1, patern: [gqa] }}\n"))
+    assert "unknown field 'patern'" in str(caught.value)

@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 from kvcalc import catalog
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.conftest import Cli, ModelFile
 
     Told = Callable[..., str]
 
@@ -445,3 +445,9 @@ def test_explain_shows_this_models_numbers(told: Told) -> None:
     words = " ".join(told("show", "gemma-3-27b", "--explain").split())
     assert "local.k 52 layers x (min(T, 1,024) = 1,024) x (16 heads x 128 x 2 = 4,096 B)" in words
     assert "global.v 10 layers x 131,072 x (16 heads x 128 x 2 = 4,096 B)" in words
+
+
+def test_a_model_whose_layers_keep_nothing_is_explained(cli: Cli, model_file: ModelFile) -> None:
+    layers = "layers: { count: 2, pattern: [none] }\nmtp: 1\n"
+    text = f"name: M\n{layers}dtype: bf16\nheads: 4\nhead_dim: 8\nattention: {{ kind: mha }}\n"
+    assert "stored = 0 B" in cli("show", model_file(text), "--explain").out

@@ -80,8 +80,9 @@ def _sum(
     answer: Breakdown, heading: str, items: list[tuple[str, str]], total: str, unit: str = "B"
 ) -> list[str]:
     names = [_name(line) for line in answer.lines]
-    wide, long = max(map(len, names)), max(len(text) for text, _ in items)
-    large = max(len(size) for _, size in items)
+    wide = max(map(len, names), default=0)
+    long = max((len(text) for text, _ in items), default=0)
+    large = max((len(size) for _, size in items), default=0)
     lines = [
         f"  {name:<{wide}}  {text:<{long}}  = {size:>{large}} {unit}"
         for name, (text, size) in zip(names, items, strict=True)

@@ -109,7 +109,7 @@ def fields_at(path: Path) -> list[str]:
     match [step for step in path if step != tag("mapping")]:
         case []:
             owner = ModelFile
-        case ["layers", *_]:
+        case ["layers" | "mtp", *_]:
             owner = LayersFile
         case ["sources", *_]:
             owner = SourceFile

@@ -35,7 +35,9 @@ def _patient(stream: TextIO | None) -> TextIO:
         return open(os.devnull, "w", encoding="utf-8")
     if not isinstance(stream, io.TextIOWrapper):
         return stream
-    encoding, errors, lines = stream.encoding, stream.errors, stream.line_buffering
+    encoding, lines = stream.encoding, stream.line_buffering
+    # a character that the reader's encoding lacks is written as an escape, not a traceback
+    errors = "backslashreplace" if stream.errors == "strict" else stream.errors
     return Stream(stream.detach(), encoding=encoding, errors=errors, line_buffering=lines)
 
 

@@ -87,6 +87,7 @@ def check(*things: Reference | Claim, select: str = "") -> Checked:
 
 
 def _named(things: Sequence[Reference | Claim]) -> Iterator[Model | Claim]:
+    _no_strangers(things)
     loaded = iter(catalog.load_all_checkable([t for t in things if isinstance(t, str)]))
     for thing in things:
         found = next(loaded) if isinstance(thing, str) else thing
@@ -122,5 +123,12 @@ def _change(
 
 
 def _models(references: Sequence[Reference]) -> list[Model]:
+    _no_strangers(references)
     loaded = iter(catalog.load_all([r for r in references if isinstance(r, str)]))
     return [r if isinstance(r, Model) else next(loaded) for r in references]
+
+
+def _no_strangers(things: Sequence[object]) -> None:
+    for thing in things:
+        if not isinstance(thing, Model | Claim | str):
+            raise UsageError(f"{thing!r} is neither a model nor the name of one")

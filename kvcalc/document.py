@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 100_000
-TEXT_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
+MERGE = "tag:yaml.org,2002:merge"
+TEXT_TAGS = ("tag:yaml.org,2002:str", MERGE)
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,9 @@ def parse(name: str, raw: bytes, folder: Path = Path()) -> Document:
         if root is None:
             raise _empty(name)
         _refuse_oversized(name, root)
+        _refuse_tags(name, loader, root)
         problems = tuple(replace(problem, file=name) for problem in _wrong_keys(root))
-        data = loader.construct_document(root)
+        data = _with_text_keys(loader.construct_document(root))
         if data is None:
             raise _empty(name)
         return Document(name, data, root, folder, problems)
@@ -181,20 +183,49 @@ def _children(node: yaml.Node) -> list[yaml.Node]:
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
-def _wrong_keys(root: yaml.Node) -> Iterator[Problem]:
-    """Keys that stand twice in a mapping, and keys that are no text."""
+def _refuse_tags(name: str, loader: Any, root: yaml.Node) -> None:
+    """Raises InputError for explicit tags, which would undo the rules for numbers above."""
+    problems = []
+    for node in _nodes(root):
+        kind, value = type(node), node.value if isinstance(node, yaml.ScalarNode) else None
+        plain = isinstance(node, yaml.ScalarNode) and not node.style
+        if node.tag != loader.resolve(kind, value, (plain, not plain)):
+            line, column = node.start_mark.line + 1, node.start_mark.column + 1
+            text = f"the tag {node.tag.replace('tag:yaml.org,2002:', '!!')!r}"
+            problems.append(Problem(text, "write the value without a tag", (), name, line, column))
+    if problems:
+        raise InputError(problems)
+
+
+def _nodes(root: yaml.Node) -> Iterator[yaml.Node]:
+    """Every node once, however often an anchor is used."""
     seen: set[int] = set()
     todo = [root]
     while todo:
         node = todo.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        todo += _children(node)
+        if id(node) not in seen:
+            seen.add(id(node))
+            todo += _children(node)
+            yield node
+
+
+def _with_text_keys(data: Any) -> Any:
+    """The data without keys that are no text, which are told of where they stand."""
+    if isinstance(data, dict):
+        return {k: _with_text_keys(v) for k, v in data.items() if isinstance(k, str)}
+    return [_with_text_keys(item) for item in data] if isinstance(data, list) else data
+
+
+def _wrong_keys(root: yaml.Node) -> Iterator[Problem]:
+    """Keys that stand twice in a mapping or are no text, and merges of several anchors."""
+    for node in _nodes(root):
         keys: dict[str, int] = {}
-        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
             line, column = key.start_mark.line + 1, key.start_mark.column + 1
             word = _key(key)
+            if key.tag == MERGE and isinstance(value, yaml.SequenceNode):
+                # which of several mappings wins is not the same in every reader of YAML
+                yield Problem("a merge of several anchors", "merge one", line=line, column=column)
             if key.tag not in TEXT_TAGS:
                 text = f"the key {word or 'null'} is not text"
                 yield Problem(text, "put it in quotes", line=line, column=column)

@@ -19,6 +19,8 @@ MAX_TOKENS = 10**12
 """The longest context answered; beyond it a slip of the keyboard is likelier than a wish."""
 
 MAX_BATCH = 10**9
+MAX_DIGITS = 60
+"""Characters of a number in text; a longer one is no number that anybody means."""
 
 System = Literal["si", "iec", "bytes"]
 
@@ -87,6 +89,9 @@ class Figure:
             places += 1
         if (scaled * 10**places).denominator != 1:
             places += 2
+        # a value beside the edge of what the figure stands for must not look as if it were on it
+        while self.holds(_rounded(scaled, places) * FIGURE_UNITS[self.unit]) != self.holds(value):
+            places += 1
         return decimals(scaled, places) + ("" if self.unit in "x%" else " ") + self.unit
 
     @property
@@ -108,7 +113,7 @@ class Figure:
 def parse_figure(text: str) -> Figure:
     """Read `57x`, `93.3%`, `70.272 kB`, `2.88e8 B`, `>20x`. Raises ValueError with the way out."""
     match = _FIGURE.fullmatch(text.strip())
-    if match is None:
+    if match is None or len(text) > MAX_DIGITS:
         raise ValueError(f"{text!r} is not a figure; write it like 57x, 93.3% or 70.272 kB")
     side, number, unit = match.groups()
     if unit not in FIGURE_UNITS:
@@ -125,16 +130,18 @@ def parse_figure(text: str) -> Figure:
 def parse_tokens(text: str) -> int:
     """Read a context: `4096`, `128k` = 128,000, `128K` = 131,072, `1m`, `1M`. Raises ValueError."""
     match = _TOKENS.fullmatch(text.strip())
-    if match is None or match[2] not in TOKEN_UNITS:
+    if match is None or match[2] not in TOKEN_UNITS or len(text) > MAX_DIGITS:
         raise ValueError(f"{text!r} is not a number of tokens; write it like 131072, 128k or 128K")
     value = Fraction(re.sub("[,_]", "", match[1])) * TOKEN_UNITS[match[2]]
-    if value.denominator != 1:
+    if value.denominator != 1 or ("." in match[1] and not match[2]):
         raise ValueError(f"{text!r} is not a whole number of tokens")
     return check_tokens(value.numerator)
 
 
 def check_tokens(tokens: int) -> int:
     """The same number, or ValueError where no context can be that long."""
+    if not isinstance(tokens, int) or isinstance(tokens, bool):
+        raise ValueError(f"{tokens!r} is not a whole number of tokens")
     if not 1 <= tokens <= MAX_TOKENS:
         raise ValueError(f"{tokens:,} tokens: a context is between 1 and {MAX_TOKENS:,}")
     return tokens
@@ -142,16 +149,23 @@ def check_tokens(tokens: int) -> int:
 
 def check_batch(batch: int) -> int:
     """The same number, or ValueError where no batch can be that large."""
+    if not isinstance(batch, int) or isinstance(batch, bool):
+        raise ValueError(f"{batch!r} is not a whole number of sequences")
     if not 1 <= batch <= MAX_BATCH:
         raise ValueError(f"batch {batch:,}: it is between 1 and {MAX_BATCH:,} sequences")
     return batch
 
 
+def _rounded(value: Fraction, places: int) -> Fraction:
+    size = Fraction((abs(value) * 10**places + Fraction(1, 2)).__floor__(), 10**places)
+    return -size if value < 0 else size
+
+
 def decimals(value: Fraction, places: int) -> str:
     """`value` with so many decimals, rounded half up as figures are, thousands marked."""
-    scaled = (abs(value) * 10**places + Fraction(1, 2)).__floor__()
-    whole, rest = divmod(scaled, 10**places)
-    sign = "-" if value < 0 and scaled else ""
+    rounded = _rounded(value, places)
+    whole, rest = divmod(int(abs(rounded) * 10**places), 10**places)
+    sign = "-" if rounded < 0 else ""
     return f"{sign}{whole:,}.{rest:0{places}d}" if places else f"{sign}{whole:,}"
 
 

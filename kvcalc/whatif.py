@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from kvcalc.attention import KINDS
 from kvcalc.cache import STATE_ROLES, Cache
+from kvcalc.errors import UsageError
 from kvcalc.extents import Every
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ def rows_of(model: Model) -> Rows:
     """The rows of a model. Raises InvalidValue where a `compare:` scheme does not fit it."""
     native = native_row(model)
     shapes = [shape for layer in dict.fromkeys(model.layers) for shape in _shapes(model, layer)]
-    if not shapes or not all(shapes):
+    if not shapes:
+        return Rows((native,), ("no what-if rows: no layer of the model keeps a cache",))
+    if not all(shapes):
         return Rows((native,), ("no what-if rows: the model has no query heads to put them on",))
     what_ifs, notes = _what_ifs(model, native.name)
     return Rows(tuple(_merged([*what_ifs, native])), notes)
@@ -76,10 +79,14 @@ def native_row(model: Model) -> Row:
     """What the model ships: named by the kind of its one scheme at full length, else `native`."""
     scheme = _only_scheme(model)
     if scheme is None or any(len(layer) > 1 for layer in model.layers):
-        return Row((NATIVE,), NATIVE, True, model.cache, _left(model, model.attention.values()))
+        return Row((NATIVE,), NATIVE, True, model.cache, _left(model, _used(model)))
     full = all(isinstance(t.extent, Every) and not t.shared for t in scheme.expand())
     name, label = (scheme.kind, scheme.kind + scheme.detail) if full else (NATIVE, NATIVE)
     return Row((name,), label, True, model.cache, _left(model, [scheme]))
+
+
+def _used(model: Model) -> list[Scheme]:
+    return [model.attention[name] for name in dict.fromkeys(n for la in model.layers for n in la)]
 
 
 def _only_scheme(model: Model) -> Scheme | None:
@@ -104,7 +111,7 @@ def _what_ifs(model: Model, own_name: str) -> tuple[list[Row], tuple[str, ...]]:
     shapes = [s for layer in dict.fromkeys(model.layers) for s in _shapes(model, layer) if s]
     unasked: dict[str, Row] = {}
     asked: dict[str, Row] = {}
-    notes = []
+    notes: list[str] = []
     for kind, scheme in KINDS.items():
         offer = scheme.offered(native, [shape.heads for shape in shapes])
         fields = model.compare.get(kind, offer)
@@ -115,10 +122,17 @@ def _what_ifs(model: Model, own_name: str) -> tuple[list[Row], tuple[str, ...]]:
             for layer, layers in Counter(model.layers).items():
                 for shape in filter(None, _shapes(model, layer)):
                     counts[scheme.stand_in(shape, fields)] += layers
-            row = _row(model, counts, native, own_name)
+            try:
+                row = _row(model, counts, native, own_name)
+                row.cache.stored(1)
+            except UsageError as error:
+                # the model's own row is answered, even where this one cannot be stored so
+                notes.append(f"no {kind} row: {error}")
+                continue
             (asked if offer is None else unasked)[kind] = row
+    expanded = _expanded(model, notes)
     in_file_order = [asked[kind] for kind in model.compare if kind in asked]
-    return [*unasked.values(), *_expanded(model), *in_file_order], tuple(notes)
+    return [*unasked.values(), *expanded, *in_file_order], tuple(notes)
 
 
 def _row(model: Model, counts: Counter[Scheme], native: Iterable[Scheme], own_name: str) -> Row:
@@ -145,18 +159,26 @@ def _cache(model: Model, name: str, counts: Counter[Scheme]) -> Cache:
 
 def _left(model: Model, schemes: Iterable[Scheme]) -> tuple[str, ...]:
     """A note on the roles of a row that a layout does not name."""
-    found = (model.storage(scheme).unnamed(scheme.expand()) for scheme in schemes)
-    roles = dict.fromkeys(role for roles in found for role in roles)
-    if not roles or model.kv_dtype is None:
-        return ()
-    text = f"{model.kv_dtype.name} does not name {', '.join(roles)}"
-    return (f"{text}: kept in {model.dtype.name}",)
+    kept: dict[str, dict[str, None]] = {}
+    for scheme in schemes:
+        for role in model.storage(scheme).unnamed(scheme.expand()):
+            kept.setdefault((scheme.dtype or model.dtype).name, {})[role] = None
+    layout = model.kv_dtype.name if model.kv_dtype else ""
+    return tuple(
+        f"{layout} does not name {', '.join(roles)}: kept in {dtype}"
+        for dtype, roles in kept.items()
+    )
 
 
-def _expanded(model: Model) -> list[Row]:
+def _expanded(model: Model, dropped: list[str]) -> list[Row]:
     attention = {name: scheme.expanded or scheme for name, scheme in model.attention.items()}
     names = {s.expanded_name for s in model.attention.values() if s.expanded}
-    cache, notes = replace(model, attention=attention).cache, _left(model, attention.values())
+    try:
+        cache, notes = replace(model, attention=attention).cache, _left(model, attention.values())
+        cache.stored(1)
+    except UsageError as error:
+        dropped += [f"no {name} row: {error}" for name in sorted(names)]
+        return []
     return [Row((name,), name, False, cache, notes) for name in sorted(names)]
 
 
@@ -170,7 +192,11 @@ def _merged(rows: list[Row]) -> list[Row]:
             continue
         both = (twin, row) if _rank(twin) <= _rank(row) else (row, twin)
         names = tuple(dict.fromkeys(both[0].names + both[1].names))
-        merged[merged.index(twin)] = replace(both[0], names=names, native=twin.native or row.native)
+        # the model's own tensors say more than their bytes: what a step computes with them
+        own = next((r for r in both if r.native), both[0])
+        merged[merged.index(twin)] = replace(
+            both[0], names=names, native=own.native, cache=own.cache, notes=own.notes
+        )
     return merged
 
 

@@ -268,7 +268,7 @@ def _write(answer: Answer, format_name: Any, output: Path | None, **style: Any) 
 def _emit(text: str, output: Path | None) -> None:
     if output is not None:
         try:
-            output.write_text(text, encoding="utf-8")
+            output.write_text(text, encoding="utf-8", errors="backslashreplace")
         except OSError as error:
             raise UsageError(f"cannot write {output}: {error.strerror}") from None
         return

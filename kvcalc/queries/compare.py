@@ -112,9 +112,18 @@ def _models(models: Sequence[Model]) -> list[_Candidate]:
 
 
 def _named(candidates: Sequence[_Candidate], baseline: str) -> _Candidate:
-    for candidate in candidates:
-        if baseline.lower() in (answer.lower() for answer in candidate.answers):
-            return candidate
+    wanted = baseline.lower()
+    tiers = (
+        [c for c in candidates if baseline == c.answers[0]],
+        [c for c in candidates if baseline in c.answers],
+        [c for c in candidates if wanted in (answer.lower() for answer in c.answers)],
+    )
+    found = next((tier for tier in tiers if tier), [])
+    if len(found) > 1:
+        names = ", ".join(c.answers[0] for c in found)
+        raise UsageError(f"{baseline!r} may mean {names}; name one of them in full")
+    if found:
+        return found[0]
     known = dict.fromkeys(answer for c in candidates for answer in c.answers if answer)
     raise UsageError(f"no row is called {baseline!r} here; {did_you_mean(baseline, known)}")
 

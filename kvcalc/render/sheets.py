@@ -97,7 +97,9 @@ def _heading(model: Model) -> str:
         same = shape.key_dim == shape.value_dim
         widths = f"{shape.key_dim}" if same else f"{shape.key_dim}/{shape.value_dim}"
         heads = f", {shape.heads} heads x {widths}"
-    dtype = model.kv_dtype.name if model.kv_dtype else model.dtype.name
+    used = (model.attention[name] for layer in model.layers for name in layer)
+    own = dict.fromkeys((scheme.dtype or model.dtype).name for scheme in used)
+    dtype = model.kv_dtype.name if model.kv_dtype else ", ".join(own) or model.dtype.name
     index = f", index keys {model.index_dtype.name}" if model.index_dtype else ""
     return f"{model.name}: {len(model.layers)} layers{heads}, {dtype}{index}"
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kvcalc.model import Layer
 
 MAX_LAYERS = 10_000
+MAX_CACHES = 16
 LayerCount = Annotated[int, Field(ge=1, le=MAX_LAYERS)]
 Items = Annotated[list[Text], Field(min_length=1, max_length=MAX_LAYERS)]
 
@@ -69,6 +70,9 @@ def _run(item: str, names: Collection[str]) -> tuple[Layer, int]:
     if match is None:
         raise InvalidValue([Problem(f"{item!r} is no layer item", "write name, name*5 or a+b")])
     layer = () if match[1] == NO_CACHE else tuple(match[1].split("+"))
+    if len(layer) > MAX_CACHES:
+        text = f"a layer of {len(layer):,} caches"
+        raise InvalidValue([Problem(text, f"a layer keeps at most {MAX_CACHES}")])
     unknown = [name for name in layer if name not in names]
     if unknown:
         text = f"no attention entry is called {unknown[0]!r}"

@@ -19,7 +19,7 @@ FieldsAt = Callable[[Path], Iterable[str]]
 def problems_of(error: ValidationError, fields_at: FieldsAt) -> tuple[Problem, ...]:
     """One problem per mistake, in the order of the file."""
     found = (_problem(detail, fields_at) for detail in error.errors(include_url=False))
-    return tuple(dict.fromkeys(problem for problem in found if problem))
+    return tuple(dict.fromkeys(found))
 
 
 def is_tag(step: str | int) -> bool:
@@ -27,11 +27,9 @@ def is_tag(step: str | int) -> bool:
     return isinstance(step, str) and step.startswith("<") and step.endswith(">")
 
 
-def _problem(detail: ErrorDetails, fields_at: FieldsAt) -> Problem | None:
+def _problem(detail: ErrorDetails, fields_at: FieldsAt) -> Problem:
     raw: Path = detail["loc"]
     path = tuple(step for step in raw if not is_tag(step))
-    if "[key]" in path:
-        return None
     match detail["type"]:
         case "missing":
             return Problem(f"missing field {path[-1]!r}", _example(path[-1]), path[:-1])
@@ -41,9 +39,6 @@ def _problem(detail: ErrorDetails, fields_at: FieldsAt) -> Problem | None:
         case "union_tag_invalid":
             kind = str(detail["ctx"]["tag"])[1:-1]
             return Problem(f"unknown kind {kind!r}", did_you_mean(kind, KINDS), (*path, "kind"))
-        case "invalid_key":
-            # the catalogue tells of keys that are no text, where they stand
-            return None
         case "union_tag_not_found":
             return Problem(*_untagged(path), path=path)
         case "literal_error" | "enum":

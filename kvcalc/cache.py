@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 from kvcalc.errors import UsageError
 from kvcalc.extents import All, Extent, Reads
-from kvcalc.formats import FLOATS, FP32, Format, Layout, Widths
+from kvcalc.formats import FLOATS, FP32, SEVERAL, Format, Layout, Widths
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -21,7 +21,6 @@ Role = Literal["k", "v", "latent", "rope", "index", "state", "conv", "shift", "c
 """What a tensor is to an engine: attention entries, an index over them, a state, or a
 compressor's left-over, which each engine keeps by its own rule and `stored` leaves out."""
 
-ROLES: tuple[Role, ...] = get_args(Role)
 STATE_ROLES: frozenset[Role] = frozenset({"state", "conv", "shift"})
 ALL = All()
 ENTRY_ROLES: frozenset[Role] = frozenset({"k", "v", "latent", "rope"})
@@ -93,8 +92,11 @@ class Storage:
 
 
 def _latent_widths(tensors: Sequence[CacheTensor]) -> Widths | None:
-    width = {tensor.role: tensor.width for tensor in tensors}
-    return (width["latent"], width.get("rope", 0)) if "latent" in width else None
+    latents = {tensor.width for tensor in tensors if tensor.role == "latent"}
+    ropes = {tensor.width for tensor in tensors if tensor.role == "rope"}
+    if len(latents) > 1 or len(ropes) > 1:
+        return SEVERAL
+    return (latents.pop(), ropes.pop() if ropes else 0) if latents else None
 
 
 @dataclass(frozen=True)

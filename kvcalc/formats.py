@@ -115,6 +115,9 @@ def parse_index_format(name: str) -> Format:
 Widths = tuple[int, int]
 """Elements of a layer's latent and of its RoPE key."""
 
+SEVERAL: Widths = (-1, -1)
+"""A layer that has latents or RoPE keys of more than one width."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -137,6 +140,9 @@ class Layout:
             return self.roles.get(role)
         if widths is None:
             return None
+        if widths == SEVERAL:
+            text = f"{self.name} is laid out for one width of latent and RoPE key in a layer"
+            raise UsageError(f"{text}, not for several")
         if widths not in self.for_latent:
             known = " or ".join(f"{latent} + {rope}" for latent, rope in self.for_latent)
             text = f"{self.name} is laid out for a latent and RoPE key of {known} elements"

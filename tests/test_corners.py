@@ -164,3 +164,36 @@ def test_a_claims_keys_are_text(of: str, model_file: ModelFile) -> None:
     with pytest.raises(InputError) as caught:
         kvcalc.check(model_file(text))
     assert "is not text" in str(caught.value)
+
+
+@pytest.mark.parametrize("widths", [(512, 256), (256, 512)])
+def test_a_layout_is_not_stretched_over_latents_of_two_widths(
+    widths: tuple[int, int], model_file: ModelFile
+) -> None:
+    tensors = "".join(
+        f"    - {{ name: l{n}, role: latent, width: {width} }}\n" for n, width in enumerate(widths)
+    )
+    text = TOP + "layers: 2\nattention:\n  kind: custom\n  tensors:\n" + tensors
+    text += "    - { name: r, role: rope, width: 64 }\n"
+    with pytest.raises(UsageError, match="one width of latent and RoPE key in a layer"):
+        kvcalc.show(model_file(text), 1, kv_dtype="fp8_ds_mla")
+
+
+@pytest.mark.parametrize(
+    ("model", "entry", "ships", "verdict"),
+    [
+        ("gemma-3-27b", "mha/gqa: 2x", "gqa", "confirmed"),  # 32 heads in 16 groups, windowed too
+        ("gemma-3-27b", "mha/mqa: 32x", "mqa", "misattributed"),
+        ("deepseek-v3", "mha/gqa: 8x", "gqa", "misattributed"),
+        ("falcon-7b", "mha/mqa: 71x", "mqa", "confirmed"),
+    ],
+)
+def test_a_model_ships_what_its_layers_are(
+    model: str, entry: str, ships: str, verdict: str, model_file: ModelFile
+) -> None:
+    text = (
+        "claims:\n  - id: a\n    quote: q\n"
+        "    source: { from: p, read: 2026-11-24, primary: true }\n"
+        f"    model: {model}\n    ships: {ships}\n    expect: {{ {entry} }}\n"
+    )
+    assert [result.verdict for result in kvcalc.check(model_file(text)).results] == [verdict]

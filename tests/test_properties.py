@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from random import Random
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from kvcalc.attention.custom import Custom
 from kvcalc.attention.heads import GQA, MHA, MQA
 from kvcalc.attention.mla import MLA
 from kvcalc.attention.sparse import DSA
-from kvcalc.cache import ROLES, STATE_ROLES, Cache, CacheTensor, Group, Role, Storage
+from kvcalc.cache import STATE_ROLES, Cache, CacheTensor, Group, Role, Storage
 from kvcalc.catalog import bundled
 from kvcalc.expect import QUANTITIES, Quantity
 from kvcalc.extents import (
@@ -81,7 +82,7 @@ def reads() -> st.SearchStrategy[Reads]:
 
 @st.composite
 def tensors(draw: st.DrawFn) -> CacheTensor:
-    role = draw(st.sampled_from([role for role in ROLES if role != "carry"]))
+    role = draw(st.sampled_from([role for role in get_args(Role) if role != "carry"]))
     return _tensor(
         role,
         draw(COUNTS),

@@ -219,3 +219,33 @@ class Attention(Scheme):
         if self.window:
             return Window(self.window)
         return Chunk(self.chunk) if self.chunk else Every()
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyedAttention(Attention):
+    """Attention whose keys and values have widths of their own, head_dim where they do not."""
+
+    key_field: ClassVar[str] = "key_dim"
+    """The field that gives the width of a key."""
+
+    value_dim: Annotated[Count | None, "width of one value head, where it is not head_dim"] = None
+
+    @classmethod
+    def lacking(cls, given: Mapping[str, Any]) -> Sequence[Problem]:
+        if given.get("head_dim") or (given.get(cls.key_field) and given.get("value_dim")):
+            return ()
+        hint = f"set head_dim, or {cls.key_field} and value_dim"
+        return [Problem(f"{cls.kind} needs head_dim", hint, ("head_dim",))]
+
+    def problems(self) -> Sequence[Problem]:
+        return self.lacking(vars(self)) or super().problems()
+
+    @property
+    def shape(self) -> Shape:
+        key = getattr(self, self.key_field) or self.head_dim or 0
+        value = self.value_dim or self.head_dim or 0
+        return Shape(self.heads, key, value, self.dtype, self.cross, self.source_length)
+
+    @classmethod
+    def widths(cls, shape: Shape) -> Mapping[str, int]:
+        return {cls.key_field: shape.key_dim, "value_dim": shape.value_dim}

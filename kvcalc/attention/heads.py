@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from kvcalc.attention.base import Attention, Count, Offer, Scheme, Shape
+from kvcalc.attention.base import Count, KeyedAttention, Offer, Scheme
 from kvcalc.cache import CacheTensor
 from kvcalc.errors import Problem
 
@@ -16,37 +16,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _PerHead(Attention):
+class _PerHead(KeyedAttention):
     """K [kv heads, key_dim] and V [kv heads, value_dim] per token."""
 
     key_dim: Annotated[Count | None, "width of one key head, where it is not head_dim"] = None
-    value_dim: Annotated[Count | None, "width of one value head, where it is not head_dim"] = None
 
     @property
     @abstractmethod
     def stored_heads(self) -> int:
         """Key/value heads that are kept."""
-
-    def problems(self) -> Sequence[Problem]:
-        if lacking := self.lacking(vars(self)):
-            return lacking
-        return super().problems()
-
-    @classmethod
-    def lacking(cls, given: Mapping[str, Any]) -> Sequence[Problem]:
-        if given.get("head_dim") or (given.get("key_dim") and given.get("value_dim")):
-            return ()
-        hint = "set head_dim, or key_dim and value_dim"
-        return [Problem(f"{cls.kind} needs head_dim", hint, ("head_dim",))]
-
-    @property
-    def shape(self) -> Shape:
-        key, value = self.key_dim or self.head_dim or 0, self.value_dim or self.head_dim or 0
-        return Shape(self.heads, key, value, self.dtype, self.cross, self.source_length)
-
-    @classmethod
-    def widths(cls, shape: Shape) -> Mapping[str, int]:
-        return {"key_dim": shape.key_dim, "value_dim": shape.value_dim}
 
     def entries(self) -> tuple[CacheTensor, ...]:
         shape, heads = self.shape, self.stored_heads

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from kvcalc.attention.base import Attention, Count, CountOrZero, Shape
+from kvcalc.attention.base import Count, CountOrZero, KeyedAttention
 from kvcalc.attention.heads import MHA
 from kvcalc.cache import CacheTensor
-from kvcalc.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    pass
 
 
 @dataclass(frozen=True, kw_only=True)
-class MLA(Attention):
+class MLA(KeyedAttention):
     """One latent for all heads, from which keys and values are projected, and one RoPE key.
 
     Per token: latent [latent_dim] and rope [rope_dim], headless. The query's own latent is not
@@ -23,29 +22,12 @@ class MLA(Attention):
     """
 
     kind: ClassVar[str] = "mla"
+    key_field: ClassVar[str] = "nope_dim"
     expanded_name: ClassVar[str] = "mla-expanded"
 
     latent_dim: Annotated[Count, "width of the compressed KV latent (kv_lora_rank)"]
     rope_dim: Annotated[CountOrZero, "width of the decoupled RoPE key (qk_rope_head_dim)"]
     nope_dim: Annotated[Count | None, "key width per head without RoPE; head_dim if absent"] = None
-    value_dim: Annotated[Count | None, "value width per head; head_dim if absent"] = None
-
-    def problems(self) -> Sequence[Problem]:
-        if lacking := self.lacking(vars(self)):
-            return lacking
-        return super().problems()
-
-    @classmethod
-    def lacking(cls, given: Mapping[str, Any]) -> Sequence[Problem]:
-        if given.get("head_dim") or (given.get("nope_dim") and given.get("value_dim")):
-            return ()
-        hint = "set head_dim, or nope_dim and value_dim"
-        return [Problem(f"{cls.kind} needs head_dim", hint, ("head_dim",))]
-
-    @property
-    def shape(self) -> Shape:
-        key, value = self.nope_dim or self.head_dim or 0, self.value_dim or self.head_dim or 0
-        return Shape(self.heads, key, value, self.dtype, self.cross, self.source_length)
 
     @property
     def variant(self) -> str:
@@ -65,10 +47,6 @@ class MLA(Attention):
             source_length=self.source_length,
             dtype=self.dtype,
         )
-
-    @classmethod
-    def widths(cls, shape: Shape) -> Mapping[str, int]:
-        return {"nope_dim": shape.key_dim, "value_dim": shape.value_dim}
 
     def entries(self) -> tuple[CacheTensor, ...]:
         # absorbed: every query head scores the latent, and sums it up again as its value

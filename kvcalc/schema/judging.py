@@ -69,7 +69,7 @@ class _Reading:
         form = self._form(self.raw, ())
         if form is None:
             return None
-        self._consistent(form, ())
+        self._consistent(form)
         sides = self._sides(form, ())
         stated = self._statement(form, sides, ())
         assumed = self._assumed(form, stated)
@@ -111,7 +111,7 @@ class _Reading:
             form = form.model_copy(update={"of": validated or None})
         return form
 
-    def _consistent(self, form: ClaimFile, prefix: Path) -> None:
+    def _consistent(self, form: ClaimFile) -> None:
         given = {name for name, value in self.raw.items() if value is not None}
         subject = form.of is not None or form.model is not None or given & {"of", "model"}
         has = form.expect is not None or "expect" in given
@@ -139,9 +139,7 @@ class _Reading:
                 "ships needs the one model it speaks of: write model:",
             ),
         ]
-        self.problems += [
-            Problem(text, path=(*prefix, *path)) for path, wrong, text in checks if wrong
-        ]
+        self.problems += [Problem(text, path=path) for path, wrong, text in checks if wrong]
 
     def _shipped(self, form: ClaimFile) -> None:
         if form.ships is not None and form.ships not in (*KINDS, NATIVE):

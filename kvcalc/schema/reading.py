@@ -21,13 +21,12 @@ from kvcalc.schema.entries import (
 )
 from kvcalc.schema.fields import well_formed
 from kvcalc.schema.layers import layers_of
+from kvcalc.schema.model import ModelFile, all_mappings, fields_at
 from kvcalc.schema.problems import problems_of
 from kvcalc.whatif import Rows, rows_of
 
 if TYPE_CHECKING:
     from kvcalc.attention.base import Scheme
-
-from kvcalc.schema.model import ModelFile, all_mappings, fields_at
 
 LineOf = Callable[[Path], int]
 """The line on which a value stands, 0 where that is not known."""

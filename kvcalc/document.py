@@ -97,7 +97,8 @@ def parse(name: str, raw: bytes, folder: Path = Path()) -> Document:
         if root is None:
             raise _empty(name)
         _refuse_oversized(name, root)
-        _refuse_tags(name, loader, root)
+        if "!" in text:  # no tag is written without one
+            _refuse_tags(name, loader, root)
         problems = tuple(replace(problem, file=name) for problem in _wrong_keys(root))
         data = _with_text_keys(loader.construct_document(root))
         if data is None:

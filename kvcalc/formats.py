@@ -67,6 +67,8 @@ FORMATS = {
         FP16,
         BF16,
         FP8,
+        # scaled once for the whole tensor, as TensorRT-LLM and ModelOpt have it
+        Format("int8", 8),
         # an fp32 scale per token, head and side (vLLM 0.33.0, attention/backends/triton_attn.py)
         Format("fp8_per_token_head", 8, more=4),
         Format("int8_per_token_head", 8, more=4),

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 DEFAULT_CONTEXT = 131_072
 
+ENGINES: tuple[str, ...] = ("transformers",)
+"""The engines that `Model.engines` may speak of."""
+
 Layer = tuple[str, ...]
 """The names of the attention entries that one layer keeps; () keeps nothing."""
 
@@ -71,6 +74,10 @@ class Model:
     confidence: str = ""
     sources: tuple[Source, ...] = ()
     file: str = ""
+    notes: tuple[str, ...] = ()
+    """What a reader of the numbers should know: what was inferred, what was not used."""
+    engines: Mapping[str, Mapping[str, Scheme]] = field(default_factory=dict)
+    """What an engine is known to keep in the place of an attention entry, by engine and entry."""
     kv_dtype: Layout | None = None
     index_dtype: Format | None = None
 
@@ -95,27 +102,25 @@ class Model:
         """How this model stores the tensors of a scheme."""
         return Storage(scheme.dtype or self.dtype, self.kv_dtype, self.index_dtype)
 
-    def adapted(self, change: Change) -> Model:
+    def adapted(self, change: Change, stored_by_an_engine: bool = False) -> Model:
         """The same model with a question's changes.
 
-        Raises UsageError where `kv_dtype` does not fit what the model keeps.
+        Raises UsageError where `kv_dtype` does not fit what the model keeps, unless an engine
+        stores it, which may use that dtype for more than the ideal does.
         """
-        attention = self.attention
+        attention, engines = self.attention, self.engines
         if change.source_length is not None:
-            attention = {
-                name: replace(scheme, source_length=change.source_length)
-                if isinstance(scheme, Attention)
-                else scheme
-                for name, scheme in attention.items()
-            }
+            attention = _over(attention, change.source_length)
+            engines = {name: _over(own, change.source_length) for name, own in engines.items()}
         model = replace(
             self,
             attention=attention,
+            engines=engines,
             layers=self.layers + (self.mtp if change.mtp else ()),
             kv_dtype=change.kv_dtype,
             index_dtype=change.index_dtype,
         )
-        if change.kv_dtype is not None:
+        if change.kv_dtype is not None and not stored_by_an_engine:
             _must_fit(model, change.kv_dtype)
         return model
 
@@ -134,6 +139,16 @@ class Model:
     def read(self, context: int, batch: int = 1) -> int:
         """Bytes of cache that one decode step moves at `context` tokens."""
         return check_batch(batch) * self.cache.read(check_tokens(context))
+
+
+def _over(attention: Mapping[str, Scheme], source_length: int) -> dict[str, Scheme]:
+    """The same entries with another length of the source."""
+    return {
+        name: replace(scheme, source_length=source_length)
+        if isinstance(scheme, Attention)
+        else scheme
+        for name, scheme in attention.items()
+    }
 
 
 def _must_fit(model: Model, layout: Layout) -> None:

@@ -27,6 +27,7 @@ BYTES = [
     ("fp16", 128, 128 * 2, 256, "IEEE 754 binary16"),
     ("bf16", 128, 128 * 2, 256, "bfloat16"),
     ("fp8", 128, 128 * 1, 128, "one scale per tensor, which costs no token anything"),
+    ("int8", 128, 128 * 1, 128, "one scale per tensor, which costs no token anything"),
     ("fp8_per_token_head", 128, 128 * 1 + 4, 132, TRITON),
     ("int8_per_token_head", 128, 128 * 1 + 4, 132, TRITON),
     ("int4_per_token_head", 128, 128 // 2 + 4, 68, TRITON),

@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, Tag, create_model
 
 from kvcalc.attention.base import MAX_COUNT
 from kvcalc.errors import Path
+from kvcalc.model import ENGINES
 from kvcalc.schema.entries import (
     ENTRIES,
     WHAT_IFS,
@@ -18,7 +19,7 @@ from kvcalc.schema.entries import (
 from kvcalc.schema.fields import Context, Date, StoredAs, Strict, Text, tag
 from kvcalc.schema.layers import LayerCount, LayersFile
 from kvcalc.schema.problems import is_tag
-from kvcalc.schema.tensors import StrideFile, TensorFile, TopKFile
+from kvcalc.schema.tensors import ReadsFile, StrideFile, TensorFile
 from kvcalc.units import MAX_TOKENS
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def _entries_tag(value: Any) -> str | None:
     if isinstance(value, EntryFile):
         return tag("one")
     if isinstance(value, dict):
-        return tag("one" if "kind" in value or not all_mappings(value) else "several")
+        return tag("several" if all_mappings(value) else "one")
     return None
 
 
@@ -66,6 +67,17 @@ else:
     )
 
 
+if TYPE_CHECKING:
+    EnginesFile = Strict
+else:
+    EnginesFile = create_model(
+        "EnginesFile",
+        __base__=Strict,
+        __doc__="What engines are known to keep in the place of attention entries, by name.",
+        **dict.fromkeys(ENGINES, (dict[Text, Entry] | None, None)),
+    )
+
+
 class SourceFile(Strict):
     """What was really read for this file, what it says, and when."""
 
@@ -92,6 +104,10 @@ class ModelFile(Strict):
     mtp: Annotated[
         Layers | None, Field(description="multi-token-prediction layers, counted with --mtp")
     ] = None
+    engines: Annotated[
+        EnginesFile | None,
+        Field(description="what an engine keeps instead, by engine and attention entry"),
+    ] = None
     source_length: Annotated[
         SourceTokens | None, Field(description="tokens of the encoder's output")
     ] = None
@@ -116,13 +132,15 @@ def fields_at(path: Path) -> list[str]:
         case [*_, "every"]:
             owner = StrideFile
         case [*_, "reads"]:
-            owner = TopKFile
+            owner = ReadsFile
         case [*_, "tensors", _]:
             owner = TensorFile
         case ["compare", str(kind)]:
             owner = WHAT_IFS[kind]
         case ["compare"]:
             owner = WhatIfsFile
+        case ["engines"]:
+            owner = EnginesFile
         case [*_, str(kind)] if is_tag(kind):
             owner = ENTRIES[kind[1:-1]]
     return [field.alias or name for name, field in owner.model_fields.items()]

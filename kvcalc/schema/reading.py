@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from kvcalc.attention.base import Shape
 from kvcalc.errors import InvalidValue, Path, Problem, UsageError, did_you_mean
@@ -14,19 +14,21 @@ from kvcalc.expect import Expectation, parse_expectation
 from kvcalc.model import Layer, Model, Source
 from kvcalc.schema.entries import (
     WHAT_IFS,
-    Entry,
     EntryFile,
     path_to,
     scheme_of,
 )
-from kvcalc.schema.fields import well_formed
 from kvcalc.schema.layers import layers_of
-from kvcalc.schema.model import ModelFile, all_mappings, fields_at
+from kvcalc.schema.mending import mended
+from kvcalc.schema.model import ModelFile, fields_at
 from kvcalc.schema.problems import problems_of
 from kvcalc.whatif import Rows, rows_of
 
 if TYPE_CHECKING:
     from kvcalc.attention.base import Scheme
+
+Entries = Mapping[str, tuple[Path, EntryFile | None]]
+"""By name: where an entry stands, and the entry unless it is broken."""
 
 LineOf = Callable[[Path], int]
 """The line on which a value stands, 0 where that is not known."""
@@ -44,36 +46,9 @@ def read_model(data: object, file: str, line_of: LineOf) -> tuple[Model | None, 
         if not isinstance(data, dict):
             return None, problems
         # what is well-formed is still looked at, so that one run shows every problem
-        form = _well_formed(data, problems)
+        form = mended(data, problems)
     model = _assembled(form, data, file, line_of, problems)
     return (None if problems else model), problems
-
-
-def _well_formed(data: Mapping[str, Any], problems: list[Problem]) -> ModelFile:
-    """The fields without a problem of their own; None stands for the others."""
-    broken = {p.path[0] for p in problems if p.path}
-    form: ModelFile = well_formed(ModelFile, data, broken)
-    attention = data.get("attention")
-    if "attention" in broken and isinstance(attention, dict):
-        below = {p.path[1:] for p in problems if p.path[:1] == ("attention",)}
-        if all_mappings(attention):
-            trimmed: Any = {
-                name: _trimmed(entry, {path[1:] for path in below if path[:1] == (name,)})
-                for name, entry in attention.items()
-            }
-        else:
-            trimmed = _trimmed(attention, below)
-        form = form.model_copy(update={"attention": trimmed})
-    return form
-
-
-def _trimmed(entry: Mapping[str, Any], bad: set[Path]) -> EntryFile | None:
-    """An entry without its broken fields, None where nothing can be made of the rest."""
-    rest = {name: value for name, value in entry.items() if (name,) not in {b[:1] for b in bad}}
-    try:
-        return TypeAdapter(Entry).validate_python(rest, strict=True)
-    except ValidationError:
-        return None
 
 
 def _assembled(
@@ -83,6 +58,7 @@ def _assembled(
     entries = _entries(form.attention)
     schemes = _schemes(entries, form, problems)
     layers = _layers(entries, form, problems)
+    engines = _engines(entries, form, problems)
     rows = model = None
     if layers and form.dtype and len(schemes) == len(entries):
         model = Model(
@@ -92,6 +68,7 @@ def _assembled(
             layers=layers,
             shape=_shape(form),
             compare=_compare(form, data, problems),
+            engines=engines,
             vendor=form.vendor,
             mtp=_mtp(entries, form, problems),
             max_context=form.max_context,
@@ -107,16 +84,13 @@ def _assembled(
     return replace(model, expect=expect) if model else None
 
 
-def _entries(attention: Any) -> dict[str, tuple[Path, EntryFile | None]]:
-    """By name: where each attention entry stands, and the entry unless it is broken."""
+def _entries(attention: Any) -> Entries:
     if isinstance(attention, EntryFile):
         return {attention.scheme.kind: (("attention",), attention)}
     return {name: (("attention", name), entry) for name, entry in (attention or {}).items()}
 
 
-def _schemes(
-    entries: Mapping[str, tuple[Path, EntryFile | None]], form: ModelFile, problems: list[Problem]
-) -> dict[str, Scheme]:
+def _schemes(entries: Entries, form: ModelFile, problems: list[Problem]) -> dict[str, Scheme]:
     inherited = {
         "heads": form.heads,
         "head_dim": form.head_dim,
@@ -137,9 +111,23 @@ def _schemes(
     return schemes
 
 
-def _layers(
-    entries: Mapping[str, tuple[Path, EntryFile | None]], form: ModelFile, problems: list[Problem]
-) -> tuple[Layer, ...]:
+def _engines(
+    entries: Entries, form: ModelFile, problems: list[Problem]
+) -> dict[str, dict[str, Scheme]]:
+    engines = {}
+    for engine, instead in form.engines or ():
+        if instead is None:
+            continue
+        found = {name: (("engines", engine, name), entry) for name, entry in instead.items()}
+        for name, (path, _) in found.items():
+            if entries and name not in entries:
+                text = f"no attention entry is called {name!r}"
+                problems.append(Problem(text, did_you_mean(name, entries), path))
+        engines[engine] = _schemes(found, form, problems)
+    return engines
+
+
+def _layers(entries: Entries, form: ModelFile, problems: list[Problem]) -> tuple[Layer, ...]:
     if not entries or not form.layers:
         return ()
     try:
@@ -156,9 +144,7 @@ def _layers(
     return layers
 
 
-def _mtp(
-    entries: Mapping[str, tuple[Path, EntryFile | None]], form: ModelFile, problems: list[Problem]
-) -> tuple[Layer, ...]:
+def _mtp(entries: Entries, form: ModelFile, problems: list[Problem]) -> tuple[Layer, ...]:
     if form.mtp is None:
         return ()
     try:

@@ -7,9 +7,21 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag
 
 from kvcalc.attention.base import MAX_COUNT
-from kvcalc.cache import STATE_ROLES, CacheTensor, Role
+from kvcalc.cache import ALL, STATE_ROLES, CacheTensor, Role
 from kvcalc.errors import InvalidValue, Problem
-from kvcalc.extents import All, Beyond, Chunk, Every, Extent, Fixed, Reads, ReadWrite, TopK, Window
+from kvcalc.extents import (
+    All,
+    Beyond,
+    Chunk,
+    Every,
+    Extent,
+    Fixed,
+    Reads,
+    ReadWrite,
+    TopBlocks,
+    TopK,
+    Window,
+)
 from kvcalc.schema.fields import DType, Strict, Text, tag, word_or_mapping
 from kvcalc.units import MAX_TOKENS
 
@@ -24,10 +36,25 @@ class StrideFile(Strict):
     first: Tokens
 
 
-class TopKFile(Strict):
-    """An index picks so many entries per step."""
+class ReadsFile(Strict):
+    """An index picks so many entries per step, beside an unfinished pool, or so many blocks."""
 
-    top_k: Tokens
+    top_k: Tokens | None = None
+    pool: Annotated[
+        Tokens | None, Field(description="entries of a pool, read until it is full")
+    ] = None
+    top_k_blocks: Tokens | None = None
+    block_size: Tokens | None = None
+
+    def reads(self) -> Reads:
+        """What it describes. Raises InvalidValue where that is neither the one nor the other."""
+        given = {name for name, value in self if value is not None}
+        if self.top_k is not None and given <= {"top_k", "pool"}:
+            return TopK(self.top_k, self.pool or 1)
+        if self.top_k_blocks is not None and given == {"top_k_blocks", "block_size"}:
+            return TopBlocks(self.top_k_blocks, self.block_size or 1)
+        text = "reads is neither a top_k (with or without pool) nor top_k_blocks with block_size"
+        raise InvalidValue([Problem(text, "write for example {top_k: 2048}", ("reads",))])
 
 
 Stride = Annotated[
@@ -36,7 +63,7 @@ Stride = Annotated[
 ]
 ReadsWord = Annotated[
     Annotated[Literal["all", "read_write"], Tag(tag("word"))]
-    | Annotated[TopKFile, Tag(tag("mapping"))],
+    | Annotated[ReadsFile, Tag(tag("mapping"))],
     Discriminator(word_or_mapping),
 ]
 
@@ -74,6 +101,11 @@ class TensorFile(Strict):
             hint = "set dtype beside it, for example dtype: fp8"
             text = f"tensor {self.name!r} has a scale but no dtype"
             problems.append(Problem(text, hint, ("scale",)))
+        reads: Reads = ALL
+        try:
+            reads = self._reads()
+        except InvalidValue as error:
+            problems += error.problems
         if problems:
             raise InvalidValue(problems)
         stored = self.dtype.scaled(self.scale) if self.dtype and self.scale else self.dtype
@@ -84,7 +116,7 @@ class TensorFile(Strict):
             extent=self._extent(),
             heads=self.heads,
             format=stored,
-            reads=self._reads(),
+            reads=reads,
             shared=self.shared,
             macs=self.macs,
         )
@@ -103,7 +135,7 @@ class TensorFile(Strict):
         return Every() if self.every is None else Every(self.every, self.every)
 
     def _reads(self) -> Reads:
-        if isinstance(self.reads, TopKFile):
-            return TopK(self.reads.top_k)
+        if isinstance(self.reads, ReadsFile):
+            return self.reads.reads()
         default = "read_write" if self.role in STATE_ROLES else "all"
         return ReadWrite() if (self.reads or default) == "read_write" else All()

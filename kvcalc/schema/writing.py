@@ -1,0 +1,122 @@
+"""A Model as a file of our own: what `kvcalc.schema.reading` makes the same Model of again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kvcalc.attention.base import Shape
+from kvcalc.errors import UsageError
+from kvcalc.schema.emitting import comment, field, items, section
+from kvcalc.schema.ordering import order_of
+from kvcalc.schema.portraits import Top, common, portrait, written
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kvcalc.attention.base import Scheme
+    from kvcalc.model import Model, Source
+
+FACTS = ("max_context", "parameters", "active_parameters", "weight_bytes", "confidence")
+
+
+def to_yaml(model: Model, comments: Sequence[str] = ()) -> str:
+    """A model as YAML, its comments and then its notes at the top.
+
+    Entries that no layer keeps are left out. Raises UsageError for what YAML has no words for: a
+    dtype without a name, an entry whose name cannot stand in `layers`, a question's own storage.
+    """
+    _refuse_unwritable(model)
+    used = {name for layer in (*model.layers, *model.mtp) for name in layer}
+    entries = {name: scheme for name, scheme in model.attention.items() if name in used}
+    instead = {
+        engine: {name: scheme for name, scheme in schemes.items() if name in used}
+        for engine, schemes in model.engines.items()
+    }
+    top = _top(model, [*entries.values(), *(s for by in instead.values() for s in by.values())])
+    dtype = written(model.dtype)
+    values: dict[str, object] = {"name": model.name, "vendor": model.vendor or None, **top.fields}
+    lines = [line for text in (*comments, *model.notes) for line in comment(text)]
+    lines += _fields(values)
+    lines += field("layers", order_of(model.layers, list(entries)))
+    lines += field("dtype", dtype)
+    lines += _attention(entries, top)
+    if model.mtp:
+        lines += field("mtp", order_of(model.mtp, list(entries)))
+    lines += _several("compare", {kind: written(given) for kind, given in model.compare.items()})
+    lines += section("expect", [f"  {line}" for line in _expect(model)])
+    lines += _engines(instead, top)
+    lines += _fields({fact: getattr(model, fact) or None for fact in FACTS})
+    lines += section("sources", [line for source in model.sources for line in _source(source)])
+    return "\n".join(lines) + "\n"
+
+
+def _refuse_unwritable(model: Model) -> None:
+    shape, wrong = model.shape, ""
+    if not model.layers:
+        wrong = "it has no layers"
+    elif not any((*model.layers, *model.mtp)):
+        wrong = "none of its layers keeps anything"
+    elif model.kv_dtype or model.index_dtype:
+        wrong = "it is stored as a question asked, not as it is"
+    elif shape and shape != Shape(shape.heads, shape.key_dim, shape.key_dim):
+        wrong = "its heads for what-ifs have more than one width"
+    if wrong:
+        raise UsageError(f"{model.name} cannot be written as YAML: {wrong}")
+
+
+def _top(model: Model, schemes: Sequence[Scheme]) -> Top:
+    """What is said once for all entries: the what-ifs' heads, or what all entries have."""
+    heads = model.shape.heads if model.shape else common("heads", schemes)
+    head_dim = model.shape.key_dim if model.shape else None
+    if heads is None and head_dim is None:
+        head_dim = common("head_dim", schemes)  # beside heads it would be the what-ifs' too
+    return Top(model.dtype, heads, head_dim, common("source_length", schemes))
+
+
+def _fields(values: Mapping[str, object]) -> list[str]:
+    found = (field(key, value) for key, value in values.items() if value is not None)
+    return [line for lines in found for line in lines]
+
+
+def _attention(entries: Mapping[str, Scheme], top: Top) -> list[str]:
+    portraits = {name: portrait(scheme, top) for name, scheme in entries.items()}
+    if list(portraits) == [entry["kind"] for entry in portraits.values()] and len(entries) == 1:
+        return _entry("attention", next(iter(portraits.values())), 0)
+    return _several("attention", portraits)
+
+
+def _engines(engines: Mapping[str, Mapping[str, Scheme]], top: Top) -> list[str]:
+    lines = []
+    for engine, schemes in engines.items():
+        if schemes:
+            lines.append(f"  {engine}:")
+        for name, scheme in schemes.items():
+            lines += _entry(name, portrait(scheme, top), 4)
+    return section("engines", lines)
+
+
+def _several(key: str, entries: Mapping[str, dict[str, Any]]) -> list[str]:
+    found = (_entry(name, entry, 2) for name, entry in entries.items())
+    return section(key, [line for lines in found for line in lines])
+
+
+def _entry(name: str, entry: Mapping[str, Any], indent: int) -> list[str]:
+    """An entry in flow style, one with tensors of its own in block style."""
+    if "tensors" not in entry:
+        return field(name, entry, indent)
+    head = field(name, None, indent)[0].removesuffix(" null")
+    lines = [head]
+    for key, value in entry.items():
+        if key != "tensors":
+            lines += field(key, value, indent + 2)
+    return [*lines, f"{' ' * (indent + 2)}tensors:", *items(entry["tensors"], indent + 4)]
+
+
+def _expect(model: Model) -> list[str]:
+    return [line for e in model.expect for line in field(e.entry, e.figure.text)]
+
+
+def _source(source: Source) -> list[str]:
+    lines = field("from", source.origin) + (field("says", source.says) if source.says else [])
+    lines += [f"read: {source.read}"] if source.read else []
+    return [f"  {'-' if number == 0 else ' '} {line}" for number, line in enumerate(lines)]

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from kvcalc.queries.show import Breakdown
 
 Reference = Model | str
-"""A model, or what names one: a YAML path, a bundled name, `-` for standard input."""
+"""A model, or what names one: a YAML path, a Hugging Face config.json or a folder that holds one, a
+GGUF file, a hub id such as `hf:org/name`, a bundled name, `-` for standard input."""
 
 
 def load(reference: str) -> Model:
-    """The model of a YAML path or a bundled name. Raises InputError with all of its problems."""
+    """The model that a reference names. Raises InputError with all of its problems."""
     return catalog.load(reference)
 
 
@@ -40,14 +41,16 @@ def show(
     index_dtype: str | None = None,
     mtp: bool = False,
     source_length: int | None = None,
+    engine: str | None = None,
 ) -> Breakdown:
     """A model's cache by layer group and tensor, in bytes.
 
     kv_dtype names how keys, values and latents are stored (`fp8`, `fp8_ds_mla`, `q8_0/q4_0`),
-    index_dtype how index keys are. Raises InputError, UsageError.
+    index_dtype how index keys are; engine ("transformers") adds what that engine keeps of it.
+    Raises InputError, UsageError.
     """
     change = _change(kv_dtype, index_dtype, mtp, source_length)
-    return _show.show(_models([model])[0], context, batch, change)
+    return _show.show(_models([model])[0], context, batch, change, engine)
 
 
 def compare(
@@ -60,6 +63,7 @@ def compare(
     index_dtype: str | None = None,
     mtp: bool = False,
     source_length: int | None = None,
+    engine: str | None = None,
 ) -> Comparison:
     """A row per scheme for one model, a row per model for several; ratios to the baseline.
 
@@ -68,7 +72,7 @@ def compare(
     if not models:
         raise UsageError("compare needs at least one model")
     change = _change(kv_dtype, index_dtype, mtp, source_length)
-    return _compare.compare(_models(models), context, batch, metric, baseline, change)
+    return _compare.compare(_models(models), context, batch, metric, baseline, change, engine)
 
 
 def check(*things: Reference | Claim, select: str = "") -> Checked:

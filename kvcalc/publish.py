@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from kvcalc.render.documents import Document
+from kvcalc.render.documents import Printed
 from kvcalc.schema.claim import ClaimsFile
 from kvcalc.schema.model import ModelFile
 
@@ -25,7 +25,7 @@ def claims_schema() -> dict[str, Any]:
 
 def output_schema() -> dict[str, Any]:
     """The schema of every document that `--json` prints, told apart by `kind`."""
-    schema = TypeAdapter(Document).json_schema(mode="serialization")
+    schema = TypeAdapter(Printed).json_schema(mode="serialization")
     return {"$schema": DIALECT, "title": "kvcalc output", **schema}
 
 

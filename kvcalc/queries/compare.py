@@ -38,6 +38,7 @@ class ComparedRow:
     fixed: int
     read: int
     flops: int | None
+    reserved: int | None
     ratio: Fraction | None
     notes: tuple[str, ...] = ()
 
@@ -62,6 +63,7 @@ def compare(
     metric: Quantity = "stored",
     baseline: str | None = None,
     change: Change = NO_CHANGE,
+    engine: str | None = None,
 ) -> Comparison:
     """A row per scheme for one model, a row per model for several.
 
@@ -69,8 +71,8 @@ def compare(
     """
     if metric not in QUANTITIES:
         raise UsageError(f"unknown metric {metric!r}; {did_you_mean(metric, QUANTITIES)}")
-    query = query_for(models, context, batch, change)
-    adapted = [model.adapted(change) for model in models]
+    query = query_for(models, context, batch, change, engine)
+    adapted = [query.adapted(model) for model in models]
     if len(models) == 1:
         candidates, notes = _schemes(adapted[0])
         expect = judge(models[0])
@@ -85,9 +87,10 @@ def compare(
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A row to be, and the names by which `--baseline` may pick it."""
+    """A row to be: what its model is called, and the names by which `--baseline` may pick it."""
 
-    model: str
+    model: Model
+    called: str
     row: Row
     answers: tuple[str, ...]
 
@@ -96,7 +99,7 @@ def _schemes(model: Model) -> tuple[list[_Candidate], tuple[str, ...]]:
     found = rows_of(model)
     native = (NATIVE,)
     candidates = [
-        _Candidate(model.name, row, row.names + native * row.native) for row in found.rows
+        _Candidate(model, model.name, row, row.names + native * row.native) for row in found.rows
     ]
     return candidates, found.notes
 
@@ -107,7 +110,7 @@ def _models(models: Sequence[Model]) -> list[_Candidate]:
     for model in models:
         name = model.name if names.count(model.name) == 1 else f"{model.name} ({model.file})"
         slug = PurePath(model.file).name.removesuffix(".yaml")
-        candidates.append(_Candidate(name, native_row(model), (name, slug, model.file)))
+        candidates.append(_Candidate(model, name, native_row(model), (name, slug, model.file)))
     return candidates
 
 
@@ -134,7 +137,7 @@ def _compared(
     cache, size = candidate.row.cache, quantity_of(candidate.row.cache, metric, query.context)
     flops = cache.flops(query.context)
     return ComparedRow(
-        model=candidate.model,
+        model=candidate.called,
         scheme=candidate.row.name,
         label=candidate.row.label,
         native=candidate.row.native,
@@ -143,6 +146,7 @@ def _compared(
         fixed=query.batch * cache.fixed(query.context),
         read=query.batch * cache.read(query.context),
         flops=None if flops is None else query.batch * flops,
+        reserved=query.reserved(candidate.model, cache),
         ratio=base_size / size if base_size is not None and size else None,
         notes=candidate.row.notes,
     )

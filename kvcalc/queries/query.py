@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kvcalc.engines import plan
 from kvcalc.errors import UsageError
 from kvcalc.extents import Fixed
 from kvcalc.model import NO_CHANGE, Change
@@ -13,6 +14,7 @@ from kvcalc.units import check_batch, check_tokens
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kvcalc.cache import Cache
     from kvcalc.model import Model
 
 
@@ -23,10 +25,28 @@ class Query:
     context: int
     batch: int = 1
     change: Change = NO_CHANGE
+    engine: str | None = None
+
+    def reserved(self, model: Model, cache: Cache) -> int | None:
+        """Bytes that the engine asked for keeps of a cache; None where none is.
+
+        Raises UsageError.
+        """
+        if self.engine is None:
+            return None
+        return plan(self.engine, model, cache).reserved(self.context, self.batch)
+
+    def adapted(self, model: Model) -> Model:
+        """A model with the changes asked for. Raises UsageError where they do not fit it."""
+        return model.adapted(self.change, stored_by_an_engine=self.engine is not None)
 
 
 def query_for(
-    models: Sequence[Model], context: int | None, batch: int, change: Change = NO_CHANGE
+    models: Sequence[Model],
+    context: int | None,
+    batch: int,
+    change: Change = NO_CHANGE,
+    engine: str | None = None,
 ) -> Query:
     """The query with its default filled in: the context all models given can do, 131,072 at most.
 
@@ -38,7 +58,8 @@ def query_for(
             check_tokens(context)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    return Query(context or min(model.default_context for model in models), batch, change)
+    tokens = context or min(model.default_context for model in models)
+    return Query(tokens, batch, change, engine)
 
 
 def notes_on(model: Model, query: Query) -> tuple[str, ...]:
@@ -64,7 +85,15 @@ def notes_on(model: Model, query: Query) -> tuple[str, ...]:
         f"{name} has no MTP layers that its file knows of": change.mtp and not model.mtp,
         f"{name}: {len(model.mtp)} MTP layer(s) included": change.mtp and bool(model.mtp),
     }
-    return beyond(model, context) + tuple(note for note, applies in notes.items() if applies)
+    adapted = query.adapted(model)
+    of_engine = plan(query.engine, adapted, adapted.cache).notes if query.engine else ()
+    own = tuple(f"{name}: {note}" for note in model.notes)
+    return (
+        own
+        + beyond(model, context)
+        + of_engine
+        + tuple(note for note, applies in notes.items() if applies)
+    )
 
 
 def beyond(model: Model, context: int) -> tuple[str, ...]:

@@ -42,15 +42,23 @@ class Breakdown:
     fixed: int
     read: int
     flops: int | None
+    reserved: int | None = None
     notes: tuple[str, ...] = ()
 
 
 def show(
-    model: Model, context: int | None = None, batch: int = 1, change: Change = NO_CHANGE
+    model: Model,
+    context: int | None = None,
+    batch: int = 1,
+    change: Change = NO_CHANGE,
+    engine: str | None = None,
 ) -> Breakdown:
-    """Break a model's cache down. Raises UsageError where context or batch is out of bounds."""
-    query = query_for([model], context, batch, change)
-    adapted = model.adapted(change)
+    """Break a model's cache down, with what an engine keeps of it.
+
+    Raises UsageError where context or batch is out of bounds.
+    """
+    query = query_for([model], context, batch, change, engine)
+    adapted = query.adapted(model)
     cache, tokens = adapted.cache, query.context
     lines = tuple(
         TensorLine(
@@ -76,6 +84,7 @@ def show(
         fixed=batch * cache.fixed(tokens),
         read=batch * cache.read(tokens),
         flops=_times(batch, cache.flops(tokens)),
+        reserved=query.reserved(adapted, cache),
         notes=notes_on(model, query) + native_row(adapted).notes,
     )
 

@@ -19,7 +19,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class ShowQueryDocument:
-    """What changed the answer: tokens per sequence, sequences, storage, MTP layers, the source."""
+    """What changed the answer: tokens per sequence, sequences, storage, MTP, source, engine."""
 
     context: int
     batch: int
@@ -27,6 +27,7 @@ class ShowQueryDocument:
     index_dtype: str | None
     mtp: bool
     source_length: int | None
+    engine: str | None
 
 
 @dataclass(frozen=True)
@@ -183,4 +184,33 @@ class ListDocument:
     models: list[ListedDocument]
 
 
+@dataclass(frozen=True)
+class ChangedDocument:
+    """One thing that differs, with both values in words; `entry` is empty for the whole model."""
+
+    entry: str
+    what: str
+    model: str
+    other: str
+
+
+@dataclass(frozen=True)
+class DiffDocument:
+    """`kvcalc import --diff`: `cache` is what bytes come of, `facts` all else that differs."""
+
+    schema_version: int
+    kind: Literal["diff"]
+    model: str
+    file: str
+    other_model: str
+    other_file: str
+    same_cache: bool
+    cache: list[ChangedDocument]
+    facts: list[ChangedDocument]
+
+
 Document = CompareDocument | ShowDocument | CheckDocument | ListDocument
+"""An answer, which every format prints."""
+
+Printed = Document | DiffDocument
+"""Everything that is printed as JSON."""

@@ -73,7 +73,7 @@ def _row(row: ComparedRow) -> RowDocument:
         fixed_bytes=row.fixed,
         read_bytes_per_step=row.read,
         attention_flops_per_step=row.flops,
-        reserved_bytes=None,
+        reserved_bytes=row.reserved,
         ratio=None if row.ratio is None else float(row.ratio),
         ratio_exact=None if row.ratio is None else _exact(row.ratio),
         notes=list(row.notes),
@@ -98,14 +98,14 @@ def _breakdown(answer: Breakdown) -> ShowDocument:
         bytes_per_token=_number(answer.growth),
         bytes_per_token_exact=_exact(answer.growth),
         fixed_bytes=answer.fixed,
-        reserved_bytes=None,
+        reserved_bytes=answer.reserved,
         groups=list(groups.values()),
         sources=sources,
         notes=list(answer.notes),
     )
 
 
-def _query(query: Query) -> tuple[int, int, str | None, str | None, bool, int | None]:
+def _query(query: Query) -> tuple[int, int, str | None, str | None, bool, int | None, str | None]:
     change = query.change
     return (
         query.context,
@@ -114,6 +114,7 @@ def _query(query: Query) -> tuple[int, int, str | None, str | None, bool, int | 
         change.index_dtype.name if change.index_dtype else None,
         change.mtp,
         change.source_length,
+        query.engine,
     )
 
 

@@ -75,6 +75,9 @@ def _comparison(answer: Comparison, style: Style) -> Sheet:
         ),
         Column("ratio" + ratios.strip("-"), tuple(_ratio(row.ratio) for row in rows)),
         _sizes("read per step", [row.read for row in rows], style.units, 2),
+        Column("reserved B", tuple(f"{row.reserved or 0:,}" for row in rows))
+        if answer.query.engine
+        else None,
         Column("FLOPs per step", tuple(_flops(row.flops) for row in rows))
         if answer.metric == "flops"
         else None,
@@ -105,7 +108,8 @@ def _heading(model: Model) -> str:
 
 
 def _query(query: Query) -> str:
-    return f"context {query.context:,}, batch {query.batch:,}"
+    engine = f", reserved by {query.engine}" if query.engine else ""
+    return f"context {query.context:,}, batch {query.batch:,}{engine}"
 
 
 def _expected(result: Result) -> str:
@@ -157,6 +161,9 @@ def _breakdown(answer: Breakdown, style: Style) -> Sheet:
     if style.metric == "flops":
         flops = (*(_flops(line.flops) for line in lines), _flops(answer.flops))
         columns.append(Column("FLOPs per step", flops))
+    if answer.query.engine:
+        reserved = (*("" for _ in lines), f"{answer.reserved or 0:,}")
+        columns.append(Column("reserved B", reserved))
     title = f"{_heading(answer.model)}, {_query(answer.query)}"
     below = explain(answer, style.metric) if style.explain else ()
     return Sheet(title, tuple(columns), frozenset({len(lines)}), below)

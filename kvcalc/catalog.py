@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import stat
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from kvcalc.document import MAX_BYTES, Document, parse
+from kvcalc.document import MAX_BYTES, Document, parse, parse_json
 from kvcalc.errors import InputError, Problem, did_you_mean
+from kvcalc.importers import files, gguf, hub
+from kvcalc.importers.assembly import Origin
+from kvcalc.importers.huggingface import is_config, read_config
 from kvcalc.schema.judging import read_claims
 from kvcalc.schema.reading import read_model
 
@@ -24,6 +27,8 @@ T = TypeVar("T")
 
 STDIN = "-"
 SUFFIX = ".yaml"
+HEAD = 1024
+"""Bytes by which a kind of file is told from others."""
 
 _HERE = Path(__file__).parent
 
@@ -51,11 +56,14 @@ def _files(folder: str) -> dict[str, Path]:
 
 
 def load(reference: str) -> Model:
-    """The model of a YAML path, a bundled name (with or without .yaml), or `-` for stdin.
+    """The model that a reference names.
+
+    reference  a YAML path, a config.json or a folder that holds one, a GGUF file, `hf:org/name`, a
+               bundled name (with or without .yaml), or `-` for standard input
 
     Raises InputError, with every problem of the file.
     """
-    return _model(find(reference, bundled()))
+    return _foreign(reference) or _model(find(reference, bundled()))
 
 
 def load_checkable(reference: str) -> Model | tuple[Claim, ...]:
@@ -63,6 +71,8 @@ def load_checkable(reference: str) -> Model | tuple[Claim, ...]:
 
     Raises InputError.
     """
+    if foreign := _foreign(reference):
+        return foreign
     document = find(reference, {**bundled_claims(), **bundled()})
     if isinstance(document.data, dict) and "claims" in document.data:
         return _claims(document)
@@ -91,6 +101,61 @@ def find(reference: str, known: dict[str, Path]) -> Document:
     if name in known:
         return _of_bundle(known[name])
     raise _unknown(reference, known)
+
+
+def _foreign(reference: str) -> Model | None:
+    """The model of somebody else's file; None where the reference names none. Raises InputError."""
+    if reference.startswith(hub.PREFIX):
+        return _from_hub(reference)
+    path, weights = Path(reference), None
+    if reference in ("", STDIN) or not _exists(path):
+        return None
+    if path.is_dir():
+        folder, path = path, files.config_of(path)
+        weights = files.weight_bytes_of(folder)
+    found = _from_file(path, Origin(str(path), _called(path), weights))
+    if found is None and str(path) != reference:
+        return _model(parse(str(path), _bytes(path), path.parent))
+    return found
+
+
+def _from_hub(reference: str) -> Model:
+    fetched = hub.fetch(reference)
+    document = parse_json(reference, _bytes(fetched.path))
+    if problem := files.refusal(files.CONFIG, document.data):
+        raise InputError([replace(problem, file=reference)])
+    origin = Origin(reference, fetched.name, fetched.weight_bytes, fetched.source, fetched.notes)
+    return _imported(document, origin)
+
+
+def _from_file(path: Path, origin: Origin) -> Model | None:
+    if not path.is_file():
+        return None  # a pipe can be read but once
+    head = _bytes(path, HEAD)
+    if gguf.is_gguf(head):
+        model, problems = gguf.read_gguf(path, origin)
+        return _without(model, [replace(problem, file=origin.file) for problem in problems])
+    if problem := files.weight_file(path, head):
+        raise InputError([problem])
+    if path.suffix != ".json":
+        return None
+    document = parse_json(origin.file, _bytes(path), path.parent)
+    if problem := files.refusal(origin.file, document.data):
+        raise InputError([problem])
+    return _imported(document, origin) if is_config(document.data) else None
+
+
+def _called(path: Path) -> str:
+    """The folder's name for a config.json, else the file's own; standard input has none."""
+    if str(path) == STDIN:
+        return ""
+    return path.resolve().parent.name if path.name == files.CONFIG else path.stem
+
+
+def _imported(document: Document, origin: Origin) -> Model:
+    model, problems = read_config(document.data, origin)
+    document.refuse(problems)
+    return _without(model, [])
 
 
 def _of_bundle(path: Path) -> Document:
@@ -163,31 +228,28 @@ def _stdin() -> bytes:
     return sys.stdin.buffer.read(MAX_BYTES + 1)
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(path: Path, size: int = MAX_BYTES + 1) -> bytes:
     try:
-        if path.is_dir():
-            hint = f"name a file in it, such as {_first_in(path)}"
-            raise InputError([Problem("this is a folder, not a model file", hint, file=str(path))])
         mode = path.stat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
             raise InputError([Problem("this is not a file that can be read", file=str(path))])
         with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(size)
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError([Problem(f"cannot be read: {reason}", file=str(path))]) from None
 
 
-def _first_in(folder: Path) -> str:
-    with contextlib.suppress(OSError):
-        files = sorted(folder.glob(f"*{SUFFIX}"))
-        if files:
-            return str(files[0])
-    return str(folder / f"model{SUFFIX}")
-
-
 def _model(document: Document) -> Model:
+    if is_config(document.data):
+        return _imported(document, Origin(document.name, _called(Path(document.name))))
     model, problems = read_model(document.data, document.name, document.line)
     document.refuse(problems)
+    return _without(model, [])
+
+
+def _without(model: Model | None, problems: Sequence[Problem]) -> Model:
+    if problems:
+        raise InputError(problems)
     assert model is not None, "a file without problems describes a model"
     return model

@@ -1,10 +1,11 @@
-"""One YAML file: parsed with care, and where each part of it stands.
+"""One YAML or JSON file: parsed with care, and where each part of it stands.
 
 Refused, with line and column: what is no text, no YAML or blown up, and keys that stand twice.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -110,6 +111,34 @@ def parse(name: str, raw: bytes, folder: Path = Path()) -> Document:
         raise InputError([Problem(f"not YAML: {error}", file=name)]) from None
     finally:
         loader.dispose()
+
+
+def parse_json(name: str, raw: bytes, folder: Path = Path()) -> Document:
+    """Parse one JSON document. Raises InputError where it is none."""
+    text = _text(name, raw)
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        what = f"not JSON: {error.msg}"
+        raise InputError([Problem(what, "", (), name, error.lineno, error.colno)]) from None
+    except (ValueError, RecursionError) as error:
+        raise InputError([Problem(f"not JSON: {error}", file=name)]) from None
+    root = _positions(text)
+    problems = tuple(replace(problem, file=name) for problem in _wrong_keys(root))
+    return Document(name, data, root, folder, problems)
+
+
+def _positions(text: str) -> yaml.Node:
+    """Where the parts of a JSON text stand; nowhere, for the little JSON that is no YAML."""
+    loader = _Loader(text)
+    try:
+        root: yaml.Node = loader.get_single_node()
+    except yaml.YAMLError:
+        mark = yaml.Mark("", 0, -1, -1, None, 0)
+        root = yaml.MappingNode(MERGE, [], mark, mark)
+    finally:
+        loader.dispose()
+    return root
 
 
 def _empty(name: str) -> InputError:

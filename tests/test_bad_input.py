@@ -610,12 +610,16 @@ def test_a_model_that_is_not_there(name: str, message: str, hint: str, cli: Cli)
 
 
 def test_a_folder_is_told_what_to_name_instead(model_file: ModelFile, cli: Cli) -> None:
-    path = model_file(FLAT)
-    folder = str(Path(path).parent)
+    one, other = model_file(FLAT, "one.yaml"), model_file(FLAT, "other.yaml")
+    folder = str(Path(one).parent)
     ran = cli("compare", folder)
     assert (ran.code, ran.out) == (2, "")
-    assert f"{folder}: this is a folder" in ran.err
-    assert path in ran.err
+    assert f"{folder}: more than one file here could be meant" in ran.err
+    assert "name the file" in ran.err
+    assert one in ran.err
+    assert "other.yaml" in ran.err
+    Path(other).unlink()
+    assert cli("compare", folder).code == 0
 
 
 def test_several_files_are_told_of_at_once(model_file: ModelFile, cli: Cli) -> None:

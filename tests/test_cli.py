@@ -491,11 +491,18 @@ def test_the_top_level_help_names_every_command(args: tuple[str, ...], cli: Cli)
     assert [c for c in COMMANDS if re.search(rf"^  {c} ", shown, re.MULTILINE)] == COMMANDS
 
 
+LLAMA = """{"model_type": "llama", "num_hidden_layers": 32, "hidden_size": 4096,
+            "num_attention_heads": 32, "num_key_value_heads": 8, "torch_dtype": "bfloat16"}"""
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_example_of_the_help_runs(
     command: str, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    config = tmp_path / "path" / "to" / "config.json"
+    config.parent.mkdir(parents=True)
+    config.write_text(LLAMA, encoding="utf-8")
     (example,) = re.findall(r"Example: kvcalc (.+)", cli(command, "-h").out)
     assert cli(*example.split(" > ")[0].split()).code == 0
 

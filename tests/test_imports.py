@@ -30,6 +30,7 @@ ORDER = (
     {"whatif"},
     {"claim"},
     {"schema"},
+    {"engines"},
     {"queries"},
 )
 """From the ground up: a part imports from the levels below its own, and from itself."""
@@ -48,7 +49,8 @@ RESULTS = UP_TO_QUERIES - {"whatif", "schema"}
 MAY_IMPORT = {
     **CORE,
     "document": {"errors"},
-    "catalog": UP_TO_SCHEMA | {"document"},
+    "importers": UP_TO_SCHEMA,
+    "catalog": UP_TO_SCHEMA | {"document", "importers"},
     "render": RESULTS,
     "publish": UP_TO_SCHEMA | {"render"},
     "api": UP_TO_QUERIES | {"catalog"},
@@ -65,6 +67,9 @@ OTHERS = {
     "kvcalc.publish": {"pydantic"},
     "kvcalc.render.table": {"rich"},
     "kvcalc.schema": {"pydantic", "pydantic_core"},
+    "kvcalc.schema.emitting": {"yaml"},
+    "kvcalc.importers.hub": {"huggingface_hub", "httpx", "requests"},
+    "kvcalc.importers.gguf": {"gguf"},
 }
 """Which modules, or modules of a package, import from outside the standard library."""
 

@@ -1,0 +1,76 @@
+"""What layers keep, put together into the entries and layers of a Model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kvcalc.attention.base import Attention
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kvcalc.attention.base import Scheme
+    from kvcalc.formats import Layout
+    from kvcalc.importers.family import Kept
+    from kvcalc.model import Layer
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model comes from.
+
+    file    what the question called it
+    name    what to call the model
+    source  what was read, to the commit, where that says more than `file`
+    notes   what a reader of the numbers should know of it
+    """
+
+    file: str
+    name: str = ""
+    weight_bytes: int | None = None
+    source: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """A model's layers by the names of their entries, as Model has them."""
+
+    layers: tuple[Layer, ...]
+    attention: dict[str, Scheme]
+    engines: dict[str, dict[str, Scheme]]
+
+
+def assemble(layers: Sequence[tuple[Kept, ...]], kv: Layout | None = None) -> Assembled:
+    """Name what the layers keep; like caches have one name.
+
+    kv  how keys, values and latents are stored, where that is not the model's dtype
+    """
+    names: dict[Kept, str] = {}
+    order = [tuple(names.get(kept) or _name(kept, names) for kept in layer) for layer in layers]
+    attention = {name: _stored(kept.scheme, kv) for kept, name in names.items()}
+    engines: dict[str, dict[str, Scheme]] = {}
+    for kept, name in names.items():
+        for engine, scheme in kept.engines:
+            engines.setdefault(engine, {})[name] = _stored(scheme, kv)
+    return Assembled(tuple(order), attention, engines)
+
+
+def _name(kept: Kept, names: dict[Kept, str]) -> str:
+    scheme = kept.scheme
+    words = [scheme.kind]
+    if isinstance(scheme, Attention):
+        marks = {"window": scheme.window, "chunk": scheme.chunk, "cross": scheme.cross}
+        words += [word for word, value in marks.items() if value]
+        words += ["shared"] if scheme.shared else []
+    stem = "_".join(words)
+    taken = set(names.values())
+    numbers = range(2, len(names) + 2)
+    name = next(n for n in (stem, *(f"{stem}_{n}" for n in numbers)) if n not in taken)
+    names[kept] = name
+    return name
+
+
+def _stored(scheme: Scheme, kv: Layout | None) -> Scheme:
+    return replace(scheme, dtype=kv) if kv is not None and isinstance(scheme, Attention) else scheme

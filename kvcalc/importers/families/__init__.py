@@ -1,0 +1,31 @@
+"""The table of families: who reads which `model_type`, each named in one place."""
+
+from __future__ import annotations
+
+from kvcalc.importers.families.convolution import CONVOLUTION
+from kvcalc.importers.families.encoders import ENCODERS
+from kvcalc.importers.families.latent import LATENT
+from kvcalc.importers.families.linear import LINEAR_ATTENTION
+from kvcalc.importers.families.mamba import MAMBA
+from kvcalc.importers.families.plain import PLAIN
+from kvcalc.importers.families.recurrent import RECURRENT
+from kvcalc.importers.families.special import SPECIAL
+from kvcalc.importers.families.windowed import WINDOWED
+
+TABLE = (
+    *PLAIN,
+    *WINDOWED,
+    *LATENT,
+    *LINEAR_ATTENTION,
+    *MAMBA,
+    *CONVOLUTION,
+    *RECURRENT,
+    *ENCODERS,
+    *SPECIAL,
+)
+
+FAMILIES = {name: family for family in TABLE for name in family.types}
+"""By `model_type`."""
+
+MARKS = {mark: family for family in TABLE for mark in family.marks}
+"""By a field that only one family has, for files without `model_type`."""

@@ -1,0 +1,209 @@
+"""Families whose layers keep short convolutions, alone or beside attention.
+
+Numbers and rules as in transformers 5.24.0 (models/<family>/configuration_*.py), where it has them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvcalc.attention.custom import Custom
+from kvcalc.attention.recurrent import ShortConv
+from kvcalc.cache import CacheTensor
+from kvcalc.extents import Fixed, ReadWrite
+from kvcalc.formats import FP32
+from kvcalc.importers.family import Kept, family
+from kvcalc.importers.parts import (
+    Heads,
+    full,
+    keyed,
+    windowed,
+)
+from kvcalc.importers.schedules import (
+    CONV,
+    FULL,
+    HYBRID,
+    HYBRID_SLIDING,
+    SLIDING,
+    numbered,
+    same,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kvcalc.importers.family import Part
+    from kvcalc.importers.fields import Fields
+
+
+def _lfm_conv(f: Fields) -> tuple[Kept, ...]:
+    return (Kept(ShortConv(channels=f.count("hidden"), conv_kernel=f.count("conv_L_cache"))),)
+
+
+LFM_UNUSED = ("full_attn_idxs", "conv_dim", "conv_dim_out", "block_dim")
+
+
+def _lfm_schedule(f: Fields) -> Sequence[str]:
+    """`full_attn_idxs` numbers the attention layers; without it all are."""
+    if f.get("full_attn_idxs") is None:
+        return [FULL] * f.count("layers")
+    return numbered("full_attn_idxs", FULL, CONV)(f)
+
+
+def _lfm3_schedule(f: Fields) -> Sequence[str]:
+    return [
+        FULL if i % 4 == 2 else SLIDING if i % 4 == 0 and i else CONV
+        for i in range(f.count("layers"))
+    ]
+
+
+GLOBAL_HEADS = Heads()
+
+
+LOCAL_HEADS = Heads("swa_num_attention_heads", "swa_num_key_value_heads", "swa_head_dim")
+
+
+def _inkling(heads: Heads, window: str = "") -> Part:
+    """Attention, and four convolutions: key, value, attention output, MLP output.
+
+    transformers convolves in fp32 and keeps all columns so.
+    """
+
+    def part(f: Fields) -> tuple[Kept, ...]:
+        sizes = heads.read(f)
+        limits = {"window": f.count(window)} if window else {}
+        kernel = f.count("conv_kernel_size")
+        channels = 2 * sizes["kv_heads"] * sizes["key_dim"] + 2 * f.count("hidden")
+        conv = CacheTensor(
+            "conv", "conv", 1, Fixed(kernel - 1), channels, FP32, ReadWrite(), macs=channels
+        )
+        return (
+            Kept(keyed(**sizes, **limits)),
+            Kept(
+                ShortConv(channels=channels, conv_kernel=kernel),
+                (("transformers", Custom(tensors=(conv,))),),
+            ),
+        )
+
+    return part
+
+
+def _inkling_schedule(f: Fields) -> Sequence[str]:
+    """`local_layer_ids` numbers the sliding layers; without it every sixth is global."""
+    if f.has("local_layer_ids"):
+        return numbered("local_layer_ids", HYBRID_SLIDING, HYBRID)(f)
+    return [HYBRID_SLIDING if (i + 1) % 6 else HYBRID for i in range(f.count("layers"))]
+
+
+def _looped(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
+    """The layers of the loop keep a cache of their own in every pass."""
+    loop = f.group("loop_config")
+    loop.ignore("gate_rank")
+    start = loop.optional("core_start", least=0)
+    start = f.count("loop_layer_index_start", least=0) if start is None else start
+    end = loop.optional("core_end") or f.count("loop_layer_index_end")
+    passes = loop.optional("num_passes") or f.count("loop_num_passes")
+    if not start < end <= len(kinds):
+        f.wrong("loop_layer_index_end", f"makes a loop of layers {start} to {end} of {len(kinds)}")
+    return [*kinds[:start], *list(kinds[start:end]) * passes, *kinds[end:]]
+
+
+INKLING_PARTS: Mapping[str, Part] = {
+    HYBRID: _inkling(GLOBAL_HEADS),
+    HYBRID_SLIDING: _inkling(LOCAL_HEADS, "sliding_window_size"),
+}
+
+
+INKLING_NAMES = {
+    "conv_kernel_size": ("conv_kernel_size", "sconv_kernel_size"),
+    "sliding_window_size": ("sliding_window_size", "sliding_window"),
+}
+INKLING_UNUSED = (
+    "loop_config",
+    "loop_layer_index_start",
+    "loop_layer_index_end",
+    "loop_num_passes",
+    "d_rel",
+    "rel_extent",
+    "number_of_conv_states",
+    "window",
+    "n_layers_per_attn_res_block",
+    "loop_gate_rank",
+    "mtp_local_layer_ids",
+    "num_mtp_layers",
+    "local_layer_ids",
+)
+
+
+def _zaya(window: str = "") -> Part:
+    """Compressed convolutional attention: two convolutions over Q and K, a part of V's last input.
+
+    transformers 5.24.0, models/zaya/modeling_zaya.py: the taps of both convolutions but one each.
+    """
+
+    def part(f: Fields) -> tuple[Kept, ...]:
+        sizes = Heads().read(f)
+        width, limits = sizes["key_dim"], {"window": f.count(window)} if window else {}
+        channels = (sizes["heads"] + sizes["kv_heads"]) * width
+        columns = f.count("cca_time0") + f.count("cca_time1") - 2
+        half = max(1, sizes["kv_heads"] * width // 2)
+        shift = Custom(
+            tensors=(
+                CacheTensor("conv", "shift", channels, Fixed(columns), reads=ReadWrite()),
+                CacheTensor("value_shift", "shift", half, Fixed(1), reads=ReadWrite()),
+            )
+        )
+        return (Kept(keyed(**sizes, **limits)), Kept(shift))
+
+    return part
+
+
+BAICHUAN_LOCAL = Heads("num_swa_attention_heads", "num_swa_key_value_heads", "swa_head_dim")
+
+
+def _baichuan(heads: Heads, window: str = "") -> Part:
+    """Attention, and a convolution of `conv_window` taps over its keys and values."""
+
+    def part(f: Fields) -> tuple[Kept, ...]:
+        sizes = heads.read(f)
+        limits = {"window": f.count(window)} if window else {}
+        channels = 2 * sizes["kv_heads"] * sizes["key_dim"]
+        conv = ShortConv(channels=channels, conv_kernel=f.count("conv_window"))
+        return (Kept(keyed(**sizes, **limits)), Kept(conv))
+
+    return part
+
+
+# fmt: off
+CONVOLUTION = (
+    family("lfm2", schedule=_lfm_schedule, parts={CONV: _lfm_conv, FULL: full()}, layers=32,
+        hidden=2560, heads=32, kv_heads=8, conv_L_cache=3, unused=LFM_UNUSED),
+    family("lfm2_moe", schedule=_lfm_schedule, parts={CONV: _lfm_conv, FULL: full()}, layers=32,
+        hidden=2048, heads=32, kv_heads=8, conv_L_cache=3, unused=LFM_UNUSED),
+    family("lfm3", schedule=_lfm3_schedule,
+        parts={CONV: _lfm_conv, FULL: full(), SLIDING: windowed()}, layers=24, hidden=2048,
+        heads=16, kv_heads=4, head_dim=128, window=256, conv_L_cache=7,
+        unused=("use_attention_gate",)),
+    family("inkling_text", "inkling_mm_model", schedule=_inkling_schedule, parts=INKLING_PARTS,
+        layers=66, hidden=6144, heads=64, kv_heads=8, head_dim=128, swa_num_attention_heads=64,
+        swa_num_key_value_heads=16, swa_head_dim=128, sliding_window_size=512,
+        names=INKLING_NAMES, conv_kernel_size=4,
+        unused=INKLING_UNUSED),
+    family("inkling2_text", schedule=_inkling_schedule, parts=INKLING_PARTS, layers=48,
+        hidden=4608, heads=48, kv_heads=8, head_dim=128, swa_num_attention_heads=48,
+        swa_num_key_value_heads=8, swa_head_dim=128, sliding_window_size=1024,
+        names=INKLING_NAMES, conv_kernel_size=4,
+        unused=INKLING_UNUSED),
+    family("inkling2_loop_text", schedule=_inkling_schedule, amend=_looped, parts=INKLING_PARTS,
+        layers=24, hidden=2304, heads=24, kv_heads=8, head_dim=128, swa_num_attention_heads=24,
+        swa_num_key_value_heads=8, swa_head_dim=128, sliding_window_size=1024,
+        names=INKLING_NAMES, conv_kernel_size=4,
+        loop_layer_index_start=6, loop_layer_index_end=18, loop_num_passes=3,
+        unused=INKLING_UNUSED),
+    family("zaya", schedule=same(HYBRID), parts={HYBRID: _zaya(),
+        HYBRID_SLIDING: _zaya("window")}, layers=40, hidden=2048, heads=8,
+        kv_heads=2, head_dim=128, cca_time0=2, cca_time1=2),
+    family("baichuan_m1", schedule=numbered("sliding_window_layers", SLIDING, FULL),
+        parts={FULL: _baichuan(Heads()), SLIDING: _baichuan(BAICHUAN_LOCAL, "window")}),
+)
+# fmt: on

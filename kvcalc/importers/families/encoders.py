@@ -1,0 +1,152 @@
+"""Families with an encoder before the decoder, and encoders that may be used as decoders.
+
+A decoder layer keeps its own keys and values, and those of the encoder's output. Numbers are the
+defaults of the class in transformers 5.24.0 (models/<family>/configuration_*.py).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kvcalc.importers.family import As, Kept, family
+from kvcalc.importers.parts import MULTI, Heads, both, crossing, full
+from kvcalc.importers.schedules import FULL, numbered, same
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kvcalc.importers.fields import Fields
+
+DECODER: Mapping[str, tuple[str, ...]] = {
+    "layers": ("decoder_layers",),
+    "heads": ("decoder_attention_heads",),
+}
+ENCODER_SIDE = (
+    "encoder_layers",
+    "encoder_attention_heads",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_encoder_layers",
+    "num_encoder_attention_heads",
+    "num_layers",
+    "is_decoder",
+    "add_cross_attention",
+    "is_encoder_decoder",
+    "use_prompt",
+    "prompt_length",
+    "prompt_mid_dim",
+    "attention_type",
+    "block_size",
+    "num_random_blocks",
+    "max_source_positions",
+    "max_target_positions",
+    "num_mel_bins",
+    "median_filter_width",
+    "use_weighted_layer_sum",
+    "num_buckets",
+    "relative_max_distance",
+    "eps",
+    "feed_forward_proj",
+    "cross_attention_hidden_size",
+    "attention_window",
+    "local_radius",
+    "global_block_size",
+    "encoder_attention_type",
+    "stagger_local_blocks",
+    "num_conv_layers",
+    "conv_kernel_sizes",
+    "conv_channels",
+    "input_feat_per_channel",
+    "input_channels",
+    "use_learned_position_embeddings",
+)
+CROSS = "cross_attention"
+CROSSING = both(full(MULTI), crossing(MULTI))
+
+
+pair = partial(
+    family,
+    parts={FULL: CROSSING},
+    schedule=same(),
+    names=DECODER,
+    unused=ENCODER_SIDE,
+    encoder=True,
+)
+"""An encoder and a decoder; `layers` and `heads` are the decoder's."""
+
+T5_NAMES = {"layers": ("num_decoder_layers",), "heads": ("num_heads",), "head_dim": ("d_kv",)}
+T5_HEADS = Heads(kv_heads="")
+t5 = partial(
+    family,
+    parts={FULL: both(full(T5_HEADS), crossing(T5_HEADS))},
+    schedule=same(),
+    names=T5_NAMES,
+    unused=ENCODER_SIDE,
+    encoder=True,
+    layers=As("num_layers"),
+    hidden=512,
+    head_dim=64,
+)
+"""The decoder has as many layers as the encoder where the file says nothing of its own."""
+
+
+def _whisper(f: Fields) -> tuple[Kept, ...]:
+    """The encoder's output has as many tokens as it has positions, whatever is said."""
+    return both(full(MULTI), crossing(MULTI, source="max_source_positions"))(f)
+
+
+def _decoder(f: Fields) -> tuple[Kept, ...]:
+    """An encoder keeps nothing; as a decoder it does, with cross attention if that is added."""
+    if not f.flag("is_decoder"):
+        f.wrong("is_decoder", "is not true: an encoder keeps no KV cache")
+    return CROSSING(f) if f.flag("add_cross_attention") else full(MULTI)(f)
+
+
+def _mllama(f: Fields) -> Sequence[str]:
+    """`cross_attention_layers` numbers the layers that look at the image instead of the text."""
+    if f.get("cross_attention_layers") is None:
+        chosen = range(3, f.count("layers"), 5)
+        return [CROSS if i in chosen else FULL for i in range(f.count("layers"))]
+    return numbered("cross_attention_layers", CROSS, FULL)(f)
+
+
+bert = partial(family, parts={FULL: _decoder}, schedule=same())
+"""An encoder that is a decoder where `is_decoder` says so."""
+
+# fmt: off
+ENCODERS = (
+    pair("bart", "mbart", "marian", "mvp", "pegasus", "m2m_100", "led", layers=12, hidden=1024,
+        heads=16),
+    pair("plbart", layers=6, hidden=768, heads=12),
+    pair("pegasus_x", layers=16, hidden=1024, heads=16),
+    pair("speech_to_text", layers=6, hidden=256, heads=4),
+    pair("bigbird_pegasus", layers=16, hidden=1024, heads=16),
+    pair("blenderbot", layers=24, hidden=2560, heads=32),
+    pair("blenderbot-small", layers=8, hidden=512, heads=16),
+    pair("prophetnet",
+        names={"layers": ("num_decoder_layers",), "heads": ("num_decoder_attention_heads",)},
+        layers=12, hidden=1024, heads=16),
+    pair("trocr", layers=12, hidden=1024, heads=16),
+    pair("musicgen_decoder", "musicgen_melody_decoder", names={}, layers=24, hidden=1024,
+        heads=16),
+    pair("whisper", parts={FULL: _whisper}, layers=4, hidden=384, heads=6,
+        max_source_positions=1500),
+    t5("t5", "longt5", num_layers=6, heads=8),
+    t5("mt5", "umt5", num_layers=8, heads=6),
+    bert("bert", "camembert", "data2vec-text", "ernie", "roberta", "roberta-prelayernorm",
+        "xlm-roberta", "roc_bert", "roformer", "xmod", layers=12, hidden=768, heads=12,
+        unused=("rotary_value", "default_language", "enable_pronunciation", "enable_shape",
+            "pronunciation_embed_dim", "shape_embed_dim", "concat_input")),
+    bert("big_bird", layers=12, hidden=768, heads=12,
+        unused=("attention_type", "block_size", "num_random_blocks")),
+    bert("bert-generation", "megatron-bert", layers=24, hidden=1024, heads=16),
+    bert("electra", layers=12, hidden=256, heads=4),
+    bert("rembert", layers=32, hidden=1152, heads=18),
+    bert("xlm-roberta-xl", layers=36, hidden=2560, heads=32),
+    family("mllama_text_model", parts={FULL: full(), CROSS: crossing()},
+        schedule=_mllama,
+        note="the cross-attention layers keep the vision tokens: --source-length says how many",
+        layers=40, hidden=4096, heads=32, kv_heads=8),
+)
+# fmt: on

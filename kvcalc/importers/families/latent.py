@@ -1,0 +1,234 @@
+"""Families of multi-head latent attention, with and without an indexer.
+
+Numbers and rules as in transformers 5.24.0 (models/<family>/configuration_*.py), where it has them.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from kvcalc.attention.compressed import CSA, HCA, SharedKV
+from kvcalc.attention.heads import MQA
+from kvcalc.attention.mla import MLA
+from kvcalc.attention.sparse import DSA
+from kvcalc.formats import FP32
+from kvcalc.importers.family import As, Kept, family
+from kvcalc.importers.parts import (
+    both,
+    indexed,
+    indexed_by_another,
+    indexer_fields,
+    latent,
+    latent_fields,
+)
+from kvcalc.importers.schedules import FULL, SLIDING, same
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kvcalc.importers.family import Part
+    from kvcalc.importers.fields import Fields
+
+INDEXED = "indexed_attention"
+PICKED = "indexed_by_another"
+WINDOW, HEAVY, SPARSE = SLIDING, "heavily_compressed_attention", "compressed_sparse_attention"
+
+mla = partial(family, parts={FULL: latent}, schedule=same())
+"""A family of latent attention in every layer."""
+
+DSA_PARTS: Mapping[str, Part] = {INDEXED: indexed, PICKED: indexed_by_another, FULL: latent}
+INDEX_DTYPE = "index keys in fp8 with an fp32 scale, as the vendor's kernels keep them; "
+INDEX_DTYPE += "--index-dtype says otherwise"
+
+
+def shared_picks(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
+    """`indexer_types`, a pattern of F and S, or a frequency: who reads another layer's picks."""
+    types = f.items("indexer_types", str, per_layer=True)
+    pattern = f.get("index_topk_pattern")
+    if types is None and pattern is not None:
+        types = [{"F": "full", "S": "shared"}.get(word, word) for word in pattern]
+    if types is None:
+        freq, offset = f.optional("index_topk_freq") or 1, f.optional("index_skip_topk_offset", 0)
+        offset = 2 if offset is None else offset
+        types = [
+            "full" if max(i - offset + 1, 0) % freq == 0 else "shared" for i in range(len(kinds))
+        ]
+    f.ignore("index_topk_freq", "index_skip_topk_offset", "index_topk_pattern")
+    unknown = sorted(set(types) - {"full", "shared"})
+    if unknown or len(types) < len(kinds):
+        f.wrong("indexer_types", f"must say full or shared for each of {len(kinds)} layers")
+        return kinds
+    return [
+        PICKED if kind == INDEXED and own == "shared" else kind
+        for kind, own in zip(kinds, types, strict=False)
+    ]
+
+
+def _hy_v4(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
+    """Without `indexer_types`, layer 0 and every fourth from layer 1 on have their own."""
+    if f.has("indexer_types"):
+        return shared_picks(f, kinds)
+    return [
+        PICKED if kind == INDEXED and i and (i - 1) % 4 else kind for i, kind in enumerate(kinds)
+    ]
+
+
+def _dots3_window(f: Fields) -> tuple[Kept, ...]:
+    """Sliding layers have latents and heads of their own, under swa_* names or layer by layer."""
+    names = {
+        "heads": ("num_attention_heads", 64),
+        "latent_dim": ("kv_lora_rank", 1024),
+        "nope_dim": ("qk_nope_head_dim", 192),
+        "value_dim": ("v_head_dim", 128),
+    }
+    if f.has("per_layer_config"):
+        own = latent_fields(f)
+    else:
+        own = {key: f.optional(f"swa_{name}") or least for key, (name, least) in names.items()}
+        head_dim = f.optional("swa_head_dim") or 256
+        rope = f.optional("swa_qk_rope_head_dim", least=0)
+        own["rope_dim"] = head_dim - own["nope_dim"] if rope is None else rope
+    return (Kept(MLA(**own, window=f.count("window"))),)
+
+
+def _v4_window(f: Fields) -> tuple[Kept, ...]:
+    """One entry is key and value at once; transformers stores it as both."""
+    fields = _v4_fields(f)
+    twice = MQA(heads=fields["heads"], head_dim=fields["head_dim"], window=fields["window"])
+    return (Kept(SharedKV(**fields), (("transformers", twice),)),)
+
+
+def _v4_rope(f: Fields) -> int:
+    stated = f.optional("qk_rope_head_dim", least=0)
+    if stated is not None:
+        return stated
+    part = f.get("partial_rotary_factor")
+    width = f.count("head_dim")
+    return int(width * part) if isinstance(part, int | float) else width * 64 // 512
+
+
+def _v4_fields(f: Fields) -> dict[str, Any]:
+    if f.optional("kv_heads") not in (None, 1):
+        f.wrong("kv_heads", "is not 1: all query heads share one entry here")
+    return {
+        "heads": f.count("heads"),
+        "head_dim": f.count("head_dim"),
+        "rope_dim": _v4_rope(f),
+        "window": f.count("window"),
+    }
+
+
+def _v4_rate(f: Fields, kind: str, usual: int) -> int:
+    """The tokens that one entry of this kind of layer stands for."""
+    rates = f.group("compress_rates")
+    rates.ignore(HEAVY, SPARSE)
+    return rates.optional(kind) or usual
+
+
+def _v4_heavy(f: Fields) -> tuple[Kept, ...]:
+    return (Kept(HCA(**_v4_fields(f), compress=_v4_rate(f, HEAVY, 128))),)
+
+
+def _v4_sparse(f: Fields) -> tuple[Kept, ...]:
+    rate = _v4_rate(f, SPARSE, 4)
+    return (Kept(CSA(**_v4_fields(f), **indexer_fields(f), compress=rate)),)
+
+
+def _v4_schedule(f: Fields) -> Sequence[str]:
+    """`compress_ratios`: 0 a window alone, 4 sparse, 128 heavy; items beyond the layers are MTP."""
+    ratios = f.items("compress_ratios", per_layer=True)
+    if ratios is None:
+        f.problem("compress_ratios (or layer_types) is missing", "compress_ratios")
+        return []
+    kinds = {0: WINDOW, 4: SPARSE, 128: HEAVY}
+    return [kinds.get(ratio, f"compress_ratio {ratio}") for ratio in ratios]
+
+
+def _dots3_indexed(f: Fields) -> tuple[Kept, ...]:
+    """transformers rotates the index keys in fp32 and keeps them so."""
+    fields = {**latent_fields(f), **indexer_fields(f)}
+    return (Kept(DSA(**fields), (("transformers", DSA(**fields, index_dtype=FP32)),)),)
+
+
+def _dots3(f: Fields) -> Sequence[str]:
+    """The first two layers and every fourth from the second on see all, the others a window."""
+    whole = FULL if f.get("use_dsa") is False else INDEXED
+    slides = f.flag("use_sliding_window", default=True)
+    return [
+        whole if not slides or i < 2 or i % 4 == 1 else SLIDING for i in range(f.count("layers"))
+    ]
+
+
+def _dots3_kinds(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
+    """`use_dsa`, true unless a file lists its layers one by one, goes before what is listed."""
+    stated = f.get("use_dsa")
+    if stated is None and f.has("per_layer_config"):
+        return kinds
+    old, new = (INDEXED, FULL) if stated is False else (FULL, INDEXED)
+    return [new if kind == old else kind for kind in kinds]
+
+
+def _lsa(f: Fields) -> Sequence[str]:
+    """Two attentions a layer; `cli_factor` 2 lets the second read what the first one picked."""
+    if f.get("cli_factor") != 2 or f.get("attention_method") != "LSA":
+        f.wrong("cli_factor", "is known as 2, with attention_method LSA, and nothing else")
+    return [INDEXED] * f.count("layers")
+
+
+def _minicpm3(f: Fields) -> tuple[Kept, ...]:
+    """Values are as wide as hidden_size over heads where nothing is stated."""
+    fields = {**latent_fields(f, value_dim=f.count("hidden") // f.count("heads"))}
+    return (Kept(MLA(**fields)),)
+
+
+V3: Mapping[str, Any] = {
+    "kv_lora_rank": 512,
+    "qk_rope_head_dim": 64,
+    "qk_nope_head_dim": 128,
+    "v_head_dim": 128,
+}
+PICKS: Mapping[str, Any] = {"index_head_dim": 128, "index_topk": 2048}
+
+# fmt: off
+LATENT = (
+    mla("axk1", layers=61, hidden=7168, heads=64, **V3),
+    mla("axk2", layers=48, hidden=2048, heads=32, kv_lora_rank=128, qk_rope_head_dim=32,
+        qk_nope_head_dim=64, v_head_dim=64, index_n_heads=16, **PICKS, schedule=same(INDEXED),
+        parts=DSA_PARTS, note=INDEX_DTYPE),
+    mla("deepseek_v2", layers=32, hidden=4096, heads=32, **V3),
+    mla("deepseek_v3", "kimi_k2", layers=61, hidden=7168, heads=128, **V3, mtp=FULL),
+    mla("deepseek_v32", layers=61, hidden=7168, heads=128, index_n_heads=64, **V3, **PICKS,
+        schedule=same(INDEXED), parts=DSA_PARTS, mtp=INDEXED, note=INDEX_DTYPE),
+    mla("deepseek_v4", layers=43, hidden=4096, heads=64, head_dim=512, window=128,
+        index_n_heads=64, index_head_dim=128, index_topk=512, schedule=_v4_schedule,
+        parts={WINDOW: _v4_window, HEAVY: _v4_heavy, SPARSE: _v4_sparse}, mtp=WINDOW,
+        note=INDEX_DTYPE, unused=("compress_rates", "compress_ratios", "compress_rope_theta")),
+    mla("dots3_note_text", "dots3_note", layers=46, hidden=5120, heads=128, window=512,
+        index_n_heads=64, **V3, **PICKS, schedule=_dots3, amend=_dots3_kinds,
+        parts={FULL: latent, INDEXED: _dots3_indexed, SLIDING: _dots3_window}, note=INDEX_DTYPE,
+        unused=("use_dsa", "use_sliding_window", "window", "swa_num_key_value_heads",
+            "swa_q_lora_rank", "is_causal")),
+    mla("glm4_moe_lite", layers=47, hidden=2048, heads=20, kv_lora_rank=512, qk_rope_head_dim=64,
+        qk_nope_head_dim=192, v_head_dim=256, mtp=FULL),
+    mla("glm_moe_dsa", layers=78, hidden=6144, heads=64, kv_lora_rank=512, qk_rope_head_dim=64,
+        qk_nope_head_dim=192, v_head_dim=256, index_n_heads=32, **PICKS, schedule=same(INDEXED),
+        amend=shared_picks, parts=DSA_PARTS, mtp=INDEXED, note=INDEX_DTYPE),
+    mla("hy_v4", layers=34, hidden=2816, heads=32, kv_lora_rank=512, qk_rope_head_dim=64,
+        qk_nope_head_dim=192, v_head_dim=256, index_n_heads=16, **PICKS, schedule=same(INDEXED),
+        amend=_hy_v4, parts=DSA_PARTS, note=INDEX_DTYPE),
+    mla("longcat_flash", names={"layers": ("num_layers",)},
+        layers=As("num_hidden_layers", over=2), num_hidden_layers=56, hidden=6144, heads=64, **V3,
+        parts={FULL: both(latent, latent)},
+        unused=("num_hidden_layers", "zero_expert_num", "zero_expert_type")),
+    mla("longcat_flash_lite_sparse", layers=14, heads=32,
+        parts={INDEXED: both(indexed, indexed_by_another)}, schedule=_lsa, marks=("cli_factor",),
+        note=INDEX_DTYPE, unused=("use_mla", "mtp_num_layers")),
+    mla("minicpm3", layers=62, hidden=2560, heads=40, kv_lora_rank=256, qk_rope_head_dim=32,
+        qk_nope_head_dim=64, parts={FULL: _minicpm3}),
+    mla("mistral4", layers=36, hidden=4096, heads=32, kv_lora_rank=256, qk_rope_head_dim=64,
+        qk_nope_head_dim=64, v_head_dim=128),
+    mla("sarvam_mla", layers=32, hidden=4096, heads=64, **V3),
+    mla("youtu", layers=32, hidden=2048, heads=16, **V3),
+)
+# fmt: on

@@ -1,0 +1,296 @@
+"""Families of state-space layers, alone or between attention.
+
+Numbers and rules as in transformers 5.24.0 (models/<family>/configuration_*.py), where it has them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kvcalc.attention.recurrent import Mamba1, Mamba2
+from kvcalc.importers.family import Kept, family
+from kvcalc.importers.parts import (
+    both,
+    full,
+    keyed,
+    none,
+    shared,
+    windowed,
+)
+from kvcalc.importers.schedules import (
+    FULL,
+    HYBRID,
+    LINEAR,
+    MLP,
+    MOE,
+    SLIDING,
+    every,
+    numbered,
+    same,
+)
+from kvcalc.importers.storage import state_dtype
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kvcalc.importers.family import Part
+    from kvcalc.importers.fields import Fields
+
+
+CHUNKS = (
+    "mamba_expand",
+    "chunk_size",
+    "mamba_chunk_size",
+    "num_logits_to_keep",
+    "mamba_d_ssm",
+    "mamba_dt_rank",
+)
+
+
+def _mamba1(prefix: str = "mamba_d_") -> Part:
+    """Mamba-1 under the names of hybrids (mamba_d_state) or of Mamba itself (state_size)."""
+    hybrid = prefix == "mamba_d_"
+    expand, state, kernel = (
+        ("mamba_expand", "mamba_d_state", "mamba_d_conv")
+        if hybrid
+        else ("expand", "state_size", "conv_kernel")
+    )
+
+    def part(f: Fields) -> tuple[Kept, ...]:
+        inner = None if hybrid else f.optional("mamba_inner")
+        scheme = Mamba1(
+            inner_dim=inner or _times(f, expand),
+            state_dim=f.count(state),
+            conv_kernel=f.count(kernel),
+        )
+        return (Kept(scheme),)
+
+    return part
+
+
+def _times(f: Fields, name: str) -> int:
+    """hidden_size times an expansion, which need not be whole."""
+    expand, hidden = f.get(name), f.count("hidden")
+    if isinstance(expand, bool) or not isinstance(expand, int | float) or expand <= 0:
+        f.wrong(name, f"is {expand!r}; it must be a number above 0")
+        return 1
+    return int(expand * hidden)
+
+
+def _mamba2(
+    heads: str, head_dim: str, state: str, groups: str, kernel: str, expand: str = ""
+) -> Part:
+    """Mamba-2 under a family's own names; a head_dim of "auto" is the inner width over heads."""
+
+    def part(f: Fields) -> tuple[Kept, ...]:
+        count = f.count(heads)
+        width = _width(f, count, head_dim, expand)
+        scheme = Mamba2(
+            state_heads=count,
+            state_head_dim=width,
+            state_dim=f.count(state),
+            state_groups=f.count(groups),
+            conv_kernel=f.count(kernel),
+            state_dtype=state_dtype(f, "mamba_ssm_cache_dtype"),
+        )
+        return (Kept(scheme),)
+
+    return part
+
+
+BAMBA = _mamba2(
+    "mamba_n_heads",
+    "mamba_d_head",
+    "mamba_d_state",
+    "mamba_n_groups",
+    "mamba_d_conv",
+    "mamba_expand",
+)
+
+
+MAMBA2: Mapping[str, Any] = {
+    "mamba_d_state": 256,
+    "mamba_d_conv": 4,
+    "mamba_expand": 2,
+    "mamba_n_heads": 128,
+    "mamba_n_groups": 1,
+}
+
+
+def _width(f: Fields, heads: int, head_dim: str, expand: str) -> int:
+    """The width of a head; "auto" is that of the expanded hidden size, which a number must make."""
+    inner = _times(f, expand) if expand and f.get(expand) is not None else None
+    if inner is not None and f.get(head_dim) in ("auto", None):
+        return max(1, inner // heads)
+    width = f.count(head_dim)
+    if inner is not None and heads * width != inner:
+        text = f"{width:,} and {heads:,} heads do not make {inner:,}, {expand} x hidden_size"
+        f.wrong(head_dim, f"is {width:,}: {text}: they contradict each other")
+    return width
+
+
+def _bamba_schedule(f: Fields) -> Sequence[str]:
+    """`attn_layer_indices` numbers the attention layers."""
+    return numbered("attn_layer_indices", FULL, LINEAR)(f)
+
+
+def _falcon_h1(f: Fields) -> tuple[Kept, ...]:
+    """Heads that share mamba_d_ssm, or the expanded hidden size, beside attention."""
+    heads, stated = f.count("mamba_n_heads"), f.get("mamba_d_head")
+    inner = f.optional("mamba_d_ssm") or _times(f, "mamba_expand")
+    width = inner // heads if stated in ("auto", None) else f.count("mamba_d_head")
+    if width * heads != inner:
+        f.wrong("mamba_d_head", f"{width} x {heads} heads is not mamba_d_ssm {inner:,}")
+    scheme = Mamba2(
+        state_heads=heads,
+        state_head_dim=max(1, width),
+        state_dim=f.count("mamba_d_state"),
+        state_groups=f.count("mamba_n_groups"),
+        conv_kernel=f.count("mamba_d_conv"),
+    )
+    return (*full()(f), Kept(scheme))
+
+
+NEMOTRON = {"M": LINEAR, "*": FULL, "-": MLP, "E": MOE}
+
+
+def _nemotron_schedule(f: Fields) -> Sequence[str]:
+    """`hybrid_override_pattern`: M Mamba-2, * attention, - MLP, E experts."""
+    pattern = f.word("hybrid_override_pattern")
+    if pattern is None:
+        f.problem("hybrid_override_pattern (or layers_block_type) is missing", "layers_block_type")
+        return []
+    return [NEMOTRON.get(letter, letter) for letter in pattern]
+
+
+def _zamba_full(f: Fields) -> tuple[Kept, ...]:
+    """Attention over the hidden state and the embedding together: twice as wide."""
+    heads = f.count("heads")
+    width = f.optional("attention_head_dim") or 2 * f.count("hidden") // heads
+    return (Kept(keyed(heads, f.optional("kv_heads") or heads, width, width)),)
+
+
+def _zamba2_mamba(f: Fields) -> tuple[Kept, ...]:
+    heads = f.count("n_mamba_heads")
+    scheme = Mamba2(
+        state_heads=heads,
+        state_head_dim=_times(f, "mamba_expand") // heads,
+        state_dim=f.count("mamba_d_state"),
+        state_groups=f.count("mamba_ngroups"),
+        conv_kernel=f.count("mamba_d_conv"),
+    )
+    return (Kept(scheme),)
+
+
+def _zamba2_schedule(f: Fields) -> Sequence[str]:
+    """`hybrid_layer_ids` numbers the layers that call the shared attention block too."""
+    chosen = f.items("hybrid_layer_ids")
+    if chosen is None:
+        chosen = [6, 12, 18, 24, 30, 36, 42, 47, 51]
+    return [HYBRID if i in chosen else LINEAR for i in range(f.count("layers"))]
+
+
+def _zamba_schedule(f: Fields) -> Sequence[str]:
+    """The third layer calls the shared attention block; then the period begins anew."""
+    period, offset = f.count("attn_layer_period"), f.count("attn_layer_offset", least=0)
+    return [
+        HYBRID if i == 2 or (i > 2 and (i - 3) % period == offset) else LINEAR
+        for i in range(f.count("layers"))
+    ]
+
+
+CROSS, GMU = "cross_attention", "gated_memory"
+
+
+def _phi4flash(f: Fields) -> Sequence[str]:
+    """Mamba every `mb_per_layer`, between them windows, then one full layer that the rest reads.
+
+    microsoft/Phi-4-mini-flash-reasoning, modeling_phi4flash.py: the second half starts two layers
+    after the middle; its Mamba layers are gated memory units without a state.
+    """
+    layers, period = f.count("layers"), f.count("mb_per_layer")
+    middle = layers // 2
+
+    def kind(i: int) -> str:
+        if i % period == 0:
+            return LINEAR if i < middle + 2 else GMU
+        return SLIDING if i < middle else FULL if i < middle + 2 else CROSS
+
+    return [kind(i) for i in range(layers)]
+
+
+def _mamba_ssm(f: Fields) -> tuple[Kept, ...]:
+    """A configuration of the mamba_ssm package, with the defaults of its two layers."""
+    cfg, hidden = f.group("ssm_cfg"), f.count("hidden")
+    if f.get("attn_layer_idx"):
+        f.wrong("attn_layer_idx", "names attention layers, which kvcalc does not read here")
+    kind = cfg.word("layer")
+    if kind not in (None, "Mamba1", "Mamba2"):
+        cfg.wrong("layer", f"is {kind!r}; Mamba1 and Mamba2 are known")
+    second = kind == "Mamba2"
+    cfg.ignore("expand", "d_conv", "d_state", "headdim", "ngroups")
+    expand, kernel = cfg.optional("expand") or 2, cfg.optional("d_conv") or 4
+    inner, state = expand * hidden, cfg.optional("d_state") or (128 if second else 16)
+    if not second:
+        return (Kept(Mamba1(inner_dim=inner, state_dim=state, conv_kernel=kernel)),)
+    width = cfg.optional("headdim") or 64
+    scheme = Mamba2(
+        state_heads=inner // width,
+        state_head_dim=width,
+        state_dim=state,
+        state_groups=cfg.optional("ngroups") or 1,
+        conv_kernel=kernel,
+    )
+    return (Kept(scheme),)
+
+
+# fmt: off
+MAMBA = (
+    family("jamba",
+        schedule=every("attn_layer_period", others=LINEAR, offset="attn_layer_offset"),
+        parts={LINEAR: _mamba1(), FULL: full()}, layers=32, hidden=4096, heads=32, kv_heads=8,
+        attn_layer_period=8, attn_layer_offset=4, mamba_d_state=16, mamba_d_conv=4,
+        mamba_expand=2, unused=CHUNKS),
+    family("zamba", schedule=_zamba_schedule,
+        parts={LINEAR: _mamba1(), HYBRID: both(_zamba_full, _mamba1())}, layers=76, hidden=3712,
+        heads=16, kv_heads=16, attn_layer_period=6, attn_layer_offset=4, mamba_d_state=16,
+        mamba_d_conv=4, mamba_expand=2,
+        unused=(*CHUNKS, "attention_hidden_size", "n_mamba_heads")),
+    family("zamba2", schedule=_zamba2_schedule,
+        parts={LINEAR: _zamba2_mamba, HYBRID: both(_zamba_full, _zamba2_mamba)}, layers=54,
+        hidden=2560, heads=32, mamba_d_state=64, mamba_d_conv=4, mamba_expand=2, mamba_ngroups=1,
+        n_mamba_heads=8,
+        unused=(*CHUNKS, "attention_hidden_size", "mamba_headdim", "num_mem_blocks",
+            "use_shared_attention_adapter", "adapter_rank", "kv_channels", "num_query_groups",
+            "hybrid_layer_ids")),
+    family("bamba", schedule=_bamba_schedule, parts={LINEAR: BAMBA, FULL: full()}, layers=32,
+        hidden=4096, heads=32, kv_heads=8, **MAMBA2, unused=CHUNKS),
+    family("granitemoehybrid", schedule=same(LINEAR), parts={LINEAR: BAMBA, FULL: full()},
+        layers=32, hidden=4096, heads=32, **MAMBA2, unused=CHUNKS),
+    family("falcon_h1", schedule=same(HYBRID), parts={HYBRID: _falcon_h1, FULL: _falcon_h1},
+        layers=32, hidden=4096, heads=32, kv_heads=8, **MAMBA2, mamba_d_ssm=1024, unused=CHUNKS),
+    family("nemotron_h", schedule=_nemotron_schedule,
+        parts={LINEAR: _mamba2("mamba_num_heads", "mamba_head_dim", "ssm_state_size", "n_groups",
+            "conv_kernel"), FULL: full(), MOE: none, MLP: none},
+        hidden=4096, heads=32, kv_heads=8, head_dim=128, conv_kernel=4, n_groups=8,
+        mamba_num_heads=128, mamba_head_dim=64, ssm_state_size=128,
+        names={"head_dim": ("head_dim", "attention_head_dim"), "n_groups": ("n_groups",
+            "mamba_n_groups"), "conv_kernel": ("conv_kernel", "mamba_d_conv")},
+        unused=(*CHUNKS, "expand", "mamba_expand", "hybrid_override_pattern",
+            "mtp_layers_block_type", "mtp_hybrid_override_pattern")),
+    family("mamba", "falcon_mamba", schedule=same(LINEAR), parts={LINEAR: _mamba1("")}, layers=32,
+        hidden=768, state_size=16, expand=2, conv_kernel=4),
+    family("mamba2", schedule=same(LINEAR),
+        parts={LINEAR: _mamba2("heads", "head_dim", "state_size", "n_groups", "conv_kernel",
+            "expand")},
+        layers=64, hidden=4096, heads=128, head_dim=64, state_size=128, n_groups=8, conv_kernel=4,
+        unused=("expand", "chunk_size")),
+    family("mamba_ssm", schedule=same(LINEAR), parts={LINEAR: _mamba_ssm}, marks=("ssm_cfg",),
+        unused=("attn_layer_idx", "attn_cfg", "d_intermediate", "fused_add_norm")),
+    family("phi4flash", schedule=_phi4flash,
+        parts={LINEAR: _mamba1(), SLIDING: windowed(), FULL: full(), CROSS: shared(full()),
+            GMU: none},
+        layers=32, hidden=2560, heads=40, kv_heads=20, window=512, mb_per_layer=2,
+        mamba_d_state=16, mamba_d_conv=4, mamba_expand=2, unused=CHUNKS),
+)
+# fmt: on

@@ -1,0 +1,268 @@
+"""Families that are like no other: looped layers, two geometries, shared or pruned blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvcalc.attention.custom import Custom
+from kvcalc.attention.heads import MFA
+from kvcalc.attention.sparse import BlockSparse
+from kvcalc.cache import CacheTensor
+from kvcalc.extents import Fixed
+from kvcalc.importers.families.windowed import STANDARD
+from kvcalc.importers.family import Kept, family
+from kvcalc.importers.fields import Fields
+from kvcalc.importers.parts import Heads, full, hidden_over, keyed, none, shared, windowed
+from kvcalc.importers.schedules import FULL, SLIDING, every, listed, same
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+SPARSE, SHARED = "minimax_m3_sparse", "shared_attention"
+
+
+def _cpmant(f: Fields) -> tuple[Kept, ...]:
+    """Every sequence begins with `prompt_length` learned tokens, which are cached too."""
+    sizes = Heads(head_dim="dim_head").read(f)
+    prompt = tuple(
+        CacheTensor(
+            f"prompt_{name}",
+            name,
+            sizes["key_dim"],
+            Fixed(f.count("prompt_length")),
+            sizes["heads"],
+        )
+        for name in ("k", "v")
+    )
+    return (Kept(keyed(**sizes)), Kept(Custom(tensors=prompt)))
+
+
+def _from_the_end(f: Fields) -> Sequence[str]:
+    """Muse: full is every fourth layer, counted back from the last."""
+    layers = f.count("layers")
+    return [FULL if (layers - 1 - i) % 4 == 0 else SLIDING for i in range(layers)]
+
+
+def _dory_kinds(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
+    """The recurrent layers keep a cache in every loop, unless only the last one counts.
+
+    Published files count attention and MLP apart; MLPs keep nothing.
+    """
+    start, end = f.count("n_input_layers", least=0), f.count("n_output_layers", least=0)
+    inner, loops = kinds[start : len(kinds) - end], f.count("n_recurrent_loops")
+    stated = f.optional("n_recurrent_layers", least=0)
+    if start + end > len(kinds) or stated not in (None, len(inner)):
+        text = f"and n_recurrent_layers, n_output_layers do not make {len(kinds)} layers"
+        f.wrong("n_input_layers", text)
+    times = 1 if f.word("recurrent_kv_cache_mode") == "last_loop" else loops
+    return [*kinds[:start], *list(inner) * times, *kinds[len(kinds) - end :]]
+
+
+def _hrm_kinds(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
+    """A cache for every pass through a layer: num_layers_per_stack x H_cycles x (L_cycles + 1)."""
+    stack = f.optional("num_layers_per_stack")
+    passes = (stack or len(kinds)) * f.count("H_cycles") * (f.count("L_cycles") + 1)
+    if stack is not None and passes != len(kinds):
+        f.wrong("num_layers_per_stack", f"and its cycles make {passes} layers, not {len(kinds)}")
+    return [FULL] * passes
+
+
+def _laguna(f: Fields) -> Heads:
+    """Query heads may differ from layer to layer; KV heads do not."""
+    own = f.items("num_attention_heads_per_layer", per_layer=True)
+    if own and len(own) > f.count("layers"):
+        f.wrong("num_attention_heads_per_layer", f"has {len(own)} items, more than layers")
+    return Heads(heads="num_attention_heads_per_layer") if own else Heads()
+
+
+def _laguna_full(f: Fields) -> tuple[Kept, ...]:
+    return full(_laguna(f))(f)
+
+
+def _laguna_window(f: Fields) -> tuple[Kept, ...]:
+    return windowed(_laguna(f))(f)
+
+
+MIMO_LOCAL = Heads(
+    "swa_num_attention_heads", "swa_num_key_value_heads", "swa_head_dim", "swa_v_head_dim"
+)
+MIMO_FULL = Heads(value_dim="v_head_dim")
+
+
+def _mimo(f: Fields) -> Sequence[str]:
+    """`hybrid_layer_pattern`: 1 slides; without it the class has the first and every sixth full."""
+    if f.has("hybrid_layer_pattern"):
+        return listed("hybrid_layer_pattern", {0: FULL, 1: SLIDING})(f)
+    if f.has("sliding_window_size"):
+        # a published file, whose layers the class's own order need not be
+        f.problem("hybrid_layer_pattern (or layer_types) is missing", "hybrid_layer_pattern")
+    return [FULL if i == 0 or (i + 1) % 6 == 0 else SLIDING for i in range(f.count("layers"))]
+
+
+def _mimo_local(f: Fields) -> tuple[Kept, ...]:
+    """Its window leaves the query out: transformers adds one to it and so keeps all of it.
+
+    A file that transformers has written states the larger window.
+    """
+    own = [
+        f.optional(name) for name in ("swa_num_attention_heads", "swa_head_dim", "swa_v_head_dim")
+    ]
+    heads, key_dim = own[0] or f.count("heads"), own[1] or f.count("head_dim")
+    sizes = {
+        "heads": heads,
+        "kv_heads": f.optional("swa_num_key_value_heads") or 2 * f.count("kv_heads"),
+        "key_dim": key_dim,
+        "value_dim": own[2] or f.optional("v_head_dim") or key_dim,
+    }
+    stated = f.optional("sliding_window_size")
+    if stated is None:
+        return (Kept(keyed(**sizes, window=f.count("window"))),)
+    return (
+        Kept(
+            keyed(**sizes, window=stated),
+            (("transformers", keyed(**sizes, window=stated + 1)),),
+        ),
+    )
+
+
+def _softmax_everywhere(f: Fields) -> Sequence[str]:
+    """`attn_type_list` still stands in the files, with a 1 for every layer."""
+    if f.has("attn_type_list"):
+        return listed("attn_type_list", {1: FULL})(f)
+    return [FULL] * f.count("layers")
+
+
+SPARSE_UNUSED = (
+    "sparse_disable_index_value",
+    "sparse_local_block",
+    "sparse_init_block",
+    "sparse_score_type",
+)
+
+
+def _minimax_m3_sparse(f: Fields) -> tuple[Kept, ...]:
+    """Block-sparse attention; the sizes of its indexer stand in `sparse_attention_config`."""
+    inner, sizes = f.group("sparse_attention_config"), Heads().read(f)
+    inner.ignore(*SPARSE_UNUSED)
+    scheme = BlockSparse(
+        heads=sizes["heads"],
+        kv_heads=sizes["kv_heads"],
+        head_dim=sizes["key_dim"],
+        index_heads=inner.optional("sparse_num_index_heads") or f.count("index_n_heads"),
+        index_dim=inner.optional("sparse_index_dim") or f.count("index_head_dim"),
+        block_size=inner.optional("sparse_block_size") or f.count("index_block_size"),
+        top_k_blocks=inner.optional("sparse_topk_blocks") or f.count("index_topk_blocks"),
+    )
+    return (Kept(scheme),)
+
+
+def _minimax_m3(f: Fields) -> Sequence[str]:
+    """`sparse_attention_freq`: 1 a sparse layer, 0 a full one; full without it."""
+    inner = f.group("sparse_attention_config")
+    inner.ignore(*SPARSE_UNUSED, "use_sparse_attention")
+    freq = inner.items("sparse_attention_freq")
+    layers = f.count("layers")
+    if freq is None or inner.get("use_sparse_attention") is False:
+        return [FULL] * layers
+    if len(freq) < layers:
+        inner.problem(
+            f"sparse_attention_freq has {len(freq)} items for {layers} layers",
+            "sparse_attention_freq",
+        )
+    return [SPARSE if item else FULL for item in freq]
+
+
+def _step3(f: Fields) -> tuple[Kept, ...]:
+    """Multi-matrix factorization attention: one key and one value."""
+    groups = f.count("num_attention_groups")
+    heads, width = f.count("heads"), f.count("head_dim")
+    if groups == 1:
+        return (Kept(MFA(heads=heads, head_dim=width)),)
+    return (Kept(keyed(heads, groups, width, width)),)
+
+
+def _hunyuan(f: Fields) -> Sequence[str]:
+    """With `use_cla`, one layer keeps the cache of `cla_share_factor`: the first of them."""
+    stated = f.optional("cla_share_factor")
+    factor = (stated or f.count("cla_share_factor")) if f.flag("use_cla") else 1
+    return [FULL if i % factor == 0 else SHARED for i in range(f.count("layers"))]
+
+
+NAS_KNOWN = ("no_op", "replace_with_linear", "n_heads_in_group")
+
+
+def _blocks(f: Fields) -> list[Fields]:
+    """The attention of each of the blocks that Nemotron's architecture search has left."""
+    blocks = []
+    for number, config in enumerate(f.items("block_configs", dict, per_layer=True) or []):
+        where = (*f.where, "block_configs", number, "attention")
+        if not isinstance(config.get("attention"), dict):
+            f.wrong("block_configs", f"has no attention in block {number}")
+            continue
+        prefix = f"block_configs {number}: "
+        block = Fields(config["attention"], where=where, problems=f.problems, prefix=prefix)
+        for name, value in config["attention"].items():
+            if name not in NAS_KNOWN and value not in (None, False):
+                block.problem(
+                    f"block_configs {number}: {name} is not a field that kvcalc knows", name
+                )
+        blocks.append(block)
+    return blocks
+
+
+def _nas_block(f: Fields) -> tuple[Kept, ...]:
+    """Query heads in groups of the block's own size; f.layer is the block's number."""
+    blocks, heads = _blocks(f), f.count("heads")
+    width = f.optional("head_dim") or hidden_over(f, heads)
+    if f.layer is None or f.layer >= len(blocks):
+        return ()
+    group = blocks[f.layer].count("n_heads_in_group")
+    if heads % group:
+        blocks[f.layer].wrong(
+            "n_heads_in_group", f"is {group}, which does not divide {heads} heads"
+        )
+        return ()
+    return (Kept(keyed(heads, heads // group, width, width)),)
+
+
+def _nas(f: Fields) -> Sequence[str]:
+    """A block whose attention is a no_op or linear keeps nothing."""
+    gone = ("no_op", "replace_with_linear")
+    return ["none" if any(b.flag(name) for name in gone) else FULL for b in _blocks(f)]
+
+
+# fmt: off
+SPECIAL = (
+    family("cpmant", parts={FULL: _cpmant}, schedule=same(),
+        unused=("prompt_types", "segment_types"), layers=48, hidden=4096, heads=32, dim_head=128,
+        prompt_length=32),
+    family("dory", parts={**STANDARD, "mlp": none}, schedule=every(4), amend=_dory_kinds,
+        unused=("n_recurrent_layers",), layers=36, hidden=2560, heads=16, kv_heads=4,
+        head_dim=256, window=1024, n_input_layers=8, n_output_layers=8, n_recurrent_loops=2),
+    family("hrm_text", parts={FULL: full()}, schedule=same(), amend=_hrm_kinds,
+        unused=("L_bp_cycles", "prefix_lm"), layers=16, hidden=1536, heads=12, head_dim=128,
+        H_cycles=2, L_cycles=3),
+    family("hunyuan", parts={FULL: full(), SHARED: shared(full())}, schedule=_hunyuan),
+    family("laguna", parts={FULL: _laguna_full, SLIDING: _laguna_window}, schedule=same(),
+        unused=("window", "num_attention_heads_per_layer", "heads"), layers=40, hidden=2048,
+        heads=48, kv_heads=8, head_dim=128, window=512),
+    family("mimo_v2_flash", "mimo_v2", parts={FULL: full(MIMO_FULL), SLIDING: _mimo_local},
+        schedule=_mimo,
+        unused=("window", "sliding_window_size", "hybrid_layer_pattern", "attention_chunk_size"),
+        layers=48, hidden=4096, heads=64, kv_heads=4, head_dim=192, value_dim=128, window=129),
+    family("minimax_m2", parts={FULL: full()}, schedule=_softmax_everywhere,
+        unused=("attn_type_list",), layers=62, hidden=3072, heads=48, kv_heads=8, head_dim=128),
+    family("minimax_m3_vl_text", "minimax_m3", parts={FULL: full(), SPARSE: _minimax_m3_sparse},
+        schedule=_minimax_m3,
+        unused=("sparse_attention_config", "index_local_blocks", "index_topk_blocks"), layers=60,
+        hidden=6144, heads=64, kv_heads=4, head_dim=128, index_n_heads=4, index_head_dim=128,
+        index_block_size=128, index_topk_blocks=16),
+    family("muse_glimmer_text", "muse_glimmer", parts=STANDARD, schedule=_from_the_end),
+    family("muse_spark_text", "muse_spark", parts=STANDARD, schedule=_from_the_end),
+    family("nemotron-nas", parts={FULL: _nas_block, "none": none}, schedule=_nas,
+        unused=("block_configs", "kv_heads")),
+    family("step3_text", "step3_vl", parts={FULL: _step3}, schedule=same(),
+        unused=("share_q_dim",)),
+)
+# fmt: on

@@ -1,0 +1,287 @@
+"""Families in which some layers, or all, see the last tokens alone.
+
+Numbers and rules as in transformers 5.24.0 (models/<family>/configuration_*.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kvcalc.importers.family import Kept, family
+from kvcalc.importers.parts import Heads, chunked, full, keyed, shared, windowed
+from kvcalc.importers.schedules import (
+    CHUNKED,
+    FULL,
+    SLIDING,
+    every,
+    listed,
+    same,
+    sliding_above,
+    sliding_where_stated,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kvcalc.importers.family import Part, Schedule
+    from kvcalc.importers.fields import Fields
+
+STANDARD: Mapping[str, Part] = {FULL: full(), SLIDING: windowed(), CHUNKED: chunked()}
+sliding = partial(family, parts=STANDARD, schedule=sliding_where_stated)
+"""A family whose layers are full, sliding or chunked."""
+
+
+def _last_too(schedule: Schedule) -> Schedule:
+    """The same, but the last layer is full whatever comes before it."""
+    return lambda f: [*list(schedule(f))[:-1], FULL]
+
+
+def _cohere2_moe(f: Fields) -> Sequence[str]:
+    """Two patterns: one over the dense layers at the front, one over the rest."""
+    prefix = f.optional("first_k_dense_replace", least=0) or 0
+    layers, first = f.count("layers"), f.count("prefix_dense_sliding_window_pattern")
+    period = f.count("sliding_window_pattern")
+    return [
+        FULL if ((i + 1) % first if i < prefix else (i - prefix + 1) % period) == 0 else SLIDING
+        for i in range(layers)
+    ]
+
+
+def _dots1(f: Fields) -> Sequence[str]:
+    """Layers from `max_window_layers` on slide where there is a window."""
+    first, window = f.count("max_window_layers", least=0), f.optional("window")
+    return [SLIDING if window and i >= first else FULL for i in range(f.count("layers"))]
+
+
+def _exaone(f: Fields) -> Sequence[str]:
+    """A period, or a string of L (local) and G (global) that repeats; all full without a window."""
+    pattern, layers = f.get("sliding_window_pattern"), f.count("layers")
+    if not f.optional("window") or pattern is None:
+        return [FULL] * layers
+    if isinstance(pattern, str) and set(pattern) <= {"L", "G"}:
+        return [SLIDING if pattern[i % len(pattern)] == "L" else FULL for i in range(layers)]
+    period = f.count("sliding_window_pattern")
+    return [FULL if (i + 1) % period == 0 else SLIDING for i in range(layers)]
+
+
+def _flint(f: Fields) -> Sequence[str]:
+    """Full: the first two layers, every fourth from the second on, and the last."""
+    layers = f.count("layers")
+    return [FULL if i < 2 or i % 4 == 1 or i == layers - 1 else SLIDING for i in range(layers)]
+
+
+def _qwen2_moe(f: Fields) -> Sequence[str]:
+    """With `use_sliding_window`, every other layer below `max_window_layers` slides."""
+    first = f.count("max_window_layers", least=0) if f.flag("use_sliding_window") else 0
+    return [SLIDING if i % 2 == 0 and i < first else FULL for i in range(f.count("layers"))]
+
+
+def _qwen3_moe(f: Fields) -> Sequence[str]:
+    """All layers slide, or none."""
+    slides = f.flag("use_sliding_window") and f.optional("window")
+    return [SLIDING if slides else FULL] * f.count("layers")
+
+
+def _rope(f: Fields) -> list[int]:
+    """1 for each layer with RoPE: `no_rope_layers` says so, else all but every fourth."""
+    period = f.count("no_rope_layer_interval")
+    listed = f.items("no_rope_layers", per_layer=True) if f.get("no_rope_layers") else None
+    return listed or [int((i + 1) % period != 0) for i in range(f.count("layers"))]
+
+
+def _smollm3(f: Fields) -> Sequence[str]:
+    """With `use_sliding_window`, the layers without RoPE slide."""
+    rope = _rope(f)
+    slides = f.flag("use_sliding_window") and f.optional("window")
+    return [SLIDING if slides and not own else FULL for own in rope]
+
+
+def _llama4(f: Fields) -> Sequence[str]:
+    """The layers with RoPE are chunked where a chunk is stated, the others full."""
+    chunk = f.optional("attention_chunk_size")
+    return [CHUNKED if own and chunk else FULL for own in _rope(f)]
+
+
+def _bidirectional(f: Fields) -> tuple[Kept, ...]:
+    """A window, unless the model looks ahead: then it is an encoder and keeps nothing."""
+    ahead = f.get("use_bidirectional_attention")
+    if ahead is True or ahead == "all":
+        f.wrong("use_bidirectional_attention", "makes this an encoder, which keeps no KV cache")
+    return windowed()(f)
+
+
+GEMMA = {FULL: full(), SLIDING: _bidirectional}
+
+
+def _shares(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
+    """The last `num_kv_shared_layers` layers read the cache of an earlier layer of their kind."""
+    first = len(kinds) - (f.optional("num_kv_shared_layers", least=0) or 0)
+    if first < 0 or (first and not set(kinds[:first]) >= set(kinds)):
+        f.wrong("num_kv_shared_layers", "leaves no layer of a kind to keep what the others read")
+        return kinds
+    if not first:
+        f.note("every layer reads the cache of another model, which is not counted")
+    return [kind if i < first or not kind else f"shared_{kind}" for i, kind in enumerate(kinds)]
+
+
+def _gemma4_kinds(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
+    """The last layer is full; the rest as in Gemma 3n."""
+    return _shares(f, [*list(kinds)[:-1], FULL])
+
+
+def _gemma4_full(f: Fields) -> tuple[Kept, ...]:
+    """Full layers have a head_dim of their own, and where K equals V, KV heads of their own."""
+    names = ("head_dim", "global_head_dim", "num_global_key_value_heads")
+    if f.has("per_layer_config"):
+        f.ignore(*names)
+        return full()(f)
+    own = f.optional("num_global_key_value_heads") if f.flag("attention_k_eq_v") else None
+    width = f.count("global_head_dim")
+    return (Kept(keyed(f.count("heads"), own or f.count("kv_heads"), width, width)),)
+
+
+GEMMA4 = {
+    FULL: _gemma4_full,
+    SLIDING: _bidirectional,
+    f"shared_{FULL}": shared(_gemma4_full),
+    f"shared_{SLIDING}": shared(_bidirectional),
+}
+
+
+def _local_masks(f: Fields) -> tuple[Kept, ...]:
+    """GPT-Neo's local layers see a window; transformers masks it and keeps every token."""
+    heads = Heads().read(f)
+    kept_whole = keyed(**heads)
+    return (
+        Kept(replace(kept_whole, window=f.count("window_size")), (("transformers", kept_whole),)),
+    )
+
+
+def _gpt_neo(f: Fields) -> Sequence[str]:
+    """`attention_layers`, or `attention_types` that spells it as [[[global, local], 12]]."""
+    if f.has("attention_layers"):
+        f.ignore("attention_types")
+        return listed("attention_layers", {"global": FULL, "local": SLIDING})(f)
+    if f.get("attention_types") is None:
+        return [SLIDING if i % 2 else FULL for i in range(f.count("layers"))]
+    kinds: list[str] = []
+    for item in f.items("attention_types", list) or []:
+        match item:
+            case [list(pattern), int(times)] if len(pattern) * times <= 10_000:
+                kinds += [str(kind) for kind in pattern] * times
+            case _:
+                f.wrong("attention_types", "must be a list of [[kinds], times]")
+                return []
+    if len(kinds) != f.count("layers"):
+        f.wrong("attention_types", f"spells {len(kinds)} layers, num_layers is {f.count('layers')}")
+    return [{"global": FULL, "local": SLIDING}.get(kind, kind) for kind in kinds]
+
+
+def _halved(f: Fields) -> tuple[Kept, ...]:
+    """`local_attention` looks to both sides; a decoder has the half behind it."""
+    return (
+        Kept(replace(keyed(**Heads().read(f)), window=max(1, f.count("local_attention") // 2))),
+    )
+
+
+QWEN_UNUSED = ("use_sliding_window", "window", "max_window_layers")
+GEMMA4_UNUSED = (
+    "attention_k_eq_v",
+    "use_bidirectional_attention",
+    "num_global_key_value_heads",
+    "hidden_size_per_layer_input",
+    "use_double_wide_mlp",
+    "global_head_dim",
+)
+
+# fmt: off
+WINDOWED = (
+    sliding("afmoe", layers=32, hidden=2048, heads=16, head_dim=128, window=1024,
+        global_attn_every_n_layers=4, schedule=every("global_attn_every_n_layers")),
+    sliding("beam", layers=52, hidden=5120, heads=48, kv_heads=8, head_dim=128, window=512,
+        schedule=_last_too(every(6))),
+    sliding("cohere2", layers=40, hidden=8192, heads=64, window=4096, sliding_window_pattern=4,
+        schedule=every("sliding_window_pattern")),
+    sliding("cohere2_moe", layers=40, hidden=8192, heads=64, head_dim=128, window=4096,
+        sliding_window_pattern=4, prefix_dense_sliding_window_pattern=1, schedule=_cohere2_moe,
+        unused=("sliding_window_pattern", "prefix_dense_sliding_window_pattern")),
+    sliding("cohere_compass_text", layers=40, hidden=8192, heads=64, window=4096, schedule=same(),
+        unused=("window",)),
+    sliding("cwm", layers=64, hidden=6144, heads=48, kv_heads=8, head_dim=128, window=8192,
+        schedule=every(4, offset=0)),
+    sliding("dots1", layers=62, hidden=4608, heads=32, kv_heads=32, window=4096,
+        max_window_layers=62, schedule=_dots1, unused=("window", "max_window_layers")),
+    sliding("doge", layers=32, hidden=1024, heads=8, unused=("keep_window_size",)),
+    sliding("exaone4", "exaone_moe", layers=32, hidden=4096, heads=32, kv_heads=32, window=4096,
+        sliding_window_pattern=4, schedule=_exaone, unused=("window", "sliding_window_pattern")),
+    sliding("flint", layers=49, hidden=2048, heads=32, kv_heads=4, head_dim=128, window=513,
+        schedule=_flint),
+    sliding("gemma2", "vaultgemma", names={"window": ("sliding_window", "sliding_window_size")},
+        layers=26, hidden=2304, heads=8, kv_heads=4, head_dim=256, window=4096,
+        schedule=every(2)),
+    sliding("gemma3_text", "gemma3", layers=26, hidden=2304, heads=8, kv_heads=4, head_dim=256,
+        window=4096, sliding_window_pattern=6, schedule=every("sliding_window_pattern"),
+        parts=GEMMA, unused=("sliding_window_pattern", "use_bidirectional_attention")),
+    family("gemma3n_text", "gemma3n", schedule=every(5),
+        parts={**GEMMA, f"shared_{FULL}": shared(full()), f"shared_{SLIDING}": shared(windowed())},
+        amend=_shares, layers=35, hidden=2048, heads=8, kv_heads=2, head_dim=256, window=512,
+        num_kv_shared_layers=15),
+    family("gemma4_text", "gemma4", schedule=every(6), parts=GEMMA4, amend=_gemma4_kinds,
+        unused=GEMMA4_UNUSED, layers=30, hidden=2304, heads=8, kv_heads=4, head_dim=256,
+        window=512, num_kv_shared_layers=0, global_head_dim=512),
+    family("gemma4_unified_text", "gemma4_unified", schedule=every(6), parts=GEMMA4,
+        amend=_gemma4_kinds, unused=GEMMA4_UNUSED, layers=30, hidden=2304, heads=8, kv_heads=4,
+        head_dim=256, window=1024, num_kv_shared_layers=0, global_head_dim=512),
+    sliding("gpt_neo", layers=24, hidden=2048, heads=16, window_size=256, schedule=_gpt_neo,
+        parts={FULL: full(), SLIDING: _local_masks}),
+    sliding("gpt_oss", layers=36, hidden=2880, heads=64, kv_heads=8, head_dim=64, window=128,
+        schedule=every(2)),
+    sliding("granite_swa", layers=24, hidden=2560, heads=20, kv_heads=4, window=128,
+        schedule=every(4, offset=0)),
+    sliding("granitemoe_swa", layers=32, hidden=4096, heads=32, window=128,
+        schedule=every(4, offset=0)),
+    sliding("kolibri1", layers=50, hidden=2560, heads=48, kv_heads=4, head_dim=128, window=513,
+        schedule=every(5)),
+    sliding("llama4_text", "llama4", layers=48, hidden=5120, heads=40, kv_heads=8, head_dim=128,
+        attention_chunk_size=8192, no_rope_layer_interval=4, schedule=_llama4,
+        unused=("attention_chunk_size", "no_rope_layers")),
+    sliding("mellum", layers=28, hidden=2304, heads=32, kv_heads=4, head_dim=128, window=1024,
+        schedule=same(), unused=("window",)),
+    sliding("mimo", layers=36, hidden=4096, heads=32, kv_heads=8, head_dim=128, window=4096,
+        max_window_layers=28, schedule=sliding_above, unused=QWEN_UNUSED, mtp=FULL),
+    sliding("ministral3", layers=34, hidden=4096, heads=32, kv_heads=8, head_dim=128),
+    sliding("phi4_multimodal", layers=32, hidden=3072, heads=32, kv_heads=8),
+    sliding("ministral", "mistral", layers=32, hidden=4096, heads=32, kv_heads=8, window=4096),
+    sliding("mixtral", layers=32, hidden=4096, heads=32, kv_heads=8),
+    sliding("modernbert-decoder", layers=22, hidden=768, heads=12, local_attention=128,
+        global_attn_every_n_layers=3, schedule=every("global_attn_every_n_layers", offset=0),
+        parts={FULL: full(), SLIDING: _halved}, unused=("window", "global_attn_every_n_layers")),
+    sliding("moshi", layers=32, hidden=4096, heads=32, window=3000,
+        unused=("depth_decoder_config",)),
+    sliding("olmo3", layers=32, hidden=4096, heads=32, window=4096, schedule=every(4)),
+    sliding("phi3", layers=32, hidden=3072, heads=32, unused=("full_attn_mod",)),
+    sliding("phimoe", layers=32, hidden=4096, heads=32, kv_heads=8),
+    sliding("qwen2", layers=32, hidden=4096, heads=32, kv_heads=32, window=4096,
+        max_window_layers=28, schedule=sliding_above, unused=QWEN_UNUSED),
+    sliding("qwen2_vl", "qwen2_5_vl", "qwen2_vl_text", "qwen2_5_vl_text", layers=80, hidden=8192,
+        heads=64, kv_heads=8, window=4096, max_window_layers=80, schedule=sliding_above,
+        unused=QWEN_UNUSED),
+    sliding("qwen2_5_omni_text", layers=28, hidden=3584, heads=28, kv_heads=4, window=32768,
+        max_window_layers=28, schedule=sliding_above, unused=QWEN_UNUSED),
+    sliding("qwen2_moe", layers=24, hidden=2048, heads=16, kv_heads=16, window=4096,
+        max_window_layers=28, schedule=_qwen2_moe, unused=QWEN_UNUSED),
+    sliding("qwen3", "qwen3_vl_text", layers=32, hidden=4096, heads=32, kv_heads=32, head_dim=128,
+        window=4096, max_window_layers=28, schedule=sliding_above, unused=QWEN_UNUSED),
+    sliding("qwen3_moe", layers=24, hidden=2048, heads=32, kv_heads=4, window=4096,
+        schedule=_qwen3_moe, unused=QWEN_UNUSED),
+    sliding("qwen3_vl_moe_text", layers=24, hidden=2048, heads=16, kv_heads=16, window=4096,
+        schedule=_qwen3_moe, unused=QWEN_UNUSED),
+    sliding("qwen3_omni_moe_text", layers=28, hidden=2048, heads=28, kv_heads=4, window=4096,
+        schedule=_qwen3_moe, unused=QWEN_UNUSED),
+    sliding("smollm3", layers=36, hidden=2048, heads=16, kv_heads=4, no_rope_layer_interval=4,
+        schedule=_smollm3, unused=QWEN_UNUSED),
+    sliding("starcoder2", layers=30, hidden=3072, heads=24, kv_heads=2),
+)
+# fmt: on

@@ -1,0 +1,94 @@
+"""What a family of configurations is: how its layers follow one another, and what each keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kvcalc.attention.base import Scheme
+    from kvcalc.importers.fields import Fields
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One cache of a layer, and what an engine keeps in its place where it does otherwise."""
+
+    scheme: Scheme
+    engines: tuple[tuple[str, Scheme], ...] = ()
+
+
+Part = Callable[["Fields"], tuple[Kept, ...]]
+"""What one layer keeps, from the fields as that layer sees them."""
+
+Schedule = Callable[["Fields"], Sequence[str]]
+"""The kind of each layer, in order, where the file does not list them itself."""
+
+
+Amend = Callable[["Fields", Sequence[str]], Sequence[str]]
+"""What becomes of the kinds of the layers, also where the file lists them."""
+
+
+@dataclass(frozen=True)
+class As:
+    """A default that is the value of another field, or a part of it."""
+
+    name: str
+    over: int = 1
+
+
+Default = int | float | bool | str | As
+
+
+@dataclass(frozen=True)
+class Family:
+    """One line of the table of families: what is special about these configurations.
+
+    types     values of `model_type`; the first is the family's name
+    parts     what a layer of each kind keeps; a kind that is not here is refused
+    schedule  the kinds of the layers, where the file has no list of them
+    defaults  what the family's class fills in where a published file omits a field
+    names     the names of a field, where they are not the usual ones
+    unused    fields of its own that leave the cache alone
+    marks     fields by which a file without `model_type` is recognised
+    mtp       the kind of a multi-token-prediction layer
+    encoder   whether there is an encoder before these layers
+    note      what a reader of its numbers should know
+    amend     what becomes of the kinds of the layers, also where the file lists them
+    """
+
+    types: tuple[str, ...]
+    parts: Mapping[str, Part]
+    schedule: Schedule
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    mtp: str = ""
+    note: str = ""
+    encoder: bool = False
+    amend: Amend = lambda f, kinds: kinds
+
+    @property
+    def name(self) -> str:
+        return self.types[0]
+
+
+def family(
+    *types: str,
+    parts: Mapping[str, Part],
+    schedule: Schedule,
+    amend: Amend = lambda f, kinds: kinds,
+    names: Mapping[str, tuple[str, ...]] | None = None,
+    unused: tuple[str, ...] = (),
+    marks: tuple[str, ...] = (),
+    mtp: str = "",
+    note: str = "",
+    encoder: bool = False,
+    **defaults: Default,
+) -> Family:
+    """A line of the table; what is not named here are the family's defaults."""
+    return Family(
+        types, parts, schedule, defaults, names or {}, unused, marks, mtp, note, encoder, amend
+    )

@@ -1,0 +1,228 @@
+"""A configuration's fields: read by name, checked, and remembered as read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kvcalc.errors import Path, Problem
+from kvcalc.importers.family import As
+from kvcalc.importers.vocabulary import ALIASES, is_harmless
+
+PLACEHOLDER = 1
+"""Stands for a number that is missing or wrong, so that one run shows every problem."""
+
+
+@dataclass
+class Fields:
+    """The fields of one configuration, in a family's words.
+
+    `data` is what the file says, `defaults` what the family's class fills in where it says
+    nothing. A short name ("heads") stands for all names of ALIASES and of the family.
+    Problems are collected, not raised: what is wrong is answered with PLACEHOLDER.
+    """
+
+    data: Mapping[str, Any]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    where: Path = ()
+    layer: int | None = None
+    used: set[str] = field(default_factory=set)
+    filled: dict[str, Any] = field(default_factory=dict)
+    """Fields that the file leaves to the family's class, with what that fills in."""
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    groups: dict[str, Fields] = field(default_factory=dict)
+    """The nested objects that were looked into, by name."""
+    prefix: str = ""
+    """What goes before the name of a field in a message, for nested objects."""
+
+    def at(self, layer: int) -> Fields:
+        """The same fields as one layer sees them: lists and `per_layer_config` are per layer."""
+        own: Any = {}
+        if isinstance(self.data.get("per_layer_config"), dict):
+            self.used.add("per_layer_config")
+            per_layer = self.data["per_layer_config"]
+            # keys are zero-padded layer numbers
+            own = next(
+                (v for k, v in per_layer.items() if str(k).isdigit() and int(k) == layer), {}
+            )
+        if not isinstance(own, dict):
+            self.wrong("per_layer_config", f"is {own!r} for layer {layer}; it must be an object")
+            own = {}
+        return Fields(
+            {**self.data, **own},
+            self.defaults,
+            self.names,
+            self.where,
+            layer,
+            self.used,
+            self.filled,
+            self.problems,
+            self.notes,
+            self.groups,
+        )
+
+    def scratch(self) -> Fields:
+        """The same fields, to find out what a reader uses: its problems and notes are dropped."""
+        return Fields(
+            self.data, self.defaults, self.names, self.where, used=self.used, groups=self.groups
+        )
+
+    def names_of(self, name: str) -> tuple[str, ...]:
+        """All names that a file may use for a field."""
+        return self.names.get(name) or ALIASES.get(name) or (name,)
+
+    def get(self, name: str) -> Any:
+        """The value under any of its names, the family's default, or None."""
+        names = self.names_of(name)
+        self.used.update(names)
+        given = {n: self.data[n] for n in names if self.data.get(n) is not None}
+        if len({repr(value) for value in given.values()}) > 1:
+            texts = [f"{n} is {value!r}" for n, value in given.items()]
+            self.problem(f"{', but '.join(texts)}: they contradict each other", next(iter(given)))
+        if given:
+            return next(iter(given.values()))
+        default = self.defaults.get(name)
+        if isinstance(default, As):
+            other = self.get(default.name)
+            return other // default.over if isinstance(other, int) else other
+        if any(n in self.data for n in names):
+            return None  # null is said on purpose: no default takes its place
+        if default is not None:
+            self.filled[names[0]] = default
+        return default
+
+    def has(self, name: str) -> bool:
+        """Whether the file itself says something under this name."""
+        return any(self.data.get(n) is not None for n in self.names_of(name))
+
+    def optional(self, name: str, least: int = 1) -> int | None:
+        """A whole number, or None where neither the file nor the family has one."""
+        value = self.get(name)
+        if isinstance(value, list) and self.layer is not None:
+            value = self._item(name, value)
+        if value is None:
+            return None
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            self.wrong(name, f"is {_short(value)}; it must be a whole number from {least} on")
+            return PLACEHOLDER
+        return value
+
+    def count(self, name: str, least: int = 1) -> int:
+        """A whole number that must be there."""
+        value = self.optional(name, least)
+        if value is None:
+            names = self.names_of(name)
+            text = f"{self.prefix}{names[0]} is missing"
+            also = f" (or {', '.join(names[1:])})" if len(names) > 1 else ""
+            found = Problem(text, f"set {names[0]}{also}", self.where)
+            if found not in self.problems:
+                self.problems.append(found)
+            return PLACEHOLDER
+        return value
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """A truth value; null and absent are the default."""
+        value = self.get(name)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            self.wrong(name, f"is {_short(value)}; it must be true or false")
+            return default
+        return value
+
+    def word(self, name: str) -> str | None:
+        """A text, or None."""
+        value = self.get(name)
+        if value is None or isinstance(value, str):
+            return value
+        self.wrong(name, f"is {_short(value)}; it must be a text")
+        return None
+
+    def items(self, name: str, kind: type = int, per_layer: bool = False) -> list[Any] | None:
+        """A list of `kind`, one per layer if asked for; None where there is none."""
+        value = self.get(name)
+        if value is None:
+            return None
+        fits = isinstance(value, list) and all(
+            isinstance(item, kind) and not (kind is int and isinstance(item, bool))
+            for item in value
+        )
+        if not fits:
+            self.wrong(name, f"is {_short(value)}; it must be a list of {_PLURAL[kind]}")
+            return None
+        if per_layer and len(value) < self.count("layers"):
+            text = f"has {len(value):,} items for {self.count('layers'):,} layers"
+            self.wrong(name, f"{text}: they contradict each other")
+            return None
+        return list(value)
+
+    def group(self, name: str) -> Fields:
+        """The fields of a nested object, held to account like others; empty where it is absent."""
+        value = self.get(name)
+        if value is not None and not isinstance(value, dict):
+            self.wrong(name, f"is {_short(value)}; it must be an object")
+        known = self.groups.get(name)
+        inner = Fields(
+            value if isinstance(value, dict) else {},
+            where=(*self.where, name),
+            used=known.used if known else set(),
+            problems=self.problems,
+            notes=self.notes,
+            prefix=f"{name}.",
+        )
+        self.groups[name] = inner
+        return inner
+
+    def ignore(self, *names: str) -> None:
+        """Fields that leave this family's cache alone."""
+        for name in names:
+            self.used.update(self.names_of(name))
+
+    def wrong(self, name: str, text: str) -> None:
+        """A problem with the value of one field."""
+        said = next((n for n in self.names_of(name) if n in self.data), self.names_of(name)[0])
+        self.problem(f"{self.prefix}{said} {text}", said)
+
+    def problem(self, text: str, name: str, hint: str = "") -> None:
+        """A problem at one field."""
+        found = Problem(text, hint, (*self.where, name))
+        if found not in self.problems:
+            self.problems.append(found)
+
+    def note(self, text: str) -> None:
+        """Something that a reader of the numbers should know."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def strangers(self) -> list[str]:
+        """Fields that say something and that nobody has read or knows to be harmless."""
+        return [
+            name
+            for name, value in self.data.items()
+            if name not in self.used and not _says_nothing(value) and not is_harmless(name)
+        ]
+
+    def _item(self, name: str, values: Sequence[Any]) -> Any:
+        assert self.layer is not None
+        if self.layer < len(values):
+            return values[self.layer]
+        text = f"has {len(values):,} items; layer {self.layer} has none"
+        self.wrong(name, text)
+        return PLACEHOLDER
+
+
+_PLURAL = {int: "whole numbers", str: "texts", dict: "objects", list: "lists"}
+
+
+def _says_nothing(value: Any) -> bool:
+    return value is None or value == [] or value == {} or value == ""
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,345 @@
+"""A folder that holds a model, and files that are none: what to read, and what to say instead."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kvcalc.errors import InputError, Problem
+from kvcalc.importers.huggingface import is_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+CONFIG = "config.json"
+INDEX = "model.safetensors.index.json"
+INDEXES = (INDEX, "pytorch_model.bin.index.json")
+LFS = b"version https://git-lfs.github.com/spec/v1"
+LFS_MAX = 200
+"""No pointer of git LFS is longer, in bytes."""
+
+_PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})$")
+_NUMBER = re.compile(r"[-_.]\d+$")
+
+
+def config_of(folder: Path) -> Path:
+    """The configuration in a model folder: config.json, else the only GGUF, else the only YAML.
+
+    Raises InputError where there is none, or more than one that could be meant.
+    """
+    files = _files(folder)
+    configs = [path for path in files if path.name == CONFIG]
+    ggufs = _ggufs(folder, files)
+    # a YAML beside either is most often a recipe of quantization or training
+    found = [*configs, *ggufs] or [path for path in files if _suffix(path) in (".yaml", ".yml")]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        text = f"more than one file here could be meant: {_listed(found)}"
+        raise InputError([Problem(text, f"name the file, such as {found[0]}", file=str(folder))])
+    raise InputError([_nothing(folder, files)])
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_file())
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError([Problem(f"cannot be read: {reason}", file=str(folder))]) from None
+
+
+def _suffix(path: Path) -> str:
+    return path.suffix.lower()
+
+
+def _ggufs(folder: Path, files: Sequence[Path]) -> list[Path]:
+    """The GGUF files that hold a language model, a split one by its first part."""
+    found: dict[str, Path] = {}
+    for path in files:
+        # llama.cpp keeps the image encoder of a model in a file of its own, beside it
+        if _suffix(path) != ".gguf" or "mmproj" in path.name.lower():
+            continue
+        part = _PART.match(path.stem)
+        first = f"{part['stem']}-00001-of-{part['total']}{path.suffix}" if part else path.name
+        found[first] = folder / first
+    missing = [first for first, path in found.items() if path not in files]
+    if missing:
+        text = f"the first part of a split GGUF is not here: {missing[0]}"
+        raise InputError([Problem(text, "put all parts into the folder", file=str(folder))])
+    return list(found.values())
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    names = [path.name for path in paths]
+    if len(names) > 3:
+        names = [*names[:2], f"{len(names) - 2} more"]
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _nothing(folder: Path, files: Sequence[Path]) -> Problem:
+    text = "no configuration in this folder: no config.json, no GGUF and no YAML"
+    snapshots = sorted(folder.glob(f"snapshots/*/{CONFIG}"))
+    if snapshots:
+        hint = f"in the cache of the hub it stands in a snapshot: name {snapshots[-1].parent}"
+        return Problem(text, hint, file=str(folder))
+    adapter = _json(folder / "adapter_config.json")
+    if isinstance(adapter, dict):
+        return Problem(text, f"this is {_ADAPTER.what}: {_base(adapter)}", file=str(folder))
+    hint = way_out([path.name for path in files]) or "name the file, or the folder it is in"
+    return Problem(text, hint, file=str(folder))
+
+
+def way_out(names: Iterable[str]) -> str:
+    """What to do about a folder or repository of these files, which has no configuration."""
+    here = set(names)
+    known = [name for name in _BY_NAME if name in here]
+    elsewhere = next((name for name in known if _BY_NAME[name].hint != _BESIDE), None)
+    if elsewhere is not None:
+        return f"{elsewhere} is {_BY_NAME[elsewhere].what}: {_BY_NAME[elsewhere].hint}"
+    weights = sorted(name for name in here if Path(name).suffix.lower() in _WEIGHTS)
+    if weights:
+        return f"there are only weights ({weights[0]}): put the model's config.json beside them"
+    return f"{known[0]} is {_BY_NAME[known[0]].what}: it takes a config.json" if known else ""
+
+
+def weight_bytes_of(folder: Path) -> int | None:
+    """Bytes of the weights in a model folder, or None where that cannot be told for certain.
+
+    What an index states is the bytes of the tensors; without one it is the bytes of the files,
+    which have headers of some kilobytes as well.
+    """
+    for name in INDEXES:
+        index = _json(folder / name)
+        if isinstance(index, dict):
+            return _stated(index) or _bytes_of(_mapped(folder, index))
+    try:
+        files = _files(folder)
+    except InputError:
+        return None
+    safetensors = _one_set([path for path in files if _suffix(path) == ".safetensors"])
+    if safetensors:
+        return _bytes_of(safetensors)
+    # other .bin files of a model folder, such as training_args.bin, hold no weights
+    weights = [p for p in files if p.name.startswith("pytorch_model") and _suffix(p) == ".bin"]
+    return _bytes_of(_one_set(weights))
+
+
+def stated_bytes(index: Path) -> int | None:
+    """The bytes of all tensors that an index of weight files states, or None."""
+    data = _json(index)
+    return _stated(data) if isinstance(data, dict) else None
+
+
+def _json(path: Path) -> object:
+    try:
+        data: object = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return data
+
+
+def _stated(index: Mapping[str, Any]) -> int | None:
+    metadata = index.get("metadata")
+    size = metadata.get("total_size") if isinstance(metadata, dict) else None
+    if isinstance(size, float) and size.is_integer():  # so written for 4-bit weights
+        size = int(size)
+    return size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else None
+
+
+def _mapped(folder: Path, index: Mapping[str, Any]) -> list[Path]:
+    """The files that the weight_map of an index names; none where it is broken."""
+    names = index.get("weight_map")
+    if not isinstance(names, dict) or not all(isinstance(n, str) and n for n in names.values()):
+        return []
+    return [folder / name for name in sorted(set(names.values()))]
+
+
+def _one_set(files: Sequence[Path]) -> list[Path]:
+    """The weight files that make up one model; none where that is not clear or not complete."""
+    sets: dict[tuple[str, int], list[Path]] = {}
+    for path in files:
+        part = _PART.match(path.stem)
+        stem = part["stem"] if part else _NUMBER.sub("", path.stem)
+        if not stem.startswith("adapter"):
+            sets.setdefault((stem, int(part["total"]) if part else 0), []).append(path)
+    # Mistral ships the same weights twice: as consolidated*.safetensors and as model*.safetensors
+    model = sorted(key for key in sets if key[0] in ("model", "pytorch_model"))
+    chosen = model[0] if model else next(iter(sets), None)
+    if chosen is None or (not model and len(sets) > 1):
+        return []
+    found = sets[chosen]
+    return found if chosen[1] in (0, len(found)) else []
+
+
+def _bytes_of(files: Sequence[Path]) -> int | None:
+    sizes = [_bytes(path) for path in files]
+    return sum(s for s in sizes if s) if sizes and None not in sizes else None
+
+
+def _bytes(path: Path) -> int | None:
+    """Bytes of a file, of the one it stands for where it is a pointer of git LFS."""
+    try:
+        size = path.stat().st_size
+        text = path.read_bytes() if size < LFS_MAX else b""
+    except (OSError, ValueError):
+        return None
+    if text.startswith(LFS):
+        stated = re.search(rb"^size (\d{1,15})$", text, re.MULTILINE)
+        size = int(stated[1]) if stated else 0
+    return size or None
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of file that is no model configuration: what it is, and what to read instead."""
+
+    what: str
+    hint: str
+
+
+_BESIDE = "name the folder it is in, or the config.json beside it"
+_BASE = "read the base model that it belongs to"
+
+_ADAPTER = _Kind("a LoRA or PEFT adapter", _BASE)
+_PARAMS = _Kind(
+    "the params.json of the makers' own code, which kvcalc does not read",
+    "read the config.json of the same model",
+)
+_PIPELINE = _Kind(
+    "a part of a diffusers pipeline, which keeps no KV cache",
+    "if its text encoder is meant, name text_encoder/config.json",
+)
+_SENTENCES = _Kind("settings of sentence-transformers", _BESIDE)
+_TOKENIZER = _Kind("a tokenizer", _BESIDE)
+_GENERATION = _Kind("settings of generation (how to sample)", _BESIDE)
+_PROCESSOR = _Kind("settings of a preprocessor", _BESIDE)
+_QUANTIZATION = _Kind("settings of quantization alone", _BESIDE)
+_INDEX = _Kind("an index of weight files", _BESIDE)
+
+_BY_NAME = {
+    "adapter_config.json": _ADAPTER,
+    "params.json": _PARAMS,
+    "model_index.json": _PIPELINE,
+    "modules.json": _SENTENCES,
+    "config_sentence_transformers.json": _SENTENCES,
+    "sentence_bert_config.json": _SENTENCES,
+    "generation_config.json": _GENERATION,
+    "preprocessor_config.json": _PROCESSOR,
+    "processor_config.json": _PROCESSOR,
+    "hf_quant_config.json": _QUANTIZATION,
+    "tokenizer_config.json": _TOKENIZER,
+    "tokenizer.json": _TOKENIZER,
+    "special_tokens_map.json": _TOKENIZER,
+    **dict.fromkeys(INDEXES, _INDEX),
+}
+
+_BY_FIELDS: tuple[tuple[frozenset[str], _Kind], ...] = tuple(
+    (frozenset(fields), kind)
+    for fields, kind in (
+        (("dim", "n_layers", "n_heads"), _PARAMS),
+        (("weight_map",), _INDEX),
+        (("_class_name",), _PIPELINE),
+        (("_diffusers_version",), _PIPELINE),
+        (("word_embedding_dimension",), _SENTENCES),
+        (("quantization", "producer"), _QUANTIZATION),
+        (("tokenizer_class",), _TOKENIZER),
+        (("added_tokens_decoder",), _TOKENIZER),
+        (("added_tokens", "pre_tokenizer"), _TOKENIZER),
+        (("image_processor_type",), _PROCESSOR),
+        (("feature_extractor_type",), _PROCESSOR),
+        (("processor_class",), _PROCESSOR),
+        (("_from_model_config",), _GENERATION),
+        (("do_sample",), _GENERATION),
+        (("transformers_version", "eos_token_id"), _GENERATION),
+    )
+)
+"""Fields that a kind of file has, all of a row; the first row that fits decides."""
+
+_OWN = ("attention", "layers", "claims")
+_TYPES = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+
+
+def refusal(name: str, data: object) -> Problem | None:
+    """Why JSON cannot be read as a model, or None where it may be a configuration.
+
+    name  the file's path or name, which tells some kinds apart; ask before `is_config`, as
+          params.json and the parts of a diffusers pipeline look much like configurations
+    """
+    kind = _BY_NAME.get(name.replace("\\", "/").rpartition("/")[2])
+    if not isinstance(data, dict):
+        held = f"JSON that holds {_TYPES.get(type(data), 'a number')}"
+        return _no_config(name, kind.what if kind else held, kind.hint if kind else _BESIDE)
+    if not data:
+        return _no_config(name, "an empty object", "was the file fetched in full?")
+    if "peft_type" in data or "base_model_name_or_path" in data:
+        return _no_config(name, _ADAPTER.what, _base(data))
+    if "model_type" in data or "architectures" in data or any(field in data for field in _OWN):
+        return None
+    kind = kind or next((kind for fields, kind in _BY_FIELDS if fields <= set(data)), None)
+    if kind:
+        return _no_config(name, kind.what, kind.hint)
+    if is_config(data):
+        return None
+    text = "this is no model configuration: it has no model_type and no number of layers"
+    return Problem(text, "a config.json as transformers writes it has both", file=name)
+
+
+def _base(adapter: Mapping[str, Any]) -> str:
+    base = adapter.get("base_model_name_or_path")
+    return f"{_BASE}: {base}" if isinstance(base, str) and base else _BASE
+
+
+def _no_config(name: str, what: str, hint: str) -> Problem:
+    return Problem(f"this is {what}, not a model configuration", hint, file=name)
+
+
+_PICKLES = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
+_PYTORCH = (".bin", ".pt", ".pth", ".ckpt")
+_WEIGHTS = {
+    ".safetensors": "safetensors",
+    **dict.fromkeys(_PYTORCH, "PyTorch"),
+    ".onnx": "ONNX",
+    ".npz": "NumPy",
+    ".npy": "NumPy",
+    ".h5": "Keras",
+    ".msgpack": "Flax",
+}
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z")
+_PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf")
+
+
+def weight_file(path: Path, head: bytes) -> Problem | None:
+    """Why a file of weights or an archive cannot be read, or None where it may be something else.
+
+    head  the first bytes of the file, 512 or more; nothing is unpacked and nothing unpickled
+    """
+    name, suffix = str(path), _suffix(path)
+    if head.startswith(LFS):
+        text = "this is a pointer of git LFS, not the file itself"
+        return Problem(text, f"fetch it: git lfs pull --include '{path.name}'", file=name)
+    format_ = _WEIGHTS.get(suffix) or _by_magic(head, archive=suffix in _ARCHIVES)
+    if format_:
+        text = f"this is a weight file ({format_}), not a configuration"
+        return Problem(text, "name the folder it is in, or its config.json", file=name)
+    if suffix in _ARCHIVES or head.startswith(_PACKED) or head[257:262] == b"ustar":
+        hint = "unpack it, then name the folder or its config.json"
+        return Problem("this is an archive, not a configuration", hint, file=name)
+    return None
+
+
+def _by_magic(head: bytes, *, archive: bool) -> str:
+    """The format of weights whose first bytes are these, whatever they are called."""
+    # a safetensors file begins with the length of its JSON header, then the header
+    if len(head) > 9 and head[8:9] == b"{" and 0 < int.from_bytes(head[:8], "little") < 2**32:
+        return "safetensors"
+    if head.startswith(_PICKLES):
+        return "pickle"
+    if head.startswith(b"PK\x03\x04") and not archive and b"/data.pkl" in head[:512]:
+        return "PyTorch"
+    if head.startswith(b"\x93NUMPY"):
+        return "NumPy"
+    return "HDF5" if head.startswith(b"\x89HDF\r\n") else ""

@@ -1,0 +1,41 @@
+"""GGUF, llama.cpp's file format: its header, read into a Model. The weights are never read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvcalc.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    import pathlib
+
+    from kvcalc.importers.assembly import Origin
+    from kvcalc.model import Model
+
+MAGIC = b"GGUF"
+
+
+def is_gguf(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is a GGUF file, of whatever version."""
+    return head.startswith(MAGIC)
+
+
+def read_gguf(path: pathlib.Path, origin: Origin) -> tuple[Model | None, list[Problem]]:
+    """The model of a GGUF file, or every problem its header has.
+
+    Raises InputError where the header cannot be read at all, and where the gguf package, which
+    knows the format's numbers, is not installed.
+    """
+    try:
+        import gguf  # noqa: F401
+    except ModuleNotFoundError as error:
+        text = "reading GGUF needs the gguf package"
+        raise InputError([Problem(text, "pip install 'kvcalc[gguf]'", file=origin.file)]) from error
+    from kvcalc.importers.gguf.header import Unreadable, read_header
+    from kvcalc.importers.gguf.reading import read_model
+
+    try:
+        header = read_header(path)
+    except Unreadable as error:
+        raise InputError([Problem(error.message, error.hint, file=origin.file)]) from error
+    return read_model(header, origin)

@@ -1,0 +1,296 @@
+"""What layers keep, in the words of GGUF headers.
+
+A part gets the fields as its layer sees them and returns the caches of that layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from kvcalc.attention.compressed import CSA, HCA, SharedKV
+from kvcalc.attention.custom import Custom
+from kvcalc.attention.mla import MLA
+from kvcalc.attention.recurrent import (
+    KDA,
+    RWKV7,
+    GatedDeltaNet,
+    Lightning,
+    Mamba1,
+    Mamba2,
+    ShortConv,
+)
+from kvcalc.attention.sparse import DSA, BlockSparse
+from kvcalc.extents import Fixed
+from kvcalc.importers.family import Kept
+from kvcalc.importers.parts import hidden_over, indexer_fields, keyed
+
+if TYPE_CHECKING:
+    from kvcalc.attention.base import Scheme
+    from kvcalc.importers.family import Part
+    from kvcalc.importers.fields import Fields
+
+LLAMA4_CHUNK = 8192
+INDEX_DTYPE = "index keys in fp8 with an fp32 scale, as the vendor's kernels keep them; "
+INDEX_DTYPE += "--index-dtype says otherwise"
+
+
+def _usual_width(f: Fields) -> int:
+    """A head's width that no key states: the embedding's over the heads of the first layer."""
+    heads = f.data.get(f.names_of("heads")[0])
+    if isinstance(heads, list):
+        first = next((n for n in heads if isinstance(n, int) and n > 0), 1)
+        return hidden_over(f, first)
+    return hidden_over(f, f.count("heads"))
+
+
+def sizes(f: Fields, sliding: bool = False) -> dict[str, Any]:
+    """Query heads, KV heads, and the widths of a key and of a value; sliding layers may have
+    widths of their own.
+    """
+    heads = f.count("heads")
+    own = [f.optional(name) if sliding else None for name in ("key_dim_swa", "value_dim_swa")]
+    return {
+        "heads": heads,
+        "kv_heads": f.optional("kv_heads") or heads,
+        "key_dim": own[0] or f.optional("key_dim") or _usual_width(f),
+        "value_dim": own[1] or f.optional("value_dim") or _usual_width(f),
+    }
+
+
+def full(f: Fields) -> tuple[Kept, ...]:
+    """Attention over every token."""
+    return (Kept(keyed(**sizes(f))),)
+
+
+def sliding(f: Fields) -> tuple[Kept, ...]:
+    """Attention over the last tokens."""
+    return (Kept(keyed(**sizes(f, sliding=True), window=f.count("window"))),)
+
+
+def sliding_unused(f: Fields) -> tuple[Kept, ...]:
+    """A window that the model has, and that llama.cpp does not use."""
+    own = sizes(f, sliding=True)
+    f.note("the window is the model's; llama.cpp does not use it here and keeps every token")
+    return (Kept(keyed(**own, window=f.count("window"))),)
+
+
+def chunked(f: Fields) -> tuple[Kept, ...]:
+    """Attention within chunks."""
+    chunk = f.count("window")
+    if chunk != LLAMA4_CHUNK:
+        f.note(f"chunks of {chunk:,} tokens; llama.cpp takes {LLAMA4_CHUNK:,} whatever is stated")
+    return (Kept(keyed(**sizes(f), chunk=chunk)),)
+
+
+def crossing(f: Fields) -> tuple[Kept, ...]:
+    """A decoder's own attention, and that over an encoder's output."""
+    own = sizes(f)
+    return (Kept(keyed(**own)), Kept(keyed(**own, cross=True)))
+
+
+# Multi-head latent attention ---------------------------------------------------------------------
+
+
+def _latent_fields(f: Fields) -> dict[str, Any]:
+    """A latent, a RoPE key, and the widths of the keys and values that heads make of them.
+
+    Files for llama.cpp's latent cache state these widths as *_length_mla, and as key_length the
+    width of a cached entry. Others state only what heads see.
+    """
+    rank, rope = f.count("kv_lora_rank"), f.count("rope_dim", least=0)
+    stated = f.optional("key_dim_mla")
+    if stated is None:
+        key = f.optional("key_dim") or _usual_width(f)
+        value = f.optional("value_dim") or _usual_width(f)
+    else:
+        key, value = stated, f.count("value_dim_mla")
+        entry = f.optional("key_dim")
+        if entry is not None and entry != rank + rope:
+            text = f"is {entry:,}; a latent of {rank:,} and {rope:,} for RoPE make {rank + rope:,}"
+            f.wrong("key_dim", text)
+    name = "key_dim" if stated is None else "key_dim_mla"
+    if key <= rope:
+        f.wrong(name, f"is {key:,}; it must be more than the {rope:,} of it for RoPE")
+        key = rope + 1
+    f.ignore("kv_heads", "key_dim", "value_dim")
+    widths = {"latent_dim": rank, "rope_dim": rope, "nope_dim": key - rope, "value_dim": value}
+    return {"heads": f.count("heads"), **widths}
+
+
+def latent(f: Fields) -> tuple[Kept, ...]:
+    """Multi-head latent attention; llama.cpp expands it where a file lacks key_length_mla."""
+    scheme = MLA(**_latent_fields(f))
+    if f.has("key_dim_mla"):
+        return (Kept(scheme),)
+    f.note("counted as its latent; of this file llama.cpp keeps the keys and values of every head")
+    return (Kept(scheme),)
+
+
+def latent_sliding(f: Fields) -> tuple[Kept, ...]:
+    """Latent attention over a window, with a latent of its own."""
+    rank, entry = f.count("kv_lora_rank_swa"), f.count("key_dim_swa")
+    rope = entry - rank
+    key = f.count("key_dim_mla_swa")
+    if not 0 <= rope < key:
+        text = f"is {entry:,}, which a latent of {rank:,} and a RoPE key do not make"
+        f.wrong("key_dim_swa", text)
+        return ()
+    f.ignore("value_dim_swa")
+    scheme = MLA(
+        heads=f.count("heads"),
+        latent_dim=rank,
+        rope_dim=rope,
+        nope_dim=key - rope,
+        value_dim=f.count("value_dim_mla_swa"),
+        window=f.count("window"),
+    )
+    return (Kept(scheme),)
+
+
+def _index_fields(f: Fields) -> dict[str, Any]:
+    f.note(INDEX_DTYPE)
+    return indexer_fields(f)
+
+
+def indexed(f: Fields) -> tuple[Kept, ...]:
+    """Latent attention with an indexer of its own, perhaps with a key per pool of tokens."""
+    pool = f.optional("index_pool") or 1
+    return (Kept(DSA(**_latent_fields(f), **_index_fields(f), index_every=pool)),)
+
+
+def picked(f: Fields) -> tuple[Kept, ...]:
+    """Latent attention that reads what an earlier layer's indexer has picked."""
+    return (Kept(DSA(**_latent_fields(f), **_index_fields(f), indexer="shared")),)
+
+
+def block_sparse(f: Fields) -> tuple[Kept, ...]:
+    """Grouped-query attention whose indexer picks blocks."""
+    own = sizes(f)
+    scheme = BlockSparse(
+        heads=own["heads"],
+        kv_heads=own["kv_heads"],
+        key_dim=own["key_dim"],
+        value_dim=own["value_dim"],
+        index_heads=f.count("index_n_heads"),
+        index_dim=f.count("index_head_dim"),
+        block_size=f.count("index_block"),
+        top_k_blocks=f.count("index_topk"),
+    )
+    return (Kept(scheme),)
+
+
+def _entry_fields(f: Fields) -> dict[str, Any]:
+    f.ignore("kv_heads", "value_dim", "compress_ratios")
+    return {
+        "heads": f.count("heads"),
+        "head_dim": f.count("key_dim"),
+        "rope_dim": f.count("rope_dim", least=0),
+        "window": f.count("window"),
+    }
+
+
+def shared_kv(f: Fields) -> tuple[Kept, ...]:
+    """One entry as key and value, over a window."""
+    return (Kept(SharedKV(**_entry_fields(f))),)
+
+
+def compressed(ratio: int, sparse: bool) -> Part:
+    """The same, and an entry for every `ratio` tokens; sparse where an indexer picks among them."""
+
+    def part(f: Fields) -> tuple[Kept, ...]:
+        scheme = (
+            CSA(**_entry_fields(f), **_index_fields(f), compress=ratio)
+            if sparse
+            else HCA(**_entry_fields(f), compress=ratio)
+        )
+        return (Kept(scheme),)
+
+    return part
+
+
+# Layers with a state -----------------------------------------------------------------------------
+
+
+def _split(f: Fields, parts: int) -> int:
+    """The inner width's share of each of so many heads."""
+    inner = f.count("inner_size")
+    if inner % parts:
+        f.wrong("inner_size", f"is {inner:,}, which {parts:,} heads do not divide")
+    return max(1, inner // parts)
+
+
+def mamba1(f: Fields) -> tuple[Kept, ...]:
+    """Mamba-1; a convolution over the inner channels alone."""
+    f.ignore("time_step_rank", "group_count")
+    scheme = Mamba1(
+        inner_dim=f.count("inner_size"),
+        state_dim=f.count("state_size"),
+        conv_kernel=f.count("conv_kernel"),
+    )
+    return (Kept(scheme),)
+
+
+def mamba2(f: Fields) -> tuple[Kept, ...]:
+    """Mamba-2, whose heads GGUF calls the time step's rank."""
+    heads = f.count("time_step_rank")
+    scheme = Mamba2(
+        state_heads=heads,
+        state_head_dim=_split(f, heads),
+        state_dim=f.count("state_size"),
+        state_groups=f.count("group_count"),
+        conv_kernel=f.count("conv_kernel"),
+    )
+    return (Kept(scheme),)
+
+
+def gated_delta_net(f: Fields) -> tuple[Kept, ...]:
+    """Gated DeltaNet in Mamba's words: groups are key heads, the time step's rank value heads."""
+    heads = f.count("time_step_rank")
+    scheme = GatedDeltaNet(
+        key_heads=f.count("group_count"),
+        state_heads=heads,
+        key_dim=f.count("state_size"),
+        value_dim=_split(f, heads),
+        conv_kernel=f.count("conv_kernel"),
+    )
+    return (Kept(scheme),)
+
+
+def kda(f: Fields) -> tuple[Kept, ...]:
+    """Kimi delta attention, with as many heads as attention has."""
+    width = f.count("kda_head_dim")
+    scheme = KDA(
+        state_heads=f.count("heads"),
+        key_dim=width,
+        value_dim=width,
+        conv_kernel=f.count("conv_kernel"),
+    )
+    return (Kept(scheme),)
+
+
+def lightning(f: Fields) -> tuple[Kept, ...]:
+    """Lightning attention: every query head keeps a state."""
+    width = f.optional("key_dim") or _usual_width(f)
+    return (Kept(Lightning(state_heads=f.count("heads"), key_dim=width, value_dim=width)),)
+
+
+def short_conv(f: Fields) -> tuple[Kept, ...]:
+    """A short convolution over the embedding's channels."""
+    return (Kept(ShortConv(channels=f.count("hidden"), conv_kernel=f.count("shortconv_taps"))),)
+
+
+def rwkv(f: Fields) -> tuple[Kept, ...]:
+    """A state per head and the token shifts: two where channel mixing shifts too, else one."""
+    f.ignore("heads", "kv_heads")
+    width, hidden, shifts = f.count("wkv_head_size"), f.count("hidden"), f.optional("token_shifts")
+    if hidden % width:
+        f.wrong("wkv_head_size", f"is {width:,}, which does not divide the embedding's {hidden:,}")
+    whole = RWKV7(state_heads=max(1, hidden // width), state_head_dim=width, hidden_dim=hidden)
+    scheme: Scheme = whole
+    if shifts not in (None, 2):
+        kept = (
+            replace(t, extent=Fixed(shifts)) if t.role == "shift" else t for t in whole.expand()
+        )
+        scheme = Custom(tensors=tuple(kept))
+    return (Kept(scheme),)

@@ -1,0 +1,205 @@
+"""A GGUF header, read into a Model: what llama.cpp would load, as the ideal keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from kvcalc.attention.base import Shape
+from kvcalc.errors import InvalidValue, Problem, did_you_mean
+from kvcalc.formats import parse_layout
+from kvcalc.importers.assembly import assemble
+from kvcalc.importers.fields import Fields
+from kvcalc.importers.gguf.architectures import ARCHITECTURES, STRANGER, Architecture
+from kvcalc.importers.gguf.header import CONVERT
+from kvcalc.importers.gguf.keys import KEYS, PER_LAYER, PLAIN_READ, is_harmless
+from kvcalc.importers.gguf.schedules import layers_of, trunk
+from kvcalc.model import Model, Source
+
+if TYPE_CHECKING:
+    from kvcalc.importers.assembly import Origin
+    from kvcalc.importers.family import Kept
+    from kvcalc.importers.gguf.header import Header
+
+DTYPE = "fp16"
+DTYPE_NOTE = (
+    "cache in fp16: llama.cpp's default, as a GGUF file names none; --kv-dtype says otherwise"
+)
+
+NOT_MODELS = {
+    "adapter": "a LoRA adapter, which has no KV cache of its own",
+    "imatrix": "an importance matrix, not a model",
+    "mmproj": "the projector of a multimodal model (mmproj), which keeps no KV cache",
+}
+"""Values of `general.type` other than "model"."""
+
+THE_MODEL = "give the file of the language model itself"
+Layers = list[tuple["Kept", ...]]
+
+
+def read_model(header: Header, origin: Origin) -> tuple[Model | None, list[Problem]]:
+    """The model that a header describes, or every problem it has."""
+    name, problem = _architecture(header.values)
+    if problem:
+        return None, [replace(problem, file=origin.file)]
+    row = ARCHITECTURES.get(name, STRANGER)
+    fields = _fields(name, row, header.values)
+    _check_layers(fields)
+    layers = [] if fields.problems else _layers(name, row, fields)
+    fields.ignore("max_context", "hidden", "mtp_layers", "causal", *row.ignored)
+    _refuse_strangers(name, fields)
+    context = fields.optional("max_context", least=0)
+    _say_what_is_odd(name, row, fields)
+    if fields.problems:
+        return None, [_with_way_out(problem, origin) for problem in fields.problems]
+    weights, about_weights = _weights(header, origin)
+    assembled = assemble(layers)
+    own = len(layers) - _mtp(row, fields)
+    model = Model(
+        name=origin.name or _own_name(header.values, name),
+        dtype=parse_layout(DTYPE),
+        attention=assembled.attention,
+        layers=assembled.layers[:own],
+        mtp=assembled.layers[own:],
+        shape=_shape(fields),
+        max_context=context or None,
+        weight_bytes=weights,
+        sources=(Source(origin.source or origin.file, f"general.architecture {name}"),),
+        file=origin.file,
+        notes=(DTYPE_NOTE, *origin.notes, *about_weights, *fields.notes),
+    )
+    return model, []
+
+
+def _architecture(values: dict[str, Any]) -> tuple[str, Problem | None]:
+    """The architecture's name, and why a file of it is not read."""
+    kind = values.get("general.type", "model")
+    if kind != "model":
+        what = NOT_MODELS.get(str(kind), f"{kind!r} as its general.type says, not a model")
+        return "", Problem(f"the file holds {what}", THE_MODEL, ("general.type",))
+    name = values.get("general.architecture")
+    if not isinstance(name, str) or not name:
+        text = f"general.architecture is {name!r}; it must be a text"
+        text = "general.architecture is missing" if name is None else text
+        hint = "give the first part of the split model" if "split.count" in values else CONVERT
+        return "", Problem(text, hint, ("general.architecture",))
+    refused = ARCHITECTURES[name].refused if name in ARCHITECTURES else ""
+    if refused:
+        return name, Problem(f"architecture {name} {refused}", THE_MODEL, ("general.architecture",))
+    return name, None
+
+
+def _fields(name: str, row: Architecture, values: dict[str, Any]) -> Fields:
+    prefix = f"{name}."
+    return Fields(
+        data={key: value for key, value in values.items() if key.startswith(prefix)},
+        defaults=row.defaults,
+        names={short: (prefix + key,) for short, key in KEYS.items()},
+    )
+
+
+def _check_layers(f: Fields) -> None:
+    """How many layers there are, and whether the arrays have an item for each."""
+    layers_of(f, "layers")
+    layers, own = f.count("layers"), trunk(f)
+    if not own:
+        f.wrong("mtp_layers", f"leaves none of {layers:,} layers to the model")
+    for name in PER_LAYER:
+        value = f.data.get(f.names_of(name)[0])
+        if isinstance(value, list) and len(value) not in (layers, own):
+            f.wrong(
+                name, f"has {len(value):,} items for {layers:,} layers: they contradict each other"
+            )
+
+
+def _layers(name: str, row: Architecture, f: Fields) -> Layers:
+    kept: Layers = []
+    for number, kind in enumerate(row.schedule(f)):
+        part = row.parts.get(kind)
+        if part is None:
+            f.problem(f"{kind!r} layers are not known in {name}", f.names_of("layers")[0])
+            continue
+        try:
+            kept.append(part(f.at(number % f.count("layers"))))
+        except InvalidValue as error:
+            for problem in error.problems:
+                if problem not in f.problems:
+                    f.problems.append(problem)
+    return kept
+
+
+def _refuse_strangers(name: str, f: Fields) -> None:
+    known = name in ARCHITECTURES
+    read = f.used if known else {key for short in PLAIN_READ for key in f.names_of(short)}
+    strange = [
+        key
+        for key in f.data
+        if key not in read and not is_harmless(key.removeprefix(f"{name}."), known)
+    ]
+    way_out = f"if they leave the cache alone, describe the model in YAML; {CONVERT} otherwise"
+    if strange and not known:
+        hint = did_you_mean(name, ARCHITECTURES)
+        hint = hint if hint.startswith("did") else "describe the model in YAML"
+        text = (
+            f"architecture {name!r} is not known, and {', '.join(strange)} could change the cache"
+        )
+        f.problem(text, strange[0], hint)
+    elif strange:
+        text = f"{', '.join(strange)}: not known to kvcalc in architecture {name}"
+        f.problem(text, strange[0], way_out)
+
+
+def _say_what_is_odd(name: str, row: Architecture, f: Fields) -> None:
+    if row is STRANGER:
+        f.note(f"architecture {name!r} is not known; read as plain attention in every layer")
+    if not f.flag("causal", default=True):
+        f.note("attention is not causal: counted as if the model decoded token by token")
+    if f.filled:
+        said = ", ".join(f"{key} {value:,}" for key, value in f.filled.items())
+        f.note(f"not in the file, filled in as llama.cpp does: {said}")
+    if row.note:
+        f.note(row.note)
+
+
+def _with_way_out(problem: Problem, origin: Origin) -> Problem:
+    """A key cannot be set in a GGUF file by hand: whoever converts the model writes it."""
+    hint = CONVERT if not problem.hint or problem.hint.startswith("set ") else problem.hint
+    return replace(problem, hint=hint, file=origin.file)
+
+
+def _mtp(row: Architecture, f: Fields) -> int:
+    return 0 if row is STRANGER else f.optional("mtp_layers", least=0) or 0
+
+
+def _weights(header: Header, origin: Origin) -> tuple[int | None, list[str]]:
+    """The bytes of the weights, and what to say where the file alone does not tell them."""
+    if origin.weight_bytes is not None:
+        return origin.weight_bytes, []
+    parts = header.values.get("split.count", 1)
+    if isinstance(parts, int) and parts > 1:
+        return None, [f"one file of {parts}: the weights' bytes are not known from it alone"]
+    if header.tensor_bytes is None:
+        kind = header.unknown_type
+        return None, [f"weights of type {kind}, which the gguf package does not know: not counted"]
+    if not header.complete:
+        return header.tensor_bytes, ["the file ends before its weights do; its header is whole"]
+    return header.tensor_bytes or None, []
+
+
+def _shape(f: Fields) -> Shape | None:
+    heads, key, hidden = (f.get(name) for name in ("heads", "key_dim", "hidden"))
+    stated = f.get("key_dim_mla")
+    if not isinstance(heads, int) or heads < 1:
+        return None
+    if isinstance(stated, int):
+        return Shape(heads, stated, stated)
+    if not isinstance(key, int):
+        if not isinstance(hidden, int) or hidden % heads:
+            return None
+        key = hidden // heads
+    return Shape(heads, key, key)
+
+
+def _own_name(values: dict[str, Any], architecture: str) -> str:
+    stated = (values.get("general.name"), values.get("general.basename"))
+    return next((name for name in stated if isinstance(name, str) and name), architecture)

@@ -1,0 +1,281 @@
+"""How layers follow one another in a GGUF file: rules, arrays with an item per layer, and both.
+
+A schedule names the kinds of all blocks, those of multi-token prediction behind the others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvcalc.importers.fields import PLACEHOLDER
+from kvcalc.importers.schedules import FULL, LINEAR, SLIDING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kvcalc.importers.family import Schedule
+    from kvcalc.importers.fields import Fields
+
+    Rule = Callable[[int], bool]
+
+MAX_LAYERS = 10_000
+NONE, UNUSED, INDEXED, PICKED = "none", "sliding_unused", "indexed", "picked"
+MLP, SPARSE = "mlp", "block_sparse"
+
+
+def layers_of(f: Fields, name: str) -> int | None:
+    """How many layers, or passes through them, a key states; more than MAX_LAYERS is a problem."""
+    count = f.optional(name)
+    if count is not None and count > MAX_LAYERS:
+        f.wrong(name, f"is {count:,}, more than {MAX_LAYERS:,}")
+        return PLACEHOLDER
+    return count
+
+
+def trunk(f: Fields) -> int:
+    """The layers without those of multi-token prediction, which block_count includes."""
+    return max(0, f.count("layers") - (f.optional("mtp_layers", least=0) or 0))
+
+
+def switches(f: Fields, name: str) -> list[bool] | None:
+    """An array of truth values or of 0 and 1, which the key's layers have; None without one."""
+    value = f.get(name)
+    if not isinstance(value, list):
+        return None
+    if any(item not in (0, 1) for item in value):
+        f.wrong(name, "must say true or false for each layer")
+    return [bool(item) for item in value]
+
+
+def by_rule(f: Fields, rule: Rule, kind: str, others: str) -> list[str]:
+    """`kind` where the rule holds; layers of multi-token prediction attend to everything."""
+    within = trunk(f)
+    return [(kind if rule(i) else others) if i < within else FULL for i in range(f.count("layers"))]
+
+
+def by_list(f: Fields, chosen: Sequence[bool], kind: str, others: str) -> list[str]:
+    """`kind` where the list says so; layers that it leaves out attend to everything."""
+    kinds = [kind if item else others for item in chosen[: f.count("layers")]]
+    return [*kinds, *[FULL] * (f.count("layers") - len(kinds))]
+
+
+def attends(f: Fields, layer: int) -> bool:
+    """Whether a layer has KV heads: 0 stands for a layer without attention."""
+    value = f.get("kv_heads")
+    if value is None:
+        value = f.get("heads")
+    item = value[layer] if isinstance(value, list) and layer < len(value) else value
+    return bool(item != 0)
+
+
+def alike(kind: str = FULL) -> Schedule:
+    """All layers alike."""
+    return lambda f: by_rule(f, lambda i: True, kind, kind)
+
+
+def where_heads(without: str, window: str = "") -> Schedule:
+    """Layers with KV heads attend, over a window if the file states one and `window` is given."""
+
+    def schedule(f: Fields) -> Sequence[str]:
+        stated = f.optional("window", least=0) if window else 0
+        if window:
+            f.ignore("pattern", "key_dim_swa", "value_dim_swa")
+        kind = window if stated else FULL
+        return by_rule(f, lambda i: attends(f, i), kind, without)
+
+    return schedule
+
+
+def plain(f: Fields) -> Sequence[str]:
+    """Attention wherever there are KV heads, over the window that llama.cpp would not use."""
+    kinds = list(where_heads(NONE, UNUSED)(f))
+    chosen = switches(f, "pattern")
+    if chosen is None:
+        return kinds
+    slides = by_list(f, chosen, UNUSED, FULL)
+    return [own if kind == UNUSED else kind for kind, own in zip(kinds, slides, strict=True)]
+
+
+def looped(f: Fields) -> Sequence[str]:
+    """Every pass through the layers keeps caches of its own."""
+    return [*plain(f)] * (layers_of(f, "loops") or 1)
+
+
+def interleaved(
+    period: int | None, *, first: bool = False, stated: bool = True, kind: str = SLIDING
+) -> Schedule:
+    """One full layer in each period, the last or the first; the file's own pattern comes first.
+
+    period  None where the file must have an array, 0 where all layers slide
+    stated  whether the file must state the window
+    """
+
+    def schedule(f: Fields) -> Sequence[str]:
+        f.ignore("key_dim_swa", "value_dim_swa")
+        window = f.count("window") if stated else f.optional("window", least=0)
+        chosen = switches(f, "pattern")
+        if not window:
+            f.ignore("pattern")
+            return alike()(f)
+        if chosen is not None:
+            return by_list(f, chosen, kind, FULL)
+        size = f.optional("pattern", least=0)
+        size = period if size is None else size
+        if size is None:
+            f.count("pattern")
+            return []
+        return by_rule(f, _slides(size, first), kind, FULL)
+
+    return schedule
+
+
+def _slides(period: int, first: bool) -> Rule:
+    return lambda i: not period or (i % period != 0 if first else i % period < period - 1)
+
+
+def exaone4(f: Fields) -> Sequence[str]:
+    """The 32B model, of 64 layers, slides; smaller ones do where the file states a window."""
+    slides = f.count("layers") == 64 or f.has("window")
+    return interleaved(4, stated=False)(f) if slides else alike()(f)
+
+
+def sharing(schedule: Schedule, keeping: int | None = None) -> Schedule:
+    """The last layers read the cache of earlier ones, as many as the file says.
+
+    keeping  the layers that keep one, where the file says nothing
+    """
+
+    def shared(f: Fields) -> Sequence[str]:
+        kinds, count = list(schedule(f)), f.optional("shared_layers", least=0)
+        if count is None:
+            count = 0 if keeping is None else max(0, len(kinds) - keeping)
+            if count:
+                f.note(f"the last {count} layers share caches, as llama.cpp has it; none is stated")
+        if count >= len(kinds) and kinds:
+            f.wrong(
+                "shared_layers", f"is {count:,} of {len(kinds):,} layers: none would keep a cache"
+            )
+        own = len(kinds) - count
+        return [kind if i < own else f"shared_{kind}" for i, kind in enumerate(kinds)]
+
+    return shared
+
+
+def hybrid(interval: int) -> Schedule:
+    """Recurrent layers by their own array, else all but one in each interval."""
+
+    def schedule(f: Fields) -> Sequence[str]:
+        f.ignore("full_interval")
+        chosen = switches(f, "recurrent_layers")
+        if chosen is not None:
+            return by_list(f, chosen, LINEAR, FULL)
+        size = f.optional("full_interval") or interval
+        return by_rule(f, lambda i: (i + 1) % size != 0, LINEAR, FULL)
+
+    return schedule
+
+
+def nemotron(f: Fields) -> Sequence[str]:
+    """Without KV heads, layers that have a feed-forward width are MLPs, the others recurrent."""
+    widths = f.get("feed_forward")
+
+    def kind(layer: int) -> str:
+        if attends(f, layer):
+            return FULL
+        width = widths[layer] if isinstance(widths, list) and layer < len(widths) else widths
+        return MLP if width else LINEAR
+
+    within = trunk(f)
+    return [kind(i) if i < within else FULL for i in range(f.count("layers"))]
+
+
+def picking(usual: Callable[[Fields], Sequence[bool]]) -> Schedule:
+    """Which layers have an indexer of their own, as the file says, or by the usual rule."""
+
+    def schedule(f: Fields) -> Sequence[str]:
+        chosen = switches(f, "index_types")
+        within = trunk(f)
+        if chosen is None:
+            chosen = list(usual(f))[:within]
+        if len(chosen) < within:
+            f.wrong("index_types", f"names {len(chosen):,} of {within:,} layers")
+        return [*by_list(f, chosen, INDEXED, PICKED)[:within], *[INDEXED] * (len_mtp(f))]
+
+    return schedule
+
+
+def len_mtp(f: Fields) -> int:
+    """The layers of multi-token prediction."""
+    return f.count("layers") - trunk(f)
+
+
+def every_indexer(f: Fields) -> Sequence[bool]:
+    """All layers have one."""
+    return [True] * f.count("layers")
+
+
+def glm_indexers(f: Fields) -> Sequence[bool]:
+    """GLM-5 and 5.1 have one in all layers; 5.2, with its million tokens, shares them.
+
+    llama.cpp (src/models/glm-dsa.cpp) tells them apart so where a file says nothing.
+    """
+    if (f.optional("max_context", least=0) or 0) < 1_048_576:
+        return every_indexer(f)
+    text = "which layers share an indexer is not in the file"
+    f.note(f"{text}: taken as GLM-5.2, as llama.cpp does")
+    return [i < 2 or (i - 2) % 4 == 0 for i in range(f.count("layers"))]
+
+
+def hy_v4(f: Fields) -> Sequence[str]:
+    """Without top_k there is no indexer at all; with it the file says which layers have one."""
+    f.ignore("index_n_heads", "index_head_dim", "index_types")
+    if not f.optional("index_topk", least=0):
+        return alike()(f)
+    if not f.has("index_types"):
+        f.count("index_types")
+        return []
+    return picking(every_indexer)(f)
+
+
+def dots3(f: Fields) -> Sequence[str]:
+    """Sliding layers by the pattern; the others have an indexer of their own, or share one."""
+    slides, own = switches(f, "pattern"), switches(f, "index_types")
+    if slides is None or own is None:
+        for name in ("pattern", "index_types"):
+            if not isinstance(f.get(name), list):
+                f.wrong(name, "must be an array with an item per layer")
+        return []
+    kinds = [
+        SLIDING if slide else INDEXED if indexer else PICKED
+        for slide, indexer in zip(slides, own, strict=False)
+    ]
+    return [*kinds[: trunk(f)], *[FULL] * len_mtp(f)]
+
+
+def pooled(f: Fields) -> Sequence[str]:
+    """Recurrent without KV heads; the others have an indexer of their own, or share one."""
+    whole = picking(every_indexer)(f)
+    return [kind if i >= trunk(f) or attends(f, i) else LINEAR for i, kind in enumerate(whole)]
+
+
+def after_dense(f: Fields) -> Sequence[str]:
+    """The leading dense layers attend to everything, the others pick blocks."""
+    dense = f.count("dense_layers", least=0)
+    return by_rule(f, lambda i: i >= dense, SPARSE, FULL)
+
+
+def by_ratio(f: Fields) -> Sequence[str]:
+    """DeepSeek-V4: 0 a window alone, 4 sparse, 128 heavily compressed; the window alone in MTP."""
+    ratios, within = f.items("compress_ratios"), trunk(f)
+    if ratios is None:
+        f.count("compress_ratios")
+        return []
+    if len(ratios) < within:
+        f.wrong("compress_ratios", f"has {len(ratios):,} items for {within:,} layers")
+    return [*(f"ratio {ratio}" for ratio in ratios[:within]), *["ratio 0"] * len_mtp(f)]
+
+
+def decoder(f: Fields) -> Sequence[str]:
+    """The layers of a decoder; the encoder's keep nothing."""
+    layers = f.count("layers")
+    return [FULL] * (layers_of(f, "decoder_layers") or layers)

@@ -1,0 +1,272 @@
+"""A Hugging Face configuration, read into a Model: nothing is executed, nothing is guessed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kvcalc.attention.base import Shape
+from kvcalc.errors import InvalidValue, Path, Problem, did_you_mean
+from kvcalc.importers.assembly import Origin, assemble
+from kvcalc.importers.families import FAMILIES, MARKS
+from kvcalc.importers.family import Family, Kept
+from kvcalc.importers.fields import Fields
+from kvcalc.importers.parts import full
+from kvcalc.importers.schedules import FULL, LINEAR, same
+from kvcalc.importers.storage import cache_dtype
+from kvcalc.importers.vocabulary import ALIASES, WRAPPERS
+from kvcalc.model import Model, Source
+
+if TYPE_CHECKING:
+    from kvcalc.attention.base import Scheme
+
+MAX_LAYERS = 10_000
+PATTERNS = (
+    "hybrid_override_pattern",
+    "hybrid_layer_pattern",
+    "compress_ratios",
+    "attn_type_list",
+    "block_configs",
+)
+"""Fields of single families that have an item per layer."""
+SYNONYMS = {"attention": FULL, "mamba": LINEAR, "recurrent": LINEAR}
+"""Older names for the kinds of layers."""
+Levels = list[tuple[Path, Mapping[str, Any]]]
+"""The language model's configuration and those around it, the innermost first."""
+
+
+def is_config(data: object) -> bool:
+    """Whether this is the configuration of a model, rather than one of kvcalc's own files."""
+    if not isinstance(data, dict) or ("attention" in data and "layers" in data):
+        return False
+    return any(name in data for name in ("model_type", "architectures", *WRAPPERS)) or (
+        any(name in data for name in ALIASES["layers"])
+        and any(name in data for name in (*ALIASES["heads"], *ALIASES["hidden"]))
+    )
+
+
+def read_config(data: Mapping[str, Any], origin: Origin) -> tuple[Model | None, list[Problem]]:
+    """The model of a configuration, or every problem it has; paths lead from the top."""
+    levels = _levels(data)
+    where, inner = levels[0]
+    family, note = _family(levels)
+    fields = Fields(inner, {**_counted(inner), **family.defaults}, family.names, where)
+    fields.ignore("model_type", "dtype", "max_context", "hidden", "mtp_layers", *family.unused)
+    _refuse_an_encoder(family, fields)
+    _pass_over_what_is_off(family, fields)
+    if note:
+        fields.note(note)
+    layers = _layers(family, fields)
+    _refuse_strangers(family, fields)
+    storage = cache_dtype(levels, family.defaults.get("dtype", ""))
+    problems = [*fields.problems, *storage.problems]
+    if problems:
+        return None, problems
+    if family.note:
+        fields.note(family.note)
+    parts = assemble([*layers, *_mtp(family, fields)], storage.kv)
+    _say_what_was_filled_in(family, fields)
+    _say_what_was_left(levels, fields)
+    model = Model(
+        name=origin.name or _own_name(levels),
+        dtype=storage.dtype,
+        attention=parts.attention,
+        layers=parts.layers[: len(layers)],
+        mtp=parts.layers[len(layers) :],
+        engines=parts.engines,
+        shape=_shape(parts.attention),
+        max_context=_max_context(levels),
+        weight_bytes=origin.weight_bytes,
+        sources=(Source(origin.source or origin.file, _said(fields)),),
+        file=origin.file,
+        notes=(storage.note, *origin.notes, *fields.notes),
+    )
+    return model, []
+
+
+def _counted(inner: Mapping[str, Any]) -> dict[str, int]:
+    """The number of layers where only a list, or a pattern of letters, of their kinds tells it."""
+    names = (*ALIASES["layer_kinds"], "hybrid_override_pattern")
+    listed = next((inner[n] for n in names if isinstance(inner.get(n), list | str)), None)
+    return {"layers": len(listed)} if listed else {}
+
+
+def _refuse_an_encoder(family: Family, fields: Fields) -> None:
+    if fields.flag("is_encoder_decoder") and not family.encoder:
+        fields.wrong("is_encoder_decoder", f"is true, which {family.name} is not known to be")
+
+
+def _pass_over_what_is_off(family: Family, fields: Fields) -> None:
+    """Flags of the base class that say no, and what they switch off."""
+    if fields.data.get("use_sliding_window") is False and fields.data.get("layer_types") is None:
+        fields.ignore("use_sliding_window", "window", "max_window_layers")
+    for name in ("is_decoder", "add_cross_attention", "cross_attention_hidden_size"):
+        if family.name in FAMILIES and not fields.data.get(name):
+            fields.ignore(name)
+
+
+def _levels(data: Mapping[str, Any]) -> Levels:
+    levels: Levels = [((), data)]
+    while True:
+        path, inner = levels[0]
+        name = next((n for n in WRAPPERS if isinstance(inner.get(n), dict) and inner[n]), None)
+        if name is None:
+            return levels
+        levels.insert(0, ((*path, name), inner[name]))
+
+
+def _family(levels: Levels) -> tuple[Family, str]:
+    """The family of the innermost configuration that has one, and what to say of a guess."""
+    stated = [str(level["model_type"]) for _, level in levels if level.get("model_type")]
+    known = next((FAMILIES[name] for name in stated if name in FAMILIES), None)
+    if known is not None:
+        return known, ""
+    inner = levels[0][1]
+    marked = next((MARKS[name] for name in MARKS if name in inner), None)
+    if marked is not None and not stated:
+        return marked, f"no model_type: read as {marked.name}, by its fields"
+    name = stated[0] if stated else ""
+    called = f"model_type {name!r}" if name else "a configuration without model_type"
+    return _stranger(name), f"{called} is not known; read as plain attention in every layer"
+
+
+def _stranger(name: str) -> Family:
+    return Family((name,), {FULL: full()}, same())
+
+
+def _refuse_another_number(fields: Fields, listed: int) -> None:
+    """Lists name every layer, and may go on for the MTP layers, but no further."""
+    layers, mtp = fields.count("layers"), fields.optional("mtp_layers", least=0) or 0
+    if listed and not layers <= listed <= layers + mtp:
+        where, name = _listing(fields), fields.names_of("layers")[0]
+        text = f"{where} lists {listed} layers, {name} is {layers}"
+        fields.problem(f"{text}: they contradict each other", where)
+
+
+def _known(kind: str, family: Family, fields: Fields) -> str:
+    """A kind of layer as the family calls it; "" where it is not known, which is told."""
+    for name in (kind, SYNONYMS.get(kind, "")):
+        if name in family.parts:
+            return name
+    hint = did_you_mean(kind, family.parts)
+    text = f"{kind!r} layers are not known in {family.name or 'plain attention'}"
+    fields.problem(text, _listing(fields), hint)
+    return ""
+
+
+def _layers(family: Family, fields: Fields) -> list[tuple[Kept, ...]]:
+    if fields.count("layers") > MAX_LAYERS:
+        fields.wrong("layers", f"is more than {MAX_LAYERS:,}")
+        return []
+    listed = fields.items("layer_kinds", str, per_layer=True)
+    _read_what_others_need(family, fields)
+    kinds = listed or family.schedule(fields)
+    kept = []
+    _refuse_another_number(fields, len(kinds))
+    kinds = [_known(kind, family, fields) for kind in kinds[: fields.count("layers")]]
+    for number, kind in enumerate(family.amend(fields, kinds)):
+        if not kind:
+            continue
+        try:
+            kept.append(family.parts[kind](fields.at(number)))
+        except InvalidValue as error:
+            for problem in error.problems:
+                found = Problem(problem.message, problem.hint, fields.where)
+                if found not in fields.problems:
+                    fields.problems.append(found)
+    return kept
+
+
+def _read_what_others_need(family: Family, fields: Fields) -> None:
+    """Mark the fields of kinds of layers that this model happens not to have as known."""
+    scratch = fields.scratch()
+    for reader in (family.schedule, *(part for part in family.parts.values())):
+        with contextlib.suppress(InvalidValue):
+            reader(scratch)
+
+
+def _listing(fields: Fields) -> str:
+    names = (*ALIASES["layer_kinds"], *PATTERNS)
+    return next((name for name in names if fields.data.get(name)), "model_type")
+
+
+def _refuse_strangers(family: Family, fields: Fields) -> None:
+    known = family.name in FAMILIES
+    for inner in (fields, *fields.groups.values()):
+        for name in inner.strangers():
+            unknown = f"model_type {family.name!r} is not known" if family.name else "no model_type"
+            called = f"{inner.prefix}{name}"
+            text = f"{called} is not a field that kvcalc knows in {family.name}"
+            if not known:
+                text = f"{unknown}, and {called} could change the cache"
+            near = did_you_mean(name, inner.used) if known else ""
+            hint = near if near.startswith("did") else ""
+            way_out = "if it leaves the cache alone, read a copy of the file without it"
+            inner.problem(text, name, f"{hint} {way_out}".strip())
+
+
+def _mtp(family: Family, fields: Fields) -> list[tuple[Kept, ...]]:
+    count = fields.optional("mtp_layers", least=0) or 0
+    if not family.mtp or count > MAX_LAYERS:
+        return []
+    last = fields.at(fields.count("layers") - 1)
+    return [family.parts[family.mtp](last)] * count
+
+
+def _shape(attention: Mapping[str, Scheme]) -> Shape | None:
+    """The heads of the first attention that has its own, for layers that have none."""
+    own = next((scheme.shape for scheme in attention.values() if scheme.shape), None)
+    return Shape(own.heads, own.key_dim, own.key_dim) if own else None
+
+
+def _max_context(levels: Levels) -> int | None:
+    for _, level in levels:
+        for name in ALIASES["max_context"]:
+            value = level.get(name)
+            if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**12:
+                return value
+    return None
+
+
+def _own_name(levels: Levels) -> str:
+    stated = (
+        level.get("_name_or_path") or level.get("model_type") for _, level in reversed(levels)
+    )
+    return next((str(name).rstrip("/").rpartition("/")[2] for name in stated if name), "model")
+
+
+def _said(fields: Fields) -> str:
+    """The fields that were read, as the file states them."""
+    told = {name: fields.data.get(name) for name in fields.data if name in fields.used}
+    return ", ".join(
+        f"{name} {value}"
+        if isinstance(value, int | float | str)
+        else f"{name} {len(value)} entries"
+        for name, value in told.items()
+        if isinstance(value, int | float | str | list | dict)
+    )
+
+
+def _say_what_was_filled_in(family: Family, fields: Fields) -> None:
+    numbers = {
+        name: value
+        for name, value in fields.filled.items()
+        if isinstance(value, int) and not isinstance(value, bool)
+    }
+    if numbers:
+        said = ", ".join(f"{name} {value:,}" for name, value in numbers.items())
+        fields.note(f"not in the file, filled in as the class of {family.name} does: {said}")
+
+
+def _say_what_was_left(levels: Levels, fields: Fields) -> None:
+    for path, level in levels[1:]:
+        inside = {name for name in WRAPPERS if isinstance(level.get(name), dict)}
+        around = Fields(level, used=inside | {"model_type", "dtype", "torch_dtype"})
+        for name in ("max_context",):
+            around.ignore(name)
+        left = around.strangers()
+        if left:
+            prefix = ".".join(str(step) for step in path)
+            text = ", ".join(f"{prefix}.{name}" if prefix else name for name in left)
+            fields.note(f"not used, beside {'.'.join(str(s) for s in levels[0][0])}: {text}")

@@ -1,0 +1,152 @@
+"""What layers keep, in the words of configurations: the pieces that families are put together from.
+
+A part gets the fields as its layer sees them and returns the caches of that layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from kvcalc.attention.base import Attention
+from kvcalc.attention.heads import GQA, MHA, MQA
+from kvcalc.attention.mla import MLA
+from kvcalc.attention.sparse import DSA
+from kvcalc.importers.family import Kept, Part
+
+if TYPE_CHECKING:
+    from kvcalc.attention.base import Scheme
+    from kvcalc.importers.fields import Fields
+
+
+def none(f: Fields) -> tuple[Kept, ...]:
+    """A layer without a cache: experts, an MLP."""
+    return ()
+
+
+def both(*parts: Part) -> Part:
+    """A layer that keeps what several parts keep."""
+    return lambda f: tuple(kept for part in parts for kept in part(f))
+
+
+@dataclass(frozen=True)
+class Heads:
+    """The fields that give the geometry of attention; "" where a family has no such field."""
+
+    heads: str = "heads"
+    kv_heads: str = "kv_heads"
+    head_dim: str = "head_dim"
+    value_dim: str = ""
+
+    def read(self, f: Fields) -> dict[str, int]:
+        """Query heads, KV heads, and the widths of a key and of a value."""
+        heads = f.count(self.heads)
+        stated = f.optional(self.head_dim) if self.head_dim else None
+        key_dim = stated or hidden_over(f, heads)
+        return {
+            "heads": heads,
+            "kv_heads": (f.optional(self.kv_heads) if self.kv_heads else None) or heads,
+            "key_dim": key_dim,
+            "value_dim": (f.optional(self.value_dim) if self.value_dim else None) or key_dim,
+        }
+
+
+USUAL = Heads()
+MULTI = Heads(kv_heads="", head_dim="")
+"""Attention from before KV heads could be fewer: all heads, hidden_size over heads wide."""
+
+
+def hidden_over(f: Fields, heads: int) -> int:
+    """The width of a head that no field states: hidden_size over heads."""
+    hidden = f.count("hidden")
+    if hidden % heads:
+        f.note(
+            f"head_dim {hidden // heads}: {hidden:,} / {heads:,} rounded down, as none is stated"
+        )
+    return max(1, hidden // heads)
+
+
+def keyed(heads: int, kv_heads: int, key_dim: int, value_dim: int, **limits: Any) -> Attention:
+    """MHA, GQA or MQA, by the number of KV heads."""
+    widths: dict[str, Any] = {"heads": heads, "head_dim": key_dim, **limits}
+    if value_dim != key_dim:
+        widths["value_dim"] = value_dim
+    if kv_heads == heads:
+        return MHA(**widths)
+    return MQA(**widths) if kv_heads == 1 else GQA(kv_heads=kv_heads, **widths)
+
+
+def full(heads: Heads = USUAL) -> Part:
+    """Attention over every token."""
+    return lambda f: (Kept(keyed(**heads.read(f))),)
+
+
+def windowed(heads: Heads = USUAL, window: str = "window") -> Part:
+    """Attention over the last tokens, as many as the field `window` says."""
+    return lambda f: (Kept(keyed(**heads.read(f), window=f.count(window))),)
+
+
+def chunked(heads: Heads = USUAL, chunk: str = "attention_chunk_size") -> Part:
+    """Attention within chunks of as many tokens as the field `chunk` says."""
+    return lambda f: (Kept(keyed(**heads.read(f), chunk=f.count(chunk))),)
+
+
+def shared(part: Part) -> Part:
+    """A layer that reads the cache of an earlier one and stores none."""
+    return lambda f: tuple(_read_only(kept.scheme) for kept in part(f))
+
+
+def _read_only(scheme: Scheme) -> Kept:
+    assert isinstance(scheme, Attention), "only attention reads another layer's cache"
+    return Kept(replace(scheme, shared=True))
+
+
+def crossing(heads: Heads = USUAL, source: str = "") -> Part:
+    """Cross attention, over the tokens of an encoder's output: as many as `source` says."""
+
+    def part(f: Fields) -> tuple[Kept, ...]:
+        tokens = f.count(source) if source else None
+        return (Kept(keyed(**heads.read(f), cross=True, source_length=tokens)),)
+
+    return part
+
+
+NOT_CACHED = ("kv_heads", "head_dim", "qk_head_dim", "indexer_rope_interleave", "seq_length")
+"""What configurations of latent attention state beside it: the latent stands for all heads."""
+
+
+def latent_fields(f: Fields, value_dim: int | None = None) -> dict[str, Any]:
+    """The fields of multi-head latent attention; `value_dim` where the file states none."""
+    f.ignore(*NOT_CACHED)
+    stated = f.optional("v_head_dim") if value_dim else f.count("v_head_dim")
+    return {
+        "heads": f.count("heads"),
+        "latent_dim": f.count("kv_lora_rank"),
+        "rope_dim": f.count("qk_rope_head_dim", least=0),
+        "nope_dim": f.count("qk_nope_head_dim"),
+        "value_dim": stated or value_dim,
+    }
+
+
+def latent(f: Fields) -> tuple[Kept, ...]:
+    """Multi-head latent attention."""
+    return (Kept(MLA(**latent_fields(f))),)
+
+
+def indexer_fields(f: Fields) -> dict[str, Any]:
+    """The fields of the indexer of DeepSeek sparse attention; in the ideal its keys are fp8."""
+    return {
+        "index_heads": f.count("index_n_heads"),
+        "index_dim": f.count("index_head_dim"),
+        "top_k": f.count("index_topk"),
+    }
+
+
+def indexed(f: Fields) -> tuple[Kept, ...]:
+    """Multi-head latent attention with an indexer of its own."""
+    return (Kept(DSA(**latent_fields(f), **indexer_fields(f))),)
+
+
+def indexed_by_another(f: Fields) -> tuple[Kept, ...]:
+    """Multi-head latent attention that reads what an earlier layer's indexer has picked."""
+    return (Kept(DSA(**latent_fields(f), **indexer_fields(f), indexer="shared")),)

@@ -1,0 +1,83 @@
+"""How layers follow one another where a configuration does not list them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kvcalc.importers.family import Schedule
+    from kvcalc.importers.fields import Fields
+
+FULL = "full_attention"
+SLIDING = "sliding_attention"
+CHUNKED = "chunked_attention"
+LINEAR = "linear_attention"
+HYBRID, HYBRID_SLIDING = "hybrid", "hybrid_sliding"
+CONV, MOE, MLP = "conv", "moe", "mlp"
+"""The kinds of layers, as published configurations call them."""
+
+
+def same(kind: str = FULL) -> Schedule:
+    """All layers alike."""
+    return lambda f: [kind] * f.count("layers")
+
+
+def sliding_where_stated(f: Fields) -> Sequence[str]:
+    """All layers slide where the file (or the family) states a window, else none does."""
+    return [SLIDING if f.optional("window") else FULL] * f.count("layers")
+
+
+def sliding_above(f: Fields) -> Sequence[str]:
+    """Qwen's rule: with `use_sliding_window`, the layers from `max_window_layers` on slide."""
+    layers, first = f.count("layers"), f.optional("max_window_layers", least=0)
+    if not (f.flag("use_sliding_window") and f.optional("window") and first is not None):
+        return [FULL] * layers
+    return [SLIDING if layer >= first else FULL for layer in range(layers)]
+
+
+def every(
+    period: int | str, kind: str = FULL, others: str = SLIDING, offset: int | str = -1
+) -> Schedule:
+    """One layer of `kind` in each `period` (a number, or the field that says it), else `others`.
+
+    offset  the position in the period, from 0; -1 is the last
+    """
+
+    def schedule(f: Fields) -> Sequence[str]:
+        size = f.count(period) if isinstance(period, str) else period
+        place = f.count(offset, least=0) if isinstance(offset, str) else offset
+        if isinstance(offset, str) and place >= size:
+            f.wrong(offset, f"is {place}, beyond the period of {size} layers")
+        return [
+            kind if layer % size == place % size else others for layer in range(f.count("layers"))
+        ]
+
+    return schedule
+
+
+def listed(name: str, kinds: Mapping[object, str]) -> Schedule:
+    """A list with an item per layer, and what its items mean."""
+
+    def schedule(f: Fields) -> Sequence[str]:
+        items = f.get(name)
+        if not isinstance(items, list | str) or len(items) < f.count("layers"):
+            f.wrong(name, "must have an item per layer")
+            return []
+        return [kinds.get(item, str(item)) for item in items]
+
+    return schedule
+
+
+def numbered(name: str, kind: str, others: str, first: int = 0) -> Schedule:
+    """A list with the numbers of the layers of one kind; `first` is the number of the first."""
+
+    def schedule(f: Fields) -> Sequence[str]:
+        chosen = f.items(name) or []
+        outside = [n for n in chosen if not first <= n < first + f.count("layers")]
+        if outside:
+            f.wrong(name, f"names layer {outside[0]}, which the model does not have")
+        return [kind if layer + first in chosen else others for layer in range(f.count("layers"))]
+
+    return schedule

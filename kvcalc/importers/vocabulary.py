@@ -1,0 +1,158 @@
+"""The names that configurations use: what is the same under several, and what keeps no cache.
+
+Every field of a configuration is one of three: read by its family, known here (or to the family)
+to leave the cache alone, or refused by name.
+"""
+
+from __future__ import annotations
+
+import re
+
+ALIASES: dict[str, tuple[str, ...]] = {
+    "layers": ("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
+    "hidden": ("hidden_size", "n_embd", "n_embed", "d_model"),
+    "heads": ("num_attention_heads", "n_head", "n_heads", "num_heads"),
+    "kv_heads": ("num_key_value_heads", "num_kv_heads", "n_head_kv"),
+    "head_dim": ("head_dim", "attention_head_dim"),
+    "value_dim": ("v_head_dim",),
+    "window": ("sliding_window",),
+    "max_context": (
+        "max_position_embeddings",
+        "n_positions",
+        "max_sequence_length",
+        "max_seq_len",
+        "model_max_length",
+        "n_ctx",
+    ),
+    "dtype": ("dtype", "torch_dtype"),
+    "layer_kinds": ("layer_types", "layers_block_type"),
+    "mtp_layers": ("num_nextn_predict_layers", "mtp_num_hidden_layers"),
+}
+"""Short names for what most families have, and the names that published files use for them."""
+
+WRAPPERS = (
+    "text_config",
+    "llm_config",
+    "language_config",
+    "thinker_config",
+    "talker_config",
+    "decoder",
+    "text_model_config",
+)
+"""Where a model of several parts keeps the configuration of its language model."""
+
+_WORDS = "|".join(
+    (
+        # training and generation
+        "dropout",
+        "pdrop",
+        "layerdrop",
+        "loss",
+        "init",
+        "initializer",
+        "penalty",
+        "beam",
+        "beams",
+        "temperature",
+        "ngram",
+        # numerics
+        "eps",
+        "epsilon",
+        "norm",
+        "layernorm",
+        "rmsnorm",
+        "postnorm",
+        "bias",
+        "biases",
+        "scale",
+        "scaling",
+        "scalar",
+        "multiplier",
+        "multipliers",
+        "softcap",
+        "softcapping",
+        "logit",
+        "logits",
+        "clip",
+        # feed-forward layers and experts
+        "act",
+        "activation",
+        "intermediate",
+        "ffn",
+        "mlp",
+        "moe",
+        "expert",
+        "experts",
+        "router",
+        "routing",
+        # positions and vocabulary
+        "theta",
+        "vocab",
+        "vocabulary",
+        "token",
+        "tokens",
+        "tokenizer",
+        "embedding",
+        "embeddings",
+        "embeds",
+        "position",
+        # other parts of the model
+        "vision",
+        "image",
+        "images",
+        "audio",
+        "video",
+        "speech",
+        "projector",
+        "classifier",
+        "label",
+        "labels",
+        "mup",
+    )
+)
+_HARMLESS = re.compile(
+    rf"_.*|(?:.*_)?(?:{_WORDS})(?:_.*)?"
+    r"|id2label|label2id|.*2vec|rope_(?:parameters|scaling|type|ratio|interleave)|.*_rope_theta"
+    r"|(?:.*_)?mtp(?:_.*)?|partial_rotary_factor|rotary_(?:pct|dim|base|percent|emb_.*)|rope_.*_factor|no_rope_layers"
+    r"|no_rope_layer_interval|nope_layer_interval|mrope_.*|use_mrope"
+)
+
+_NAMES = """
+    activation_function adapter_reduction_factor afn altup_active_idx altup_num_inputs
+    apply_spec_augment architectures attention_output_gate attention_softmax_in_fp32
+    attn_implementation attn_output_gate auto_map bad_words_ids block_auto_adjust_ff_dim
+    block_ff_dim block_multiple_of cache_implementation chat_template chunk_size_feed_forward
+    clip_qkv compression_config d_ff d_inner decoder_ffn_dim decoder_sparse_step dff dim_ff
+    dim_model_base do_sample do_stable_layer_norm early_stopping ep_size expansion_ratio ff_dim
+    finetuning_task first_k_dense_replace forced_bos forced_eos gate_lower_bound gate_soft_cap
+    gating gating_types gradient_checkpointing hc_count hc_lowrank hc_magnitude hc_mult
+    hc_sinkhorn_iters hidden_activation hidden_size_per_layer_input ignore_index
+    index_share_for_mtp_iteration inference_runner initial_context_length inner_dim_ff
+    input_jitter_noise interleave_moe_layer_step interpolate_factor is_gated_act kernel_config
+    languages laurel_rank learned_pos_emb length_penalty ln_before_adapter mask_feature_length
+    mask_feature_min_masks mask_feature_prob mask_time_length mask_time_min_masks mask_time_prob
+    masked_softmax_fusion max_length min_length mode mtp_hidden_states_first n_group n_inner
+    n_routed_experts n_shared_experts norm_topk_prob num_codebooks num_dense_layers
+    num_hash_layers num_ln_in_parallel_attn num_return_sequences o_groups o_lora_rank
+    oe_neighbor_num oe_split_num out_hidden_size output_attentions output_gate_type
+    output_hidden_states output_scores parallel_attn ple_embed_dim ple_layer_ids
+    pre_allocate_kv_cache prefix pretraining_tp problem_type pruned_heads q_lora_rank qk_layernorm
+    quantization_config query_pre_attn_scalar relative_attention_max_distance
+    relative_attention_num_buckets remove_invalid_values reorder_and_upcast_attn rescale_layer
+    rescale_prenorm_residual residual_alpha residual_in_fp32 return_dict return_dict_in_generate
+    rope_local_base_freq rotary_dim safe_gate scoring_func seed seq_aux slow_but_exact
+    softmax_scale summary_proj_to_labels summary_type summary_use_proj swiglu_alpha swiglu_limit
+    task_specific_params tf_legacy_loss tie_embedding tie_encoder_decoder time_step_floor
+    time_step_limit time_step_max time_step_min time_step_rank top_k top_p topk_group topk_method
+    torchscript transformers_version typical_p unsloth_fixed unsloth_version use_associative_scan
+    use_attention_gate use_bfloat16 use_cache use_flash_attn use_full_rank_gate use_grouped_topk
+    use_long_context use_mamba_kernels use_mambapy use_mem_eff_path use_mem_rope use_mrope
+    use_parallel_residual use_pos_enc use_qk_norm use_task_id validate_runner_input
+    word_embed_proj_dim
+"""
+HARMLESS = frozenset(_NAMES.split())
+
+
+def is_harmless(name: str) -> bool:
+    """Whether a field of this name is known to leave the cache alone, in every family."""
+    return name in HARMLESS or _HARMLESS.fullmatch(name) is not None

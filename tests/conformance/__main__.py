@@ -1,0 +1,122 @@
+"""Hold kvcalc's `--engine transformers` against the caches that transformers builds.
+
+Example: python -m tests.conformance                  every causal-LM class default
+         python -m tests.conformance --sample         twenty of them, one per kind of cache
+         python -m tests.conformance FOLDER           every configuration in a folder
+
+Prints a line per configuration and the tally; exits 1 where a number is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedConfig
+
+import kvcalc
+from kvcalc.errors import KvcalcError
+from tests.conformance.cases import class_defaults, folder
+from tests.conformance.oracle import NotMeasurableError, Oracle, quiet
+
+CONTEXTS = (1_000, 1_003, 5_000)
+
+SAMPLE = (
+    *("llama", "qwen2", "gemma2", "gemma3_text", "gemma4_text", "mistral", "llama4_text", "falcon"),
+    *("gpt2", "bart", "deepseek_v3", "deepseek_v32", "deepseek_v4", "glm_moe_dsa", "kimi_linear"),
+    *("qwen3_next", "mamba2", "lfm2", "falcon_h1", "mimo_v2_flash"),
+)
+"""One family for each kind of cache that transformers has."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one configuration: exact, wrong, refused, read (nothing to hold it to)."""
+
+    name: str
+    verdict: str
+    detail: str = ""
+
+
+def outcome(name: str, data: dict[str, Any], config: PreTrainedConfig | str) -> Outcome:
+    """Compare kvcalc with transformers at every context."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "config.json"
+        path.write_text(json.dumps(data), encoding="utf-8")
+        try:
+            model = kvcalc.load(str(path))
+        except KvcalcError as error:
+            measured = "" if isinstance(config, str) else _measurable(config)
+            return Outcome(name, "refused", f"{_first(error, path)}{measured}")
+    if isinstance(config, str):
+        return Outcome(name, "read", config)
+    try:
+        oracle = Oracle(config)
+        differences = [_difference(model, oracle, context) for context in CONTEXTS]
+    except NotMeasurableError as error:
+        return Outcome(name, "read", str(error))
+    wrong = "; ".join(filter(None, differences))
+    return Outcome(name, "wrong" if wrong else "exact", wrong)
+
+
+def _difference(model: kvcalc.Model, oracle: Oracle, context: int) -> str:
+    kept = oracle.measure(context)
+    answer = kvcalc.show(
+        model, context, kv_dtype="bf16", engine="transformers", source_length=oracle.source
+    )
+    if answer.reserved == kept:
+        return ""
+    return f"at {context:,} transformers keeps {kept:,} B, kvcalc says {answer.reserved:,} B"
+
+
+def _measurable(config: PreTrainedConfig) -> str:
+    """Whether a refusal could have been held to a number."""
+    try:
+        Oracle(config).measure(CONTEXTS[0])
+    except NotMeasurableError as error:
+        return f" (transformers: {error})"
+    return " (transformers measures it)"
+
+
+def _first(error: KvcalcError, path: Path) -> str:
+    return str(error).splitlines()[0].replace(f"{path}:", "").strip()
+
+
+def _outcomes(arguments: argparse.Namespace) -> Iterator[Outcome]:
+    if arguments.folder is not None:
+        for name, data, config in folder(arguments.folder):
+            yield outcome(name, data, config)
+        return
+    names = arguments.families.split(",") if arguments.families else None
+    for name, config in class_defaults(list(SAMPLE) if arguments.sample else names):
+        if isinstance(config, str):
+            yield Outcome(name, "none", config)
+        else:
+            yield outcome(name, json.loads(config.to_json_string(use_diff=False)), config)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print a line per configuration, then the tally; 1 where a number is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, help="a folder of config.json files")
+    parser.add_argument("--sample", action="store_true", help="twenty families")
+    parser.add_argument("--families", help="these alone, separated by commas")
+    quiet()
+    tally: Counter[str] = Counter()
+    for found in _outcomes(parser.parse_args(arguments)):
+        tally[found.verdict] += 1
+        print(f"{found.verdict:8} {found.name:28} {found.detail}".rstrip(), flush=True)
+    words = ("exact", "read", "refused", "wrong", "none")
+    print(", ".join(f"{word} {tally[word]}" for word in words))
+    return 1 if tally["wrong"] or not tally["exact"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,366 @@
+"""In which dtype a configuration's cache is kept, and what is said of the rule that decided.
+
+The file's own KV scheme comes first, then its dtype, then bf16; how the weights are quantized says
+nothing; a question's --kv-dtype goes before all of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import kvcalc
+from kvcalc.importers.assembly import Origin
+from kvcalc.importers.huggingface import read_config
+from kvcalc.model import Model
+
+Config = dict[str, Any]
+
+TOKENS = 10
+PLAIN: Config = {
+    "model_type": "llama",
+    "num_hidden_layers": 3,
+    "hidden_size": 128,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
+ELEMENTS = 3 * TOKENS * 2 * 2 * 32
+"""PLAIN: layers, tokens, key and value, KV heads, 128 / 4."""
+FP8_WEIGHTS: Config = {"quant_method": "fp8", "weight_block_size": [128, 128]}
+
+
+def loaded(config: Config) -> Model:
+    model, problems = read_config(config, Origin("config.json"))
+    assert model is not None, [problem.message for problem in problems]
+    return model
+
+
+def refused(config: Config) -> str:
+    model, problems = read_config(config, Origin("config.json"))
+    assert model is None, "it was read"
+    return "\n".join(problem.message for problem in problems)
+
+
+def note(model: Model) -> str:
+    """What is said of the dtype, which comes first."""
+    return model.notes[0]
+
+
+def compressed(**scheme: Any) -> Config:
+    """A configuration with a KV scheme as compressed-tensors writes it."""
+    quantization = {"quant_method": "compressed-tensors", "kv_cache_scheme": scheme}
+    return {**PLAIN, "dtype": "bfloat16", "quantization_config": quantization}
+
+
+@pytest.mark.parametrize("name", ["dtype", "torch_dtype"])
+@pytest.mark.parametrize(
+    ("stated", "kept", "size"),
+    [
+        ("bfloat16", "bf16", 2),
+        ("torch.bfloat16", "bf16", 2),
+        ("float16", "fp16", 2),
+        ("torch.float16", "fp16", 2),
+        ("half", "fp16", 2),
+        ("float32", "fp32", 4),
+        ("float", "fp32", 4),
+    ],
+)
+def test_the_files_dtype(name: str, stated: str, kept: str, size: int) -> None:
+    model = loaded({**PLAIN, name: stated})
+    assert model.dtype.name == kept
+    assert model.stored(TOKENS) == ELEMENTS * size
+    assert note(model) == f"cache in {kept}: the file's {name}"
+
+
+@pytest.mark.parametrize("stated", [None, "auto", ""], ids=repr)
+def test_a_dtype_that_says_nothing(stated: str | None) -> None:
+    model = loaded({**PLAIN, "torch_dtype": stated})
+    assert model.stored(TOKENS) == ELEMENTS * 2
+    assert note(model).startswith("cache in bf16: assumed, as the file names no dtype")
+    assert "--kv-dtype" in note(model)
+
+
+@pytest.mark.parametrize("stated", ["float8_e4m3fn", "torch.float8_e5m2", "int8", "nonsense"])
+def test_a_dtype_that_no_cache_is_computed_in(stated: str) -> None:
+    model = loaded({**PLAIN, "dtype": stated})
+    assert model.stored(TOKENS) == ELEMENTS * 2
+    assert note(model).startswith("cache in bf16: assumed, as the file's dtype is")
+    assert stated in note(model)
+    assert "--kv-dtype" in note(model)
+
+
+def test_a_dtype_that_says_nothing_leaves_the_word_to_the_next() -> None:
+    assert loaded({**PLAIN, "dtype": "auto", "torch_dtype": "float32"}).dtype.name == "fp32"
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "kept"),
+    [
+        ({"dtype": "float16"}, {"dtype": "float32"}, "fp16"),
+        ({"torch_dtype": "float16"}, {"dtype": "float32"}, "fp16"),
+        ({}, {"torch_dtype": "float32"}, "fp32"),
+        ({"dtype": None}, {"dtype": "float16"}, "fp16"),
+        ({"dtype": "auto"}, {"dtype": "float16"}, "fp16"),
+        ({}, {}, "bf16"),
+    ],
+)
+def test_the_nested_configuration_comes_first(inner: Config, outer: Config, kept: str) -> None:
+    model = loaded({"model_type": "llava", "text_config": {**PLAIN, **inner}, **outer})
+    assert model.dtype.name == kept
+
+
+def test_two_names_that_contradict_each_other() -> None:
+    """`dtype` is the newer name, and the one that transformers reads first."""
+    assert loaded({**PLAIN, "dtype": "float32", "torch_dtype": "float16"}).dtype.name == "fp32"
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept"),
+    [("float", "fp8"), ("int", "int8")],
+)
+def test_eight_bits_of_compressed_tensors(kind: str, kept: str) -> None:
+    model = loaded(compressed(num_bits=8, type=kind, strategy="tensor", dynamic=False))
+    assert model.stored(TOKENS) == ELEMENTS * 1
+    assert note(model).startswith(f"KV cache in {kept}: the KV scheme of quantization_config")
+    assert "the rest in bf16" in note(model)
+
+
+def test_a_scheme_without_a_strategy_is_per_tensor() -> None:
+    assert loaded(compressed(num_bits=8, type="float")).stored(TOKENS) == ELEMENTS
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        {"num_bits": 4, "type": "float"},
+        {"num_bits": 4, "type": "int"},
+        {"num_bits": 16, "type": "float"},
+        {"num_bits": 8, "type": "complex"},
+        {"num_bits": 8},
+        {"type": "float"},
+        {"num_bits": "8", "type": "float"},
+        {"num_bits": 8, "type": "float", "strategy": "channel"},
+        {"num_bits": 8, "type": "float", "strategy": "group", "group_size": 32},
+        {"bits": 8},
+    ],
+    ids=str,
+)
+def test_an_unknown_scheme_is_refused(scheme: Config) -> None:
+    text = refused(compressed(**scheme))
+    assert "quantization_config" in text
+    assert "kv_cache_scheme" in text
+
+
+@pytest.mark.parametrize("scheme", ["fp8", 8, [8], True], ids=repr)
+def test_a_scheme_that_is_no_object_is_refused(scheme: object) -> None:
+    quantization = {"quant_method": "compressed-tensors", "kv_cache_scheme": scheme}
+    assert "kv_cache_scheme" in refused({**PLAIN, "quantization_config": quantization})
+
+
+def test_an_empty_scheme_is_refused() -> None:
+    assert "kv_cache_scheme" in refused(compressed())
+
+
+def test_a_scheme_that_is_null_says_nothing() -> None:
+    quantization = {"quant_method": "compressed-tensors", "kv_cache_scheme": None}
+    model = loaded({**PLAIN, "dtype": "float16", "quantization_config": quantization})
+    assert model.stored(TOKENS) == ELEMENTS * 2
+    assert note(model).startswith("cache in fp16: the file's dtype")
+
+
+@pytest.mark.parametrize("name", ["quantization_config", "compression_config"])
+@pytest.mark.parametrize("stated", ["FP8", "fp8"])
+def test_fp8_of_modelopt(name: str, stated: str) -> None:
+    quantization = {"quant_method": "modelopt", "kv_cache_quant_algo": stated}
+    model = loaded({**PLAIN, "dtype": "bfloat16", name: quantization})
+    assert model.stored(TOKENS) == ELEMENTS
+    assert note(model).startswith(f"KV cache in fp8: the KV scheme of {name}")
+
+
+def test_int8_of_modelopt() -> None:
+    quantization = {"quant_method": "modelopt", "kv_cache_quant_algo": "INT8"}
+    assert loaded({**PLAIN, "quantization_config": quantization}).stored(TOKENS) == ELEMENTS
+
+
+def test_nvfp4_of_modelopt() -> None:
+    quantization = {"quant_method": "modelopt", "kv_cache_quant_algo": "NVFP4"}
+    model = loaded({**PLAIN, "quantization_config": quantization})
+    # half a byte an element, and a scale of one byte for each 16 of them
+    assert model.stored(TOKENS) == ELEMENTS // 2 + ELEMENTS // 16
+
+
+@pytest.mark.parametrize("stated", ["FP6", "mxfp4", "none at all"])
+def test_an_unknown_algorithm_is_refused(stated: str) -> None:
+    quantization = {"quant_method": "modelopt", "kv_cache_quant_algo": stated}
+    text = refused({**PLAIN, "quantization_config": quantization})
+    assert "kv_cache_quant_algo" in text
+    assert stated in text
+
+
+def test_no_algorithm_says_nothing() -> None:
+    quantization = {"quant_method": "modelopt", "quant_algo": "FP8", "kv_cache_quant_algo": None}
+    model = loaded({**PLAIN, "dtype": "bfloat16", "quantization_config": quantization})
+    assert model.stored(TOKENS) == ELEMENTS * 2
+
+
+def test_an_algorithm_that_is_no_text_is_refused() -> None:
+    quantization = {"quant_method": "modelopt", "kv_cache_quant_algo": {"num_bits": 8}}
+    assert "kv_cache_quant_algo" in refused({**PLAIN, "quantization_config": quantization})
+
+
+@pytest.mark.parametrize(
+    ("quantization", "method"),
+    [
+        (FP8_WEIGHTS, "fp8"),
+        ({"quant_method": "awq", "bits": 4}, "awq"),
+        ({"quant_method": "mxfp4"}, "mxfp4"),
+        ({"quant_algo": "NVFP4"}, "NVFP4"),
+        ({"quant_method": "compressed-tensors", "config_groups": {}}, "compressed-tensors"),
+    ],
+    ids=["fp8", "awq", "mxfp4", "nvfp4", "compressed-tensors"],
+)
+def test_quantized_weights_leave_the_cache_alone(quantization: Config, method: str) -> None:
+    model = loaded({**PLAIN, "dtype": "bfloat16", "quantization_config": quantization})
+    assert model.stored(TOKENS) == ELEMENTS * 2
+    assert f"{method} quantization does not touch the cache" in note(model)
+
+
+def test_quantized_weights_without_a_dtype() -> None:
+    model = loaded({**PLAIN, "quantization_config": FP8_WEIGHTS})
+    assert model.stored(TOKENS) == ELEMENTS * 2
+    assert "assumed" in note(model)
+
+
+def test_the_scheme_of_the_outer_configuration_holds() -> None:
+    quantization = {"quant_method": "modelopt", "kv_cache_quant_algo": "FP8"}
+    config = {"model_type": "llava", "text_config": PLAIN, "quantization_config": quantization}
+    assert loaded(config).stored(TOKENS) == ELEMENTS
+
+
+def test_the_scheme_of_the_inner_configuration_comes_first() -> None:
+    inner = {**PLAIN, "quantization_config": {"kv_cache_quant_algo": "FP8"}}
+    outer = {"quantization_config": {"kv_cache_quant_algo": "NVFP4"}}
+    assert loaded({"model_type": "llava", "text_config": inner, **outer}).stored(TOKENS) == ELEMENTS
+
+
+def test_the_weights_of_the_inner_configuration_leave_the_outer_scheme_alone() -> None:
+    inner = {**PLAIN, "quantization_config": FP8_WEIGHTS}
+    outer = {"quantization_config": {"kv_cache_quant_algo": "FP8"}}
+    model = loaded({"model_type": "llava", "text_config": inner, **outer})
+    assert model.stored(TOKENS) == ELEMENTS
+    assert note(model).startswith("KV cache in fp8")
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("bf16", ELEMENTS * 2),
+        ("fp32", ELEMENTS * 4),
+        ("fp8", ELEMENTS),
+        # 32 elements and an fp16 scale
+        ("q8_0", ELEMENTS // 32 * 34),
+    ],
+)
+@pytest.mark.parametrize(
+    "config",
+    [
+        {**PLAIN, "dtype": "float16"},
+        {**PLAIN, "dtype": "float8_e4m3fn"},
+        PLAIN,
+        compressed(num_bits=8, type="float"),
+        {**PLAIN, "quantization_config": {"kv_cache_quant_algo": "NVFP4"}},
+    ],
+    ids=["dtype", "unknown dtype", "no dtype", "scheme", "algorithm"],
+)
+def test_the_question_goes_before_the_file(config: Config, asked: str, expected: int) -> None:
+    assert kvcalc.show(loaded(config), TOKENS, kv_dtype=asked).stored == expected
+
+
+SCAN: Config = {
+    "model_type": "qwen3_next",
+    "num_hidden_layers": 2,
+    "full_attention_interval": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 16,
+    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 2,
+    "linear_key_head_dim": 4,
+    "linear_value_head_dim": 8,
+    "linear_conv_kernel_dim": 3,
+}
+STATE, COLUMNS, KEYS_AND_VALUES = 2 * 4 * 8, 2 * (2 * 2 * 4 + 2 * 8), TOKENS * 2 * 2 * 16
+
+
+def test_a_scheme_is_for_keys_and_values_alone() -> None:
+    quantization = {"kv_cache_quant_algo": "FP8"}
+    model = loaded({**SCAN, "dtype": "float16", "quantization_config": quantization})
+    assert model.stored(TOKENS) == STATE * 4 + COLUMNS * 2 + KEYS_AND_VALUES * 1
+
+
+def test_the_dtype_is_for_convolutions_too() -> None:
+    model = loaded({**SCAN, "dtype": "float32"})
+    assert model.stored(TOKENS) == STATE * 4 + COLUMNS * 4 + KEYS_AND_VALUES * 4
+
+
+def test_the_question_leaves_states_and_convolutions_alone() -> None:
+    shown = kvcalc.show(loaded({**SCAN, "dtype": "bfloat16"}), TOKENS, kv_dtype="fp8")
+    assert shown.stored == STATE * 4 + COLUMNS * 2 + KEYS_AND_VALUES * 1
+
+
+INDEXED: Config = {
+    "model_type": "deepseek_v32",
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "kv_lora_rank": 16,
+    "qk_rope_head_dim": 8,
+    "qk_nope_head_dim": 8,
+    "v_head_dim": 8,
+    "index_n_heads": 2,
+    "index_head_dim": 8,
+    "index_topk": 4,
+}
+
+
+@pytest.mark.parametrize(
+    ("stated", "size"), [({"dtype": "float32"}, 4), ({"dtype": "bfloat16"}, 2), ({}, 2)]
+)
+def test_index_keys_are_fp8_whatever_the_dtype(stated: Config, size: int) -> None:
+    model = loaded({**INDEXED, **stated})
+    assert model.stored(TOKENS) == TOKENS * ((16 + 8) * size + 8 + 4)
+    assert any("--index-dtype" in text for text in model.notes)
+
+
+def test_a_scheme_is_for_latents_and_not_for_index_keys() -> None:
+    model = loaded({**INDEXED, "quantization_config": {"kv_cache_quant_algo": "FP8"}})
+    assert model.stored(TOKENS) == TOKENS * ((16 + 8) * 1 + 8 + 4)
+
+
+@pytest.mark.parametrize("stated", ["float32", "float16"])
+def test_lightning_states_follow_the_dtype_in_transformers(stated: str) -> None:
+    config = {
+        "model_type": "minimax",
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 6,
+        "dtype": stated,
+    }
+    size = {"float32": 4, "float16": 2}[stated]
+    shown = kvcalc.show(loaded(config), TOKENS, engine="transformers")
+    # layer 0 is full, layer 1 lightning: transformers 5.24.0, modeling_minimax.py 203-211
+    assert shown.reserved == TOKENS * 2 * 2 * 6 * size + 4 * 6 * 6 * size
+
+
+def test_lightning_states_follow_the_outer_dtype_in_transformers() -> None:
+    inner = {
+        "model_type": "minimax",
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 6,
+    }
+    model = loaded({"model_type": "some_vl", "text_config": inner, "torch_dtype": "float32"})
+    shown = kvcalc.show(model, TOKENS, engine="transformers")
+    assert shown.reserved == TOKENS * 2 * 2 * 6 * 4 + 4 * 6 * 6 * 4

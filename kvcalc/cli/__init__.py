@@ -17,6 +17,7 @@ from kvcalc.cli.options import (
     Batch,
     CheckFormat,
     Context,
+    Engine,
     Files,
     Format,
     IndexDtype,
@@ -28,6 +29,7 @@ from kvcalc.cli.options import (
     Mtp,
     Output,
     Quiet,
+    Source,
     SourceLength,
     Units,
 )
@@ -107,6 +109,7 @@ def compare(
     index_dtype: IndexDtype = None,
     mtp: Mtp = False,
     source_length: SourceLength = None,
+    engine: Engine = None,
     format: Format = "table",
     json: Json = False,
     output: Output = None,
@@ -130,6 +133,7 @@ def compare(
         index_dtype=index_dtype,
         mtp=mtp,
         source_length=_source(source_length),
+        engine=engine,
     )
     of_rows = [f"{row.label}: {note}" for row in answer.rows for note in row.notes]
     _notes([*answer.notes, *of_rows], quiet)
@@ -153,6 +157,7 @@ def show(
     index_dtype: IndexDtype = None,
     mtp: Mtp = False,
     source_length: SourceLength = None,
+    engine: Engine = None,
     format: Format = "table",
     json: Json = False,
     output: Output = None,
@@ -173,6 +178,7 @@ def show(
         index_dtype=index_dtype,
         mtp=mtp,
         source_length=_source(source_length),
+        engine=engine,
     )
     _notes(answer.notes, quiet)
     _write(answer, "json" if json else format, output, units=units, explain=explain, metric=metric)
@@ -220,6 +226,60 @@ def list_command(
 
     models = catalog.load_all(list(catalog.bundled()))
     _write(list_models(models), "json" if json else format, output, units=units)
+
+
+@app.command("import")
+@_answers
+def import_command(
+    source: Source,
+    against: Annotated[
+        str | None,
+        typer.Option("--diff", metavar="MODEL", help="Say what differs from MODEL instead."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="The difference as JSON.")] = False,
+    output: Output = None,
+    quiet: Quiet = False,
+) -> None:
+    """Example: kvcalc import path/to/config.json -o my-model.yaml
+
+    Write a model of any source as kvcalc's own YAML, with its sources and, as comments, what was
+    inferred. With --diff MODEL, compare the two instead; exits 1 where their caches differ.
+    """
+    from kvcalc import catalog
+    from kvcalc.schema.writing import to_yaml
+
+    if json and against is None:
+        raise UsageError("--json shows a difference; add --diff MODEL")
+    if against is None:
+        model = catalog.load(source)
+        _notes(model.notes, quiet or output is None)
+        _emit(to_yaml(_read_today(model)), output)
+        return
+    _differ(catalog.load_all([source, against]), json, output)
+
+
+def _read_today(model: Any) -> Any:
+    """The same model, its sources dated."""
+    from dataclasses import replace
+    from datetime import date
+
+    today = date.today().isoformat()
+    dated = (source if source.read else replace(source, read=today) for source in model.sources)
+    return replace(model, sources=tuple(dated))
+
+
+def _differ(models: Sequence[Any], as_json: bool, output: Path | None) -> None:
+    import json
+    from dataclasses import asdict
+
+    from kvcalc.queries.diff import diff
+    from kvcalc.render.diff import diff_document, diff_text
+
+    difference = diff(*models)
+    document = json.dumps(asdict(diff_document(difference)), indent=2) + "\n"
+    _emit(document if as_json else diff_text(difference), output)
+    if not difference.same:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -7,9 +7,13 @@ from typing import Annotated, Literal
 
 import typer
 
-MODEL_HELP = "A YAML file, a bundled name such as deepseek-v3, or - for standard input."
+MODEL_HELP = (
+    "A bundled name such as deepseek-v3, a YAML file, a config.json or its folder, a GGUF file, "
+    "hf:org/name, or - for standard input."
+)
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP, show_default=False)]
+Source = Annotated[str, typer.Argument(metavar="SOURCE", help=MODEL_HELP, show_default=False)]
 Models = Annotated[
     list[str], typer.Argument(metavar="MODEL...", help=MODEL_HELP, show_default=False)
 ]
@@ -72,5 +76,9 @@ SourceLength = Annotated[
     typer.Option(
         "--source-length", metavar="TOKENS", help="Tokens that cross attention looks back at."
     ),
+]
+Engine = Annotated[
+    str | None,
+    typer.Option("--engine", metavar="NAME", help="Add what an engine keeps of it: transformers."),
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No notes on standard error.")]

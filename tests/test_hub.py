@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import pytest
@@ -20,9 +21,7 @@ from tests.hub_server import COMMIT, OLDER, TOKEN, Answer, Hub, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-pytest.importorskip("huggingface_hub")
 
 PROGRAM = """\
 import json, sys
@@ -504,3 +503,82 @@ def test_a_cache_that_cannot_be_used_is_named(hub: Hub, fetch: Fetch, tmp_path: 
     assert found.message.startswith("the cache of the hub cannot be used: ")
     assert str(home) in found.message
     assert found.hint == "set HF_HOME to a folder that can be written"
+
+
+# From the command line
+
+
+def kvcalc_of(hub: Hub, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """kvcalc in a process of its own, with this hub and an empty cache."""
+    outside = {n: v for n, v in os.environ.items() if not n.startswith(("HF_", "HUGGING"))}
+    settings = {
+        "HF_HOME": str(home),
+        "HF_ENDPOINT": hub.url,
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_ETAG_TIMEOUT": "2",
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "kvcalc", *arguments],
+        env={**outside, **settings},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
+def readme_commands() -> list[list[str]]:
+    """The commands of the README that ask the hub."""
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    lines = [line.split() for line in readme.splitlines() if line.startswith("kvcalc ")]
+    return [words[1:] for words in lines if any(word.startswith("hf:") for word in words)]
+
+
+@pytest.mark.parametrize("arguments", readme_commands(), ids=" ".join)
+def test_the_commands_of_the_readme_run(arguments: list[str], hub: Hub, tmp_path: Path) -> None:
+    # 36 layers x 2 x 8 KV heads x 128 x 2 B
+    config = {
+        "model_type": "qwen3",
+        "num_hidden_layers": 36,
+        "hidden_size": 4096,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "use_sliding_window": False,
+        "torch_dtype": "bfloat16",
+    }
+    hub.add("Qwen/Qwen3-8B", config=config, index=index(16_381_470_720))
+    ran = kvcalc_of(hub, tmp_path, *arguments, "--json")
+    assert ran.returncode == 0, ran.stderr
+    answer = json.loads(ran.stdout)
+    told = answer if arguments[0] == "show" else answer["rows"][0]
+    assert told["bytes_per_token"] == 36 * 2 * 8 * 128 * 2
+    assert told["model"] == "Qwen3-8B"
+    assert {request.path for request in hub.requests} <= {
+        f"/Qwen/Qwen3-8B/resolve/{revision}/{file}"
+        for revision in ("main", COMMIT)
+        for file in ("config.json", "model.safetensors.index.json")
+    }
+
+
+def test_what_was_read_is_named_to_the_commit(hub: Hub, tmp_path: Path) -> None:
+    hub.add("org/Model-7B", config=LLAMA)
+    ran = kvcalc_of(hub, tmp_path, "import", "hf:org/Model-7B")
+    assert f'from: "hf:org/Model-7B@{COMMIT}:config.json"' in ran.stdout
+
+
+def test_a_repository_that_is_not_there_is_told_of_in_one_sentence(
+    hub: Hub, tmp_path: Path
+) -> None:
+    ran = kvcalc_of(hub, tmp_path, "show", "hf:org/none")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("hf:org/none: ")
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_refused_field_is_named_with_the_repository(hub: Hub, tmp_path: Path) -> None:
+    hub.add("org/Odd", config={**LLAMA, "kv_nonsense": 3})
+    ran = kvcalc_of(hub, tmp_path, "show", "hf:org/Odd")
+    assert ran.returncode == 2
+    assert "hf:org/Odd" in ran.stderr
+    assert "kv_nonsense" in ran.stderr

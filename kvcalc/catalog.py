@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import stat
 import sys
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from kvcalc.document import MAX_BYTES, Document, parse, parse_json
+from kvcalc.document import MAX_BYTES, Document, parse, read_bytes
 from kvcalc.errors import InputError, Problem, did_you_mean
-from kvcalc.importers import files, gguf, hub
-from kvcalc.importers.assembly import Origin
-from kvcalc.importers.huggingface import is_config, read_config
+from kvcalc.importers.recognition import HUB, is_config
 from kvcalc.schema.judging import read_claims
 from kvcalc.schema.reading import read_model
 
@@ -27,8 +23,6 @@ T = TypeVar("T")
 
 STDIN = "-"
 SUFFIX = ".yaml"
-HEAD = 1024
-"""Bytes by which a kind of file is told from others."""
 
 _HERE = Path(__file__).parent
 
@@ -96,7 +90,7 @@ def find(reference: str, known: dict[str, Path]) -> Document:
         raise InputError([Problem("the name of a model is empty", "kvcalc list shows them")])
     path = Path(reference)
     if _exists(path):
-        return parse(reference, _bytes(path), path.parent)
+        return parse(reference, read_bytes(path), path.parent)
     name = reference.removesuffix(SUFFIX)
     if name in known:
         return _of_bundle(known[name])
@@ -105,61 +99,15 @@ def find(reference: str, known: dict[str, Path]) -> Document:
 
 def _foreign(reference: str) -> Model | None:
     """The model of somebody else's file; None where the reference names none. Raises InputError."""
-    if reference.startswith(hub.PREFIX):
-        return _from_hub(reference)
-    path, weights = Path(reference), None
-    if reference in ("", STDIN) or not _exists(path):
+    if reference in ("", STDIN) or not (reference.startswith(HUB) or _exists(Path(reference))):
         return None
-    if path.is_dir():
-        folder, path = path, files.config_of(path)
-        weights = files.weight_bytes_of(folder)
-    found = _from_file(path, Origin(str(path), _called(path), weights))
-    if found is None and str(path) != reference:
-        return _model(parse(str(path), _bytes(path), path.parent))
-    return found
+    from kvcalc import foreign
 
-
-def _from_hub(reference: str) -> Model:
-    fetched = hub.fetch(reference)
-    document = parse_json(reference, _bytes(fetched.path))
-    if problem := files.refusal(files.CONFIG, document.data):
-        raise InputError([replace(problem, file=reference)])
-    origin = Origin(reference, fetched.name, fetched.weight_bytes, fetched.source, fetched.notes)
-    return _imported(document, origin)
-
-
-def _from_file(path: Path, origin: Origin) -> Model | None:
-    if not path.is_file():
-        return None  # a pipe can be read but once
-    head = _bytes(path, HEAD)
-    if gguf.is_gguf(head):
-        model, problems = gguf.read_gguf(path, origin)
-        return _without(model, [replace(problem, file=origin.file) for problem in problems])
-    if problem := files.weight_file(path, head):
-        raise InputError([problem])
-    if path.suffix != ".json":
-        return None
-    document = parse_json(origin.file, _bytes(path), path.parent)
-    if problem := files.refusal(origin.file, document.data):
-        raise InputError([problem])
-    return _imported(document, origin) if is_config(document.data) else None
-
-
-def _called(path: Path) -> str:
-    """The folder's name for a config.json, else the file's own; standard input has none."""
-    if str(path) == STDIN:
-        return ""
-    return path.resolve().parent.name if path.name == files.CONFIG else path.stem
-
-
-def _imported(document: Document, origin: Origin) -> Model:
-    model, problems = read_config(document.data, origin)
-    document.refuse(problems)
-    return _without(model, [])
+    return foreign.load(reference)
 
 
 def _of_bundle(path: Path) -> Document:
-    return parse(path.name, _bytes(path), path.parent)
+    return parse(path.name, read_bytes(path), path.parent)
 
 
 def _unknown(reference: str, known: Mapping[str, Path]) -> InputError:
@@ -228,28 +176,12 @@ def _stdin() -> bytes:
     return sys.stdin.buffer.read(MAX_BYTES + 1)
 
 
-def _bytes(path: Path, size: int = MAX_BYTES + 1) -> bytes:
-    try:
-        mode = path.stat().st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
-            raise InputError([Problem("this is not a file that can be read", file=str(path))])
-        with path.open("rb") as file:
-            return file.read(size)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError([Problem(f"cannot be read: {reason}", file=str(path))]) from None
-
-
 def _model(document: Document) -> Model:
     if is_config(document.data):
-        return _imported(document, Origin(document.name, _called(Path(document.name))))
+        from kvcalc import foreign
+
+        return foreign.imported(document)
     model, problems = read_model(document.data, document.name, document.line)
     document.refuse(problems)
-    return _without(model, [])
-
-
-def _without(model: Model | None, problems: Sequence[Problem]) -> Model:
-    if problems:
-        raise InputError(problems)
     assert model is not None, "a file without problems describes a model"
     return model

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,6 +88,19 @@ _Loader.add_implicit_resolver(
     list("-+.0123456789"),
 )
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|false)$"), list("tf"))
+
+
+def read_bytes(path: Path, size: int = MAX_BYTES + 1) -> bytes:
+    """The first bytes of a file, one more than is sane of all. Raises InputError."""
+    try:
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+            raise InputError([Problem("this is not a file that can be read", file=str(path))])
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError([Problem(f"cannot be read: {reason}", file=str(path))]) from None
 
 
 def parse(name: str, raw: bytes, folder: Path = Path()) -> Document:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kvcalc.errors import InputError, Problem
-from kvcalc.importers.huggingface import is_config
+from kvcalc.importers.recognition import is_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

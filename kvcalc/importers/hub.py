@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 
 from kvcalc.errors import InputError, Problem
 from kvcalc.importers.files import CONFIG, INDEX, stated_bytes, way_out
+from kvcalc.importers.recognition import HUB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from huggingface_hub.errors import HfHubHTTPError
 
-PREFIX = "hf:"
 MAIN = "main"
 LOG_IN = "log in with `hf auth login` or set HF_TOKEN"
 
@@ -56,7 +56,7 @@ class Fetched:
     @property
     def source(self) -> str:
         """What was read, to the commit: hf:org/name@commit:config.json."""
-        return f"{PREFIX}{self.repository}@{self.commit}:{CONFIG}"
+        return f"{HUB}{self.repository}@{self.commit}:{CONFIG}"
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def fetch(reference: str) -> Fetched:
 
 
 def _asked(reference: str) -> _Asked:
-    repository, at, revision = reference.removeprefix(PREFIX).partition("@")
+    repository, at, revision = reference.removeprefix(HUB).partition("@")
     asked = _Asked(reference, repository, revision or MAIN)
     if at and not _REVISION.fullmatch(revision):
         text = f"{revision!r} is no name of a revision" if revision else "nothing after the @"
@@ -103,7 +103,7 @@ def _asked(reference: str) -> _Asked:
 
 def _misnamed(asked: _Asked) -> Problem:
     text = f"{asked.repository!r} is no name of a repository"
-    hint = f"write {PREFIX}organisation/name, with @revision where not {MAIN} is meant"
+    hint = f"write {HUB}organisation/name, with @revision where not {MAIN} is meant"
     return asked.problem(text, hint)
 
 
@@ -114,7 +114,7 @@ def _require_the_client(asked: _Asked) -> None:
             from huggingface_hub import hf_hub_url
             from huggingface_hub.errors import HFValidationError
     except ImportError:
-        text = f"{PREFIX} needs the package huggingface_hub, which is not installed"
+        text = f"{HUB} needs the package huggingface_hub, which is not installed"
         raise InputError([asked.problem(text, "pip install 'kvcalc[hub]'")]) from None
     except ValueError as error:
         text = f"huggingface_hub does not start: {error}"

@@ -36,16 +36,6 @@ Levels = list[tuple[Path, Mapping[str, Any]]]
 """The language model's configuration and those around it, the innermost first."""
 
 
-def is_config(data: object) -> bool:
-    """Whether this is the configuration of a model, rather than one of kvcalc's own files."""
-    if not isinstance(data, dict) or ("attention" in data and "layers" in data):
-        return False
-    return any(name in data for name in ("model_type", "architectures", *WRAPPERS)) or (
-        any(name in data for name in ALIASES["layers"])
-        and any(name in data for name in (*ALIASES["heads"], *ALIASES["hidden"]))
-    )
-
-
 def read_config(data: Mapping[str, Any], origin: Origin) -> tuple[Model | None, list[Problem]]:
     """The model of a configuration, or every problem it has; paths lead from the top."""
     levels = _levels(data)

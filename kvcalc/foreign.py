@@ -1,0 +1,89 @@
+"""Opens other people's files: a model folder, a config.json, a GGUF file, a hub id."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kvcalc.document import parse, parse_json, read_bytes
+from kvcalc.errors import InputError
+from kvcalc.importers import files, gguf, hub
+from kvcalc.importers.assembly import Origin
+from kvcalc.importers.huggingface import read_config
+from kvcalc.importers.recognition import HUB, is_config
+from kvcalc.schema.reading import read_model
+
+if TYPE_CHECKING:
+    from kvcalc.document import Document
+    from kvcalc.model import Model
+
+HEAD = 1024
+"""Bytes by which a kind of file is told from others."""
+
+
+def load(reference: str) -> Model | None:
+    """The model of a hub id or of a path that exists; None for a file of kvcalc's own.
+
+    Raises InputError.
+    """
+    if reference.startswith(HUB):
+        return _from_hub(reference)
+    path = Path(reference)
+    if path.is_dir():
+        return _from_folder(path)
+    # a pipe can be read but once, and is not read here
+    return _from_file(path, _origin(path)) if path.is_file() else None
+
+
+def imported(document: Document, origin: Origin | None = None) -> Model:
+    """The model of a parsed configuration. Raises InputError."""
+    model, problems = read_config(document.data, origin or _origin(Path(document.name)))
+    document.refuse(problems)
+    assert model is not None, "a configuration without problems describes a model"
+    return model
+
+
+def _from_hub(reference: str) -> Model:
+    fetched = hub.fetch(reference)
+    document = parse_json(reference, read_bytes(fetched.path))
+    if problem := files.refusal(files.CONFIG, document.data):
+        raise InputError([replace(problem, file=reference)])
+    origin = Origin(reference, fetched.name, fetched.weight_bytes, fetched.source, fetched.notes)
+    return imported(document, origin)
+
+
+def _from_folder(folder: Path) -> Model:
+    path = files.config_of(folder)
+    found = _from_file(path, _origin(path, files.weight_bytes_of(folder)))
+    if found is not None:
+        return found
+    document = parse(str(path), read_bytes(path), folder)
+    model, problems = read_model(document.data, document.name, document.line)
+    document.refuse(problems)
+    assert model is not None, "a file without problems describes a model"
+    return model
+
+
+def _from_file(path: Path, origin: Origin) -> Model | None:
+    head = read_bytes(path, HEAD)
+    if gguf.is_gguf(head):
+        model, problems = gguf.read_gguf(path, origin)
+        if model is None:
+            raise InputError([replace(problem, file=origin.file) for problem in problems])
+        return model
+    if problem := files.weight_file(path, head):
+        raise InputError([problem])
+    if path.suffix != ".json":
+        return None
+    document = parse_json(origin.file, read_bytes(path), path.parent)
+    if problem := files.refusal(origin.file, document.data):
+        raise InputError([problem])
+    return imported(document, origin) if is_config(document.data) else None
+
+
+def _origin(path: Path, weight_bytes: int | None = None) -> Origin:
+    """A model is called as its folder where the file is a config.json, else as the file."""
+    of_folder = path.name == files.CONFIG
+    name = path.resolve().parent.name if of_folder else path.stem
+    return Origin(str(path), "" if str(path) == "-" else name, weight_bytes)

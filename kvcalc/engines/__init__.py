@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kvcalc.engines import transformers
 from kvcalc.errors import UsageError, did_you_mean
@@ -11,8 +11,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kvcalc.cache import Cache
-    from kvcalc.engines.plan import Plan
     from kvcalc.model import Model
+
+
+class Plan(Protocol):
+    """How an engine keeps one cache: made once, asked often."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the figure should know."""
+
+    def reserved(self, context: int, batch: int) -> int:
+        """Bytes charged to `batch` sequences of `context` tokens each."""
+
 
 ENGINES: Mapping[str, Callable[[Model, Cache], Plan]] = {transformers.NAME: transformers.plan}
 """By the name that `--engine` takes."""

@@ -1,0 +1,163 @@
+"""What engines keep, by hand: transformers 5.24.0, cache_utils.py and the models' own code."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+import kvcalc
+from kvcalc.errors import UsageError
+
+
+class Case(NamedTuple):
+    """A bundled model, a context, and the bytes that transformers keeps there."""
+
+    model: str
+    context: int
+    kept: int
+    why: str
+
+
+V4_WINDOW = 127 * 512 * 2
+"""One entry per token of the window, 512 wide, in bf16: B per layer."""
+
+CASES = (
+    Case("llama-3.1-8b", 1000, 32 * 2 * 8 * 128 * 2 * 1000, "full attention as in the ideal"),
+    Case("deepseek-v3", 1000, 61 * (512 + 64) * 2 * 1000, "the latent, not the expanded heads"),
+    Case("mistral-7b-v0.1", 5000, 32 * 2 * 8 * 128 * 2 * 4095, "a window of 4,096 holds one less"),
+    Case("mistral-7b-v0.1", 4095, 32 * 2 * 8 * 128 * 2 * 4095, "and no more than were seen"),
+    Case(
+        "llama-4-scout",
+        9000,
+        2 * 8 * 128 * 2 * (36 * 8191 + 12 * 9000),
+        "36 layers in chunks of 8,192, of which one less is kept; 12 full",
+    ),
+    Case(
+        "mimo-v2-flash",
+        1000,
+        (192 + 128) * 2 * (9 * 4 * 1000 + 39 * 8 * 128),
+        "9 full layers with 4 KV heads, 39 with 8, whose window counts the query apart",
+    ),
+    Case("falcon-40b", 1000, 60 * 2 * 128 * 64 * 2 * 1000, "8 KV heads repeated to all 128"),
+    Case(
+        "qwen3-next-80b-a3b",
+        1000,
+        12 * 2 * 2 * 256 * 2 * 1000 + 36 * (32 * 128 * 128 * 4 + 4 * (2 * 16 * 128 + 32 * 128) * 2),
+        "states in fp32, all 4 columns of the convolution in bf16",
+    ),
+    Case(
+        "deepseek-v3.2",
+        1000,
+        61 * (512 + 64 + 128) * 2 * 1000,
+        "index keys in bf16, without a scale",
+    ),
+    Case(
+        "minimax-text-01",
+        1000,
+        10 * 2 * 8 * 128 * 2 * 1000 + 70 * 64 * 128 * 128 * 2,
+        "the state of lightning attention in the model's dtype",
+    ),
+    Case(
+        "gemma-3n-e4b",
+        1000,
+        2 * 2 * 256 * 2 * (16 * 511 + 4 * 1000),
+        "15 of 35 layers read an earlier one's cache",
+    ),
+    # 2 layers keep a window as key and as value; 21 compress 4 tokens to 512 + 128 for the index,
+    # 20 compress 128 to 512; the rest of T is kept as keys and gates, and where entries overlap
+    # 4 tokens more, whose gates are fp32
+    Case(
+        "deepseek-v4-flash",
+        1023,
+        2 * 2 * V4_WINDOW
+        + 21 * (V4_WINDOW + 255 * 640 * 2 + 3 * 2 * 2 * 640 * 2 + 4 * 640 * (2 + 4))
+        + 20 * (V4_WINDOW + 7 * 512 * 2 + 127 * 2 * 512 * 2),
+        "1,023 is 255 x 4 + 3 and 7 x 128 + 127",
+    ),
+    Case(
+        "deepseek-v4-flash",
+        1024,
+        2 * 2 * V4_WINDOW
+        + 21 * (V4_WINDOW + 256 * 640 * 2 + 4 * 640 * (2 + 4))
+        + 20 * (V4_WINDOW + 8 * 512 * 2),
+        "the same with nothing left over",
+    ),
+    Case(
+        "deepseek-v4-flash",
+        3,
+        2 * 2 * 3 * 1024 + 21 * (3 * 1024 + 3 * 2 * 2 * 640 * 2) + 20 * (3 * 1024 + 3 * 2048),
+        "before the first entry there is no overlap",
+    ),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.model}-{case.context}")
+def test_what_transformers_keeps(case: Case) -> None:
+    answer = kvcalc.show(case.model, case.context, kv_dtype="bf16", engine="transformers")
+    assert answer.reserved == case.kept, case.why
+
+
+def test_the_published_totals_of_deepseek_v4() -> None:
+    """Measured on real caches: 18,696,960 B at 1,023 and 13,219,840 B at 1,024 tokens."""
+    kept = [
+        kvcalc.show("deepseek-v4-flash", n, engine="transformers").reserved for n in (1023, 1024)
+    ]
+    assert kept == [18_696_960, 13_219_840]
+
+
+def test_a_batch_is_kept_as_often() -> None:
+    one = kvcalc.show("gemma-3-27b", 2000, engine="transformers").reserved
+    three = kvcalc.show("gemma-3-27b", 2000, batch=3, engine="transformers").reserved
+    assert one is not None
+    assert three == 3 * one
+
+
+def test_an_engine_changes_nothing_else() -> None:
+    plain = kvcalc.show("gemma-3-27b", 2000)
+    kept = kvcalc.show("gemma-3-27b", 2000, engine="transformers")
+    assert plain.reserved is None
+    assert (kept.stored, kept.growth, kept.read) == (plain.stored, plain.growth, plain.read)
+
+
+def test_every_row_of_a_comparison_has_its_own() -> None:
+    # 32 layers x 2 x heads x 128 x 2 B x 1,000
+    rows = kvcalc.compare("llama-3.1-8b", context=1000, engine="transformers").rows
+    kept = {row.scheme: row.reserved for row in rows}
+    assert kept == {
+        "mha": 32 * 2 * 32 * 128 * 2 * 1000,
+        "gqa": 32 * 2 * 8 * 128 * 2 * 1000,
+        "mqa": 32 * 2 * 1 * 128 * 2 * 1000,
+    }
+
+
+def test_a_models_own_exceptions_are_not_its_what_ifs() -> None:
+    rows = kvcalc.compare("falcon-40b", context=1000, engine="transformers").rows
+    kept = {row.scheme: row.reserved for row in rows}
+    assert kept["mha"] == kept["gqa"] == 60 * 2 * 128 * 64 * 2 * 1000
+    assert kept["mqa"] == 60 * 2 * 64 * 2 * 1000
+
+
+def test_an_exception_is_noted() -> None:
+    notes = kvcalc.show("mimo-v2-flash", engine="transformers").notes
+    assert "transformers keeps local otherwise than the ideal" in notes
+
+
+def test_an_unknown_engine_is_refused() -> None:
+    with pytest.raises(
+        UsageError, match=r"unknown engine 'transfomers'; did you mean transformers\?"
+    ):
+        kvcalc.show("deepseek-v3", engine="transfomers")
+
+
+@pytest.mark.parametrize("dtype", ["fp8", "q8_0", "fp8_ds_mla"])
+def test_a_dtype_that_it_cannot_keep_is_refused(dtype: str) -> None:
+    with pytest.raises(UsageError, match="transformers keeps its cache in floats of 16 or 32 bits"):
+        kvcalc.show("deepseek-v3", kv_dtype=dtype, engine="transformers")
+
+
+def test_a_dtype_reaches_what_the_ideal_leaves_alone() -> None:
+    """A state-space model has no keys; its convolutions follow the dtype asked of an engine."""
+    kept = kvcalc.show("mamba2-2.7b", kv_dtype="fp32", engine="transformers").reserved
+    # 64 layers; 80 heads x 64 x 128 in fp32, 4 columns of 5,120 + 2 x 128 channels in fp32
+    assert kept == 64 * (80 * 64 * 128 * 4 + 4 * (5120 + 2 * 128) * 4)

@@ -71,9 +71,12 @@ def folder(path: Path) -> Iterator[tuple[str, dict[str, Any], PreTrainedConfig |
 
 
 def _read(data: dict[str, Any]) -> PreTrainedConfig | str:
-    name = data.get("model_type")
+    name, inner = data.get("model_type"), data.get("text_config")
     if name not in CONFIG_MAPPING:
         return f"transformers does not know model_type {name!r}"
+    if isinstance(inner, dict) and "text_config" not in CONFIG_MAPPING[name].sub_configs:
+        # a language model's class does not unwrap what stands around it
+        return _read({"model_type": name, **inner})
     try:
         return CONFIG_MAPPING[name].from_dict(dict(data))
     except Exception as error:

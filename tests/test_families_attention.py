@@ -60,7 +60,35 @@ GQA_10 = 3 * 2 * 2 * 10 * 2 * 100
 HIDDEN = "head_dim is hidden_size // num_attention_heads"
 OWN_WIDTH = "head_dim is a field"
 
+OF_THEIR_OWN_ROWS = (
+    Row(("baichuan", "xverse"), THREE, MHA_11, "sglang 0.5.23, baichuan.py, xverse.py: all heads"),
+    Row(("bailing_moe",), WIDE, GQA_10, "sglang 0.5.23, bailing_moe.py 520-536: a head_dim field"),
+    Row(
+        ("chatglm",),
+        {
+            "num_layers": 3,
+            "hidden_size": 66,
+            "num_attention_heads": 6,
+            "kv_channels": 10,
+            "multi_query_attention": True,
+            "multi_query_group_num": 2,
+        },
+        GQA_10,
+        "sglang 0.5.23, chatglm.py 63-68: multi_query_group_num with multi_query_attention",
+        kv=("multi_query_group_num",),
+    ),
+    Row(("deepseek", "minicpm", "orion"), GROUPS, GQA_11, "sglang 0.5.23, <family>.py"),
+    Row(
+        ("qwen",),
+        {**THREE, "kv_channels": 10},
+        3 * 2 * 6 * 10 * 2 * 100,
+        "sglang 0.5.23, qwen.py 170: all heads",
+        kv=("kv_channels",),
+    ),
+)
+
 PLAIN_ROWS = (
+    *OF_THEIR_OWN_ROWS,
     Row(("apertus", "apertus1p5_text"), GROUPS, GQA_11, f"modeling_apertus.py: {HIDDEN}"),
     Row(("arcee",), WIDE, GQA_10, f"configuration_arcee.py: {OWN_WIDTH}"),
     Row(("aria_text",), WIDE, GQA_10, f"configuration_aria.py: {OWN_WIDTH}"),

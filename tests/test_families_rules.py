@@ -16,7 +16,7 @@ from kvcalc.attention.base import Attention
 from kvcalc.errors import Problem
 from kvcalc.importers.assembly import Origin
 from kvcalc.importers.families.encoders import ENCODERS
-from kvcalc.importers.families.plain import PLAIN
+from kvcalc.importers.families.plain import OF_THEIR_OWN, PLAIN
 from kvcalc.importers.families.windowed import WINDOWED
 from kvcalc.importers.huggingface import read_config
 from kvcalc.model import Model
@@ -456,7 +456,9 @@ DECODER_DEFAULTS: Mapping[str, tuple[int, int, int]] = {
     "rembert": (32, 18, 1152 // 18),
     "xlm-roberta-xl": (36, 32, 2560 // 32),
 }
-NOT_IN_TRANSFORMERS = {"RefinedWeb", "RefinedWebModel", "internlm2", "mimo"}
+NOT_IN_TRANSFORMERS = {"RefinedWeb", "RefinedWebModel", "internlm2", "mimo"} | {
+    name for line in OF_THEIR_OWN for name in line.types
+}
 WRAPPERS = {"gemma3", "gemma3n", "gemma4", "gemma4_unified", "llama4"}
 
 
@@ -590,6 +592,7 @@ NEW_FALCON = {**OLD, "new_decoder_architecture": True}
         ("RefinedWeb", {"hidden_size": 66, "n_head": 6, "n_head_kv": 2, "n_layer": 3}, GQA_11),
         # Falcon 7B under its first name
         ("RefinedWebModel", {**OLD, "multi_query": True}, MQA_11),
+        ("chatglm", {**THREE, KV: None, "kv_channels": 11, "multi_query_group_num": 2}, MHA_11),
     ],
 )
 def test_older_names(model_type: str, fields: Mapping[str, Any], expected: int) -> None:

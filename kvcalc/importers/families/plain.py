@@ -60,6 +60,21 @@ def _mpt(f: Fields) -> tuple[Kept, ...]:
     return full(MULTI)(f)
 
 
+def _chatglm(f: Fields) -> tuple[Kept, ...]:
+    """`multi_query_group_num` counts where `multi_query_attention` says so."""
+    heads, width = f.count("heads"), f.count("kv_channels")
+    groups = f.count("multi_query_group_num") if f.flag("multi_query_attention") else heads
+    return (Kept(keyed(heads, groups, width, width)),)
+
+
+def _qwen(f: Fields) -> tuple[Kept, ...]:
+    """Qwen's first model: all heads, kv_channels wide; it can be told to keep them in 8 bits."""
+    if f.flag("use_cache_quantization"):
+        f.wrong("use_cache_quantization", "is true, in a format that kvcalc does not know")
+    heads, width = f.count("heads"), f.count("kv_channels")
+    return (Kept(keyed(heads, heads, width, width)),)
+
+
 def _uncached(f: Fields) -> tuple[Kept, ...]:
     """GPT-1, for which transformers has no cache: it reads every token again at every step."""
     kept = keyed(**MULTI.read(f))
@@ -91,8 +106,24 @@ def _jetmoe(f: Fields) -> tuple[Kept, ...]:
     return (Kept(keyed(heads, groups, width, width)),)
 
 
+# Their code is their own: as in SGLang 0.5.23, models/<family>.py, with no class to fill fields in.
 # fmt: off
+OF_THEIR_OWN = (
+    multi("baichuan", unused=("z_loss_weight",)),
+    plain("bailing_moe", unused=("use_qkv_bias",)),
+    plain("chatglm", parts={FULL: _chatglm},
+        unused=("apply_query_key_layer_scaling", "fp32_residual_connection", "original_rope",
+            "quantization_bit", "prefix_projection", "seq_length", "multi_query_group_num",
+            "padded_vocab_size")),
+    plain("deepseek", "minicpm", "orion"),
+    plain("qwen", parts={FULL: _qwen},
+        unused=("no_bias", "onnx_safe", "seq_length", "use_dynamic_ntk", "use_logn_attn",
+            "use_cache_kernel", "softmax_in_fp32", "bf16", "fp16", "fp32")),
+    multi("xverse"),
+)
+
 PLAIN = (
+    *OF_THEIR_OWN,
     plain("apertus", "apertus1p5_text", layers=32, hidden=4096, heads=32),
     plain("arcee", layers=32, hidden=2560, heads=32),
     plain("aria_text", layers=32, hidden=4096, heads=32),

@@ -91,8 +91,11 @@ def _pass_over_what_is_off(family: Family, fields: Fields) -> None:
     """Flags of the base class that say no, and what they switch off."""
     if fields.data.get("use_sliding_window") is False and fields.data.get("layer_types") is None:
         fields.ignore("use_sliding_window", "window", "max_window_layers")
-    for name in ("is_decoder", "add_cross_attention", "cross_attention_hidden_size"):
-        if family.name in FAMILIES and not fields.data.get(name):
+    if family.name not in FAMILIES:
+        return
+    fields.ignore("is_decoder")  # what may be an encoder too reads it itself
+    for name in ("add_cross_attention", "cross_attention_hidden_size"):
+        if not fields.data.get(name):
             fields.ignore(name)
 
 

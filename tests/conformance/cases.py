@@ -33,7 +33,7 @@ FILLED: dict[str, dict[str, Any]] = {
     "reformer": {"is_decoder": True},
     "zamba": {
         "num_hidden_layers": 6,
-        "layers_block_type": [*(["linear_attention"] * 5), "hybrid"],
+        "layers_block_type": ["linear_attention", "linear_attention", "hybrid"] * 2,
     },
 }
 """A sane field or two, where the class's own default cannot be built or takes minutes to run."""

@@ -30,6 +30,8 @@ PATTERNS = (
     "block_configs",
 )
 """Fields of single families that have an item per layer."""
+OFF = ("add_cross_attention", "cross_attention_hidden_size", "use_bidirectional_attention")
+"""Fields that change the cache where they say yes, which most files state to say no."""
 SYNONYMS = {"attention": FULL, "mamba": LINEAR, "recurrent": LINEAR}
 """Older names for the kinds of layers."""
 Levels = list[tuple[Path, Mapping[str, Any]]]
@@ -94,7 +96,7 @@ def _pass_over_what_is_off(family: Family, fields: Fields) -> None:
     if family.name not in FAMILIES:
         return
     fields.ignore("is_decoder")  # what may be an encoder too reads it itself
-    for name in ("add_cross_attention", "cross_attention_hidden_size"):
+    for name in OFF:
         if not fields.data.get(name):
             fields.ignore(name)
 

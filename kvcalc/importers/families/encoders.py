@@ -22,6 +22,10 @@ DECODER: Mapping[str, tuple[str, ...]] = {
     "layers": ("decoder_layers",),
     "heads": ("decoder_attention_heads",),
 }
+TROCR_NAMES = {
+    "layers": ("decoder_layers", "num_hidden_layers"),
+    "heads": ("decoder_attention_heads", "num_attention_heads"),
+}
 ENCODER_SIDE = (
     "encoder_layers",
     "encoder_attention_heads",
@@ -127,7 +131,7 @@ ENCODERS = (
     pair("prophetnet",
         names={"layers": ("num_decoder_layers",), "heads": ("num_decoder_attention_heads",)},
         layers=12, hidden=1024, heads=16),
-    pair("trocr", layers=12, hidden=1024, heads=16),
+    pair("trocr", names=TROCR_NAMES, layers=12, hidden=1024, heads=16),
     pair("musicgen_decoder", "musicgen_melody_decoder", names={}, layers=24, hidden=1024,
         heads=16),
     pair("whisper", parts={FULL: _whisper}, layers=4, hidden=384, heads=6,

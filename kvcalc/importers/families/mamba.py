@@ -47,25 +47,24 @@ CHUNKS = (
 )
 
 
-def _mamba1(prefix: str = "mamba_d_") -> Part:
-    """Mamba-1 under the names of hybrids (mamba_d_state) or of Mamba itself (state_size)."""
-    hybrid = prefix == "mamba_d_"
-    expand, state, kernel = (
-        ("mamba_expand", "mamba_d_state", "mamba_d_conv")
-        if hybrid
-        else ("expand", "state_size", "conv_kernel")
-    )
+def _mamba1(f: Fields) -> tuple[Kept, ...]:
+    """Mamba-1 as hybrids name its sizes."""
+    inner = _times(f, "mamba_expand")
+    return _mamba1_of(f, inner, "mamba_d_state", "mamba_d_conv")
 
-    def part(f: Fields) -> tuple[Kept, ...]:
-        inner = None if hybrid else f.optional("mamba_inner")
-        scheme = Mamba1(
-            inner_dim=inner or _times(f, expand),
-            state_dim=f.count(state),
-            conv_kernel=f.count(kernel),
-        )
-        return (Kept(scheme),)
 
-    return part
+def _mamba1_alone(f: Fields) -> tuple[Kept, ...]:
+    """Mamba-1 as Mamba itself names its sizes."""
+    inner = _times(f, "expand")
+    if f.optional("intermediate_size") not in (None, inner):
+        text = f"is not expand x hidden_size, {inner:,}: they contradict each other"
+        f.wrong("intermediate_size", text)
+    return _mamba1_of(f, inner, "state_size", "conv_kernel")
+
+
+def _mamba1_of(f: Fields, inner: int, state: str, kernel: str) -> tuple[Kept, ...]:
+    scheme = Mamba1(inner_dim=inner, state_dim=f.count(state), conv_kernel=f.count(kernel))
+    return (Kept(scheme),)
 
 
 def _times(f: Fields, name: str) -> int:
@@ -248,11 +247,11 @@ def _mamba_ssm(f: Fields) -> tuple[Kept, ...]:
 MAMBA = (
     family("jamba",
         schedule=every("attn_layer_period", others=LINEAR, offset="attn_layer_offset"),
-        parts={LINEAR: _mamba1(), FULL: full()}, layers=32, hidden=4096, heads=32, kv_heads=8,
+        parts={LINEAR: _mamba1, FULL: full()}, layers=32, hidden=4096, heads=32, kv_heads=8,
         attn_layer_period=8, attn_layer_offset=4, mamba_d_state=16, mamba_d_conv=4,
         mamba_expand=2, unused=CHUNKS),
     family("zamba", schedule=_zamba_schedule,
-        parts={LINEAR: _mamba1(), HYBRID: both(_zamba_full, _mamba1())}, layers=76, hidden=3712,
+        parts={LINEAR: _mamba1, HYBRID: both(_zamba_full, _mamba1)}, layers=76, hidden=3712,
         heads=16, kv_heads=16, attn_layer_period=6, attn_layer_offset=4, mamba_d_state=16,
         mamba_d_conv=4, mamba_expand=2,
         unused=(*CHUNKS, "attention_hidden_size", "n_mamba_heads")),
@@ -278,7 +277,7 @@ MAMBA = (
             "mamba_n_groups"), "conv_kernel": ("conv_kernel", "mamba_d_conv")},
         unused=(*CHUNKS, "expand", "mamba_expand", "hybrid_override_pattern",
             "mtp_layers_block_type", "mtp_hybrid_override_pattern")),
-    family("mamba", "falcon_mamba", schedule=same(LINEAR), parts={LINEAR: _mamba1("")}, layers=32,
+    family("mamba", "falcon_mamba", schedule=same(LINEAR), parts={LINEAR: _mamba1_alone}, layers=32,
         hidden=768, state_size=16, expand=2, conv_kernel=4),
     family("mamba2", schedule=same(LINEAR),
         parts={LINEAR: _mamba2("heads", "head_dim", "state_size", "n_groups", "conv_kernel",
@@ -288,7 +287,7 @@ MAMBA = (
     family("mamba_ssm", schedule=same(LINEAR), parts={LINEAR: _mamba_ssm}, marks=("ssm_cfg",),
         unused=("attn_layer_idx", "attn_cfg", "d_intermediate", "fused_add_norm")),
     family("phi4flash", schedule=_phi4flash,
-        parts={LINEAR: _mamba1(), SLIDING: windowed(), FULL: full(), CROSS: shared(full()),
+        parts={LINEAR: _mamba1, SLIDING: windowed(), FULL: full(), CROSS: shared(full()),
             GMU: none},
         layers=32, hidden=2560, heads=40, kv_heads=20, window=512, mb_per_layer=2,
         mamba_d_state=16, mamba_d_conv=4, mamba_expand=2, unused=CHUNKS),

@@ -181,9 +181,10 @@ def _gpt_neo(f: Fields) -> Sequence[str]:
 
 def _halved(f: Fields) -> tuple[Kept, ...]:
     """`local_attention` looks to both sides; a decoder has the half behind it."""
-    return (
-        Kept(replace(keyed(**Heads().read(f)), window=max(1, f.count("local_attention") // 2))),
-    )
+    window = max(1, f.count("local_attention") // 2)
+    if f.optional("window") not in (None, window):
+        f.wrong("window", f"is not half of local_attention, {window}: they contradict each other")
+    return (Kept(replace(keyed(**Heads().read(f)), window=window)),)
 
 
 QWEN_UNUSED = ("use_sliding_window", "window", "max_window_layers")

@@ -111,8 +111,9 @@ def test_the_nested_configuration_comes_first(inner: Config, outer: Config, kept
 
 
 def test_two_names_that_contradict_each_other() -> None:
-    """`dtype` is the newer name, and the one that transformers reads first."""
-    assert loaded({**PLAIN, "dtype": "float32", "torch_dtype": "float16"}).dtype.name == "fp32"
+    text = refused({**PLAIN, "dtype": "float32", "torch_dtype": "float16"})
+    assert "dtype is 'float32', but torch_dtype is 'float16'" in text
+    assert loaded({**PLAIN, "dtype": "bf16", "torch_dtype": "torch.bfloat16"}).dtype.name == "bf16"
 
 
 @pytest.mark.parametrize(
@@ -238,10 +239,17 @@ def test_the_scheme_of_the_outer_configuration_holds() -> None:
     assert loaded(config).stored(TOKENS) == ELEMENTS
 
 
-def test_the_scheme_of_the_inner_configuration_comes_first() -> None:
+def test_two_schemes_that_contradict_each_other() -> None:
     inner = {**PLAIN, "quantization_config": {"kv_cache_quant_algo": "FP8"}}
     outer = {"quantization_config": {"kv_cache_quant_algo": "NVFP4"}}
-    assert loaded({"model_type": "llava", "text_config": inner, **outer}).stored(TOKENS) == ELEMENTS
+    text = refused({"model_type": "llava", "text_config": inner, **outer})
+    assert "quantization_config keeps the KV cache in nvfp4, another scheme in fp8" in text
+
+
+@pytest.mark.parametrize("name", ["kv_cache_schemee", "kv_cache_dtype", "cache_config"])
+def test_a_scheme_by_another_name_is_refused(name: str) -> None:
+    text = refused({**PLAIN, "quantization_config": {**FP8_WEIGHTS, name: "fp8"}})
+    assert f"quantization_config.{name} is not a KV scheme that kvcalc knows" in text
 
 
 def test_the_weights_of_the_inner_configuration_leave_the_outer_scheme_alone() -> None:

@@ -51,6 +51,7 @@ class Family:
     defaults  what the family's class fills in where a published file omits a field
     names     the names of a field, where they are not the usual ones
     unused    fields of its own that leave the cache alone
+    listing   a field of its own with an item per layer, which tells how many there are
     marks     fields by which a file without `model_type` is recognised
     mtp       the kind of a multi-token-prediction layer
     encoder   whether there is an encoder before these layers
@@ -69,6 +70,7 @@ class Family:
     note: str = ""
     encoder: bool = False
     amend: Amend = lambda f, kinds: kinds
+    listing: str = ""
 
     @property
     def name(self) -> str:
@@ -82,6 +84,7 @@ def family(
     amend: Amend = lambda f, kinds: kinds,
     names: Mapping[str, tuple[str, ...]] | None = None,
     unused: tuple[str, ...] = (),
+    listing: str = "",
     marks: tuple[str, ...] = (),
     mtp: str = "",
     note: str = "",
@@ -90,5 +93,16 @@ def family(
 ) -> Family:
     """A line of the table; what is not named here are the family's defaults."""
     return Family(
-        types, parts, schedule, defaults, names or {}, unused, marks, mtp, note, encoder, amend
+        types,
+        parts,
+        schedule,
+        defaults,
+        names or {},
+        unused,
+        marks,
+        mtp,
+        note,
+        encoder,
+        amend,
+        listing,
     )

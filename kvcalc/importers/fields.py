@@ -8,7 +8,7 @@ from typing import Any
 
 from kvcalc.errors import Path, Problem
 from kvcalc.importers.family import As
-from kvcalc.importers.vocabulary import ALIASES, is_harmless
+from kvcalc.importers.vocabulary import ALIASES, STANDARD, is_harmless
 
 PLACEHOLDER = 1
 """Stands for a number that is missing or wrong, so that one run shows every problem."""
@@ -199,21 +199,26 @@ class Fields:
         if text not in self.notes:
             self.notes.append(text)
 
-    def strangers(self) -> list[str]:
-        """Fields that say something and that nobody has read or knows to be harmless."""
+    def strangers(self, silent: bool = False) -> list[str]:
+        """Fields that say something and that nobody has read or knows to be harmless.
+
+        With `silent`, those too that say nothing: a misspelt null may have let a default in.
+        """
         return [
             name
             for name, value in self.data.items()
-            if name not in self.used and not _says_nothing(value) and not is_harmless(name)
+            if name not in self.used
+            and ((silent and name not in STANDARD) or not _says_nothing(value))
+            and not is_harmless(name)
         ]
 
     def _item(self, name: str, values: Sequence[Any]) -> Any:
         assert self.layer is not None
-        if self.layer < len(values):
-            return values[self.layer]
-        text = f"has {len(values):,} items; layer {self.layer} has none"
-        self.wrong(name, text)
-        return PLACEHOLDER
+        layers, mtp = self.count("layers"), self.optional("mtp_layers", least=0) or 0
+        if not layers <= len(values) <= layers + mtp:
+            self.wrong(name, f"has {len(values):,} items for {layers:,} layers")
+            return PLACEHOLDER
+        return values[min(self.layer, len(values) - 1)]
 
 
 _PLURAL = {int: "whole numbers", str: "texts", dict: "objects", list: "lists"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kvcalc.attention.base import Shape
@@ -22,16 +22,12 @@ if TYPE_CHECKING:
     from kvcalc.attention.base import Scheme
 
 MAX_LAYERS = 10_000
-PATTERNS = (
-    "hybrid_override_pattern",
-    "hybrid_layer_pattern",
-    "compress_ratios",
-    "attn_type_list",
-    "block_configs",
-)
-"""Fields of single families that have an item per layer."""
 OFF = ("add_cross_attention", "cross_attention_hidden_size", "use_bidirectional_attention")
 """Fields that change the cache where they say yes, which most files state to say no."""
+_SHARED = (*ALIASES["max_context"], "is_encoder_decoder", "is_decoder", "add_cross_attention")
+"""Fields that a configuration of several parts may well state for another of them."""
+ALWAYS = ("use_sliding_window", "attention_chunk_size", "sliding_window_size")
+"""Fields that switch a kind of layer on, and say nothing of the order."""
 SYNONYMS = {"attention": FULL, "mamba": LINEAR, "recurrent": LINEAR}
 """Older names for the kinds of layers."""
 Levels = list[tuple[Path, Mapping[str, Any]]]
@@ -43,7 +39,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> tuple[Model | None, 
     levels = _levels(data)
     where, inner = levels[0]
     family, note = _family(levels)
-    fields = Fields(inner, {**_counted(inner), **family.defaults}, family.names, where)
+    fields = Fields(inner, {**_counted(family, inner), **family.defaults}, family.names, where)
     fields.ignore("model_type", "dtype", "max_context", "hidden", "mtp_layers", *family.unused)
     _refuse_an_encoder(family, fields)
     _pass_over_what_is_off(family, fields)
@@ -51,6 +47,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> tuple[Model | None, 
         fields.note(note)
     layers = _layers(family, fields)
     _refuse_strangers(family, fields)
+    _refuse_what_stands_outside(levels, fields)
     storage = cache_dtype(levels, family.defaults.get("dtype", ""))
     problems = [*fields.problems, *storage.problems]
     if problems:
@@ -77,9 +74,9 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> tuple[Model | None, 
     return model, []
 
 
-def _counted(inner: Mapping[str, Any]) -> dict[str, int]:
+def _counted(family: Family, inner: Mapping[str, Any]) -> dict[str, int]:
     """The number of layers where only a list, or a pattern of letters, of their kinds tells it."""
-    names = (*ALIASES["layer_kinds"], "hybrid_override_pattern")
+    names = (*ALIASES["layer_kinds"], family.listing)
     listed = next((inner[n] for n in names if isinstance(inner.get(n), list | str)), None)
     return {"layers": len(listed)} if listed else {}
 
@@ -130,12 +127,26 @@ def _stranger(name: str) -> Family:
     return Family((name,), {FULL: full()}, same())
 
 
-def _refuse_another_number(fields: Fields, listed: int) -> None:
+def _refuse_another_number(family: Family, fields: Fields, listed: int) -> None:
     """Lists name every layer, and may go on for the MTP layers, but no further."""
     layers, mtp = fields.count("layers"), fields.optional("mtp_layers", least=0) or 0
     if listed and not layers <= listed <= layers + mtp:
-        where, name = _listing(fields), fields.names_of("layers")[0]
+        where, name = _listing(family, fields), fields.names_of("layers")[0]
         text = f"{where} lists {listed} layers, {name} is {layers}"
+        fields.problem(f"{text}: they contradict each other", where)
+
+
+def _refuse_another_order(family: Family, fields: Fields, listed: Sequence[str]) -> None:
+    """What the file says of the order of its layers besides must make the same list."""
+    scratch = Fields(fields.data, fields.defaults, fields.names, fields.where)
+    ruled = [SYNONYMS.get(kind, kind) for kind in family.schedule(scratch)]
+    common = {n for name in ("layers", "window") for n in fields.names_of(name)}
+    rules = [name for name in fields.data if name in scratch.used - common - set(ALWAYS)]
+    said = [name for name in rules if fields.data[name] not in (None, [], False)]
+    own = [SYNONYMS.get(kind, kind) for kind in listed[: len(ruled)]]
+    if said and not scratch.problems and own != ruled:
+        where = _listing(family, fields)
+        text = f"{where} is not the order that {', '.join(said)} says"
         fields.problem(f"{text}: they contradict each other", where)
 
 
@@ -146,7 +157,7 @@ def _known(kind: str, family: Family, fields: Fields) -> str:
             return name
     hint = did_you_mean(kind, family.parts)
     text = f"{kind!r} layers are not known in {family.name or 'plain attention'}"
-    fields.problem(text, _listing(fields), hint)
+    fields.problem(text, _listing(family, fields), hint)
     return ""
 
 
@@ -156,9 +167,11 @@ def _layers(family: Family, fields: Fields) -> list[tuple[Kept, ...]]:
         return []
     listed = fields.items("layer_kinds", str, per_layer=True)
     _read_what_others_need(family, fields)
+    if listed:
+        _refuse_another_order(family, fields, listed)
     kinds = listed or family.schedule(fields)
     kept = []
-    _refuse_another_number(fields, len(kinds))
+    _refuse_another_number(family, fields, len(kinds))
     kinds = [_known(kind, family, fields) for kind in kinds[: fields.count("layers")]]
     for number, kind in enumerate(family.amend(fields, kinds)):
         if not kind:
@@ -181,18 +194,19 @@ def _read_what_others_need(family: Family, fields: Fields) -> None:
             reader(scratch)
 
 
-def _listing(fields: Fields) -> str:
-    names = (*ALIASES["layer_kinds"], *PATTERNS)
+def _listing(family: Family, fields: Fields) -> str:
+    """The field that lists the layers, to point at."""
+    names = (*ALIASES["layer_kinds"], family.listing)
     return next((name for name in names if fields.data.get(name)), "model_type")
 
 
 def _refuse_strangers(family: Family, fields: Fields) -> None:
     known = family.name in FAMILIES
     for inner in (fields, *fields.groups.values()):
-        for name in inner.strangers():
+        for name in inner.strangers(silent=bool(fields.filled)):
             unknown = f"model_type {family.name!r} is not known" if family.name else "no model_type"
             called = f"{inner.prefix}{name}"
-            text = f"{called} is not a field that kvcalc knows in {family.name}"
+            text = f"{called} is not a field that kvcalc knows in {_stated_name(family, fields)}"
             if not known:
                 text = f"{unknown}, and {called} could change the cache"
             near = did_you_mean(name, inner.used) if known else ""
@@ -243,6 +257,12 @@ def _said(fields: Fields) -> str:
     )
 
 
+def _stated_name(family: Family, fields: Fields) -> str:
+    """A family by the name that the file uses."""
+    stated = fields.data.get("model_type")
+    return str(stated) if stated in family.types else family.name
+
+
 def _say_what_was_filled_in(family: Family, fields: Fields) -> None:
     numbers = {
         name: value
@@ -251,17 +271,30 @@ def _say_what_was_filled_in(family: Family, fields: Fields) -> None:
     }
     if numbers:
         said = ", ".join(f"{name} {value:,}" for name, value in numbers.items())
-        fields.note(f"not in the file, filled in as the class of {family.name} does: {said}")
+        name = _stated_name(family, fields)
+        fields.note(f"not in the file, filled in as the class of {name} does: {said}")
 
 
 def _say_what_was_left(levels: Levels, fields: Fields) -> None:
     for path, level in levels[1:]:
-        inside = {name for name in WRAPPERS if isinstance(level.get(name), dict)}
-        around = Fields(level, used=inside | {"model_type", "dtype", "torch_dtype"})
-        for name in ("max_context",):
-            around.ignore(name)
+        taken = next(name for name in levels[0][0][len(path) :])
+        around = Fields(level, used={str(taken), "model_type", "dtype", "torch_dtype"})
+        around.ignore("max_context")
         left = around.strangers()
         if left:
             prefix = ".".join(str(step) for step in path)
             text = ", ".join(f"{prefix}.{name}" if prefix else name for name in left)
             fields.note(f"not used, beside {'.'.join(str(s) for s in levels[0][0])}: {text}")
+
+
+def _refuse_what_stands_outside(levels: Levels, fields: Fields) -> None:
+    """A field of the language model that stands around it must say there what it says inside."""
+    mine = fields.used - {"model_type", "dtype", "torch_dtype", "hidden_size", *_SHARED}
+    for path, level in levels[1:]:
+        for name in level:
+            value, own = level[name], fields.data.get(name)
+            if name in mine and value is not None and not isinstance(value, dict) and value != own:
+                inside = "does not say" if own is None else f"says {own!r}"
+                text = f"{name} is {value!r} outside, which {levels[0][0][-1]} {inside}"
+                problem = Problem(f"{text}: they contradict each other", "", (*path, name))
+                fields.problems.append(problem)

@@ -43,9 +43,14 @@ class Heads:
         heads = f.count(self.heads)
         stated = f.optional(self.head_dim) if self.head_dim else None
         key_dim = stated or hidden_over(f, heads)
+        groups = f.optional(self.kv_heads) if self.kv_heads else heads
+        if groups is None:
+            f.note(
+                f"{f.names_of(self.kv_heads)[0]} is not stated: all {heads} heads keep their own"
+            )
         return {
             "heads": heads,
-            "kv_heads": (f.optional(self.kv_heads) if self.kv_heads else None) or heads,
+            "kv_heads": groups or heads,
             "key_dim": key_dim,
             "value_dim": (f.optional(self.value_dim) if self.value_dim else None) or key_dim,
         }

@@ -10,6 +10,8 @@ from kvcalc.errors import Path, Problem
 from kvcalc.formats import Layout, parse_format, parse_layout
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kvcalc.formats import Format
     from kvcalc.importers.fields import Fields
 
@@ -26,7 +28,14 @@ DTYPES = {
 """What configurations call the dtypes that a model computes, and caches, in."""
 
 QUANTIZATIONS = ("quantization_config", "compression_config")
-_WAY_OUT = "say it with --kv-dtype on a copy of the file without the scheme"
+NAMES = ("dtype", "torch_dtype")
+KV_SCHEMES = ("kv_cache_scheme", "kv_cache_quant_algo", "kv_cache_quant")
+_WAY_OUT = "read a copy of the file without it, and say the cache's dtype with --kv-dtype"
+INDEX_DTYPE = (
+    "index keys in fp8 with an fp32 scale, as the vendor's kernels keep them; "
+    "--index-dtype says otherwise"
+)
+"""The note of every model with an indexer, whose files do not name the dtype of its keys."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,7 @@ def cache_dtype(levels: list[tuple[Path, Mapping[str, Any]]], default: str = "")
 
     `default` is what the family's own class fills in.
     """
-    problems: list[Problem] = []
+    problems = [*_contradictions(levels)]
     dtype, why = _stated(levels, default)
     kv = None
     for path, level in levels:
@@ -52,6 +61,7 @@ def cache_dtype(levels: list[tuple[Path, Mapping[str, Any]]], default: str = "")
             quantization = level.get(name)
             if not isinstance(quantization, dict):
                 continue
+            problems += _strangers(quantization, (*path, name))
             try:
                 scheme = _kv_scheme(quantization)
             except ValueError as error:
@@ -60,9 +70,33 @@ def cache_dtype(levels: list[tuple[Path, Mapping[str, Any]]], default: str = "")
             if scheme is not None and kv is None:
                 kv = parse_layout(scheme)
                 why = f"KV cache in {scheme}: the KV scheme of {name}; the rest in {dtype}"
+            elif kv is not None and scheme not in (None, kv.name):
+                text = f"{name} keeps the KV cache in {scheme}, another scheme in {kv.name}"
+                problems.append(Problem(f"{text}: they contradict each other", "", (*path, name)))
             elif kv is None:
                 why += f" (the weights' {_method(quantization)} does not touch the cache)"
     return CacheDtype(parse_layout(dtype), kv, why, tuple(problems))
+
+
+def _strangers(quantization: Mapping[str, Any], path: Path) -> list[Problem]:
+    """Fields that speak of the cache and that are not known."""
+    return [
+        Problem(f"{path[-1]}.{name} is not a KV scheme that kvcalc knows", _WAY_OUT, (*path, name))
+        for name, value in quantization.items()
+        if ("kv" in name.lower() or "cache" in name.lower())
+        and name not in KV_SCHEMES
+        and value not in (None, False)
+    ]
+
+
+def _contradictions(levels: list[tuple[Path, Mapping[str, Any]]]) -> Iterator[Problem]:
+    """The two names of the dtype, where they say different things in one object."""
+    for path, level in levels:
+        stated = (level.get(name) for name in NAMES)
+        both = [str(v).removeprefix("torch.") for v in stated if v not in (None, "auto", "")]
+        if len({DTYPES.get(word, word) for word in both}) > 1:
+            text = f"dtype is {both[0]!r}, but torch_dtype is {both[1]!r}"
+            yield Problem(f"{text}: they contradict each other", "", (*path, NAMES[0]))
 
 
 def state_dtype(f: Fields, *names: str) -> Format | None:
@@ -78,7 +112,7 @@ def state_dtype(f: Fields, *names: str) -> Format | None:
 
 def _stated(levels: list[tuple[Path, Mapping[str, Any]]], default: str) -> tuple[str, str]:
     for _, level in levels:
-        for name in ("dtype", "torch_dtype"):
+        for name in NAMES:
             value = level.get(name)
             known = DTYPES.get(str(value).removeprefix("torch."))
             if known:

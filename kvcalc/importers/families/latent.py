@@ -23,6 +23,7 @@ from kvcalc.importers.parts import (
     latent_fields,
 )
 from kvcalc.importers.schedules import FULL, SLIDING, same
+from kvcalc.importers.storage import INDEX_DTYPE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,8 +39,6 @@ mla = partial(family, parts={FULL: latent}, schedule=same())
 """A family of latent attention in every layer."""
 
 DSA_PARTS: Mapping[str, Part] = {INDEXED: indexed, PICKED: indexed_by_another, FULL: latent}
-INDEX_DTYPE = "index keys in fp8 with an fp32 scale, as the vendor's kernels keep them; "
-INDEX_DTYPE += "--index-dtype says otherwise"
 
 
 def shared_picks(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
@@ -200,7 +199,8 @@ LATENT = (
     mla("deepseek_v3", "kimi_k2", layers=61, hidden=7168, heads=128, **V3, mtp=FULL),
     mla("deepseek_v32", layers=61, hidden=7168, heads=128, index_n_heads=64, **V3, **PICKS,
         schedule=same(INDEXED), parts=DSA_PARTS, mtp=INDEXED, note=INDEX_DTYPE),
-    mla("deepseek_v4", layers=43, hidden=4096, heads=64, head_dim=512, window=128,
+    mla("deepseek_v4", listing="compress_ratios", layers=43, hidden=4096, heads=64, head_dim=512,
+        window=128,
         index_n_heads=64, index_head_dim=128, index_topk=512, schedule=_v4_schedule,
         parts={WINDOW: _v4_window, HEAVY: _v4_heavy, SPARSE: _v4_sparse}, mtp=WINDOW,
         note=INDEX_DTYPE, unused=("compress_rates", "compress_ratios", "compress_rope_theta")),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from kvcalc.attention.recurrent import KDA, GatedDeltaNet, Lightning
 from kvcalc.attention.sparse import DSA
 from kvcalc.importers.families.latent import (
-    INDEX_DTYPE,
     INDEXED,
     PICKED,
     shared_picks,
@@ -31,7 +30,7 @@ from kvcalc.importers.schedules import (
     SLIDING,
     every,
 )
-from kvcalc.importers.storage import state_dtype
+from kvcalc.importers.storage import INDEX_DTYPE, state_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,10 +89,12 @@ def _kimi_linear(f: Fields) -> tuple[Kept, ...]:
     """The sizes stand in `linear_attn_config`, or beside the others as linear_*."""
     inner = f.group("linear_attn_config")
     inner.ignore("kda_layers", "full_attn_layers")
-    own = [f.count(f"linear_{name}") for name in ("num_heads", "head_dim", "conv_kernel_dim")]
-    nested = [inner.optional(n) for n in ("num_heads", "head_dim", "short_conv_kernel_size")]
-    heads, width, kernel = (a or b for a, b in zip(nested, own, strict=True))
-    return _kda(heads, width, kernel)
+    f.ignore("linear_num_heads", "linear_head_dim", "linear_conv_kernel_dim")
+    return _kda(
+        inner.optional("num_heads") or f.count("linear_num_heads"),
+        inner.optional("head_dim") or f.count("linear_head_dim"),
+        inner.optional("short_conv_kernel_size") or f.count("linear_conv_kernel_dim"),
+    )
 
 
 def _kimi_schedule(f: Fields) -> Sequence[str]:
@@ -211,7 +212,8 @@ LINEAR_ATTENTION = (
         short_conv_kernel_size=4, layer_group_size=6, mtp=FULL,
         unused=("kda_safe_gate", "kda_lower_bound", "linear_head_dim", "linear_num_heads",
             "linear_conv_kernel_dim", "layer_group_size")),
-    family("minimax", "minimax_m1", "minimax_text_01", schedule=_minimax_schedule,
+    family("minimax", "minimax_m1", "minimax_text_01", listing="attn_type_list",
+        schedule=_minimax_schedule,
         parts={LINEAR: _lightning, FULL: full()}, layers=32, hidden=4096, heads=32, kv_heads=8,
         unused=("block_size", "attn_type_list", "full_attn_alpha_factor", "full_attn_beta_factor",
             "linear_attn_alpha_factor", "linear_attn_beta_factor",

@@ -268,7 +268,7 @@ MAMBA = (
         layers=32, hidden=4096, heads=32, **MAMBA2, unused=CHUNKS),
     family("falcon_h1", schedule=same(HYBRID), parts={HYBRID: _falcon_h1, FULL: _falcon_h1},
         layers=32, hidden=4096, heads=32, kv_heads=8, **MAMBA2, mamba_d_ssm=1024, unused=CHUNKS),
-    family("nemotron_h", schedule=_nemotron_schedule,
+    family("nemotron_h", listing="hybrid_override_pattern", schedule=_nemotron_schedule,
         parts={LINEAR: _mamba2("mamba_num_heads", "mamba_head_dim", "ssm_state_size", "n_groups",
             "conv_kernel"), FULL: full(), MOE: none, MLP: none},
         hidden=4096, heads=32, kv_heads=8, head_dim=128, conv_kernel=4, n_groups=8,

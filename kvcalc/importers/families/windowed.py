@@ -224,7 +224,7 @@ WINDOWED = (
         schedule=every(2)),
     sliding("gemma3_text", "gemma3", layers=26, hidden=2304, heads=8, kv_heads=4, head_dim=256,
         window=4096, sliding_window_pattern=6, schedule=every("sliding_window_pattern"),
-        parts=GEMMA, unused=("sliding_window_pattern", "use_bidirectional_attention")),
+        parts=GEMMA, unused=("_sliding_window_pattern", "use_bidirectional_attention")),
     family("gemma3n_text", "gemma3n", schedule=every(5),
         parts={**GEMMA, f"shared_{FULL}": shared(full()), f"shared_{SLIDING}": shared(windowed())},
         amend=_shares, layers=35, hidden=2048, heads=8, kv_heads=2, head_dim=256, window=512,

@@ -24,6 +24,7 @@ from kvcalc.attention.sparse import DSA, BlockSparse
 from kvcalc.extents import Fixed
 from kvcalc.importers.family import Kept
 from kvcalc.importers.parts import hidden_over, indexer_fields, keyed
+from kvcalc.importers.storage import INDEX_DTYPE
 
 if TYPE_CHECKING:
     from kvcalc.attention.base import Scheme
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from kvcalc.importers.fields import Fields
 
 LLAMA4_CHUNK = 8192
-INDEX_DTYPE = "index keys in fp8 with an fp32 scale, as the vendor's kernels keep them; "
-INDEX_DTYPE += "--index-dtype says otherwise"
 
 
 def _usual_width(f: Fields) -> int:

@@ -1,0 +1,139 @@
+"""A field that nobody has read is refused by name, whatever it is called and wherever it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from kvcalc.importers.assembly import Origin
+from kvcalc.importers.families import FAMILIES, TABLE
+from kvcalc.importers.huggingface import read_config
+
+LLAMA: Mapping[str, Any] = {
+    "model_type": "llama",
+    "num_hidden_layers": 4,
+    "hidden_size": 64,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 2,
+    "torch_dtype": "bfloat16",
+}
+GEMMA: Mapping[str, Any] = {
+    "model_type": "gemma3_text",
+    "num_hidden_layers": 4,
+    "hidden_size": 64,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "sliding_window": 16,
+}
+
+
+def refusal(data: Mapping[str, Any]) -> str:
+    model, problems = read_config(dict(data), Origin("config.json"))
+    assert model is None, "it was read"
+    return "\n".join(problem.message for problem in problems)
+
+
+def renamed(data: Mapping[str, Any], name: str, other: str) -> dict[str, Any]:
+    return {other if key == name else key: value for key, value in data.items()}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "nonsense",
+        "num_key_value_headz",
+        # names with a word that is harmless elsewhere
+        "num_key_value_heads_scale",
+        "kv_norm_heads",
+        "moe_attention_heads",
+        "kv_token_compression",
+        "_num_key_value_heads",
+    ],
+)
+def test_a_renamed_field_is_refused_by_name(other: str) -> None:
+    assert other in refusal(renamed(LLAMA, "num_key_value_heads", other))
+
+
+@pytest.mark.parametrize("other", ["sliding_window_position", "_sliding_window", "window_tokens"])
+def test_a_renamed_window_is_refused_by_name(other: str) -> None:
+    assert other in refusal(renamed(GEMMA, "sliding_window", other))
+
+
+def test_a_misspelt_null_does_not_let_a_default_in() -> None:
+    mistral = {**LLAMA, "model_type": "mistral"}
+    model, _ = read_config({**mistral, "sliding_window": None}, Origin("config.json"))
+    assert model is not None
+    assert model.stored(9000) == 4 * 2 * 2 * 8 * 2 * 9000
+    assert "sliding_windwo" in refusal({**mistral, "sliding_windwo": None})
+
+
+@pytest.mark.parametrize(
+    "field", [{"token_mixer": "mamba"}, {"num_meta_tokens": 128}, {"attention_sinks": 4}]
+)
+def test_an_unknown_model_is_refused_by_what_could_change_its_cache(field: dict[str, Any]) -> None:
+    text = refusal({**LLAMA, "model_type": "brand_new", **field})
+    assert "model_type 'brand_new' is not known" in text
+    assert next(iter(field)) in text
+
+
+def test_an_unknown_model_is_read_as_plain_attention_with_a_note() -> None:
+    model, problems = read_config({**LLAMA, "model_type": "brand_new"}, Origin("config.json"))
+    assert model is not None, problems
+    assert model.stored(100) == 4 * 2 * 2 * 8 * 2 * 100
+    assert any("read as plain attention in every layer" in note for note in model.notes)
+
+
+def test_all_heads_for_want_of_kv_heads_is_told() -> None:
+    data = {name: value for name, value in LLAMA.items() if name != "num_key_value_heads"}
+    model, _ = read_config(data, Origin("config.json"))
+    assert model is not None
+    assert model.stored(100) == 4 * 2 * 8 * 8 * 2 * 100
+    assert "num_key_value_heads is not stated: all 8 heads keep their own" in model.notes
+
+
+@pytest.mark.parametrize(
+    ("outside", "inside"),
+    [
+        ({"num_key_value_heads": 2}, {"num_key_value_heads": None}),
+        ({"num_hidden_layers": 10}, {}),
+        ({"sliding_window": 8}, {}),
+    ],
+)
+def test_a_field_of_the_language_model_that_stands_around_it_is_refused(
+    outside: dict[str, Any], inside: dict[str, Any]
+) -> None:
+    inner = {name: value for name, value in {**GEMMA, **inside}.items() if value is not None}
+    text = refusal({"model_type": "gemma3", "text_config": inner, **outside})
+    assert next(iter(outside)) in text
+    assert "outside" in text
+
+
+def test_the_same_said_twice_is_no_contradiction() -> None:
+    data = {"model_type": "gemma3", "text_config": dict(GEMMA), "num_key_value_heads": 2}
+    model, problems = read_config(data, Origin("config.json"))
+    assert model is not None, problems
+
+
+def test_a_second_language_model_is_told_of() -> None:
+    data = {"thinker_config": {"text_config": dict(LLAMA)}, "talker_config": dict(LLAMA)}
+    model, problems = read_config(data, Origin("config.json"))
+    assert model is not None, problems
+    assert any("talker_config" in note for note in model.notes)
+
+
+def test_an_order_of_layers_must_agree_with_the_rule_beside_it() -> None:
+    kinds = ["sliding_attention", "full_attention"] * 2
+    text = refusal({**GEMMA, "layer_types": kinds, "sliding_window_pattern": 4})
+    assert "layer_types is not the order that sliding_window_pattern says" in text
+    model, problems = read_config(
+        {**GEMMA, "layer_types": kinds, "sliding_window_pattern": 2}, Origin("config.json")
+    )
+    assert model is not None, problems
+
+
+def test_no_family_is_named_twice() -> None:
+    names = [name for family in TABLE for name in family.types]
+    assert sorted(names) == sorted(FAMILIES)

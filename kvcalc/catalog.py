@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 STDIN = "-"
 SUFFIX = ".yaml"
+OWN = {"name", "layers", "attention"}
+"""Fields by which a file is one of kvcalc's own, however broken."""
 
 _HERE = Path(__file__).parent
 
@@ -112,8 +114,13 @@ def _of_bundle(path: Path) -> Document:
 
 def _unknown(reference: str, known: Mapping[str, Path]) -> InputError:
     path = Path(reference)
-    if path.suffix in (SUFFIX, ".yml") and len(path.parts) > 1:
+    if path.suffix in (".json", ".gguf") or (
+        path.suffix in (SUFFIX, ".yml") and len(path.parts) > 1
+    ):
         return InputError([Problem("no such file", file=reference)])
+    if len(path.parts) == 2 and not path.is_absolute() and path.parts[0] not in (".", ".."):
+        hint = f"from the hub it is {HUB}{reference}"
+        return InputError([Problem(f"no file and no folder is called {reference!r}", hint)])
     hint = did_you_mean(reference.removesuffix(SUFFIX), known)
     text = f"no file and no bundled model is called {reference!r}"
     return InputError([Problem(text, hint or "kvcalc list shows the bundled ones")])
@@ -173,14 +180,19 @@ def _stdin() -> bytes:
     if sys.stdin.isatty():
         hint = "pipe a model file into it: cat model.yaml | kvcalc show -"
         raise InputError([Problem("standard input is a terminal", hint, file=STDIN)])
-    return sys.stdin.buffer.read(MAX_BYTES + 1)
+    data = sys.stdin.buffer.read(MAX_BYTES + 1)
+    if data.startswith(b"GGUF"):
+        raise InputError([Problem("a GGUF file is read from a path", "name the file", file=STDIN)])
+    return data
 
 
 def _model(document: Document) -> Model:
-    if is_config(document.data):
+    if not (isinstance(document.data, dict) and OWN & set(document.data)):
         from kvcalc import foreign
 
-        return foreign.imported(document)
+        foreign.refuse(document)
+        if is_config(document.data):
+            return foreign.imported(document)
     model, problems = read_model(document.data, document.name, document.line)
     document.refuse(problems)
     assert model is not None, "a file without problems describes a model"

@@ -37,6 +37,11 @@ class Document:
     problems: tuple[Problem, ...] = ()
     """What is wrong with its keys, whatever it describes."""
 
+    @property
+    def in_braces(self) -> bool:
+        """Whether it is written as JSON is."""
+        return bool(getattr(self.root, "flow_style", False))
+
     def refuse(self, problems: Sequence[Problem]) -> None:
         """Raises InputError where the file has problems, all of them in the file's order."""
         found = [*self.problems, *(self.placed(problem) for problem in problems)]

@@ -36,6 +36,12 @@ def load(reference: str) -> Model | None:
     return _from_file(path, _origin(path)) if path.is_file() else None
 
 
+def refuse(document: Document) -> None:
+    """Raises InputError for JSON of a kind that is known to be something else."""
+    if document.in_braces and (problem := files.refusal(document.name, document.data)):
+        raise InputError([problem])
+
+
 def imported(document: Document, origin: Origin | None = None) -> Model:
     """The model of a parsed configuration. Raises InputError."""
     model, problems = read_config(document.data, origin or _origin(Path(document.name)))
@@ -83,7 +89,9 @@ def _from_file(path: Path, origin: Origin) -> Model | None:
 
 
 def _origin(path: Path, weight_bytes: int | None = None) -> Origin:
-    """A model is called as its folder where the file is a config.json, else as the file."""
-    of_folder = path.name == files.CONFIG
-    name = path.resolve().parent.name if of_folder else path.stem
-    return Origin(str(path), "" if str(path) == "-" else name, weight_bytes)
+    """A model is called as its folder where the file is a config.json, else as the file.
+
+    A pipe has no name.
+    """
+    name = path.resolve().parent.name if path.name == files.CONFIG else path.stem
+    return Origin(str(path), name if path.is_file() else "", weight_bytes)

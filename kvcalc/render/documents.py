@@ -91,6 +91,7 @@ class ShowDocument:
     bytes_per_token_exact: str
     fixed_bytes: int
     reserved_bytes: int | None
+    weight_bytes: int | None
     groups: list[GroupDocument]
     sources: list[SourceDocument]
     notes: list[str]

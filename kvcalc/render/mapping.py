@@ -99,6 +99,7 @@ def _breakdown(answer: Breakdown) -> ShowDocument:
         bytes_per_token_exact=_exact(answer.growth),
         fixed_bytes=answer.fixed,
         reserved_bytes=answer.reserved,
+        weight_bytes=answer.model.weight_bytes,
         groups=list(groups.values()),
         sources=sources,
         notes=list(answer.notes),

@@ -32,7 +32,7 @@ NAME = "transformers"
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptLayers:
     """One layer's tensors as transformers keeps them, and how many layers do."""
 
     layers: int
@@ -81,7 +81,7 @@ def _entries(tensor: CacheTensor, tokens: int) -> int:
 class TransformersPlan:
     """transformers' cache of one model; sequences of a batch are kept alike."""
 
-    kept: tuple[Kept, ...]
+    kept: tuple[KeptLayers, ...]
     notes: tuple[str, ...]
 
     def reserved(self, context: int, batch: int) -> int:
@@ -100,10 +100,10 @@ def plan(model: Model, cache: Cache) -> TransformersPlan:
     return TransformersPlan(kept, tuple(notes))
 
 
-def _kept(group: Group, instead: Scheme | None, model: Model) -> Kept:
+def _kept(group: Group, instead: Scheme | None, model: Model) -> KeptLayers:
     own = tuple(settled.tensor for settled in group.tensors)
     tensors = instead.expand() if instead else own
-    return Kept(group.layers, tensors, _dtype(group, model), instead is not None)
+    return KeptLayers(group.layers, tensors, _dtype(group, model), instead is not None)
 
 
 def _dtype(group: Group, model: Model) -> Format:

@@ -17,11 +17,11 @@ from kvcalc.importers.schedules import FULL, LINEAR, same
 from kvcalc.importers.storage import cache_dtype
 from kvcalc.importers.vocabulary import ALIASES, WRAPPERS
 from kvcalc.model import Model, Source
+from kvcalc.schema.layers import MAX_LAYERS
 
 if TYPE_CHECKING:
     from kvcalc.attention.base import Scheme
 
-MAX_LAYERS = 10_000
 OFF = ("add_cross_attention", "cross_attention_hidden_size", "use_bidirectional_attention")
 """Fields that change the cache where they say yes, which most files state to say no."""
 _SHARED = (*ALIASES["max_context"], "is_encoder_decoder", "is_decoder", "add_cross_attention")
@@ -189,7 +189,7 @@ def _layers(family: Family, fields: Fields) -> list[tuple[Kept, ...]]:
 def _read_what_others_need(family: Family, fields: Fields) -> None:
     """Mark the fields of kinds of layers that this model happens not to have as known."""
     scratch = fields.scratch()
-    for reader in (family.schedule, *(part for part in family.parts.values())):
+    for reader in (family.schedule, *family.parts.values()):
         with contextlib.suppress(InvalidValue):
             reader(scratch)
 

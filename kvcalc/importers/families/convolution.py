@@ -14,6 +14,7 @@ from kvcalc.extents import Fixed, ReadWrite
 from kvcalc.formats import FP32
 from kvcalc.importers.family import Kept, family
 from kvcalc.importers.parts import (
+    USUAL,
     Heads,
     full,
     keyed,
@@ -55,9 +56,6 @@ def _lfm3_schedule(f: Fields) -> Sequence[str]:
         FULL if i % 4 == 2 else SLIDING if i % 4 == 0 and i else CONV
         for i in range(f.count("layers"))
     ]
-
-
-GLOBAL_HEADS = Heads()
 
 
 LOCAL_HEADS = Heads("swa_num_attention_heads", "swa_num_key_value_heads", "swa_head_dim")
@@ -109,7 +107,7 @@ def _looped(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
 
 
 INKLING_PARTS: Mapping[str, Part] = {
-    HYBRID: _inkling(GLOBAL_HEADS),
+    HYBRID: _inkling(USUAL),
     HYBRID_SLIDING: _inkling(LOCAL_HEADS, "sliding_window_size"),
 }
 

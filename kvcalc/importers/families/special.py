@@ -184,8 +184,7 @@ def _step3(f: Fields) -> tuple[Kept, ...]:
 
 def _hunyuan(f: Fields) -> Sequence[str]:
     """With `use_cla`, one layer keeps the cache of `cla_share_factor`: the first of them."""
-    stated = f.optional("cla_share_factor")
-    factor = (stated or f.count("cla_share_factor")) if f.flag("use_cla") else 1
+    factor = f.count("cla_share_factor") if f.flag("use_cla") else 1
     return [FULL if i % factor == 0 else SHARED for i in range(f.count("layers"))]
 
 
@@ -243,7 +242,8 @@ SPECIAL = (
     family("hrm_text", parts={FULL: full()}, schedule=same(), amend=_hrm_kinds,
         unused=("L_bp_cycles", "prefix_lm"), layers=16, hidden=1536, heads=12, head_dim=128,
         H_cycles=2, L_cycles=3),
-    family("hunyuan", parts={FULL: full(), SHARED: shared(full())}, schedule=_hunyuan),
+    family("hunyuan", parts={FULL: full(), SHARED: shared(full())}, schedule=_hunyuan,
+        unused=("cla_share_factor",)),
     family("laguna", parts={FULL: _laguna_full, SLIDING: _laguna_window}, schedule=same(),
         unused=("window", "num_attention_heads_per_layer", "heads"), layers=40, hidden=2048,
         heads=48, kv_heads=8, head_dim=128, window=512),

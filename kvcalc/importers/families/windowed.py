@@ -21,6 +21,7 @@ from kvcalc.importers.schedules import (
     sliding_above,
     sliding_where_stated,
 )
+from kvcalc.schema.layers import MAX_LAYERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -169,7 +170,7 @@ def _gpt_neo(f: Fields) -> Sequence[str]:
     kinds: list[str] = []
     for item in f.items("attention_types", list) or []:
         match item:
-            case [list(pattern), int(times)] if len(pattern) * times <= 10_000:
+            case [list(pattern), int(times)] if len(pattern) * times <= MAX_LAYERS:
                 kinds += [str(kind) for kind in pattern] * times
             case _:
                 f.wrong("attention_types", "must be a list of [[kinds], times]")

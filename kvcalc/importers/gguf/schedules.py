@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kvcalc.importers.fields import PLACEHOLDER
 from kvcalc.importers.schedules import FULL, LINEAR, SLIDING
+from kvcalc.schema.layers import MAX_LAYERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     Rule = Callable[[int], bool]
 
-MAX_LAYERS = 10_000
 NONE, UNUSED, INDEXED, PICKED = "none", "sliding_unused", "indexed", "picked"
 MLP, SPARSE = "mlp", "block_sparse"
 

@@ -86,6 +86,23 @@ def test_an_unknown_model_is_read_as_plain_attention_with_a_note() -> None:
     assert any("read as plain attention in every layer" in note for note in model.notes)
 
 
+def test_an_unknown_model_must_say_how_many_kv_heads_it_has() -> None:
+    data = {**LLAMA, "model_type": "brand_new"}
+    del data["num_key_value_heads"]
+    assert "num_key_value_heads is missing" in refusal(data)
+
+
+@pytest.mark.parametrize("pattern", [4, {"a": 1}, 1.5, True])
+def test_a_pattern_that_is_none_is_refused(pattern: object) -> None:
+    text = refusal({"model_type": "glm_moe_dsa", "index_topk_pattern": pattern})
+    assert "index_topk_pattern must be a text of F and S, or a list" in text
+
+
+def test_glm_flash_calls_its_rope_width_by_two_names() -> None:
+    text = refusal({"model_type": "glm4_moe_lite", "head_dim": 32, "qk_rope_head_dim": 64})
+    assert "qk_rope_head_dim is 64, but head_dim is 32: they contradict each other" in text
+
+
 def test_all_heads_for_want_of_kv_heads_is_told() -> None:
     data = {name: value for name, value in LLAMA.items() if name != "num_key_value_heads"}
     model, _ = read_config(data, Origin("config.json"))

@@ -124,7 +124,13 @@ def _family(levels: Levels) -> tuple[Family, str]:
 
 
 def _stranger(name: str) -> Family:
-    return Family((name,), {FULL: full()}, same())
+    return Family((name,), {FULL: _of_a_stranger}, same())
+
+
+def _of_a_stranger(f: Fields) -> tuple[Kept, ...]:
+    """Plain attention, of which a file must say how many heads keep keys and values."""
+    f.count("kv_heads")
+    return full()(f)
 
 
 def _refuse_another_number(family: Family, fields: Fields, listed: int) -> None:

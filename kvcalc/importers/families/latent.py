@@ -45,6 +45,10 @@ def shared_picks(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     """`indexer_types`, a pattern of F and S, or a frequency: who reads another layer's picks."""
     types = f.items("indexer_types", str, per_layer=True)
     pattern = f.get("index_topk_pattern")
+    words = isinstance(pattern, list) and all(isinstance(word, str) for word in pattern)
+    if not (pattern is None or isinstance(pattern, str) or words):
+        f.wrong("index_topk_pattern", "must be a text of F and S, or a list")
+        return kinds
     if types is None and pattern is not None:
         types = [{"F": "full", "S": "shared"}.get(word, word) for word in pattern]
     if types is None:
@@ -209,7 +213,8 @@ LATENT = (
         parts={FULL: latent, INDEXED: _dots3_indexed, SLIDING: _dots3_window}, note=INDEX_DTYPE,
         unused=("use_dsa", "use_sliding_window", "window", "swa_num_key_value_heads",
             "swa_q_lora_rank", "is_causal")),
-    mla("glm4_moe_lite", layers=47, hidden=2048, heads=20, kv_lora_rank=512, qk_rope_head_dim=64,
+    mla("glm4_moe_lite", names={"qk_rope_head_dim": ("qk_rope_head_dim", "head_dim")}, layers=47,
+        hidden=2048, heads=20, kv_lora_rank=512, qk_rope_head_dim=64,
         qk_nope_head_dim=192, v_head_dim=256, mtp=FULL),
     mla("glm_moe_dsa", layers=78, hidden=6144, heads=64, kv_lora_rank=512, qk_rope_head_dim=64,
         qk_nope_head_dim=192, v_head_dim=256, index_n_heads=32, **PICKS, schedule=same(INDEXED),

@@ -103,6 +103,32 @@ def test_glm_flash_calls_its_rope_width_by_two_names() -> None:
     assert "qk_rope_head_dim is 64, but head_dim is 32: they contradict each other" in text
 
 
+def test_a_language_model_in_an_unknown_wrapper_must_say_what_it_is() -> None:
+    inner = {name: value for name, value in LLAMA.items() if name != "model_type"}
+    text = refusal({"model_type": "brand_new_vl", "text_config": inner})
+    assert "text_config states no model_type" in text
+
+
+def test_a_number_of_layers_that_is_a_list_is_refused() -> None:
+    assert "num_hidden_layers" in refusal({**LLAMA, "num_hidden_layers": []})
+
+
+def test_falcon_mamba_states_its_inner_width() -> None:
+    # 64 layers x (8,192 x 16 in fp32 + 3 columns of 8,192 in bf16), whatever `expand` is
+    data = {
+        "model_type": "falcon_mamba",
+        "num_hidden_layers": 64,
+        "hidden_size": 4096,
+        "expand": 16,
+        "intermediate_size": 8192,
+        "state_size": 16,
+        "conv_kernel": 4,
+    }
+    model, problems = read_config(data, Origin("config.json"))
+    assert model is not None, problems
+    assert model.stored(100) == 64 * (8192 * 16 * 4 + 3 * 8192 * 2)
+
+
 def test_all_heads_for_want_of_kv_heads_is_told() -> None:
     data = {name: value for name, value in LLAMA.items() if name != "num_key_value_heads"}
     model, _ = read_config(data, Origin("config.json"))

@@ -10,6 +10,9 @@ from kvcalc.errors import Path, Problem
 from kvcalc.importers.family import As
 from kvcalc.importers.vocabulary import ALIASES, STANDARD, is_harmless
 
+COUNTS = ("layers", "mtp_layers")
+"""Numbers that no layer has of its own."""
+
 PLACEHOLDER = 1
 """Stands for a number that is missing or wrong, so that one run shows every problem."""
 
@@ -46,7 +49,7 @@ class Fields:
             per_layer = self.data["per_layer_config"]
             # keys are zero-padded layer numbers
             own = next(
-                (v for k, v in per_layer.items() if str(k).isdigit() and int(k) == layer), {}
+                (v for k, v in per_layer.items() if str(k).isdecimal() and int(k) == layer), {}
             )
         if not isinstance(own, dict):
             self.wrong("per_layer_config", f"is {own!r} for layer {layer}; it must be an object")
@@ -101,7 +104,7 @@ class Fields:
     def optional(self, name: str, least: int = 1) -> int | None:
         """A whole number, or None where neither the file nor the family has one."""
         value = self.get(name)
-        if isinstance(value, list) and self.layer is not None:
+        if isinstance(value, list) and self.layer is not None and name not in COUNTS:
             value = self._item(name, value)
         if value is None:
             return None

@@ -28,6 +28,8 @@ _SHARED = (*ALIASES["max_context"], "is_encoder_decoder", "is_decoder", "add_cro
 """Fields that a configuration of several parts may well state for another of them."""
 ALWAYS = ("use_sliding_window", "attention_chunk_size", "sliding_window_size")
 """Fields that switch a kind of layer on, and say nothing of the order."""
+UNTOLD = "untold"
+"""Stands for the note on a language model of which nothing says what it is."""
 SYNONYMS = {"attention": FULL, "mamba": LINEAR, "recurrent": LINEAR}
 """Older names for the kinds of layers."""
 Levels = list[tuple[Path, Mapping[str, Any]]]
@@ -43,7 +45,10 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> tuple[Model | None, 
     fields.ignore("model_type", "dtype", "max_context", "hidden", "mtp_layers", *family.unused)
     _refuse_an_encoder(family, fields)
     _pass_over_what_is_off(family, fields)
-    if note:
+    if note == UNTOLD:
+        text = f"{where[-1]} states no model_type, and that around it is not known"
+        fields.problem(text, "model_type", "state the model_type of the language model there")
+    elif note:
         fields.note(note)
     layers = _layers(family, fields)
     _refuse_strangers(family, fields)
@@ -120,6 +125,8 @@ def _family(levels: Levels) -> tuple[Family, str]:
         return marked, f"no model_type: read as {marked.name}, by its fields"
     name = stated[0] if stated else ""
     called = f"model_type {name!r}" if name else "a configuration without model_type"
+    if len(levels) > 1 and not inner.get("model_type"):
+        return _stranger(name), UNTOLD
     return _stranger(name), f"{called} is not known; read as plain attention in every layer"
 
 

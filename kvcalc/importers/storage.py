@@ -61,6 +61,8 @@ def cache_dtype(levels: list[tuple[Path, Mapping[str, Any]]], default: str = "")
             quantization = level.get(name)
             if not isinstance(quantization, dict):
                 continue
+            inner = quantization.get("quantization")  # ModelOpt nests its own
+            quantization = {**quantization, **(inner if isinstance(inner, dict) else {})}
             problems += _strangers(quantization, (*path, name))
             try:
                 scheme = _kv_scheme(quantization)

@@ -55,10 +55,9 @@ def _mamba1(f: Fields) -> tuple[Kept, ...]:
 
 def _mamba1_alone(f: Fields) -> tuple[Kept, ...]:
     """Mamba-1 as Mamba itself names its sizes."""
-    inner = _times(f, "expand")
-    if f.optional("intermediate_size") not in (None, inner):
-        text = f"is not expand x hidden_size, {inner:,}: they contradict each other"
-        f.wrong("intermediate_size", text)
+    # the class computes the inner width, but a file's own goes before it: Falcon-Mamba-7B's does
+    inner = f.optional("intermediate_size") or _times(f, "expand")
+    f.ignore("expand")
     return _mamba1_of(f, inner, "state_size", "conv_kernel")
 
 

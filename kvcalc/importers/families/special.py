@@ -24,7 +24,7 @@ SPARSE, SHARED = "minimax_m3_sparse", "shared_attention"
 
 def _cpmant(f: Fields) -> tuple[Kept, ...]:
     """Every sequence begins with `prompt_length` learned tokens, which are cached too."""
-    sizes = Heads(head_dim="dim_head").read(f)
+    sizes = Heads(kv_heads="", head_dim="dim_head").read(f)
     prompt = tuple(
         CacheTensor(
             f"prompt_{name}",
@@ -239,8 +239,9 @@ SPECIAL = (
     family("dory", parts={**STANDARD, "mlp": none}, schedule=every(4), amend=_dory_kinds,
         unused=("n_recurrent_layers",), layers=36, hidden=2560, heads=16, kv_heads=4,
         head_dim=256, window=1024, n_input_layers=8, n_output_layers=8, n_recurrent_loops=2),
-    family("hrm_text", parts={FULL: full()}, schedule=same(), amend=_hrm_kinds,
-        unused=("L_bp_cycles", "prefix_lm"), layers=16, hidden=1536, heads=12, head_dim=128,
+    family("hrm_text", parts={FULL: full(Heads(kv_heads=""))}, schedule=same(), amend=_hrm_kinds,
+        unused=("kv_heads", "L_bp_cycles", "prefix_lm"), layers=16, hidden=1536, heads=12,
+        head_dim=128,
         H_cycles=2, L_cycles=3),
     family("hunyuan", parts={FULL: full(), SHARED: shared(full())}, schedule=_hunyuan,
         unused=("cla_share_factor",)),

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kvcalc.importers.family import Kept, family
-from kvcalc.importers.parts import Heads, chunked, full, keyed, shared, windowed
+from kvcalc.importers.parts import MULTI, Heads, chunked, full, keyed, shared, windowed
 from kvcalc.importers.schedules import (
     CHUNKED,
     FULL,
@@ -185,7 +185,7 @@ def _halved(f: Fields) -> tuple[Kept, ...]:
     window = max(1, f.count("local_attention") // 2)
     if f.optional("window") not in (None, window):
         f.wrong("window", f"is not half of local_attention, {window}: they contradict each other")
-    return (Kept(replace(keyed(**Heads().read(f)), window=window)),)
+    return (Kept(replace(keyed(**MULTI.read(f)), window=window)),)
 
 
 QWEN_UNUSED = ("use_sliding_window", "window", "max_window_layers")
@@ -259,7 +259,8 @@ WINDOWED = (
     sliding("mixtral", layers=32, hidden=4096, heads=32, kv_heads=8),
     sliding("modernbert-decoder", layers=22, hidden=768, heads=12, local_attention=128,
         global_attn_every_n_layers=3, schedule=every("global_attn_every_n_layers", offset=0),
-        parts={FULL: full(), SLIDING: _halved}, unused=("window", "global_attn_every_n_layers")),
+        parts={FULL: full(MULTI), SLIDING: _halved},
+        unused=("window", "kv_heads", "global_attn_every_n_layers")),
     sliding("moshi", layers=32, hidden=4096, heads=32, window=3000,
         unused=("depth_decoder_config",)),
     sliding("olmo3", layers=32, hidden=4096, heads=32, window=4096, schedule=every(4)),

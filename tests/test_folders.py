@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -166,7 +165,6 @@ def test_what_is_no_folder_cannot_be_read(tmp_path: Path) -> None:
     assert problem_of(file).message.startswith("cannot be read: Not a directory")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
 def test_links_are_followed_and_broken_ones_left(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, {"blobs/a": b"{}", "snapshot/README.md": 1}) / "snapshot"
     os.symlink(folder / "nothing", folder / "model.gguf")

@@ -109,6 +109,25 @@ def test_a_language_model_in_an_unknown_wrapper_must_say_what_it_is() -> None:
     assert "text_config states no model_type" in text
 
 
+def test_a_known_wrapper_does_not_speak_for_an_unknown_language_model() -> None:
+    inner = {**LLAMA, "model_type": "brand_new_text", "kv_lora_rank": 8}
+    assert "'brand_new_text' is not known" in refusal(
+        {"model_type": "gemma3", "text_config": inner}
+    )
+
+
+@pytest.mark.parametrize(
+    ("by_layer", "told"),
+    [
+        ({"9": {"head_dim": 8}}, "names layer '9', which is none"),
+        ({"x": {"head_dim": 8}}, "names layer 'x', which is none"),
+        ({"1": {"foo_cache": 1}}, "per_layer_config.1.foo_cache is not a field"),
+    ],
+)
+def test_what_is_said_by_layer_is_held_to_account(by_layer: dict[str, Any], told: str) -> None:
+    assert told in refusal({**GEMMA, "per_layer_config": by_layer})
+
+
 def test_a_number_of_layers_that_is_a_list_is_refused() -> None:
     assert "num_hidden_layers" in refusal({**LLAMA, "num_hidden_layers": []})
 

@@ -15,7 +15,7 @@ from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import full
 from kvcalc.importers.schedules import FULL, LINEAR, same
 from kvcalc.importers.storage import cache_dtype
-from kvcalc.importers.vocabulary import ALIASES, WRAPPERS
+from kvcalc.importers.vocabulary import ALIASES, WRAPPERS, is_harmless
 from kvcalc.model import Model, Source
 from kvcalc.schema.layers import MAX_LAYERS
 
@@ -52,6 +52,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> tuple[Model | None, 
         fields.note(note)
     layers = _layers(family, fields)
     _refuse_strangers(family, fields)
+    _refuse_strangers_by_layer(fields)
     _refuse_what_stands_outside(levels, fields)
     storage = cache_dtype(levels, family.defaults.get("dtype", ""))
     problems = [*fields.problems, *storage.problems]
@@ -116,7 +117,10 @@ def _levels(data: Mapping[str, Any]) -> Levels:
 def _family(levels: Levels) -> tuple[Family, str]:
     """The family of the innermost configuration that has one, and what to say of a guess."""
     stated = [str(level["model_type"]) for _, level in levels if level.get("model_type")]
-    known = next((FAMILIES[name] for name in stated if name in FAMILIES), None)
+    own = levels[0][1].get("model_type")
+    # what stands around a language model does not speak for a kind that is not known
+    named = [str(own)] if own else stated
+    known = next((FAMILIES[name] for name in named if name in FAMILIES), None)
     if known is not None:
         return known, ""
     inner = levels[0][1]
@@ -226,6 +230,22 @@ def _refuse_strangers(family: Family, fields: Fields) -> None:
             hint = near if near.startswith("did") else ""
             way_out = "if it leaves the cache alone, read a copy of the file without it"
             inner.problem(text, name, f"{hint} {way_out}".strip())
+
+
+def _refuse_strangers_by_layer(fields: Fields) -> None:
+    """`per_layer_config` is held to account too: its layers must be there, its fields known."""
+    by_layer = fields.data.get("per_layer_config")
+    if not isinstance(by_layer, dict) or "per_layer_config" not in fields.used:
+        return
+    for key, own in by_layer.items():
+        if not (str(key).isdecimal() and int(key) < fields.count("layers")):
+            fields.problem(
+                f"per_layer_config names layer {key!r}, which is none", "per_layer_config"
+            )
+        for name in own if isinstance(own, dict) else ():
+            if name not in fields.used and not is_harmless(name):
+                text = f"per_layer_config.{key}.{name} is not a field that kvcalc knows"
+                fields.problem(text, "per_layer_config")
 
 
 def _mtp(family: Family, fields: Fields) -> list[tuple[Kept, ...]]:

@@ -11,11 +11,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from kvcalc.errors import UsageError
-from kvcalc.extents import All, Extent, Reads
-from kvcalc.formats import FLOATS, FP32, SEVERAL, Format, Layout, Widths
+from kvcalc.extents import All
+from kvcalc.formats import FLOATS, FP32, SEVERAL
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
+
+    from kvcalc.expect import Quantity
+    from kvcalc.extents import Extent, Reads
+    from kvcalc.formats import Format, Layout, Widths
 
 Role = Literal["k", "v", "latent", "rope", "index", "state", "conv", "shift", "carry"]
 """What a tensor is to an engine: attention entries, an index over them, a state, or a
@@ -24,6 +28,81 @@ compressor's left-over, which each engine keeps by its own rule and `stored` lea
 STATE_ROLES: frozenset[Role] = frozenset({"state", "conv", "shift"})
 ALL = All()
 ENTRY_ROLES: frozenset[Role] = frozenset({"k", "v", "latent", "rope"})
+NOTHING = Fraction(0)
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """What a tensor, a cache or a row amounts to at one context.
+
+    stored, fixed and read are bytes, growth bytes per token; flops is None where nobody said.
+    """
+
+    stored: int = 0
+    growth: Fraction = NOTHING
+    fixed: int = 0
+    read: int = 0
+    flops: int | None = 0
+
+    def __add__(self, other: Amounts) -> Amounts:
+        return Amounts(
+            self.stored + other.stored,
+            self.growth + other.growth,
+            self.fixed + other.fixed,
+            self.read + other.read,
+            None if self.flops is None or other.flops is None else self.flops + other.flops,
+        )
+
+    def times(self, count: int) -> Amounts:
+        """As much of everything `count` times."""
+        return Amounts(
+            count * self.stored,
+            count * self.growth,
+            count * self.fixed,
+            count * self.read,
+            None if self.flops is None else count * self.flops,
+        )
+
+    def of_batch(self, sequences: int) -> Amounts:
+        """The amounts of so many sequences; growth stays that of one."""
+        several = self.times(sequences)
+        return Amounts(several.stored, self.growth, several.fixed, several.read, several.flops)
+
+    def of(self, quantity: Quantity) -> Fraction | None:
+        """One of them, in bytes or FLOPs; None where the FLOPs are not known."""
+        amount = getattr(self, quantity)
+        return None if amount is None else Fraction(amount)
+
+
+class Measured:
+    """What holds amounts answers for each of them."""
+
+    amounts: Amounts
+
+    @property
+    def stored(self) -> int:
+        """Bytes of live cache state."""
+        return self.amounts.stored
+
+    @property
+    def growth(self) -> Fraction:
+        """Bytes per further token of one sequence."""
+        return self.amounts.growth
+
+    @property
+    def fixed(self) -> int:
+        """Bytes of what no longer grows."""
+        return self.amounts.fixed
+
+    @property
+    def read(self) -> int:
+        """Bytes that one decode step moves."""
+        return self.amounts.read
+
+    @property
+    def flops(self) -> int | None:
+        """Attention FLOPs of one decode step; None where they are not known."""
+        return self.amounts.flops
 
 
 @dataclass(frozen=True)
@@ -106,37 +185,41 @@ class Settled:
     tensor: CacheTensor
     format: Format
 
-    @property
+    @cached_property
     def entry_bytes(self) -> int:
         """Bytes of one entry over all heads."""
         return (self.tensor.heads or 1) * self.format.entry_bytes(self.tensor.width)
 
-    @property
-    def kept(self) -> bool:
-        """Whether this layer stores it: neither another layer nor an engine's own rule does."""
-        return not self.tensor.shared and self.tensor.role != "carry"
-
     def stored(self, tokens: int) -> int:
-        """Bytes held after `tokens` tokens."""
-        return self.entry_bytes * self.tensor.extent.entries(tokens) if self.kept else 0
+        """Bytes held after `tokens` tokens; none where another layer stores them."""
+        tensor = self.tensor
+        return 0 if tensor.shared else self.entry_bytes * tensor.extent.entries(tokens)
 
     def growth(self, tokens: int) -> Fraction:
         """Bytes added per further token."""
-        return self.entry_bytes * self.tensor.extent.growth(tokens) if self.kept else Fraction(0)
-
-    def read(self, tokens: int) -> int:
-        """Bytes one decode step moves with `tokens` tokens in the cache."""
-        if self.tensor.role == "carry":
-            return 0
-        return self.entry_bytes * self.tensor.reads.touched(self.tensor.extent.entries(tokens))
+        tensor = self.tensor
+        return NOTHING if tensor.shared else self.entry_bytes * tensor.extent.growth(tokens)
 
     def flops(self, tokens: int) -> int | None:
         """Operations of one decode step on these entries, two per multiply-add; None: unknown."""
-        if self.tensor.macs is None:
+        tensor = self.tensor
+        if tensor.macs is None:
             return None
-        return 2 * self.tensor.macs * self.tensor.reads.used(self.tensor.extent.entries(tokens))
+        return 2 * tensor.macs * tensor.reads.used(tensor.extent.entries(tokens))
 
-    @property
+    def at(self, tokens: int) -> Amounts:
+        """What this tensor amounts to with `tokens` tokens in the cache."""
+        stored, growth = self.stored(tokens), self.growth(tokens)
+        touched = self.tensor.reads.touched(self.tensor.extent.entries(tokens))
+        return Amounts(
+            stored,
+            growth,
+            fixed=0 if growth else stored,
+            read=self.entry_bytes * touched,
+            flops=self.flops(tokens),
+        )
+
+    @cached_property
     def identity(self) -> Hashable:
         """What two tensors have in common if they are one: all but the free-text name."""
         tensor = self.tensor
@@ -153,11 +236,15 @@ class Settled:
 
 @dataclass(frozen=True)
 class Group:
-    """Like layers: `layers` of them keep each of `tensors`."""
+    """Like layers: `layers` of them keep each of `tensors`.
+
+    left_over  what their compressors keep besides, which only engines count
+    """
 
     name: str
     layers: int
     tensors: tuple[Settled, ...]
+    left_over: tuple[Settled, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -168,25 +255,19 @@ class Cache:
 
     def stored(self, tokens: int) -> int:
         """Bytes of live cache state after `tokens` tokens."""
-        return sum(g.layers * t.stored(tokens) for g in self.groups for t in g.tensors)
+        return sum(layers * tensor.stored(tokens) for layers, tensor in self.tensors)
 
     def growth(self, tokens: int) -> Fraction:
         """Bytes per token of what still grows just after `tokens` tokens."""
-        total = sum(g.layers * t.growth(tokens) for g in self.groups for t in g.tensors)
-        return Fraction(total)
+        return self.at(tokens).growth
 
     def fixed(self, tokens: int) -> int:
         """Bytes of what no longer grows at `tokens` tokens: full windows, states."""
-        return sum(
-            g.layers * t.stored(tokens)
-            for g in self.groups
-            for t in g.tensors
-            if not t.growth(tokens)
-        )
+        return self.at(tokens).fixed
 
     def read(self, tokens: int) -> int:
         """Bytes one decode step moves; the new token's own write is left out, a state's is not."""
-        return sum(g.layers * t.read(tokens) for g in self.groups for t in g.tensors)
+        return self.at(tokens).read
 
     def flops(self, tokens: int) -> int | None:
         """Attention FLOPs of one decode step with `tokens` tokens in the cache; None: unknown.
@@ -195,19 +276,28 @@ class Cache:
         read-outs, convolution taps. Not counted: projections, softmax, norms, the new token itself.
         """
         total = 0
-        for group in self.groups:
-            for tensor in group.tensors:
-                flops = tensor.flops(tokens)
-                if flops is None:
-                    return None
-                total += group.layers * flops
+        for layers, tensor in self.tensors:
+            flops = tensor.flops(tokens)
+            if flops is None:
+                return None
+            total += layers * flops
         return total
+
+    def at(self, tokens: int) -> Amounts:
+        """All quantities with `tokens` tokens in the cache."""
+        parts = (tensor.at(tokens).times(layers) for layers, tensor in self.tensors)
+        return sum(parts, Amounts())
+
+    @cached_property
+    def tensors(self) -> tuple[tuple[int, Settled], ...]:
+        """Every tensor, and how many layers keep one."""
+        return tuple((group.layers, tensor) for group in self.groups for tensor in group.tensors)
 
     @cached_property
     def contents(self) -> Mapping[Hashable, int]:
         """How many of each tensor are kept, names aside: equal where two caches are the same."""
         counts: dict[Hashable, int] = {}
         for group in self.groups:
-            for tensor in group.tensors:
+            for tensor in (*group.tensors, *group.left_over):
                 counts[tensor.identity] = counts.get(tensor.identity, 0) + group.layers
         return counts

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
+NONE, ONE = Fraction(0), Fraction(1)
+
 
 class Extent(Protocol):
     """How many entries a tensor holds, as a function of the tokens seen."""
@@ -32,7 +34,7 @@ class Every:
         return 0 if tokens < self.first else 1 + (tokens - self.first) // self.stride
 
     def growth(self, tokens: int) -> Fraction:
-        return Fraction(1, self.stride)
+        return ONE if self.stride == 1 else Fraction(1, self.stride)
 
     @property
     def rule(self) -> str:
@@ -53,7 +55,7 @@ class Window:
         return min(tokens, self.size)
 
     def growth(self, tokens: int) -> Fraction:
-        return Fraction(int(tokens < self.size))
+        return ONE if tokens < self.size else NONE
 
     @property
     def rule(self) -> str:
@@ -75,7 +77,7 @@ class Beyond:
         return max(0, tokens - self.size)
 
     def growth(self, tokens: int) -> Fraction:
-        return Fraction(int(tokens >= self.size))
+        return ONE if tokens >= self.size else NONE
 
     @property
     def rule(self) -> str:
@@ -92,7 +94,7 @@ class Fixed:
         return self.count
 
     def growth(self, tokens: int) -> Fraction:
-        return Fraction(0)
+        return NONE
 
     @property
     def rule(self) -> str:

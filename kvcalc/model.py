@@ -1,13 +1,12 @@
-"""A model as the engine sees it: layers in order, each with the schemes it keeps."""
+"""A model as an engine sees it: layers in order, each with the schemes it keeps."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kvcalc.attention.base import Attention
 from kvcalc.cache import ENTRY_ROLES, Cache, Group, Storage
 from kvcalc.errors import UsageError
 from kvcalc.units import check_batch, check_tokens
@@ -15,15 +14,14 @@ from kvcalc.units import check_batch, check_tokens
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from fractions import Fraction
+    from typing import Any, Literal
 
     from kvcalc.attention.base import Scheme, Shape
     from kvcalc.expect import Expectation
     from kvcalc.formats import Format, Layout
+    from kvcalc.question import Question
 
 DEFAULT_CONTEXT = 131_072
-
-ENGINES: tuple[str, ...] = ("transformers",)
-"""The engines that `Model.engines` may speak of."""
 
 Layer = tuple[str, ...]
 """The names of the attention entries that one layer keeps; () keeps nothing."""
@@ -39,16 +37,15 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Change:
-    """What a question changes in a model: storage, MTP layers, the length of the source."""
+class Architecture:
+    """Which code runs a model: Hugging Face's outermost `model_type`, or a GGUF's architecture.
 
-    kv_dtype: Layout | None = None
-    index_dtype: Format | None = None
-    mtp: bool = False
-    source_length: int | None = None
+    inner  the `model_type` of the language model inside a wrapper, where it is another
+    """
 
-
-NO_CHANGE = Change()
+    name: str
+    dialect: Literal["huggingface", "gguf"] = "huggingface"
+    inner: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,8 +73,8 @@ class Model:
     file: str = ""
     notes: tuple[str, ...] = ()
     """What a reader of the numbers should know: what was inferred, what was not used."""
-    engines: Mapping[str, Mapping[str, Scheme]] = field(default_factory=dict)
-    """What an engine is known to keep in the place of an attention entry, by engine and entry."""
+    architecture: Architecture | None = None
+    """Which code runs it; None where that is not known, as of a what-if."""
     kv_dtype: Layout | None = None
     index_dtype: Format | None = None
 
@@ -89,39 +86,52 @@ class Model:
     @cached_property
     def cache(self) -> Cache:
         """What one sequence keeps, like layers together, in the order they first come."""
-        counts = Counter(name for layer in self.layers for name in layer)
+        counts: Counter[str] = Counter()
+        for layer, layers in Counter(self.layers).items():
+            for name in layer:
+                counts[name] += layers
         return Cache(
             tuple(self.group(name, layers, self.attention[name]) for name, layers in counts.items())
         )
 
+    @cached_property
+    def schemes(self) -> tuple[Scheme, ...]:
+        """The schemes that its layers keep, each once, in the order they first come."""
+        names = dict.fromkeys(name for layer in dict.fromkeys(self.layers) for name in layer)
+        return tuple(dict.fromkeys(self.attention[name] for name in names))
+
     def group(self, name: str, layers: int, scheme: Scheme) -> Group:
         """So many layers of a scheme, stored as this model stores its own."""
-        return Group(name, layers, self.storage(scheme).settle(scheme.expand()))
+        storage = self.storage(scheme)
+        left_over = storage.settle(scheme.left_over())
+        return Group(name, layers, storage.settle(scheme.kept), left_over)
 
     def storage(self, scheme: Scheme) -> Storage:
         """How this model stores the tensors of a scheme."""
         return Storage(scheme.dtype or self.dtype, self.kv_dtype, self.index_dtype)
 
-    def adapted(self, change: Change, stored_by_an_engine: bool = False) -> Model:
+    def adapted(self, question: Question) -> Model:
         """The same model with a question's changes.
 
         Raises UsageError where `kv_dtype` does not fit what the model keeps, unless an engine
         stores it, which may use that dtype for more than the ideal does.
         """
-        attention, engines = self.attention, self.engines
-        if change.source_length is not None:
-            attention = _over(attention, change.source_length)
-            engines = {name: _over(own, change.source_length) for name, own in engines.items()}
+        attention, source = self.attention, question.source_length
+        if source is not None:
+            attention = {name: scheme.over(source) for name, scheme in attention.items()}
+        layers = self.layers + (self.mtp if question.mtp else ())
+        own, asked = (self.kv_dtype, self.index_dtype), (question.kv_dtype, question.index_dtype)
+        if source is None and layers == self.layers and own == asked:
+            return self
         model = replace(
             self,
             attention=attention,
-            engines=engines,
-            layers=self.layers + (self.mtp if change.mtp else ()),
-            kv_dtype=change.kv_dtype,
-            index_dtype=change.index_dtype,
+            layers=layers,
+            kv_dtype=question.kv_dtype,
+            index_dtype=question.index_dtype,
         )
-        if change.kv_dtype is not None and not stored_by_an_engine:
-            _must_fit(model, change.kv_dtype)
+        if question.kv_dtype is not None and question.engine is None:
+            _must_fit(model, question.kv_dtype)
         return model
 
     def stored(self, context: int, batch: int = 1) -> int:
@@ -141,20 +151,10 @@ class Model:
         return check_batch(batch) * self.cache.read(check_tokens(context))
 
 
-def _over(attention: Mapping[str, Scheme], source_length: int) -> dict[str, Scheme]:
-    """The same entries with another length of the source."""
-    return {
-        name: replace(scheme, source_length=source_length)
-        if isinstance(scheme, Attention)
-        else scheme
-        for name, scheme in attention.items()
-    }
-
-
 def _must_fit(model: Model, layout: Layout) -> None:
     named, left = 0, []
-    for scheme in {model.attention[name] for layer in model.layers for name in layer}:
-        tensors = scheme.expand()
+    for scheme in model.schemes:
+        tensors = scheme.kept
         unnamed = model.storage(scheme).unnamed(tensors)
         left += [role for role in unnamed if role in ("latent", "rope")]
         named += len({t.role for t in tensors if t.role in ENTRY_ROLES} - set(unnamed))

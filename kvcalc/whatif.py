@@ -1,4 +1,4 @@
-"""The rows of `compare MODEL`: the model's own cache, and what other schemes would keep.
+"""The rows of `compare MODEL`: the model itself, and what it would be with other schemes.
 
 A what-if puts one scheme with full attention where a layer attends, and one in a layer that has a
 state alone, on the layer's own query heads and widths. No scheme is known here by its name.
@@ -6,35 +6,39 @@ state alone, on the layer's own query heads and widths. No scheme is known here 
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kvcalc.attention import KINDS
-from kvcalc.cache import STATE_ROLES, Cache
+from kvcalc.attention import BESIDE, KINDS, PREFERRED
+from kvcalc.cache import STATE_ROLES
 from kvcalc.errors import UsageError
 from kvcalc.extents import Every
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from kvcalc.attention.base import Scheme, Shape
+    from kvcalc.cache import Cache
     from kvcalc.model import Layer, Model
 
 NATIVE = "native"
-_PREFERRED = ("mha", "mqa", "gqa")
-"""Which name a row goes by where several fit, by the contract of `compare`."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One scheme on a model: the first name is its own in the table, it answers to all of them."""
+    """A model under one scheme: the first name is its own in the table, it answers to all."""
 
     names: tuple[str, ...]
     label: str
     native: bool
-    cache: Cache
+    model: Model
     notes: tuple[str, ...] = ()
+
+    @property
+    def cache(self) -> Cache:
+        """What one sequence keeps."""
+        return self.model.cache
 
     @property
     def name(self) -> str:
@@ -66,120 +70,138 @@ class Rows:
 def rows_of(model: Model) -> Rows:
     """The rows of a model. Raises InvalidValue where a `compare:` scheme does not fit it."""
     native = native_row(model)
-    shapes = [shape for layer in dict.fromkeys(model.layers) for shape in _shapes(model, layer)]
-    if not shapes:
+    places = _Places(model)
+    if not places.shapes:
         return Rows((native,), ("no what-if rows: no layer of the model keeps a cache",))
-    if not all(shapes):
+    if not all(places.shapes):
         return Rows((native,), ("no what-if rows: the model has no query heads to put them on",))
-    what_ifs, notes = _what_ifs(model, native.name)
-    return Rows(tuple(_merged([*what_ifs, native])), notes)
+    notes: list[str] = []
+    what_ifs = _what_ifs(places, native.name, notes)
+    return Rows(tuple(_merged([*what_ifs, native])), tuple(notes))
 
 
 def native_row(model: Model) -> Row:
     """What the model ships: named by the kind of its one scheme at full length, else `native`."""
-    scheme = _only_scheme(model)
-    if scheme is None or any(len(layer) > 1 for layer in model.layers):
-        return Row((NATIVE,), NATIVE, True, model.cache, _left(model, _used(model)))
-    full = all(isinstance(t.extent, Every) and not t.shared for t in scheme.expand())
-    name, label = (scheme.kind, scheme.kind + scheme.detail) if full else (NATIVE, NATIVE)
-    return Row((name,), label, True, model.cache, _left(model, [scheme]))
+    schemes = model.schemes
+    name = label = NATIVE
+    if len(schemes) == 1 and all(len(layer) <= 1 for layer in dict.fromkeys(model.layers)):
+        scheme = schemes[0]
+        if all(isinstance(t.extent, Every) and not t.shared for t in scheme.kept):
+            name, label = scheme.kind, scheme.kind + scheme.detail
+    return Row((name,), label, True, model, _left(model, schemes))
 
 
-def _used(model: Model) -> list[Scheme]:
-    return [model.attention[name] for name in dict.fromkeys(n for la in model.layers for n in la)]
+class _Places:
+    """Where in a model a what-if stands in: the shape of each attention that a layer keeps."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.attending = {layer: self._attending(layer) for layer in dict.fromkeys(model.layers)}
+        self.by_layer = {layer: self._shapes(layer) for layer in self.attending}
+        self.shapes = [shape for shapes in self.by_layer.values() for shape in shapes]
+
+    @property
+    def native(self) -> list[Scheme]:
+        """The schemes that attend, a layer of each kind after the other."""
+        return [scheme for schemes in self.attending.values() for scheme in schemes]
+
+    def _attending(self, layer: Layer) -> list[Scheme]:
+        schemes = [self.model.attention[name] for name in layer]
+        return [s for s in schemes if any(t.role not in STATE_ROLES for t in s.kept)]
+
+    def _shapes(self, layer: Layer) -> list[Shape | None]:
+        if attending := self.attending[layer]:
+            return [scheme.shape or self.model.shape for scheme in attending]
+        own = (self.model.attention[name].shape for name in layer)
+        return [next((shape for shape in own if shape), self.model.shape)] if layer else []
+
+    def filled(self, kind: type[Scheme], fields: Mapping[str, Any]) -> Model:
+        """The model with one scheme in each place; no architecture is known to run it."""
+        known = {scheme: scheme for scheme in self.model.schemes}
+        names: dict[Scheme, str] = {}
+        layers: dict[Layer, Layer] = {}
+        for layer, shapes in self.by_layer.items():
+            own = (kind.stand_in(shape, fields) for shape in shapes if shape)
+            schemes = [known.setdefault(scheme, scheme) for scheme in own]
+            layers[layer] = tuple(
+                names.setdefault(scheme, f"{kind.kind}-{len(names) + 1}") for scheme in schemes
+            )
+        if len(names) == 1:
+            names = dict.fromkeys(names, kind.kind)
+            layers = {layer: (kind.kind,) * len(own) for layer, own in layers.items()}
+        return replace(
+            self.model,
+            attention={name: scheme for scheme, name in names.items()},
+            layers=tuple(layers[layer] for layer in self.model.layers),
+            mtp=(),
+            architecture=None,
+        )
 
 
-def _only_scheme(model: Model) -> Scheme | None:
-    schemes = {model.attention[name] for layer in model.layers for name in layer}
-    return schemes.pop() if len(schemes) == 1 else None
-
-
-def _attending(model: Model, layer: Layer) -> list[Scheme]:
-    schemes = [model.attention[name] for name in layer]
-    return [s for s in schemes if any(t.role not in STATE_ROLES for t in s.expand())]
-
-
-def _shapes(model: Model, layer: Layer) -> list[Shape | None]:
-    if attending := _attending(model, layer):
-        return [scheme.shape or model.shape for scheme in attending]
-    own = (model.attention[name].shape for name in layer)
-    return [next((shape for shape in own if shape), model.shape)] if layer else []
-
-
-def _what_ifs(model: Model, own_name: str) -> tuple[list[Row], tuple[str, ...]]:
-    native = [s for layer in dict.fromkeys(model.layers) for s in _attending(model, layer)]
-    shapes = [s for layer in dict.fromkeys(model.layers) for s in _shapes(model, layer) if s]
-    unasked: dict[str, Row] = {}
-    asked: dict[str, Row] = {}
-    notes: list[str] = []
-    for kind, scheme in KINDS.items():
-        offer = scheme.offered(native, [shape.heads for shape in shapes])
-        fields = model.compare.get(kind, offer)
+def _what_ifs(places: _Places, own_name: str, notes: list[str]) -> list[Row]:
+    """The rows beside the model's own, in table order; why one is missing goes into `notes`."""
+    native, compare = places.native, places.model.compare
+    heads = [shape.heads for shape in places.shapes if shape]
+    found: dict[str, Row] = {}
+    for kind in [kind for kind in KINDS if kind in BESIDE or kind in compare]:
+        scheme = KINDS[kind]
+        fields = compare[kind] if kind in compare else scheme.offered(native, heads)
         if isinstance(fields, str):
             notes.append(fields)
-        elif fields is not None:
-            counts: Counter[Scheme] = Counter()
-            for layer, layers in Counter(model.layers).items():
-                for shape in filter(None, _shapes(model, layer)):
-                    counts[scheme.stand_in(shape, fields)] += layers
-            try:
-                row = _row(model, counts, native, own_name)
-                row.cache.stored(1)
-            except UsageError as error:
-                # the model's own row is answered, even where this one cannot be stored so
-                notes.append(f"no {kind} row: {error}")
-                continue
-            (asked if offer is None else unasked)[kind] = row
-    expanded = _expanded(model, notes)
-    in_file_order = [asked[kind] for kind in model.compare if kind in asked]
-    return [*unasked.values(), *expanded, *in_file_order], tuple(notes)
+            continue
+        try:
+            row = _row(places, places.filled(scheme, fields), own_name)
+            row.cache.stored(1)
+        except UsageError as error:
+            # the model's own row is answered, even where this one cannot be stored so
+            notes.append(f"no {kind} row: {error}")
+            continue
+        found[kind] = row
+    expanded = _expanded(places.model, notes)
+    asked = [found[kind] for kind in compare if kind in found and kind not in BESIDE]
+    return [*(found[kind] for kind in BESIDE if kind in found), *expanded, *asked]
 
 
-def _row(model: Model, counts: Counter[Scheme], native: Iterable[Scheme], own_name: str) -> Row:
-    scheme = next(iter(counts))
-    variants = {own.variant for own in native if own.kind == scheme.kind}
+def _row(places: _Places, other: Model, own_name: str) -> Row:
+    scheme = next(iter(other.attention.values()))
+    variants = {own.variant for own in places.native if own.kind == scheme.kind}
     name, detail = scheme.kind, scheme.detail
     if variants and scheme.variant not in variants:
         name, detail = f"{scheme.kind}-{scheme.variant}", ""
-    cache = _cache(model, scheme.kind, counts)
-    if name == own_name and cache.contents != model.cache.contents:
+    if name == own_name and other.cache.contents != places.model.cache.contents:
         name = f"{name}-what-if"
-    return Row((name,), name + detail, False, cache, _left(model, counts))
-
-
-def _cache(model: Model, name: str, counts: Counter[Scheme]) -> Cache:
-    several = len(counts) > 1
-    return Cache(
-        tuple(
-            model.group(f"{name}-{number}" if several else name, layers, scheme)
-            for number, (scheme, layers) in enumerate(counts.items(), start=1)
-        )
-    )
+    return Row((name,), name + detail, False, other, _left(other, other.schemes))
 
 
 def _left(model: Model, schemes: Iterable[Scheme]) -> tuple[str, ...]:
     """A note on the roles of a row that a layout does not name."""
+    if model.kv_dtype is None:
+        return ()
     kept: dict[str, dict[str, None]] = {}
     for scheme in schemes:
-        for role in model.storage(scheme).unnamed(scheme.expand()):
+        for role in model.storage(scheme).unnamed(scheme.kept):
             kept.setdefault((scheme.dtype or model.dtype).name, {})[role] = None
-    layout = model.kv_dtype.name if model.kv_dtype else ""
     return tuple(
-        f"{layout} does not name {', '.join(roles)}: kept in {dtype}"
+        f"{model.kv_dtype.name} does not name {', '.join(roles)}: kept in {dtype}"
         for dtype, roles in kept.items()
     )
 
 
 def _expanded(model: Model, dropped: list[str]) -> list[Row]:
-    attention = {name: scheme.expanded or scheme for name, scheme in model.attention.items()}
-    names = {s.expanded_name for s in model.attention.values() if s.expanded}
+    """The model as an engine stores it that does not absorb a compressed form, if it has one."""
+    expanded = {name: scheme.expanded for name, scheme in model.attention.items()}
+    attention = {name: expanded[name] or scheme for name, scheme in model.attention.items()}
+    names = {model.attention[name].expanded_name for name, found in expanded.items() if found}
+    if not names:
+        return []
     try:
-        cache, notes = replace(model, attention=attention).cache, _left(model, attention.values())
-        cache.stored(1)
+        other = replace(model, attention=attention, architecture=None)
+        notes = _left(other, attention.values())
+        other.cache.stored(1)
     except UsageError as error:
         dropped += [f"no {name} row: {error}" for name in sorted(names)]
         return []
-    return [Row((name,), name, False, cache, notes) for name in sorted(names)]
+    return [Row((name,), name, False, other, notes) for name in sorted(names)]
 
 
 def _merged(rows: list[Row]) -> list[Row]:
@@ -195,10 +217,10 @@ def _merged(rows: list[Row]) -> list[Row]:
         # the model's own tensors say more than their bytes: what a step computes with them
         own = next((r for r in both if r.native), both[0])
         merged[merged.index(twin)] = replace(
-            both[0], names=names, native=own.native, cache=own.cache, notes=own.notes
+            both[0], names=names, native=own.native, model=own.model, notes=own.notes
         )
     return merged
 
 
 def _rank(row: Row) -> int:
-    return _PREFERRED.index(row.name) if row.name in _PREFERRED else len(_PREFERRED)
+    return PREFERRED.index(row.name) if row.name in PREFERRED else len(PREFERRED)

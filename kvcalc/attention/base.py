@@ -6,7 +6,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args, get_type_hints
 
 from kvcalc.cache import CacheTensor
@@ -36,8 +36,8 @@ SourceLength = Annotated[int, Bound(0, MAX_TOKENS)]
 INHERITED = ("heads", "head_dim", "dtype", "source_length")
 """Fields that an attention entry takes from the model where it does not set them itself."""
 
-Offer = dict[str, int] | str | None
-"""How a kind stands beside any model unasked: its fields, why it cannot, or None: it does not."""
+Offer = dict[str, int] | str
+"""How a kind stands beside any model unasked: its fields, or why it cannot."""
 
 
 @cache
@@ -90,6 +90,15 @@ class Scheme(ABC):
     def expand(self) -> tuple[CacheTensor, ...]:
         """The tensors that one layer of this scheme keeps."""
 
+    @cached_property
+    def kept(self) -> tuple[CacheTensor, ...]:
+        """The same, expanded once."""
+        return self.expand()
+
+    def left_over(self) -> tuple[CacheTensor, ...]:
+        """What a compressor keeps of tokens that no finished entry holds; only engines count it."""
+        return ()
+
     @property
     def shape(self) -> Shape | None:
         """The heads and widths a what-if takes over; None leaves them to the model's own."""
@@ -115,10 +124,27 @@ class Scheme(ABC):
         """What a sparse scheme would be if a step read and scored every entry; None: it does."""
         return None
 
+    @property
+    def indexer_weights(self) -> int | None:
+        """Weights of what picks the entries that a step reads; None where that is not known."""
+        return None
+
+    @property
+    def crosses(self) -> bool:
+        """Whether it attends to an encoder's output."""
+        return False
+
+    def over(self, source_length: int) -> Scheme:
+        """The same scheme where an encoder's output has so many tokens."""
+        return self
+
     @classmethod
     def offered(cls, native: Sequence[Scheme], heads: Sequence[int]) -> Offer:
-        """How this kind stands beside a model with these schemes and head counts, unasked."""
-        return None
+        """How this kind stands beside a model with these schemes and head counts, unasked.
+
+        Asked of the kinds in `kvcalc.attention.BESIDE` alone.
+        """
+        return {}
 
     @classmethod
     def made(cls, given: Mapping[str, Any]) -> Self:
@@ -210,6 +236,13 @@ class Attention(Scheme):
         if not self.shared:
             return self.entries()
         return tuple(replace(tensor, shared=True) for tensor in self.entries())
+
+    @property
+    def crosses(self) -> bool:
+        return self.cross
+
+    def over(self, source_length: int) -> Self:
+        return replace(self, source_length=source_length)
 
     @property
     def extent(self) -> Extent:

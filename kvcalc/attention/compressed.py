@@ -62,9 +62,9 @@ class SharedKV(Attention):
         macs = each * self.rope_dim
         return (latent, CacheTensor(f"{name}_rope", "rope", self.rope_dim, extent, macs=macs))
 
-    def left_over(self, name: str, width: int, tokens: int) -> CacheTensor:
-        """What a compressor keeps of tokens that no finished entry holds yet."""
-        return CacheTensor(name, "carry", width, Window(tokens), macs=0)
+    def carried(self, name: str, width: int, tokens: int) -> CacheTensor:
+        """What a compressor keeps of up to so many tokens: their keys and their gates."""
+        return CacheTensor(name, "carry", width, Window(tokens), shared=self.shared, macs=0)
 
     def entries(self) -> tuple[CacheTensor, ...]:
         return self.stream("kv", self.extent)
@@ -92,8 +92,10 @@ class HCA(SharedKV):
         return (
             *super().entries(),
             *self.stream("compressed", self.compressed_extent),
-            self.left_over("compressor", 2 * (self.head_dim or 0), self.compress),
         )
+
+    def left_over(self) -> tuple[CacheTensor, ...]:
+        return (self.carried("compressor", 2 * (self.head_dim or 0), self.compress),)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,11 +113,15 @@ class CSA(HCA, Indexed):
 
     def entries(self) -> tuple[CacheTensor, ...]:
         compressed = self.stream("compressed", self.compressed_extent)
-        overlap = 2 * self.compress
         return (
             *self.stream("kv", self.extent),
             *(replace(tensor, reads=TopK(self.top_k)) for tensor in compressed),
             replace(self.index_key(self.index_dtype), extent=self.compressed_extent),
-            self.left_over("compressor", 4 * (self.head_dim or 0), overlap),
-            self.left_over("index_compressor", 4 * self.index_dim, overlap),
+        )
+
+    def left_over(self) -> tuple[CacheTensor, ...]:
+        overlap = 2 * self.compress
+        return (
+            self.carried("compressor", 4 * (self.head_dim or 0), overlap),
+            self.carried("index_compressor", 4 * self.index_dim, overlap),
         )

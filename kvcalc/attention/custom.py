@@ -26,4 +26,7 @@ class Custom(Scheme):
         return Shape(self.heads, self.head_dim, self.head_dim, self.dtype)
 
     def expand(self) -> tuple[CacheTensor, ...]:
-        return self.tensors
+        return tuple(tensor for tensor in self.tensors if tensor.role != "carry")
+
+    def left_over(self) -> tuple[CacheTensor, ...]:
+        return tuple(tensor for tensor in self.tensors if tensor.role == "carry")

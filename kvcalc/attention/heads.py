@@ -51,10 +51,6 @@ class MHA(_PerHead):
     def stored_heads(self) -> int:
         return self.heads
 
-    @classmethod
-    def offered(cls, native: Sequence[Scheme], heads: Sequence[int]) -> Offer:
-        return {}
-
 
 @dataclass(frozen=True, kw_only=True)
 class GQA(_PerHead):
@@ -122,10 +118,6 @@ class MQA(_PerHead):
     def stored_heads(self) -> int:
         return 1
 
-    @classmethod
-    def offered(cls, native: Sequence[Scheme], heads: Sequence[int]) -> Offer:
-        return {}
-
 
 @dataclass(frozen=True, kw_only=True)
 class MFA(MQA):
@@ -135,7 +127,3 @@ class MFA(MQA):
     """
 
     kind: ClassVar[str] = "mfa"
-
-    @classmethod
-    def offered(cls, native: Sequence[Scheme], heads: Sequence[int]) -> Offer:
-        return None

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 from kvcalc.attention.base import Count, CountOrZero, KeyedAttention
 from kvcalc.attention.heads import MHA
 from kvcalc.cache import CacheTensor
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, kw_only=True)

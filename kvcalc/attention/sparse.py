@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, ClassVar, Literal
 
-from kvcalc.attention.base import Attention, Bound, Count, Offer, Scheme, TokenCount
+from kvcalc.attention.base import Attention, Bound, Count, TokenCount
 from kvcalc.attention.heads import GQA
 from kvcalc.attention.mla import MLA
 from kvcalc.cache import CacheTensor
@@ -58,6 +58,10 @@ class DSA(Indexed, MLA):
     ] = None
 
     @property
+    def indexer_weights(self) -> int | None:
+        return self.index_parameters
+
+    @property
     def dense(self) -> MLA:
         inherited = {field.name: getattr(self, field.name) for field in fields(MLA)}
         return MLA(**inherited)
@@ -92,10 +96,6 @@ class BlockSparse(Indexed, GQA):
     block_size: Annotated[TokenCount, "tokens of one block"]
     top_k_blocks: Annotated[Count, "blocks that one step reads, per KV head"]
     index_dtype: Annotated[Format, "dtype of the index key"] = BF16
-
-    @classmethod
-    def offered(cls, native: Sequence[Scheme], heads: Sequence[int]) -> Offer:
-        return None
 
     def entries(self) -> tuple[CacheTensor, ...]:
         reads = TopBlocks(self.top_k_blocks, self.block_size)

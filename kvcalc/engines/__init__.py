@@ -1,36 +1,61 @@
-"""Inference engines, one file each: what each would keep, or reserve, for a model's cache."""
+"""Inference engines, one file each: what each keeps, or reserves, of a model's cache.
+
+An engine is a module with `plan(model, question) -> Plan` and a line in `ENGINES`.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
-from kvcalc.engines import transformers
 from kvcalc.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from kvcalc.cache import Cache
     from kvcalc.model import Model
+    from kvcalc.question import Question
+
+ENGINES = {"transformers": "kvcalc.engines.transformers"}
+"""The module of each engine, by the name that `--engine` takes; imported when it is asked for."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """By how many bytes one rule of an engine differs from the ideal."""
+
+    rule: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """What an engine charges to a batch: bytes, and the terms that lead there from `stored`.
+
+    notes  what a reader of the figure should know, of the rules that bite here
+    """
+
+    bytes: int
+    terms: tuple[Term, ...]
+    notes: tuple[str, ...] = ()
 
 
 class Plan(Protocol):
-    """How an engine keeps one cache: made once, asked often."""
+    """How an engine keeps one model's cache: made once, asked often."""
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader of the figure should know."""
-
-    def reserved(self, context: int, batch: int) -> int:
-        """Bytes charged to `batch` sequences of `context` tokens each."""
+    def at(self, context: int, batch: int) -> Reservation:
+        """What is charged to `batch` sequences of `context` tokens each."""
 
 
-ENGINES: Mapping[str, Callable[[Model, Cache], Plan]] = {transformers.NAME: transformers.plan}
-"""By the name that `--engine` takes."""
+def plan(model: Model, question: Question) -> Plan | None:
+    """How the engine that a question names keeps a model; None where it names none.
 
-
-def plan(engine: str, model: Model, cache: Cache) -> Plan:
-    """How an engine keeps a cache of a model. Raises UsageError for a name or a dtype it lacks."""
-    if engine not in ENGINES:
-        raise UsageError(f"unknown engine {engine!r}; {did_you_mean(engine, ENGINES)}")
-    return ENGINES[engine](model, cache)
+    The model comes with the question's changes, its layers in order and its tensors' formats open.
+    Raises UsageError for an engine that is not known, and for what it cannot store.
+    """
+    if question.engine is None:
+        return None
+    if question.engine not in ENGINES:
+        hint = did_you_mean(question.engine, ENGINES)
+        raise UsageError(f"unknown engine {question.engine!r}; {hint}")
+    made: Plan = import_module(ENGINES[question.engine]).plan(model, question)
+    return made

@@ -1,0 +1,91 @@
+"""What is asked: context, batch, what is changed in a model, the engine. One value, made once.
+
+A setting more is a line in `Asked`, a line in `Question`, and how it is read if it is not as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, TypedDict
+
+from kvcalc.errors import UsageError
+from kvcalc.formats import parse_index_format, parse_layout
+from kvcalc.units import MAX_TOKENS, check_batch, check_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Unpack
+
+    from kvcalc.formats import Format, Layout
+
+
+class Asked(TypedDict, total=False):
+    """A question's settings as people write them, and as documents echo them."""
+
+    kv_dtype: str | None
+    index_dtype: str | None
+    mtp: bool
+    source_length: int | None
+    engine: str | None
+
+
+@dataclass(frozen=True)
+class Question:
+    """What changes an answer.
+
+    context        tokens per sequence; None asks for what the models themselves can do
+    batch          sequences
+    kv_dtype       how keys, values and latents are stored: `fp8`, `fp8_ds_mla`, `q8_0/q4_0`
+    index_dtype    how index keys are
+    mtp            whether multi-token-prediction layers count too
+    source_length  tokens that cross attention looks back at
+    engine         whose keeping of the cache is added
+    """
+
+    context: int | None = None
+    batch: int = 1
+    kv_dtype: Layout | None = None
+    index_dtype: Format | None = None
+    mtp: bool = False
+    source_length: int | None = None
+    engine: str | None = None
+
+    @property
+    def tokens(self) -> int:
+        """The context of a question that has one. Raises UsageError."""
+        if self.context is None:
+            raise UsageError("the question names no context")
+        return self.context
+
+    def echo(self) -> dict[str, Any]:
+        """The question as a document shows it: formats by their names."""
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: getattr(value, "name", value) for name, value in values}
+
+
+def question(context: int | None = None, batch: int = 1, **asked: Unpack[Asked]) -> Question:
+    """The question that these settings ask. Raises UsageError where one of them cannot be."""
+    try:
+        if context is not None:
+            check_tokens(context)
+        settings: dict[str, Any] = {
+            name: value if value is None or name not in _READ else _READ[name](value)
+            for name, value in asked.items()
+        }
+        return Question(context, check_batch(batch), **settings)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _source(tokens: int) -> int:
+    if not 0 <= tokens <= MAX_TOKENS:
+        raise ValueError(f"source length {tokens:,}: it is between 0 and {MAX_TOKENS:,} tokens")
+    return tokens
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    "kv_dtype": parse_layout,
+    "index_dtype": parse_index_format,
+    "source_length": _source,
+}
+"""How the settings that are not taken as they are given are read. Each raises ValueError."""

@@ -63,6 +63,9 @@ class Question:
         return {name: getattr(value, "name", value) for name, value in values}
 
 
+NOTHING_ASKED = Question()
+
+
 def question(context: int | None = None, batch: int = 1, **asked: Unpack[Asked]) -> Question:
     """The question that these settings ask. Raises UsageError where one of them cannot be."""
     try:

@@ -15,7 +15,7 @@ from kvcalc.errors import UsageError
 from kvcalc.extents import Every
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from kvcalc.attention.base import Scheme, Shape
@@ -67,10 +67,13 @@ class Rows:
         return (*(name for row in self.rows for name in row.names), NATIVE)
 
 
-def rows_of(model: Model) -> Rows:
-    """The rows of a model. Raises InvalidValue where a `compare:` scheme does not fit it."""
+def rows_of(model: Model, like: Rows | None = None) -> Rows:
+    """The rows of a model. Raises InvalidValue where a `compare:` scheme does not fit it.
+
+    like  rows of the same model, stored otherwise: what they have expanded is not expanded again
+    """
     native = native_row(model)
-    places = _Places(model)
+    places = _Places(model, like.rows if like else ())
     if not places.shapes:
         return Rows((native,), ("no what-if rows: no layer of the model keeps a cache",))
     if not all(places.shapes):
@@ -94,8 +97,10 @@ def native_row(model: Model) -> Row:
 class _Places:
     """Where in a model a what-if stands in: the shape of each attention that a layer keeps."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, like: Sequence[Row]) -> None:
         self.model = model
+        schemes = (s for m in (model, *(row.model for row in like)) for s in m.schemes)
+        self.known = {scheme: scheme for scheme in schemes}
         self.attending = {layer: self._attending(layer) for layer in dict.fromkeys(model.layers)}
         self.by_layer = {layer: self._shapes(layer) for layer in self.attending}
         self.shapes = [shape for shapes in self.by_layer.values() for shape in shapes]
@@ -117,12 +122,11 @@ class _Places:
 
     def filled(self, kind: type[Scheme], fields: Mapping[str, Any]) -> Model:
         """The model with one scheme in each place; no architecture is known to run it."""
-        known = {scheme: scheme for scheme in self.model.schemes}
         names: dict[Scheme, str] = {}
         layers: dict[Layer, Layer] = {}
         for layer, shapes in self.by_layer.items():
             own = (kind.stand_in(shape, fields) for shape in shapes if shape)
-            schemes = [known.setdefault(scheme, scheme) for scheme in own]
+            schemes = [self.known.setdefault(scheme, scheme) for scheme in own]
             layers[layer] = tuple(
                 names.setdefault(scheme, f"{kind.kind}-{len(names) + 1}") for scheme in schemes
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -12,10 +11,10 @@ from kvcalc.whatif import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from fractions import Fraction
 
-    from kvcalc.cache import Cache
     from kvcalc.claim import Claim, Verdict
-    from kvcalc.expect import Expectation, Quantity
+    from kvcalc.expect import Expectation
     from kvcalc.model import Model
     from kvcalc.whatif import Row, Rows
 
@@ -74,11 +73,11 @@ class Checked:
         return len(self.results) - self.passed
 
 
-def judge(model: Model) -> tuple[Result, ...]:
-    """One result per expectation of a model. Raises UsageError where one names no row."""
+def expected(model: Model, rows: Rows | None = None) -> tuple[Result, ...]:
+    """One result per entry of a model's `expect:`. Raises UsageError where one names no row."""
     if not model.expect:
         return ()
-    rows = rows_of(model)
+    rows = rows or rows_of(model)
     slug = PurePath(model.file).name.removesuffix(".yaml") or model.name
     return tuple(_result(slug, model, rows, expectation) for expectation in model.expect)
 
@@ -99,8 +98,7 @@ def _result(slug: str, model: Model, rows: Rows, expectation: Expectation) -> Re
 def _computed(model: Model, rows: Rows, expectation: Expectation) -> Fraction | None:
     context = expectation.context or model.default_context
     sizes = [
-        quantity_of(_find(rows, name).cache, expectation.quantity, context)
-        for name in expectation.schemes
+        _find(rows, name).cache.at(context).of(expectation.quantity) for name in expectation.schemes
     ]
     return combine(expectation, sizes)
 
@@ -120,13 +118,3 @@ def _find(rows: Rows, name: str) -> Row:
     if row is None:
         raise UsageError(f"no row is called {name!r}; {did_you_mean(name, rows.names)}")
     return row
-
-
-def quantity_of(cache: Cache, quantity: Quantity, context: int) -> Fraction | None:
-    """One quantity of one sequence, in bytes or FLOPs; None where the FLOPs are not known."""
-    if quantity == "flops":
-        flops = cache.flops(context)
-        return None if flops is None else Fraction(flops)
-    if quantity == "growth":
-        return cache.growth(context)
-    return Fraction(cache.stored(context) if quantity == "stored" else cache.read(context))

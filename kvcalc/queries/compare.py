@@ -6,25 +6,30 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from kvcalc.cache import Measured
+from kvcalc.engines import plan
 from kvcalc.errors import UsageError, did_you_mean
 from kvcalc.expect import QUANTITIES
-from kvcalc.model import NO_CHANGE, Change
-from kvcalc.queries.check import Result, judge, quantity_of
-from kvcalc.queries.query import Query, notes_on, query_for
+from kvcalc.queries.asked import filled, notes_on
+from kvcalc.queries.check import expected
 from kvcalc.whatif import NATIVE, native_row, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from fractions import Fraction
 
+    from kvcalc.cache import Amounts
+    from kvcalc.engines import Reservation
     from kvcalc.expect import Quantity
     from kvcalc.model import Model
+    from kvcalc.queries.check import Result
+    from kvcalc.question import Question
     from kvcalc.whatif import Row
 
 
 @dataclass(frozen=True)
-class ComparedRow:
-    """One row: bytes for the batch, growth for one sequence, the ratio to the baseline.
+class ComparedRow(Measured):
+    """One row: what it amounts to for the batch, and the ratio to the baseline.
 
     `ratio` is the baseline's metric over this row's, None where this row's is 0.
     """
@@ -33,14 +38,15 @@ class ComparedRow:
     scheme: str
     label: str
     native: bool
-    stored: int
-    growth: Fraction
-    fixed: int
-    read: int
-    flops: int | None
-    reserved: int | None
+    amounts: Amounts
+    reservation: Reservation | None
     ratio: Fraction | None
     notes: tuple[str, ...] = ()
+
+    @property
+    def reserved(self) -> int | None:
+        """Bytes that the engine asked for charges; None where none is."""
+        return self.reservation.bytes if self.reservation else None
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Comparison:
     """The rows of one answer; all share the query's context."""
 
     models: tuple[Model, ...]
-    query: Query
+    query: Question
     metric: Quantity
     baseline: str
     rows: tuple[ComparedRow, ...]
@@ -58,12 +64,9 @@ class Comparison:
 
 def compare(
     models: Sequence[Model],
-    context: int | None = None,
-    batch: int = 1,
+    question: Question,
     metric: Quantity = "stored",
     baseline: str | None = None,
-    change: Change = NO_CHANGE,
-    engine: str | None = None,
 ) -> Comparison:
     """A row per scheme for one model, a row per model for several.
 
@@ -71,37 +74,45 @@ def compare(
     """
     if metric not in QUANTITIES:
         raise UsageError(f"unknown metric {metric!r}; {did_you_mean(metric, QUANTITIES)}")
-    query = query_for(models, context, batch, change, engine)
-    adapted = [query.adapted(model) for model in models]
-    if len(models) == 1:
-        candidates, notes = _schemes(adapted[0])
-        expect = judge(models[0])
-    else:
-        candidates, notes, expect = _models(adapted), (), ()
+    query = filled(question, models)
+    adapted = tuple(model.adapted(query) for model in models)
+    candidates, expect, notes = (
+        _schemes(models[0], adapted[0]) if len(models) == 1 else (_models(adapted), (), ())
+    )
     base = candidates[0] if baseline is None else _named(candidates, baseline)
-    base_size = quantity_of(base.row.cache, metric, query.context)
-    rows = tuple(_compared(candidate, query, metric, base_size) for candidate in candidates)
+    sizes = [candidate.row.cache.at(query.tokens) for candidate in candidates]
+    base_size = sizes[candidates.index(base)].of(metric)
+    rows = tuple(
+        _compared(candidate, amounts, query, _ratio(base_size, amounts.of(metric)))
+        for candidate, amounts in zip(candidates, sizes, strict=True)
+    )
     notes += tuple(note for model in models for note in notes_on(model, query))
-    return Comparison(tuple(adapted), query, metric, base.answers[0], rows, expect, notes)
+    return Comparison(adapted, query, metric, base.answers[0], rows, expect, notes)
+
+
+def _ratio(base: Fraction | None, size: Fraction | None) -> Fraction | None:
+    return base / size if base is not None and size else None
 
 
 @dataclass(frozen=True)
 class _Candidate:
     """A row to be: what its model is called, and the names by which `--baseline` may pick it."""
 
-    model: Model
     called: str
     row: Row
     answers: tuple[str, ...]
 
 
-def _schemes(model: Model) -> tuple[list[_Candidate], tuple[str, ...]]:
-    found = rows_of(model)
-    native = (NATIVE,)
+def _schemes(
+    model: Model, adapted: Model
+) -> tuple[list[_Candidate], tuple[Result, ...], tuple[str, ...]]:
+    """The rows of a model as it is asked for; its `expect:` is held to it as its file has it."""
+    found = rows_of(adapted)
+    own = found if adapted is model else rows_of(model, found)
     candidates = [
-        _Candidate(model, model.name, row, row.names + native * row.native) for row in found.rows
+        _Candidate(model.name, row, row.names + (NATIVE,) * row.native) for row in found.rows
     ]
-    return candidates, found.notes
+    return candidates, expected(model, own), found.notes
 
 
 def _models(models: Sequence[Model]) -> list[_Candidate]:
@@ -110,7 +121,7 @@ def _models(models: Sequence[Model]) -> list[_Candidate]:
     for model in models:
         name = model.name if names.count(model.name) == 1 else f"{model.name} ({model.file})"
         slug = PurePath(model.file).name.removesuffix(".yaml")
-        candidates.append(_Candidate(model, name, native_row(model), (name, slug, model.file)))
+        candidates.append(_Candidate(name, native_row(model), (name, slug, model.file)))
     return candidates
 
 
@@ -132,21 +143,18 @@ def _named(candidates: Sequence[_Candidate], baseline: str) -> _Candidate:
 
 
 def _compared(
-    candidate: _Candidate, query: Query, metric: Quantity, base_size: Fraction | None
+    candidate: _Candidate, amounts: Amounts, query: Question, ratio: Fraction | None
 ) -> ComparedRow:
-    cache, size = candidate.row.cache, quantity_of(candidate.row.cache, metric, query.context)
-    flops = cache.flops(query.context)
+    row = candidate.row
+    planned = plan(row.model, query)
+    reservation = planned.at(query.tokens, query.batch) if planned else None
     return ComparedRow(
         model=candidate.called,
-        scheme=candidate.row.name,
-        label=candidate.row.label,
-        native=candidate.row.native,
-        stored=query.batch * cache.stored(query.context),
-        growth=cache.growth(query.context),
-        fixed=query.batch * cache.fixed(query.context),
-        read=query.batch * cache.read(query.context),
-        flops=None if flops is None else query.batch * flops,
-        reserved=query.reserved(candidate.model, cache),
-        ratio=base_size / size if base_size is not None and size else None,
-        notes=candidate.row.notes,
+        scheme=row.name,
+        label=row.label,
+        native=row.native,
+        amounts=amounts.of_batch(query.batch),
+        reservation=reservation,
+        ratio=ratio,
+        notes=row.notes + (reservation.notes if reservation else ()),
     )

@@ -48,14 +48,17 @@ def crossover(model: Model) -> Crossover | None:
     """The crossover of a model with sparse attention; None where it has none, or no known size."""
     dense = {name: scheme.dense or scheme for name, scheme in model.attention.items()}
     other = replace(model, attention=dense)
-    if model.active_parameters is None or dense == model.attention or other.cache.flops(1) is None:
+    if model.active_parameters is None or dense == model.attention:
+        return None
+    if None in (model.cache.flops(1), other.cache.flops(1)):
         return None
     weights = 2 * model.active_parameters
     projections = _projections(model)
 
     def costs(tokens: int, share: int, extra: int) -> bool:
-        sparse = share * (weights + extra + _flops(model, tokens))
-        return sparse <= weights + _flops(other, tokens)
+        # flops that are known at one context are known at all
+        sparse = share * (weights + extra + (model.cache.flops(tokens) or 0))
+        return sparse <= weights + (other.cache.flops(tokens) or 0)
 
     def halves(extra: int) -> int | None:
         return first(lambda tokens: costs(tokens, 2, extra))
@@ -69,15 +72,9 @@ def crossover(model: Model) -> Crossover | None:
     )
 
 
-def _flops(model: Model, tokens: int) -> int:
-    flops = model.cache.flops(tokens)
-    assert flops is not None, "known at one context, known at all"
-    return flops
-
-
 def _projections(model: Model) -> int | None:
     schemes = [model.attention[name] for layer in model.layers for name in layer]
-    sizes = [getattr(scheme, "index_parameters", None) for scheme in schemes if scheme.dense]
+    sizes = [scheme.indexer_weights for scheme in schemes if scheme.dense]
     return None if None in sizes else sum(size for size in sizes if size is not None)
 
 

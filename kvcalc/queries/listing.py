@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kvcalc.cache import Measured
 from kvcalc.whatif import native_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from fractions import Fraction
 
+    from kvcalc.cache import Amounts
     from kvcalc.model import Model
 
 
 @dataclass(frozen=True)
-class Listed:
-    """One model: what it keeps per token and whatever the context, at `context` tokens."""
+class Listed(Measured):
+    """One model: its attention, and what it keeps at `context` tokens."""
 
     model: Model
     attention: str
     context: int
-    growth: Fraction
-    fixed: int
+    amounts: Amounts
 
 
 @dataclass(frozen=True)
@@ -39,5 +39,4 @@ def list_models(models: Iterable[Model]) -> Listing:
 
 def _listed(model: Model) -> Listed:
     context = model.default_context
-    cache, attention = model.cache, native_row(model).name
-    return Listed(model, attention, context, cache.growth(context), cache.fixed(context))
+    return Listed(model, native_row(model).name, context, model.cache.at(context))

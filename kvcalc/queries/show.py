@@ -5,89 +5,68 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kvcalc.model import NO_CHANGE, Change
-from kvcalc.queries.query import Query, notes_on, query_for
+from kvcalc.cache import Measured
+from kvcalc.engines import plan
+from kvcalc.queries.asked import filled, notes_on
 from kvcalc.whatif import native_row
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
-    from kvcalc.cache import Settled
+    from kvcalc.cache import Amounts, Settled
+    from kvcalc.engines import Reservation
     from kvcalc.model import Model
+    from kvcalc.question import Question
 
 
 @dataclass(frozen=True)
-class TensorLine:
-    """One tensor over all layers of its group: bytes for the batch, growth for one sequence."""
+class TensorLine(Measured):
+    """One tensor over all layers of its group, for the batch."""
 
     group: str
     layers: int
     settled: Settled
     entries: int
-    stored: int
-    growth: Fraction
-    read: int
-    flops: int | None
+    amounts: Amounts
 
 
 @dataclass(frozen=True)
-class Breakdown:
-    """A model's cache; the totals are the sums of the lines, to the byte."""
+class Breakdown(Measured):
+    """A model's cache; its amounts are the sums of the lines, to the byte."""
 
     model: Model
-    query: Query
+    query: Question
     lines: tuple[TensorLine, ...]
-    stored: int
-    growth: Fraction
-    fixed: int
-    read: int
-    flops: int | None
-    reserved: int | None = None
+    amounts: Amounts
+    reservation: Reservation | None = None
     notes: tuple[str, ...] = ()
 
+    @property
+    def reserved(self) -> int | None:
+        """Bytes that the engine asked for charges; None where none is."""
+        return self.reservation.bytes if self.reservation else None
 
-def show(
-    model: Model,
-    context: int | None = None,
-    batch: int = 1,
-    change: Change = NO_CHANGE,
-    engine: str | None = None,
-) -> Breakdown:
-    """Break a model's cache down, with what an engine keeps of it.
 
-    Raises UsageError where context or batch is out of bounds.
-    """
-    query = query_for([model], context, batch, change, engine)
-    adapted = query.adapted(model)
-    cache, tokens = adapted.cache, query.context
-    lines = tuple(
-        TensorLine(
-            group=group.name,
-            layers=group.layers,
-            settled=settled,
-            entries=settled.tensor.extent.entries(tokens),
-            stored=batch * group.layers * settled.stored(tokens),
-            growth=group.layers * settled.growth(tokens),
-            read=batch * group.layers * settled.read(tokens),
-            flops=_times(batch * group.layers, settled.flops(tokens)),
-        )
-        for group in cache.groups
-        for settled in group.tensors
-        if settled.tensor.role != "carry"
-    )
+def show(model: Model, question: Question) -> Breakdown:
+    """Break a model's cache down, with what an engine keeps of it. Raises UsageError."""
+    query = filled(question, [model])
+    adapted, tokens = model.adapted(query), query.tokens
+    planned = plan(adapted, query)
+    reservation = planned.at(tokens, query.batch) if planned else None
+    of_engine = reservation.notes if reservation else ()
     return Breakdown(
         model=adapted,
         query=query,
-        lines=lines,
-        stored=batch * cache.stored(tokens),
-        growth=cache.growth(tokens),
-        fixed=batch * cache.fixed(tokens),
-        read=batch * cache.read(tokens),
-        flops=_times(batch, cache.flops(tokens)),
-        reserved=query.reserved(adapted, cache),
-        notes=notes_on(model, query) + native_row(adapted).notes,
+        lines=tuple(
+            TensorLine(
+                group.name,
+                group.layers,
+                settled,
+                settled.tensor.extent.entries(tokens),
+                settled.at(tokens).times(group.layers).of_batch(query.batch),
+            )
+            for group in adapted.cache.groups
+            for settled in group.tensors
+        ),
+        amounts=adapted.cache.at(tokens).of_batch(query.batch),
+        reservation=reservation,
+        notes=notes_on(model, query, of_engine) + native_row(adapted).notes,
     )
-
-
-def _times(count: int, flops: int | None) -> int | None:
-    return None if flops is None else count * flops

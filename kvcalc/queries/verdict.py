@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from kvcalc.model import DEFAULT_CONTEXT
-from kvcalc.queries.check import Result, combine, quantity_of
+from kvcalc.queries.asked import beyond
+from kvcalc.queries.check import Result, combine
 from kvcalc.queries.crossover import crossover
-from kvcalc.queries.query import beyond
 from kvcalc.whatif import NATIVE, rows_of
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from kvcalc.claim import Claim, Side, Statement, Verdict
     from kvcalc.expect import Quantity
 
 
-def judge_claim(claim: Claim) -> Result:
+def verdict_on(claim: Claim) -> Result:
     """One result: what was computed, the verdict on it, and whether the file says the same."""
     stated = claim.stated
     computed = None if stated is None else value_of(stated)
@@ -53,7 +54,7 @@ def _ships(claim: Claim) -> bool:
     if claim.ships is None or subject is None:
         return True
     model = subject.model
-    kinds = {model.attention[name].kind for layer in model.layers for name in layer}
+    kinds = {scheme.kind for scheme in model.schemes}
     row = rows_of(model).find(claim.ships)
     return claim.ships in kinds or (row is not None and row.native)
 
@@ -62,7 +63,7 @@ def value_of(statement: Statement) -> Fraction | None:
     """The quantity or ratio that a statement speaks of; None where it does not exist."""
     shared = _shared_context(statement)
     sizes = [
-        _size(side, row, statement.expectation.quantity, side.context or shared)
+        _size(side, row, statement.expectation.quantity, side.question.context or shared)
         for side, row in _spoken_of(statement)
     ]
     return combine(statement.expectation, sizes)
@@ -80,13 +81,15 @@ def _spoken_of(statement: Statement) -> list[tuple[Side, str]]:
 def _shared_context(statement: Statement) -> int:
     """The context of the sides that have none of their own."""
     stated = statement.expectation.context or statement.context
-    free = [side for side, _ in _spoken_of(statement) if side.context is None]
+    free = [side for side, _ in _spoken_of(statement) if side.question.context is None]
     return stated or min((side.model.default_context for side in free), default=DEFAULT_CONTEXT)
 
 
 def _beyond(statement: Statement) -> tuple[str, ...]:
     shared = _shared_context(statement)
-    notes = (beyond(side.model, side.context or shared) for side, _ in _spoken_of(statement))
+    notes = (
+        beyond(side.model, side.question.context or shared) for side, _ in _spoken_of(statement)
+    )
     return tuple(dict.fromkeys(note for found in notes for note in found))
 
 
@@ -94,8 +97,7 @@ def _size(side: Side, row_name: str, quantity: Quantity, context: int) -> Fracti
     row = side.rows.find(row_name)
     if row is None:
         return None
-    size = quantity_of(row.cache, quantity, context)
-    return size if size is None or quantity == "growth" else side.batch * size
+    return row.cache.at(context).of_batch(side.question.batch).of(quantity)
 
 
 def _note(claim: Claim) -> str:

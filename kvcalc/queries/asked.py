@@ -1,0 +1,54 @@
+"""A question as its models can be asked it, and what a reader of the answer should know."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kvcalc.extents import Fixed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kvcalc.model import Model
+    from kvcalc.question import Question
+
+
+def filled(question: Question, models: Sequence[Model]) -> Question:
+    """The question with its context: asked for, or what all models can do, 131,072 at most."""
+    if question.context is not None:
+        return question
+    return replace(question, context=min(model.default_context for model in models))
+
+
+def notes_on(model: Model, question: Question, of_engine: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """What a reader of the answer should know of a model, before the question's changes to it."""
+    name, source = model.name, question.source_length
+    tensors = [tensor for scheme in model.schemes for tensor in scheme.kept]
+    crosses = any(scheme.crosses for scheme in model.schemes)
+    notes = {
+        f"{name}: cross attention is not counted, as no source length is known": (
+            crosses and source is None and any(t.extent == Fixed(0) for t in tensors)
+        ),
+        f"{name} has no cross attention: the source length changes nothing": (
+            not crosses and source is not None
+        ),
+        f"{name}: compressors' left-over state is not counted, each engine keeps its own": any(
+            scheme.left_over() for scheme in model.schemes
+        ),
+        f"{name} has no index keys: the index dtype changes nothing": (
+            question.index_dtype is not None and all(tensor.role != "index" for tensor in tensors)
+        ),
+        f"{name} has no MTP layers that its file knows of": question.mtp and not model.mtp,
+        f"{name}: {len(model.mtp)} MTP layer(s) included": question.mtp and bool(model.mtp),
+    }
+    own = tuple(f"{name}: {note}" for note in model.notes)
+    applying = tuple(note for note, applies in notes.items() if applies)
+    return own + beyond(model, question.tokens) + of_engine + applying
+
+
+def beyond(model: Model, context: int) -> tuple[str, ...]:
+    """A note where the context is longer than the model was made for."""
+    if model.max_context is None or context <= model.max_context:
+        return ()
+    return (f"context {context:,} is beyond {model.name}'s own {model.max_context:,} tokens",)

@@ -9,10 +9,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as typing has it, whose import takes longer than all of `--version`
 if TYPE_CHECKING:
-    from kvcalc.api import check, compare, load, show
+    from typing import Any
+
+    from kvcalc.api import check, compare, diff, json_schema, load, models, show, to_yaml
     from kvcalc.errors import InputError, InvalidValue, KvcalcError, UsageError
     from kvcalc.model import Model
 
@@ -26,27 +27,22 @@ __all__ = [
     "__version__",
     "check",
     "compare",
+    "diff",
+    "json_schema",
     "load",
+    "models",
     "show",
+    "to_yaml",
 ]
 
-_HOMES = {
-    "check": "kvcalc.api",
-    "compare": "kvcalc.api",
-    "load": "kvcalc.api",
-    "show": "kvcalc.api",
-    "InputError": "kvcalc.errors",
-    "InvalidValue": "kvcalc.errors",
-    "KvcalcError": "kvcalc.errors",
-    "UsageError": "kvcalc.errors",
-    "Model": "kvcalc.model",
-}
+_ERRORS = ("InputError", "InvalidValue", "KvcalcError", "UsageError")
 
 
 def __getattr__(name: str) -> Any:
     # imported on first use, so that `kvcalc --version` loads neither pydantic nor yaml
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'kvcalc' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    home = "errors" if name in _ERRORS else "model" if name == "Model" else "api"
+    return getattr(import_module(f"kvcalc.{home}"), name)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import TextIO
+
+TYPE_CHECKING = False  # as typing has it, whose import takes longer than all of `--version`
+if TYPE_CHECKING:
+    from typing import TextIO
 
 
 class Stream(io.TextIOWrapper):

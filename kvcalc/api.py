@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvcalc import catalog
-from kvcalc.claim import Claim
 from kvcalc.errors import UsageError
-from kvcalc.formats import parse_index_format, parse_layout
-from kvcalc.model import Change, Model
-from kvcalc.queries import compare as _compare
-from kvcalc.queries import show as _show
-from kvcalc.queries.check import Checked, Result, judge
-from kvcalc.queries.judge import judge_claim
-from kvcalc.units import MAX_TOKENS
+from kvcalc.model import Model
+from kvcalc.question import question
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Any, Literal, Unpack
 
+    from kvcalc.claim import Claim
     from kvcalc.expect import Quantity
+    from kvcalc.queries.check import Checked, Result
     from kvcalc.queries.compare import Comparison
+    from kvcalc.queries.diff import Difference
+    from kvcalc.queries.listing import Listing
     from kvcalc.queries.show import Breakdown
+    from kvcalc.question import Asked
 
 Reference = Model | str
 """A model, or what names one: a YAML path, a Hugging Face config.json or a folder that holds one, a
@@ -33,24 +33,16 @@ def load(reference: str) -> Model:
 
 
 def show(
-    model: Reference,
-    context: int | None = None,
-    batch: int = 1,
-    *,
-    kv_dtype: str | None = None,
-    index_dtype: str | None = None,
-    mtp: bool = False,
-    source_length: int | None = None,
-    engine: str | None = None,
+    model: Reference, context: int | None = None, batch: int = 1, **asked: Unpack[Asked]
 ) -> Breakdown:
     """A model's cache by layer group and tensor, in bytes.
 
-    kv_dtype names how keys, values and latents are stored (`fp8`, `fp8_ds_mla`, `q8_0/q4_0`),
-    index_dtype how index keys are; engine ("transformers") adds what that engine keeps of it.
-    Raises InputError, UsageError.
+    What may be `asked` besides is told by `kvcalc.question.Question`. Raises InputError, UsageError.
     """
-    change = _change(kv_dtype, index_dtype, mtp, source_length)
-    return _show.show(_models([model])[0], context, batch, change, engine)
+    from kvcalc.queries.show import show as answer
+
+    asking = question(context, batch, **asked)
+    return answer(_models([model])[0], asking)
 
 
 def compare(
@@ -59,20 +51,18 @@ def compare(
     batch: int = 1,
     metric: Quantity = "stored",
     baseline: str | None = None,
-    kv_dtype: str | None = None,
-    index_dtype: str | None = None,
-    mtp: bool = False,
-    source_length: int | None = None,
-    engine: str | None = None,
+    **asked: Unpack[Asked],
 ) -> Comparison:
     """A row per scheme for one model, a row per model for several; ratios to the baseline.
 
     Raises InputError, and UsageError where no row is called as the baseline.
     """
+    from kvcalc.queries.compare import compare as answer
+
     if not models:
         raise UsageError("compare needs at least one model")
-    change = _change(kv_dtype, index_dtype, mtp, source_length)
-    return _compare.compare(_models(models), context, batch, metric, baseline, change, engine)
+    asking = question(context, batch, **asked)
+    return answer(_models(models), asking, metric, baseline)
 
 
 def check(*things: Reference | Claim, select: str = "") -> Checked:
@@ -81,6 +71,8 @@ def check(*things: Reference | Claim, select: str = "") -> Checked:
     Without any, every bundled model and claim. `select` keeps results whose id or quote has that
     word. Raises InputError, and UsageError where nothing is left to check.
     """
+    from kvcalc.queries.check import Checked
+
     found = [*_named(things)] if things else _bundled()
     results = [result for thing in found for result in _results(thing)]
     word = select.lower()
@@ -90,8 +82,49 @@ def check(*things: Reference | Claim, select: str = "") -> Checked:
     return Checked(kept)
 
 
+def models() -> Listing:
+    """The bundled models, each at its own default context. Raises InputError."""
+    from kvcalc.queries.listing import list_models
+
+    return list_models(catalog.load_all(list(catalog.bundled())))
+
+
+def diff(model: Reference, other: Reference) -> Difference:
+    """Whether two models keep the same cache, and what differs. Raises InputError."""
+    from kvcalc.queries.diff import diff as answer
+
+    return answer(*_models([model, other]))
+
+
+def to_yaml(model: Reference) -> str:
+    """A model as a file of kvcalc's own; sources without a date are read today.
+
+    Raises InputError, and UsageError for what YAML has no words for.
+    """
+    from dataclasses import replace
+    from datetime import date
+
+    from kvcalc.schema.writing.model import to_yaml as written
+
+    (found,) = _models([model])
+    today = date.today().isoformat()
+    sources = (source if source.read else replace(source, read=today) for source in found.sources)
+    return written(replace(found, sources=tuple(sources)))
+
+
+def json_schema(what: Literal["model", "claims", "output"]) -> dict[str, Any]:
+    """The JSON Schema of model files, of claims files, or of what `--json` prints."""
+    from kvcalc import publish
+
+    if what not in publish.SCHEMAS:
+        raise UsageError(f"{what!r} has no schema; known: {', '.join(publish.SCHEMAS)}")
+    return publish.SCHEMAS[what]()
+
+
 def _named(things: Sequence[Reference | Claim]) -> Iterator[Model | Claim]:
-    _no_strangers(things)
+    from kvcalc.claim import Claim
+
+    _no_strangers(things, Model | Claim | str)
     loaded = iter(catalog.load_all_checkable([t for t in things if isinstance(t, str)]))
     for thing in things:
         found = next(loaded) if isinstance(thing, str) else thing
@@ -106,33 +139,22 @@ def _bundled() -> list[Model | Claim]:
 
 
 def _results(thing: Model | Claim) -> tuple[Result, ...]:
-    return judge(thing) if isinstance(thing, Model) else (judge_claim(thing),)
+    if isinstance(thing, Model):
+        from kvcalc.queries.check import expected
 
+        return expected(thing)
+    from kvcalc.queries.verdict import verdict_on
 
-def _change(
-    kv_dtype: str | None, index_dtype: str | None, mtp: bool, source_length: int | None
-) -> Change:
-    if source_length is not None and not 0 <= source_length <= MAX_TOKENS:
-        text = f"source length {source_length:,}: it is between 0 and {MAX_TOKENS:,} tokens"
-        raise UsageError(text)
-    try:
-        return Change(
-            kv_dtype=None if kv_dtype is None else parse_layout(kv_dtype),
-            index_dtype=None if index_dtype is None else parse_index_format(index_dtype),
-            mtp=mtp,
-            source_length=source_length,
-        )
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    return (verdict_on(thing),)
 
 
 def _models(references: Sequence[Reference]) -> list[Model]:
-    _no_strangers(references)
+    _no_strangers(references, Model | str)
     loaded = iter(catalog.load_all([r for r in references if isinstance(r, str)]))
     return [r if isinstance(r, Model) else next(loaded) for r in references]
 
 
-def _no_strangers(things: Sequence[object]) -> None:
+def _no_strangers(things: Sequence[object], known: Any) -> None:
     for thing in things:
-        if not isinstance(thing, Model | Claim | str):
+        if not isinstance(thing, known):
             raise UsageError(f"{thing!r} is neither a model nor the name of one")

@@ -1,17 +1,15 @@
-"""Finds and opens files: a path, a bundled name, or standard input. Nothing else opens them."""
+"""The bundled files, and loading what references name: models, and claims about them."""
 
 from __future__ import annotations
 
-import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from kvcalc.document import MAX_BYTES, Document, parse, read_bytes
+from kvcalc.document import Document
 from kvcalc.errors import InputError, Problem, did_you_mean
-from kvcalc.importers.recognition import HUB, is_config
-from kvcalc.schema.judging import read_claims
-from kvcalc.schema.reading import read_model
+from kvcalc.importers.recognition import HUB
+from kvcalc.opening import SUFFIX, exists, model_of, of_bundle, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,11 +18,6 @@ if TYPE_CHECKING:
     from kvcalc.model import Model
 
 T = TypeVar("T")
-
-STDIN = "-"
-SUFFIX = ".yaml"
-OWN = {"name", "layers", "attention"}
-"""Fields by which a file is one of kvcalc's own, however broken."""
 
 _HERE = Path(__file__).parent
 
@@ -59,7 +52,7 @@ def load(reference: str) -> Model:
 
     Raises InputError, with every problem of the file.
     """
-    return _foreign(reference) or _model(find(reference, bundled()))
+    return model_of(_found(reference, bundled()))
 
 
 def load_checkable(reference: str) -> Model | tuple[Claim, ...]:
@@ -67,12 +60,10 @@ def load_checkable(reference: str) -> Model | tuple[Claim, ...]:
 
     Raises InputError.
     """
-    if foreign := _foreign(reference):
-        return foreign
-    document = find(reference, {**bundled_claims(), **bundled()})
-    if isinstance(document.data, dict) and "claims" in document.data:
-        return _claims(document)
-    return _model(document)
+    found = _found(reference, {**bundled_claims(), **bundled()})
+    if isinstance(found, Document) and isinstance(found.data, dict) and "claims" in found.data:
+        return _claims(found)
+    return model_of(found)
 
 
 def load_bundled() -> tuple[list[Model], list[Claim]]:
@@ -80,68 +71,8 @@ def load_bundled() -> tuple[list[Model], list[Claim]]:
     models = {name: load(name) for name in bundled()}
     claims: list[Claim] = []
     for path in bundled_claims().values():
-        claims += _claims(_of_bundle(path), models)
+        claims += _claims(of_bundle(path), models)
     return list(models.values()), claims
-
-
-def find(reference: str, known: dict[str, Path]) -> Document:
-    """The document of a path that exists, of a bundled name, or of `-`. Raises InputError."""
-    if reference == STDIN:
-        return parse(STDIN, _stdin())
-    if not reference:
-        raise InputError([Problem("the name of a model is empty", "kvcalc list shows them")])
-    path = Path(reference)
-    if _exists(path):
-        return parse(reference, read_bytes(path), path.parent)
-    name = reference.removesuffix(SUFFIX)
-    if name in known:
-        return _of_bundle(known[name])
-    raise _unknown(reference, known)
-
-
-def _foreign(reference: str) -> Model | None:
-    """The model of somebody else's file; None where the reference names none. Raises InputError."""
-    if reference in ("", STDIN) or not (reference.startswith(HUB) or _exists(Path(reference))):
-        return None
-    from kvcalc import foreign
-
-    return foreign.load(reference)
-
-
-def _of_bundle(path: Path) -> Document:
-    return parse(path.name, read_bytes(path), path.parent)
-
-
-def _unknown(reference: str, known: Mapping[str, Path]) -> InputError:
-    path = Path(reference)
-    if path.suffix in (".json", ".gguf") or (
-        path.suffix in (SUFFIX, ".yml") and len(path.parts) > 1
-    ):
-        return InputError([Problem("no such file", file=reference)])
-    if len(path.parts) == 2 and not path.is_absolute() and path.parts[0] not in (".", ".."):
-        hint = f"from the hub it is {HUB}{reference}"
-        return InputError([Problem(f"no file and no folder is called {reference!r}", hint)])
-    hint = did_you_mean(reference.removesuffix(SUFFIX), known)
-    text = f"no file and no bundled model is called {reference!r}"
-    return InputError([Problem(text, hint or "kvcalc list shows the bundled ones")])
-
-
-def _claims(document: Document, known: Mapping[str, Model] | None = None) -> tuple[Claim, ...]:
-    @cache
-    def model_of(reference: str) -> Model:
-        if known and reference in known:
-            return known[reference]
-        beside = document.folder / reference
-        if _exists(beside):
-            return load(str(beside))
-        name = reference.removesuffix(SUFFIX)
-        if name not in bundled():
-            raise _unknown(reference, bundled())
-        return _model(_of_bundle(bundled()[name]))
-
-    claims, problems = read_claims(document.data, document.name, document.line, model_of)
-    document.refuse(problems)
-    return claims
 
 
 def load_all(references: Sequence[str]) -> list[Model]:
@@ -167,33 +98,42 @@ def _all(read: Callable[[str], T], references: Sequence[str]) -> list[T]:
     return found
 
 
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
+def _found(reference: str, known: Mapping[str, Path]) -> Document | Model:
+    found = opened(reference, known)
+    if found is None:
+        raise _unknown(reference, known)
+    return found
 
 
-def _stdin() -> bytes:
-    if sys.stdin is None:
-        raise InputError([Problem("standard input is closed", file=STDIN)])
-    if sys.stdin.isatty():
-        hint = "pipe a model file into it: cat model.yaml | kvcalc show -"
-        raise InputError([Problem("standard input is a terminal", hint, file=STDIN)])
-    data = sys.stdin.buffer.read(MAX_BYTES + 1)
-    if data.startswith(b"GGUF"):
-        raise InputError([Problem("a GGUF file is read from a path", "name the file", file=STDIN)])
-    return data
+def _unknown(reference: str, known: Mapping[str, Path]) -> InputError:
+    path = Path(reference)
+    if path.suffix in (".json", ".gguf") or (
+        path.suffix in (SUFFIX, ".yml") and len(path.parts) > 1
+    ):
+        return InputError([Problem("no such file", file=reference)])
+    if len(path.parts) == 2 and not path.is_absolute() and path.parts[0] not in (".", ".."):
+        hint = f"from the hub it is {HUB}{reference}"
+        return InputError([Problem(f"no file and no folder is called {reference!r}", hint)])
+    hint = did_you_mean(reference.removesuffix(SUFFIX), known)
+    text = f"no file and no bundled model is called {reference!r}"
+    return InputError([Problem(text, hint or "kvcalc list shows the bundled ones")])
 
 
-def _model(document: Document) -> Model:
-    if not (isinstance(document.data, dict) and OWN & set(document.data)):
-        from kvcalc import foreign
+def _claims(document: Document, known: Mapping[str, Model] | None = None) -> tuple[Claim, ...]:
+    from kvcalc.schema.reading.claims import read_claims
 
-        foreign.refuse(document)
-        if is_config(document.data):
-            return foreign.imported(document)
-    model, problems = read_model(document.data, document.name, document.line)
-    document.refuse(problems)
-    assert model is not None, "a file without problems describes a model"
-    return model
+    @cache
+    def model_named(reference: str) -> Model:
+        if known and reference in known:
+            return known[reference]
+        beside = document.folder / reference
+        if exists(beside):
+            return load(str(beside))
+        name = reference.removesuffix(SUFFIX)
+        if name not in bundled():
+            raise _unknown(reference, bundled())
+        return model_of(of_bundle(bundled()[name]))
+
+    return document.read_by(
+        lambda: read_claims(document.data, document.name, document.line, model_named)
+    )

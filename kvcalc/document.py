@@ -10,15 +10,17 @@ import re
 import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
 from kvcalc import errors
-from kvcalc.errors import InputError, Problem
+from kvcalc.errors import InputError, InvalidValue, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 100_000
@@ -42,11 +44,20 @@ class Document:
         """Whether it is written as JSON is."""
         return bool(getattr(self.root, "flow_style", False))
 
-    def refuse(self, problems: Sequence[Problem]) -> None:
-        """Raises InputError where the file has problems, all of them in the file's order."""
+    def read_by(self, reader: Callable[[], T]) -> T:
+        """What a reader makes of the data.
+
+        Raises InputError where the file has problems, all of them in the file's order.
+        """
+        try:
+            made: T | None = reader()
+            problems: tuple[Problem, ...] = ()
+        except InvalidValue as error:
+            made, problems = None, error.problems
         found = [*self.problems, *(self.placed(problem) for problem in problems)]
-        if found:
-            raise InputError(sorted(found, key=_place))
+        if made is None or found:
+            raise InputError(sorted(found, key=_line_and_column))
+        return made
 
     def line(self, path: errors.Path) -> int:
         """The line of the value at a path."""
@@ -288,5 +299,5 @@ def _key(node: yaml.Node) -> str:
     return str(node.value)
 
 
-def _place(problem: Problem) -> tuple[int, int]:
+def _line_and_column(problem: Problem) -> tuple[int, int]:
     return problem.line, problem.column

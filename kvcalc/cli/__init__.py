@@ -1,44 +1,16 @@
 """The command line: parse, ask the API, render. Everything heavy is imported inside a command."""
 
-from __future__ import annotations
-
 import functools
-import os
-import shutil
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, ParamSpec
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, ParamSpec
 
 import typer
 
 from kvcalc import __version__
-from kvcalc.cli.options import (
-    Baseline,
-    Batch,
-    CheckFormat,
-    Context,
-    Engine,
-    Files,
-    Format,
-    IndexDtype,
-    Json,
-    KvDtype,
-    Metric,
-    Model,
-    Models,
-    Mtp,
-    Output,
-    Quiet,
-    Source,
-    SourceLength,
-    Units,
-)
+from kvcalc.cli import options
+from kvcalc.cli.options import Files, Metric, Model, Models, Source, taking
+from kvcalc.cli.output import Output
 from kvcalc.errors import InputError, InvalidValue, KvcalcError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from kvcalc.render import Answer
 
 P = ParamSpec("P")
 
@@ -99,22 +71,16 @@ def _answers(command: Callable[P, None]) -> Callable[P, None]:
 
 @app.command()
 @_answers
+@taking(asked=options.question, out=options.answer)
 def compare(
     models: Models,
-    context: Context = None,
-    batch: Batch = 1,
-    metric: Metric = "stored",
-    baseline: Baseline = None,
-    kv_dtype: KvDtype = None,
-    index_dtype: IndexDtype = None,
-    mtp: Mtp = False,
-    source_length: SourceLength = None,
-    engine: Engine = None,
-    format: Format = "table",
-    json: Json = False,
-    output: Output = None,
-    units: Units = "si",
-    quiet: Quiet = False,
+    asked: dict[str, Any],
+    out: Output,
+    metric: Annotated[Metric, typer.Option("--metric", help="What the ratio compares.")] = "stored",
+    baseline: Annotated[
+        str | None,
+        typer.Option("--baseline", metavar="ROW", help="The row that ratios are taken to."),
+    ] = None,
 ) -> None:
     """Example: kvcalc compare deepseek-v3 -c 128K
 
@@ -123,46 +89,25 @@ def compare(
     """
     import kvcalc
 
-    answer = kvcalc.compare(
-        *models,
-        context=_tokens("--context", context),
-        batch=batch,
-        metric=metric,
-        baseline=baseline,
-        kv_dtype=kv_dtype,
-        index_dtype=index_dtype,
-        mtp=mtp,
-        source_length=_source(source_length),
-        engine=engine,
-    )
-    of_rows = [f"{row.label}: {note}" for row in answer.rows for note in row.notes]
-    _notes([*answer.notes, *of_rows], quiet)
-    _write(answer, "json" if json else format, output, units=units)
+    answer = kvcalc.compare(*models, metric=metric, baseline=baseline, **asked)
+    out.notes([*answer.notes, *(f"{r.label}: {note}" for r in answer.rows for note in r.notes)])
+    out.answer(answer)
 
 
 @app.command()
 @_answers
+@taking(asked=options.question, out=options.answer)
 def show(
     model: Model,
-    context: Context = None,
-    batch: Batch = 1,
+    asked: dict[str, Any],
+    out: Output,
     explain: Annotated[
         bool, typer.Option("--explain", help="Write the sum out, with the sources.")
     ] = False,
     metric: Annotated[
-        Literal["stored", "growth", "read", "flops"] | None,
+        Metric | None,
         typer.Option("--metric", help="Write out this sum alone; flops adds a column."),
     ] = None,
-    kv_dtype: KvDtype = None,
-    index_dtype: IndexDtype = None,
-    mtp: Mtp = False,
-    source_length: SourceLength = None,
-    engine: Engine = None,
-    format: Format = "table",
-    json: Json = False,
-    output: Output = None,
-    units: Units = "si",
-    quiet: Quiet = False,
 ) -> None:
     """Example: kvcalc show gemma-3-27b --explain
 
@@ -170,30 +115,20 @@ def show(
     """
     import kvcalc
 
-    answer = kvcalc.show(
-        model,
-        _tokens("--context", context),
-        batch,
-        kv_dtype=kv_dtype,
-        index_dtype=index_dtype,
-        mtp=mtp,
-        source_length=_source(source_length),
-        engine=engine,
-    )
-    _notes(answer.notes, quiet)
-    _write(answer, "json" if json else format, output, units=units, explain=explain, metric=metric)
+    answer = kvcalc.show(model, **asked)
+    out.notes(answer.notes)
+    out.answer(answer, explain=explain, metric=metric)
 
 
 @app.command()
 @_answers
+@taking(out=options.results)
 def check(
+    out: Output,
     files: Files = None,
     select: Annotated[
         str, typer.Option("-k", "--select", metavar="WORD", help="Only what has WORD in it.")
     ] = "",
-    format: CheckFormat = "table",
-    json: Json = False,
-    output: Output = None,
 ) -> None:
     """Example: kvcalc check deepseek-v3.yaml
 
@@ -203,90 +138,63 @@ def check(
     import kvcalc
 
     answer = kvcalc.check(*files or (), select=select)
-    _write(answer, "json" if json else format, output)
+    out.answer(answer)
     if answer.failed:
         raise typer.Exit(1)
 
 
 @app.command("list")
 @_answers
-def list_command(
-    format: Format = "table",
-    json: Json = False,
-    output: Output = None,
-    units: Units = "si",
-) -> None:
+@taking(out=options.answer)
+def list_command(out: Output) -> None:
     """Example: kvcalc list --json
 
     The bundled models by vendor: attention kind, bytes per token, and what does not grow, each at
     its own default context.
     """
-    from kvcalc import catalog
-    from kvcalc.queries.listing import list_models
+    import kvcalc
 
-    models = catalog.load_all(list(catalog.bundled()))
-    _write(list_models(models), "json" if json else format, output, units=units)
+    out.answer(kvcalc.models())
 
 
 @app.command("import")
 @_answers
+@taking(out=options.difference)
 def import_command(
     source: Source,
+    out: Output,
     against: Annotated[
         str | None,
         typer.Option("--diff", metavar="MODEL", help="Say what differs from MODEL instead."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="The difference as JSON.")] = False,
-    output: Output = None,
-    quiet: Quiet = False,
 ) -> None:
     """Example: kvcalc import path/to/config.json -o my-model.yaml
 
     Write a model of any source as kvcalc's own YAML, with its sources and, as comments, what was
     inferred. With --diff MODEL, compare the two instead; exits 1 where their caches differ.
     """
-    from kvcalc import catalog
-    from kvcalc.schema.writing import to_yaml
+    import kvcalc
 
-    if json and against is None:
-        raise UsageError("--json shows a difference; add --diff MODEL")
-    if against is None:
-        model = catalog.load(source)
-        _notes(model.notes, quiet or output is None)
-        _emit(to_yaml(_read_today(model)), output)
+    if against is not None:
+        difference = kvcalc.diff(source, against)
+        out.answer(difference)
+        if not difference.same:
+            raise typer.Exit(1)
         return
-    _differ(catalog.load_all([source, against]), json, output)
-
-
-def _read_today(model: Any) -> Any:
-    """The same model, its sources dated."""
-    from dataclasses import replace
-    from datetime import date
-
-    today = date.today().isoformat()
-    dated = (source if source.read else replace(source, read=today) for source in model.sources)
-    return replace(model, sources=tuple(dated))
-
-
-def _differ(models: Sequence[Any], as_json: bool, output: Path | None) -> None:
-    import json
-    from dataclasses import asdict
-
-    from kvcalc.queries.diff import diff
-    from kvcalc.render.diff import diff_document, diff_text
-
-    difference = diff(*models)
-    document = json.dumps(asdict(diff_document(difference)), indent=2) + "\n"
-    _emit(document if as_json else diff_text(difference), output)
-    if not difference.same:
-        raise typer.Exit(1)
+    if out.format is not None:
+        name = "--json" if out.format == "json" else "--format"
+        raise UsageError(f"{name} shows a difference; add --diff MODEL")
+    model = kvcalc.load(source)
+    # on standard output they are the first thing to be seen
+    out.notes(model.notes if out.file is not None else ())
+    out.text(kvcalc.to_yaml(model))
 
 
 @app.command()
 @_answers
 def schema(
     what: Annotated[Literal["model", "claims", "output"], typer.Argument(show_default=False)],
-    output: Output = None,
+    output: options.File = None,
 ) -> None:
     """Example: kvcalc schema model > model.schema.json
 
@@ -294,48 +202,6 @@ def schema(
     """
     import json
 
-    from kvcalc import publish
+    import kvcalc
 
-    _emit(json.dumps(publish.SCHEMAS[what](), indent=2) + "\n", output)
-
-
-def _source(text: str | None) -> int | None:
-    return 0 if text == "0" else _tokens("--source-length", text)
-
-
-def _tokens(option: str, text: str | None) -> int | None:
-    from kvcalc.units import parse_tokens
-
-    try:
-        return None if text is None else parse_tokens(text)
-    except ValueError as error:
-        raise UsageError(f"{option}: {error}") from None
-
-
-def _notes(notes: Sequence[str], quiet: bool) -> None:
-    for note in () if quiet else notes:
-        typer.echo(f"note: {note}", err=True)
-
-
-def _write(answer: Answer, format_name: Any, output: Path | None, **style: Any) -> None:
-    from kvcalc.render import Style, render
-
-    terminal = output is None and sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else None
-    _emit(render(answer, format_name, Style(**style, width=width)), output)
-
-
-def _emit(text: str, output: Path | None) -> None:
-    if output is not None:
-        try:
-            output.write_text(text, encoding="utf-8", errors="backslashreplace")
-        except OSError as error:
-            raise UsageError(f"cannot write {output}: {error.strerror}") from None
-        return
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except OSError as error:
-        # what is left in the buffer must not be tried again when the interpreter exits
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise UsageError(f"cannot write standard output: {error.strerror}") from None
+    Output(None, output).text(json.dumps(kvcalc.json_schema(what), indent=2) + "\n")

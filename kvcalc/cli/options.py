@@ -1,11 +1,17 @@
-"""The options that commands share, each with its help."""
+"""The options of all commands, each declared once with its help, and what is made of them."""
 
-from __future__ import annotations
-
+# annotations are evaluated here, as typer reads them from the signatures that `taking` puts together
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+
+from kvcalc.cli.output import Output
+from kvcalc.engines import ENGINES
+from kvcalc.errors import UsageError
 
 MODEL_HELP = (
     "A bundled name such as deepseek-v3, a YAML file, a config.json or its folder, a GGUF file, "
@@ -20,65 +26,145 @@ Models = Annotated[
 Files = Annotated[
     list[str] | None, typer.Argument(metavar="[FILE...]", help=MODEL_HELP, show_default=False)
 ]
-Context = Annotated[
-    str | None,
-    typer.Option(
-        "-c",
-        "--context",
-        metavar="TOKENS",
-        help="Tokens per sequence: 4096, 128k = 128,000, 128K = 131,072. "
-        "Default: 131,072, or the model's own maximum if that is less.",
-    ),
-]
-Batch = Annotated[int, typer.Option("-b", "--batch", metavar="N", help="Sequences.")]
-Metric = Annotated[
-    Literal["stored", "growth", "read", "flops"],
-    typer.Option("--metric", help="What the ratio compares."),
-]
-Baseline = Annotated[
-    str | None,
-    typer.Option("--baseline", metavar="ROW", help="The row that ratios are taken to."),
-]
-Format = Annotated[
-    Literal["table", "json", "jsonl", "csv", "markdown"],
-    typer.Option("-f", "--format", help="Output format."),
-]
-CheckFormat = Annotated[
-    Literal["table", "json", "jsonl", "csv", "markdown", "github", "junit"],
-    typer.Option("-f", "--format", help="Output format; github and junit are for CI."),
-]
+Metric = Literal["stored", "growth", "read", "flops"]
+AnswerFormat = Literal["table", "json", "jsonl", "csv", "markdown"]
+CheckFormat = Literal["table", "json", "jsonl", "csv", "markdown", "github", "junit"]
 Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
-Output = Annotated[
+File = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to a file instead.")
 ]
 Units = Annotated[
     Literal["si", "iec", "bytes"],
     typer.Option("--units", help="kB and GB, KiB and GiB, or plain bytes."),
 ]
-KvDtype = Annotated[
-    str | None,
-    typer.Option(
-        "--kv-dtype",
-        metavar="DTYPE",
-        help="Store keys, values and latents as fp8, int4_per_token_head, nvfp4, 6bit, q8_0, "
-        "q8_0/q4_0 (K/V), fp8_ds_mla, ... instead of the model's dtype.",
-    ),
-]
-IndexDtype = Annotated[
-    str | None,
-    typer.Option(
-        "--index-dtype", metavar="DTYPE", help="Store index keys as bf16, fp8 (with a scale), ..."
-    ),
-]
-Mtp = Annotated[bool, typer.Option("--mtp", help="Count multi-token-prediction layers too.")]
-SourceLength = Annotated[
-    str | None,
-    typer.Option(
-        "--source-length", metavar="TOKENS", help="Tokens that cross attention looks back at."
-    ),
-]
-Engine = Annotated[
-    str | None,
-    typer.Option("--engine", metavar="NAME", help="Add what an engine keeps of it: transformers."),
-]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No notes on standard error.")]
+
+
+def taking(**bundles: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Lets a command have a parameter that is made of several options, by a function of them."""
+
+    def decorated(command: Callable[..., None]) -> Callable[..., None]:
+        options = {name: inspect.signature(made).parameters for name, made in bundles.items()}
+        parameters: list[inspect.Parameter] = []
+        for name, parameter in inspect.signature(command).parameters.items():
+            parameters += options[name].values() if name in options else [parameter]
+
+        @functools.wraps(command)
+        def wrapped(**given: Any) -> None:
+            made = {
+                name: bundles[name](**{option: given.pop(option) for option in taken})
+                for name, taken in options.items()
+            }
+            command(**given, **made)
+
+        wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        wrapped.__annotations__ = {p.name: p.annotation for p in parameters}
+        return wrapped
+
+    return decorated
+
+
+def question(
+    context: Annotated[
+        str | None,
+        typer.Option(
+            "-c",
+            "--context",
+            metavar="TOKENS",
+            help="Tokens per sequence: 4096, 128k = 128,000, 128K = 131,072. "
+            "Default: 131,072, or the model's own maximum if that is less.",
+        ),
+    ] = None,
+    batch: Annotated[int, typer.Option("-b", "--batch", metavar="N", help="Sequences.")] = 1,
+    kv_dtype: Annotated[
+        str | None,
+        typer.Option(
+            "--kv-dtype",
+            metavar="DTYPE",
+            help="Store keys, values and latents as fp8, int4_per_token_head, nvfp4, 6bit, q8_0, "
+            "q8_0/q4_0 (K/V), fp8_ds_mla, ... instead of the model's dtype.",
+        ),
+    ] = None,
+    index_dtype: Annotated[
+        str | None,
+        typer.Option(
+            "--index-dtype",
+            metavar="DTYPE",
+            help="Store index keys as bf16, fp8 (with a scale), ...",
+        ),
+    ] = None,
+    mtp: Annotated[
+        bool, typer.Option("--mtp", help="Count multi-token-prediction layers too.")
+    ] = False,
+    source_length: Annotated[
+        str | None,
+        typer.Option(
+            "--source-length", metavar="TOKENS", help="Tokens that cross attention looks back at."
+        ),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine",
+            metavar="NAME",
+            help=f"Add what an engine keeps of it: {', '.join(ENGINES)}.",
+        ),
+    ] = None,
+) -> dict[str, Any]:
+    """What is asked of models, as the public functions take it."""
+    return {
+        "context": _tokens("--context", context),
+        "batch": batch,
+        "kv_dtype": kv_dtype,
+        "index_dtype": index_dtype,
+        "mtp": mtp,
+        "source_length": 0 if source_length == "0" else _tokens("--source-length", source_length),
+        "engine": engine,
+    }
+
+
+def _tokens(option: str, text: str | None) -> int | None:
+    from kvcalc.units import parse_tokens
+
+    try:
+        return None if text is None else parse_tokens(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
+
+
+def answer(
+    format: Annotated[
+        AnswerFormat, typer.Option("-f", "--format", help="Output format.")
+    ] = "table",
+    json: Json = False,
+    output: File = None,
+    units: Units = "si",
+    quiet: Quiet = False,
+) -> Output:
+    """Where an answer with sizes goes, and how it looks."""
+    return Output("json" if json else format, output, quiet, units)
+
+
+def results(
+    format: Annotated[
+        CheckFormat,
+        typer.Option("-f", "--format", help="Output format; github and junit are for CI."),
+    ] = "table",
+    json: Json = False,
+    output: File = None,
+) -> Output:
+    """Where the results of a check go."""
+    return Output("json" if json else format, output)
+
+
+def difference(
+    format: Annotated[
+        AnswerFormat | None,
+        typer.Option("-f", "--format", help="Output format of a difference. Default: table."),
+    ] = None,
+    json: Json = False,
+    output: File = None,
+    quiet: Quiet = False,
+) -> Output:
+    """Where a YAML file goes, or a difference in some format."""
+    return Output("json" if json else format, output, quiet)

@@ -1,0 +1,159 @@
+"""Opens whatever a reference names: one walk from a path, a hub id or standard input to a Model.
+
+What reads other people's files is imported when such a file is named.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kvcalc.document import MAX_BYTES, Document, parse, parse_json, read_bytes
+from kvcalc.errors import InputError, InvalidValue, Problem
+from kvcalc.importers.recognition import HUB, is_config
+from kvcalc.schema.reading.model import read_model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kvcalc.importers.assembly import Origin
+    from kvcalc.model import Model
+
+STDIN = "-"
+SUFFIX = ".yaml"
+OWN = {"name", "layers", "attention"}
+"""Fields by which a file is one of kvcalc's own, however broken."""
+HEAD = 1024
+"""Bytes by which a kind of file is told from others."""
+
+
+def opened(reference: str, bundled: Mapping[str, Path]) -> Document | Model | None:
+    """What a reference names: a Model of a hub id, folder or file of somebody else, else data.
+
+    bundled  files that may be called by their names alone; a path that exists wins
+
+    None where nothing is called so. Raises InputError.
+    """
+    if reference == STDIN:
+        return parse(STDIN, _stdin())
+    if not reference:
+        raise InputError([Problem("the name of a model is empty", "kvcalc list shows them")])
+    if reference.startswith(HUB):
+        return _of_hub(reference)
+    path = Path(reference)
+    if exists(path):
+        return _of_folder(path) if path.is_dir() else _of_file(path, reference)
+    name = reference.removesuffix(SUFFIX)
+    return of_bundle(bundled[name]) if name in bundled else None
+
+
+def of_bundle(path: Path) -> Document:
+    """A bundled file, under its own name. Raises InputError."""
+    return parse(path.name, read_bytes(path), path.parent)
+
+
+def model_of(found: Document | Model) -> Model:
+    """The model that was opened, or that the data describe. Raises InputError."""
+    if not isinstance(found, Document):
+        return found
+    if not (isinstance(found.data, dict) and OWN & set(found.data)):
+        if found.in_braces:
+            from kvcalc.importers.files import refusal
+
+            _refuse(refusal(found.name, found.data))
+        if is_config(found.data):
+            return _imported(found, _origin(Path(found.name)))
+    return found.read_by(lambda: read_model(found.data, found.name, found.line))
+
+
+def exists(path: Path) -> bool:
+    """Whether there is such a path, also where it is none that could be."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _stdin() -> bytes:
+    if sys.stdin is None:
+        raise InputError([Problem("standard input is closed", file=STDIN)])
+    if sys.stdin.isatty():
+        hint = "pipe a model file into it: cat model.yaml | kvcalc show -"
+        raise InputError([Problem("standard input is a terminal", hint, file=STDIN)])
+    data = sys.stdin.buffer.read(MAX_BYTES + 1)
+    if data.startswith(b"GGUF"):
+        raise InputError([Problem("a GGUF file is read from a path", "name the file", file=STDIN)])
+    return data
+
+
+def _of_hub(reference: str) -> Model:
+    from kvcalc.importers import hub
+    from kvcalc.importers.assembly import Origin
+    from kvcalc.importers.files import CONFIG, refusal
+
+    fetched = hub.fetch(reference)
+    document = parse_json(reference, read_bytes(fetched.path))
+    _refuse(refusal(CONFIG, document.data), reference)
+    origin = Origin(reference, fetched.name, fetched.weight_bytes, fetched.source, fetched.notes)
+    return _imported(document, origin)
+
+
+def _of_folder(folder: Path) -> Document | Model:
+    from kvcalc.importers.files import config_of, weight_bytes_of
+
+    path = config_of(folder)
+    found = _of_foreign(path, _origin(path, weight_bytes_of(folder)))
+    return found or parse(str(path), read_bytes(path), folder)
+
+
+def _of_file(path: Path, reference: str) -> Document | Model:
+    # a pipe can be read but once
+    found = _of_foreign(path, _origin(path)) if path.is_file() else None
+    return found or parse(reference, read_bytes(path), path.parent)
+
+
+def _of_foreign(path: Path, origin: Origin) -> Model | None:
+    """The model of somebody else's file; None where it may be one of ours. Raises InputError."""
+    from kvcalc.importers.files import refusal, weight_file
+
+    head = read_bytes(path, HEAD)
+    if head.startswith(b"GGUF"):
+        from kvcalc.importers.gguf import read_gguf
+
+        try:
+            return read_gguf(path, origin)
+        except InvalidValue as error:
+            told = (replace(problem, file=origin.file) for problem in error.problems)
+            raise InputError([*told]) from None
+    _refuse(weight_file(path, head))
+    if path.suffix != ".json":
+        return None
+    document = parse_json(origin.file, read_bytes(path), path.parent)
+    _refuse(refusal(origin.file, document.data))
+    return _imported(document, origin) if is_config(document.data) else None
+
+
+def _imported(document: Document, origin: Origin) -> Model:
+    from kvcalc.importers.huggingface import read_config
+
+    return document.read_by(lambda: read_config(document.data, origin))
+
+
+def _refuse(problem: Problem | None, file: str = "") -> None:
+    """Raises InputError where there is a problem, of another file if that is named."""
+    if problem is not None:
+        raise InputError([replace(problem, file=file) if file else problem])
+
+
+def _origin(path: Path, weight_bytes: int | None = None) -> Origin:
+    """A model is called as its folder where the file is a config.json, else as the file.
+
+    A pipe has no name.
+    """
+    from kvcalc.importers.assembly import Origin
+    from kvcalc.importers.files import CONFIG
+
+    name = path.resolve().parent.name if path.name == CONFIG else path.stem
+    return Origin(str(path), name if path.is_file() else "", weight_bytes)

@@ -5,7 +5,7 @@ Every attention scheme expands to these, and nothing above knows more about a sc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -55,6 +55,8 @@ class Amounts:
 
     def times(self, count: int) -> Amounts:
         """As much of everything `count` times."""
+        if count == 1:
+            return self
         return Amounts(
             count * self.stored,
             count * self.growth,
@@ -65,8 +67,7 @@ class Amounts:
 
     def of_batch(self, sequences: int) -> Amounts:
         """The amounts of so many sequences; growth stays that of one."""
-        several = self.times(sequences)
-        return Amounts(several.stored, self.growth, several.fixed, several.read, several.flops)
+        return replace(self.times(sequences), growth=self.growth) if sequences > 1 else self
 
     def of(self, quantity: Quantity) -> Fraction | None:
         """One of them, in bytes or FLOPs; None where the FLOPs are not known."""
@@ -195,10 +196,15 @@ class Settled:
         tensor = self.tensor
         return 0 if tensor.shared else self.entry_bytes * tensor.extent.entries(tokens)
 
-    def growth(self, tokens: int) -> Fraction:
+    def growth(self, tokens: int) -> Fraction | int:
         """Bytes added per further token."""
         tensor = self.tensor
-        return NOTHING if tensor.shared else self.entry_bytes * tensor.extent.growth(tokens)
+        return 0 if tensor.shared else self.entry_bytes * tensor.extent.growth(tokens)
+
+    def read(self, tokens: int) -> int:
+        """Bytes one decode step moves with `tokens` tokens in the cache."""
+        tensor = self.tensor
+        return self.entry_bytes * tensor.reads.touched(tensor.extent.entries(tokens))
 
     def flops(self, tokens: int) -> int | None:
         """Operations of one decode step on these entries, two per multiply-add; None: unknown."""
@@ -210,14 +216,8 @@ class Settled:
     def at(self, tokens: int) -> Amounts:
         """What this tensor amounts to with `tokens` tokens in the cache."""
         stored, growth = self.stored(tokens), self.growth(tokens)
-        touched = self.tensor.reads.touched(self.tensor.extent.entries(tokens))
-        return Amounts(
-            stored,
-            growth,
-            fixed=0 if growth else stored,
-            read=self.entry_bytes * touched,
-            flops=self.flops(tokens),
-        )
+        fixed = 0 if growth else stored
+        return Amounts(stored, Fraction(growth), fixed, self.read(tokens), self.flops(tokens))
 
     @cached_property
     def identity(self) -> Hashable:
@@ -259,15 +259,16 @@ class Cache:
 
     def growth(self, tokens: int) -> Fraction:
         """Bytes per token of what still grows just after `tokens` tokens."""
-        return self.at(tokens).growth
+        return Fraction(sum(layers * tensor.growth(tokens) for layers, tensor in self.tensors))
 
     def fixed(self, tokens: int) -> int:
         """Bytes of what no longer grows at `tokens` tokens: full windows, states."""
-        return self.at(tokens).fixed
+        full = ((n, tensor) for n, tensor in self.tensors if not tensor.growth(tokens))
+        return sum(layers * tensor.stored(tokens) for layers, tensor in full)
 
     def read(self, tokens: int) -> int:
         """Bytes one decode step moves; the new token's own write is left out, a state's is not."""
-        return self.at(tokens).read
+        return sum(layers * tensor.read(tokens) for layers, tensor in self.tensors)
 
     def flops(self, tokens: int) -> int | None:
         """Attention FLOPs of one decode step with `tokens` tokens in the cache; None: unknown.
@@ -285,8 +286,18 @@ class Cache:
 
     def at(self, tokens: int) -> Amounts:
         """All quantities with `tokens` tokens in the cache."""
-        parts = (tensor.at(tokens).times(layers) for layers, tensor in self.tensors)
-        return sum(parts, Amounts())
+        return Amounts(
+            self.stored(tokens),
+            self.growth(tokens),
+            self.fixed(tokens),
+            self.read(tokens),
+            self.flops(tokens),
+        )
+
+    def amount(self, quantity: Quantity, tokens: int) -> Fraction | None:
+        """One quantity, in bytes or FLOPs; None where the FLOPs are not known."""
+        found: Fraction | int | None = getattr(self, quantity)(tokens)
+        return None if found is None else Fraction(found)
 
     @cached_property
     def tensors(self) -> tuple[tuple[int, Settled], ...]:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
-NONE, ONE = Fraction(0), Fraction(1)
-
 
 class Extent(Protocol):
     """How many entries a tensor holds, as a function of the tokens seen."""
@@ -15,7 +13,7 @@ class Extent(Protocol):
     def entries(self, tokens: int) -> int:
         """Entries held after `tokens` tokens."""
 
-    def growth(self, tokens: int) -> Fraction:
+    def growth(self, tokens: int) -> Fraction | int:
         """Entries added per further token, averaged over a stride; 0 once it is full."""
 
     @property
@@ -33,8 +31,8 @@ class Every:
     def entries(self, tokens: int) -> int:
         return 0 if tokens < self.first else 1 + (tokens - self.first) // self.stride
 
-    def growth(self, tokens: int) -> Fraction:
-        return ONE if self.stride == 1 else Fraction(1, self.stride)
+    def growth(self, tokens: int) -> Fraction | int:
+        return 1 if self.stride == 1 else Fraction(1, self.stride)
 
     @property
     def rule(self) -> str:
@@ -54,8 +52,8 @@ class Window:
     def entries(self, tokens: int) -> int:
         return min(tokens, self.size)
 
-    def growth(self, tokens: int) -> Fraction:
-        return ONE if tokens < self.size else NONE
+    def growth(self, tokens: int) -> Fraction | int:
+        return int(tokens < self.size)
 
     @property
     def rule(self) -> str:
@@ -76,8 +74,8 @@ class Beyond:
     def entries(self, tokens: int) -> int:
         return max(0, tokens - self.size)
 
-    def growth(self, tokens: int) -> Fraction:
-        return ONE if tokens >= self.size else NONE
+    def growth(self, tokens: int) -> Fraction | int:
+        return int(tokens >= self.size)
 
     @property
     def rule(self) -> str:
@@ -93,8 +91,8 @@ class Fixed:
     def entries(self, tokens: int) -> int:
         return self.count
 
-    def growth(self, tokens: int) -> Fraction:
-        return NONE
+    def growth(self, tokens: int) -> Fraction | int:
+        return 0
 
     @property
     def rule(self) -> str:

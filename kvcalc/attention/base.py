@@ -153,13 +153,9 @@ class Scheme(ABC):
         Raises InvalidValue, also where a field is missing.
         """
         present = {name: value for name, value in given.items() if value is not None}
-        missing = [
-            _missing(cls, field.name)
-            for field in dataclasses.fields(cls)
-            if field.default is dataclasses.MISSING and field.name not in present
-        ]
+        missing = [name for name in _required(cls) if name not in present]
         if missing:
-            raise InvalidValue([*missing, *cls.lacking(present)])
+            raise InvalidValue([*(_missing(cls, name) for name in missing), *cls.lacking(present)])
         return cls(**present)
 
     @classmethod
@@ -176,15 +172,20 @@ class Scheme(ABC):
     def stand_in(cls, shape: Shape, fields: Mapping[str, Any]) -> Self:
         """This scheme in the place of another of that shape. Raises InvalidValue."""
         widths = {} if fields.get("head_dim") else cls.widths(shape)
-        known = {field.name for field in dataclasses.fields(cls)}
         own = {
             "heads": shape.heads,
             "dtype": shape.dtype,
             "cross": shape.cross,
             "source_length": shape.source_length,
         }
-        taken = {name: value for name, value in own.items() if name in known}
+        taken = {name: value for name, value in own.items() if name in field_hints(cls)}
         return cls.made({**taken, **widths, **fields})
+
+
+@cache
+def _required(scheme: type[Scheme]) -> tuple[str, ...]:
+    fields = dataclasses.fields(scheme)
+    return tuple(field.name for field in fields if field.default is dataclasses.MISSING)
 
 
 def _missing(scheme: type[Scheme], name: str) -> Problem:

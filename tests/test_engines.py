@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 import kvcalc
+from kvcalc.attention import KINDS
+from kvcalc.attention.base import Attention
+from kvcalc.engines.transformers import TransformersPlan, plan
 from kvcalc.errors import UsageError
+
+if TYPE_CHECKING:
+    from kvcalc.model import Model
+    from kvcalc.question import Asked, Question
 
 
 class Case(NamedTuple):
@@ -138,9 +148,112 @@ def test_a_models_own_exceptions_are_not_its_what_ifs() -> None:
     assert kept["mqa"] == 60 * 2 * 64 * 2 * 1000
 
 
-def test_an_exception_is_noted() -> None:
-    notes = kvcalc.show("mimo-v2-flash", engine="transformers").notes
-    assert "transformers keeps local otherwise than the ideal" in notes
+class Terms(NamedTuple):
+    """A bundled model, a context, and what leads from the ideal to what transformers keeps."""
+
+    model: str
+    context: int
+    terms: dict[str, int]
+
+
+NO_SCALE = "index keys in the cache's dtype, without a scale"
+LESS = "one token less of a window or chunk"
+COLUMN = "a column more of a convolution"
+
+TERMS = (
+    Terms("llama-3.1-8b", 1000, {}),
+    # 29 of 34 layers slide: 4 KV heads x 256, as key and as value
+    Terms("gemma-3-4b", 1023, {}),
+    Terms("gemma-3-4b", 1024, {LESS: -29 * 2 * 4 * 256 * 2}),
+    # fp8 and an fp32 scale of 128 elements in the ideal
+    Terms("deepseek-v3.2", 1000, {NO_SCALE: 61 * (128 * 2 - 128 - 4) * 1000}),
+    Terms("qwen3-next-80b-a3b", 1000, {COLUMN: 36 * (2 * 16 * 128 + 32 * 128) * 2}),
+    Terms(
+        "falcon-40b",
+        1000,
+        {"keys and values repeated for every query head": 60 * 2 * 120 * 64 * 2 * 1000},
+    ),
+    # 39 layers of 8 KV heads; one more, and then one less as of any window
+    Terms(
+        "mimo-v2-flash",
+        1000,
+        {
+            "a window of one token more, the query's": 39 * 8 * (192 + 128) * 2,
+            LESS: -39 * 8 * (192 + 128) * 2,
+        },
+    ),
+    Terms("minimax-text-01", 9, {"states in the cache's dtype": -70 * 64 * 128 * 128 * 2}),
+    # 8 heads of 256 x 512, 256 and 1 elements, fp32 in the ideal
+    Terms("xlstm-7b", 9, {"states in the cache's dtype": -32 * 8 * (256 * 512 + 256 + 1) * 2}),
+    Terms(
+        "inkling-small",
+        9,
+        {"convolutions in fp32": 42 * 10240 * 3 * (4 - 2), COLUMN: 42 * 10240 * 4},
+    ),
+    # 8 local layers: the state is beside the cache, with no column more
+    Terms("recurrentgemma-2b", 2048, {LESS: -8 * 2 * 256 * 2}),
+    Terms(
+        "deepseek-v4-flash",
+        1023,
+        {
+            "entries twice, as key and as value": 2 * 128 * 512 * 2,
+            NO_SCALE: 21 * 255 * (128 * 2 - 128 - 4),
+            LESS: -(2 * 2 + 41) * 512 * 2,
+            "compressors' left-overs": 21 * (3 * 2 * 2 * 640 * 2 + 4 * 640 * (2 + 4))
+            + 20 * 127 * 2 * 512 * 2,
+        },
+    ),
+)
+
+
+@pytest.mark.parametrize("case", TERMS, ids=lambda case: f"{case.model}-{case.context}")
+@pytest.mark.parametrize("batch", [1, 3])
+def test_terms_lead_from_the_ideal_to_what_is_kept(case: Terms, batch: int) -> None:
+    answer = kvcalc.show(case.model, case.context, batch, engine="transformers")
+    assert answer.reservation is not None
+    found = {term.rule: term.bytes for term in answer.reservation.terms}
+    assert found == {rule: batch * size for rule, size in case.terms.items()}
+    assert answer.reserved == answer.stored + sum(found.values())
+
+
+def test_what_the_code_of_one_model_does_is_noted_where_it_bites() -> None:
+    note = "transformers has its own way with Falcon-40B: keys and values repeated"
+    notes = kvcalc.show("falcon-40b", engine="transformers").notes
+    assert any(found.startswith(note) for found in notes)
+    assert not kvcalc.show("falcon-7b", engine="transformers").notes
+
+
+class Counted(Counter[object]):
+    """How often each thing was asked for, by the thing."""
+
+    def of(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(*given: Any) -> Any:
+            self[given[0]] += 1
+            return function(*given)
+
+        return counting
+
+
+@pytest.mark.parametrize("asked", [{}, {"kv_dtype": "fp16"}, {"mtp": True}])
+@pytest.mark.parametrize("name", ["deepseek-v3", "deepseek-v3.2", "gemma-3-27b", "falcon-h1-7b"])
+def test_a_comparison_expands_each_scheme_and_plans_each_row_once(
+    monkeypatch: pytest.MonkeyPatch, name: str, asked: Asked
+) -> None:
+    model, expanded, planned = kvcalc.load(name), Counted(), Counter[int]()
+    fresh = {entry: replace(scheme) for entry, scheme in model.attention.items()}
+    for kind in set(KINDS.values()):
+        if "expand" in vars(kind):
+            monkeypatch.setattr(kind, "expand", expanded.of(kind.expand))
+    monkeypatch.setattr(Attention, "expand", expanded.of(Attention.expand))
+
+    def planning(model: Model, question: Question) -> TransformersPlan:
+        planned[id(model)] += 1
+        return plan(model, question)
+
+    monkeypatch.setattr("kvcalc.engines.transformers.plan", planning)
+    answer = kvcalc.compare(replace(model, attention=fresh), engine="transformers", **asked)
+    assert set(expanded.values()) == {1}
+    assert sorted(planned.values()) == [1] * len(answer.rows)
 
 
 def test_an_unknown_engine_is_refused() -> None:

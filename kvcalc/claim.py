@@ -5,33 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Literal
 
 from kvcalc.expect import Expectation
-from kvcalc.model import NO_CHANGE, Change, Model, Source
+from kvcalc.model import Model, Source
+from kvcalc.question import Question
 from kvcalc.whatif import Rows, rows_of
 
 Verdict = Literal["confirmed", "holds-if", "misattributed", "refuted", "not-computable"]
-VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+
+AS_IT_IS = Question()
 
 
 @dataclass(frozen=True)
 class Side:
-    """One thing that a claim speaks of: a model, with what-ifs of its own.
+    """One thing that a claim speaks of: a model, and the question that is asked of it.
 
-    `scheme` names a row of the model, its own one if None; `context` is shared if None.
+    scheme    names a row of the model, its own one if None
+    question  its context is the side's own; None: the one that the sides share
     """
 
     model: Model
     scheme: str | None = None
-    context: int | None = None
-    batch: int = 1
-    change: Change = NO_CHANGE
+    question: Question = AS_IT_IS
 
     @cached_property
     def rows(self) -> Rows:
-        """The rows of the model with its what-ifs. Raises UsageError where they do not fit it."""
-        return rows_of(self.model.adapted(self.change))
+        """The rows of the model as asked. Raises UsageError where the question does not fit it."""
+        return rows_of(self.model.adapted(self.question))
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""What YAML may say: pydantic models at the door, frozen dataclasses behind it."""
+"""YAML as people write it: what it may say, how it is read, how it is written."""

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from kvcalc.errors import UsageError
-from kvcalc.schema.layers import NO_CACHE
+from kvcalc.schema.forms.layers import NO_CACHE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A Model as a file of our own: what `kvcalc.schema.reading` makes the same Model of again."""
+"""A Model as a file of our own, of which `kvcalc.schema.reading` makes the same Model again."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from kvcalc.attention.base import Shape
 from kvcalc.errors import UsageError
-from kvcalc.schema.emitting import comment, field, items, section
-from kvcalc.schema.ordering import order_of
-from kvcalc.schema.portraits import Top, common, portrait, written
+from kvcalc.schema.writing.entries import Top, common, portrait, written
+from kvcalc.schema.writing.layers import order_of
+from kvcalc.schema.writing.text import comment, field, items, section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kvcalc.attention.base import Scheme
-    from kvcalc.model import Model, Source
+    from kvcalc.model import Architecture, Model, Source
 
 FACTS = ("max_context", "parameters", "active_parameters", "weight_bytes", "confidence")
 
@@ -28,13 +28,14 @@ def to_yaml(model: Model, comments: Sequence[str] = ()) -> str:
     _refuse_unwritable(model)
     used = {name for layer in (*model.layers, *model.mtp) for name in layer}
     entries = {name: scheme for name, scheme in model.attention.items() if name in used}
-    instead = {
-        engine: {name: scheme for name, scheme in schemes.items() if name in used}
-        for engine, schemes in model.engines.items()
-    }
-    top = _top(model, [*entries.values(), *(s for by in instead.values() for s in by.values())])
+    top = _top(model, list(entries.values()))
     dtype = written(model.dtype)
-    values: dict[str, object] = {"name": model.name, "vendor": model.vendor or None, **top.fields}
+    values: dict[str, object] = {
+        "name": model.name,
+        "vendor": model.vendor or None,
+        "architecture": _architecture(model.architecture),
+        **top.fields,
+    }
     lines = [line for text in (*comments, *model.notes) for line in comment(text)]
     lines += _fields(values)
     lines += field("layers", order_of(model.layers, list(entries)))
@@ -44,7 +45,6 @@ def to_yaml(model: Model, comments: Sequence[str] = ()) -> str:
         lines += field("mtp", order_of(model.mtp, list(entries)))
     lines += _several("compare", {kind: written(given) for kind, given in model.compare.items()})
     lines += section("expect", [f"  {line}" for line in _expect(model)])
-    lines += _engines(instead, top)
     lines += _fields({fact: getattr(model, fact) or None for fact in FACTS})
     lines += section("sources", [line for source in model.sources for line in _source(source)])
     return "\n".join(lines) + "\n"
@@ -73,6 +73,14 @@ def _top(model: Model, schemes: Sequence[Scheme]) -> Top:
     return Top(model.dtype, heads, head_dim, common("source_length", schemes))
 
 
+def _architecture(known: Architecture | None) -> str | dict[str, str] | None:
+    if known is None:
+        return None
+    if known.dialect == "gguf":
+        return {"gguf": known.name}
+    return {"model_type": known.name, "inner": known.inner} if known.inner else known.name
+
+
 def _fields(values: Mapping[str, object]) -> list[str]:
     found = (field(key, value) for key, value in values.items() if value is not None)
     return [line for lines in found for line in lines]
@@ -83,16 +91,6 @@ def _attention(entries: Mapping[str, Scheme], top: Top) -> list[str]:
     if list(portraits) == [entry["kind"] for entry in portraits.values()] and len(entries) == 1:
         return _entry("attention", next(iter(portraits.values())), 0)
     return _several("attention", portraits)
-
-
-def _engines(engines: Mapping[str, Mapping[str, Scheme]], top: Top) -> list[str]:
-    lines = []
-    for engine, schemes in engines.items():
-        if schemes:
-            lines.append(f"  {engine}:")
-        for name, scheme in schemes.items():
-            lines += _entry(name, portrait(scheme, top), 4)
-    return section("engines", lines)
 
 
 def _several(key: str, entries: Mapping[str, dict[str, Any]]) -> list[str]:

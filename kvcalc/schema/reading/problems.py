@@ -1,46 +1,90 @@
-"""pydantic's errors in our words: where in the file, what is wrong, and the way out."""
+"""A mapping held to its form; pydantic's errors in our words: where, what, and the way out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from kvcalc.attention import KINDS
+from pydantic_core import ValidationError
+
 from kvcalc.errors import Path, Problem, did_you_mean
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
-    from pydantic_core import ErrorDetails
+    from collections.abc import Iterable
 
-FieldsAt = Callable[[Path], Iterable[str]]
-"""The fields that a mapping may have, by its place in the file (union tags included)."""
+    from pydantic_core import CoreSchema, ErrorDetails
 
-
-def problems_of(error: ValidationError, fields_at: FieldsAt) -> tuple[Problem, ...]:
-    """One problem per mistake, in the order of the file."""
-    found = (_problem(detail, fields_at) for detail in error.errors(include_url=False))
-    return tuple(dict.fromkeys(found))
+    from kvcalc.schema.forms.fields import Form
 
 
-def is_tag(step: str | int) -> bool:
+def held_to(form: Form, data: object, place: Path = ()) -> tuple[dict[str, Any], list[Problem]]:
+    """The fields that are as the form has them, and what is wrong with the others.
+
+    `place` is where the data stands in the file.
+    """
+    try:
+        return form.validator.validate_python(data), []
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    problems = list(dict.fromkeys(_problem(detail, place, form.schema) for detail in details))
+    if not isinstance(data, dict):
+        return {}, problems
+    # what is well-formed is still looked at, so that one run shows every problem
+    broken = {problem.path[: len(place) + 1] for problem in problems}
+    rest = {name: value for name, value in data.items() if (*place, name) not in broken}
+    return form.lenient.validate_python(rest), problems
+
+
+def untagged(path: Path) -> Problem:
+    """A value that is none of the things that may stand there."""
+    if path in (("layers",), ("mtp",)):
+        text = f"{path[0]} is neither a number nor a mapping"
+        return Problem(text, _example("layers"), path)
+    text = f"{_name(path)} has no kind"
+    return Problem(text, "write for example {kind: gqa, kv_heads: 8}", path)
+
+
+def unnamed(path: Path) -> Problem:
+    """A name that is empty."""
+    return Problem(f"a name in {_name(path[:-1])} is empty", "give it one", path)
+
+
+def unknown(field: str, known: Iterable[str], path: Path) -> Problem:
+    """A field that a mapping does not have."""
+    return Problem(f"unknown field {field!r}", did_you_mean(field, known), path)
+
+
+def _fields_at(schema: Any, place: Path) -> Iterable[str]:
+    """The fields of the mapping at a place, branches of unions included."""
+    for step in place:
+        while schema["type"] == "nullable":
+            schema = schema["schema"]
+        match schema["type"]:
+            case "typed-dict":
+                schema = schema["fields"][step]["schema"]
+            case "tagged-union":
+                schema = schema["choices"][step]
+            case "list":
+                schema = schema["items_schema"]
+    return list(schema["fields"])
+
+
+def _is_tag(step: str | int) -> bool:
     """Whether a step of pydantic's path names a branch of a union, not a place in the file."""
     return isinstance(step, str) and step.startswith("<") and step.endswith(">")
 
 
-def _problem(detail: ErrorDetails, fields_at: FieldsAt) -> Problem:
+def _problem(detail: ErrorDetails, place: Path, schema: CoreSchema) -> Problem:
     raw: Path = detail["loc"]
-    path = tuple(step for step in raw if not is_tag(step))
+    path = (*place, *(step for step in raw if not _is_tag(step)))
+    if path and path[-1] == "[key]":
+        return unnamed(path[:-1])
     match detail["type"]:
         case "missing":
             return Problem(f"missing field {path[-1]!r}", _example(path[-1]), path[:-1])
         case "extra_forbidden":
-            hint = did_you_mean(str(path[-1]), fields_at(raw[:-1]))
-            return Problem(f"unknown field {path[-1]!r}", hint, path)
-        case "union_tag_invalid":
-            kind = str(detail["ctx"]["tag"])[1:-1]
-            return Problem(f"unknown kind {kind!r}", did_you_mean(kind, KINDS), (*path, "kind"))
+            return unknown(str(path[-1]), _fields_at(schema, raw[:-1]), path)
         case "union_tag_not_found":
-            return Problem(*_untagged(path), path=path)
+            return untagged(path)
         case "literal_error" | "enum":
             hint = did_you_mean(str(detail["input"]), _words(detail["ctx"]["expected"]))
             return Problem(f"{_name(path)} cannot be {_shown(detail['input'])}", hint, path)
@@ -63,8 +107,6 @@ def _range_or_type(detail: ErrorDetails, path: Path) -> str:
         "string_type": "text; put it in quotes",
         "bool_type": "true or false",
         "list_type": "a list",
-        "model_type": "a mapping of fields",
-        "model_attributes_type": "a mapping of fields",
         "dict_type": "a mapping of fields",
     }
     wanted = limits.get(detail["type"])
@@ -72,12 +114,6 @@ def _range_or_type(detail: ErrorDetails, path: Path) -> str:
         return f"{_name(path)}: {detail['msg']}"
     must = "must not be empty" if wanted == "not empty" else f"must be {wanted.format(**context)}"
     return f"{_name(path)} is {shown}; it {must}"
-
-
-def _untagged(path: Path) -> tuple[str, str]:
-    if path == ("layers",):
-        return "layers is neither a number nor a mapping", _example("layers")
-    return f"{_name(path)} has no kind", "write for example {kind: gqa, kv_heads: 8}"
 
 
 def _name(path: Path) -> str:
@@ -104,6 +140,7 @@ def _example(field: str | int) -> str:
         "dtype": "dtype: bf16",
         "attention": "attention: {kind: gqa, kv_heads: 8}",
         "source": "source: { from: a paper, read: 2026-11-24, primary: true }",
+        "model_type": "architecture: llama, or architecture: { gguf: llama }",
         "count": "layers: {count: 62, pattern: [local*5, global]}",
     }
     return f"write for example {examples[str(field)]}" if field in examples else ""

@@ -5,43 +5,42 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from kvcalc.attention import KINDS
 from kvcalc.claim import Claim, Side, Statement
-from kvcalc.errors import InputError, KvcalcError, Path, Problem, did_you_mean
+from kvcalc.errors import InputError, InvalidValue, KvcalcError, Path, Problem, did_you_mean
 from kvcalc.expect import Expectation, parse_expectation
 from kvcalc.formats import parse_index_format, parse_layout
-from kvcalc.model import Change, Model, Source
-from kvcalc.schema.claim import ClaimFile, ClaimsFile, SideFile, fields_at
-from kvcalc.schema.fields import well_formed
-from kvcalc.schema.problems import problems_of
+from kvcalc.model import Model, Source
+from kvcalc.question import Question
+from kvcalc.schema.forms.claims import ClaimForm, ClaimsForm, SideForm
+from kvcalc.schema.forms.fields import form_of
+from kvcalc.schema.reading.problems import held_to
 from kvcalc.whatif import NATIVE
+
+CLAIMS, CLAIM, SIDE = form_of(ClaimsForm), form_of(ClaimForm), form_of(SideForm)
 
 ModelOf = Callable[[str], Model]
 """Finds the model that a claim names. Raises InputError."""
 
 
 def read_claims(
-    data: Mapping[str, Any], file: str, line_of: Callable[[Path], int], model_of: ModelOf
-) -> tuple[tuple[Claim, ...], list[Problem]]:
-    """The claims that a file's data makes, or every problem it has."""
-    raw_claims = data.get("claims")
-    problems: list[Problem] = []
-    try:
-        ClaimsFile.model_validate(data)
-    except ValidationError as error:
-        found = problems_of(error, lambda _: ["claims"])
-        problems = [problem for problem in found if len(problem.path) < 2]
-    listed = raw_claims if isinstance(raw_claims, list) else []
-    problems += _repeated(listed)
+    data: object, file: str, line_of: Callable[[Path], int], model_of: ModelOf
+) -> tuple[Claim, ...]:
+    """The claims that a file's data makes.
+
+    Raises InvalidValue with every problem; paths lead from the top of the data.
+    """
+    form, problems = held_to(CLAIMS, data)
+    problems += _repeated(form.get("claims", []))
     claims = []
-    for number, raw in enumerate(listed):
+    for number, raw in enumerate(form.get("claims", [])):
         path: Path = ("claims", number)
         reading = _Reading(raw, model_of)
         claims.append(reading.claim(file, line_of(path)))
         problems += [problem.under(path) for problem in reading.problems]
-    return (() if problems else tuple(claim for claim in claims if claim)), problems
+    if problems:
+        raise InvalidValue(problems)
+    return tuple(claim for claim in claims if claim)
 
 
 def _repeated(raw_claims: list[Any]) -> list[Problem]:
@@ -67,7 +66,7 @@ class _Reading:
     def claim(self, file: str, line: int) -> Claim | None:
         """The claim, or None and `problems`."""
         form = self._form(self.raw, ())
-        if form is None:
+        if not isinstance(self.raw, dict):
             return None
         self._consistent(form)
         sides = self._sides(form, ())
@@ -76,115 +75,123 @@ class _Reading:
         self._shipped(form)
         if self.problems:
             return None
-        subject = sides.get("")
+        source = form["source"]
         return Claim(
-            id=form.id,
-            quote=form.quote,
-            source=Source(form.source.origin, "", form.source.read),
-            primary=form.source.primary,
+            id=form["id"],
+            quote=form["quote"],
+            source=Source(source["from"], "", source["read"]),
+            primary=source["primary"],
             stated=stated,
             assumed=assumed,
-            about=subject if stated is None else None,
-            ships=form.ships,
-            evidence=form.evidence or "",
-            expected=form.verdict or "confirmed",
-            note=form.note,
+            about=sides.get("") if stated is None else None,
+            ships=form.get("ships"),
+            evidence=form.get("evidence") or "",
+            expected=form.get("verdict") or "confirmed",
+            note=form.get("note", ""),
             file=file,
             line=line,
         )
 
-    def _form(self, raw: Any, prefix: Path) -> ClaimFile | None:
-        try:
-            return ClaimFile.model_validate(raw)
-        except ValidationError as error:
-            problems = problems_of(error, fields_at)
+    def _form(self, raw: Any, prefix: Path) -> dict[str, Any]:
+        form, problems = held_to(CLAIM, raw)
         self.problems += [problem.under(prefix) for problem in problems]
-        if not isinstance(raw, dict):
-            return None
-        broken = {problem.path[0] for problem in problems if problem.path}
-        form = well_formed(ClaimFile, raw, broken)
-        if "of" in broken and isinstance(raw.get("of"), dict):
-            bad = {p.path[1] for p in problems if p.path[:1] == ("of",) and len(p.path) > 1}
-            side = TypeAdapter(SideFile)
-            good = {name: value for name, value in raw["of"].items() if name not in bad}
-            validated = {name: side.validate_python(value) for name, value in good.items()}
-            form = form.model_copy(update={"of": validated or None})
         return form
 
-    def _consistent(self, form: ClaimFile) -> None:
+    def _consistent(self, form: Mapping[str, Any]) -> None:
         given = {name for name, value in self.raw.items() if value is not None}
-        subject = form.of is not None or form.model is not None or given & {"of", "model"}
-        has = form.expect is not None or "expect" in given
+        has, of, model = "expect" in given, form.get("of"), form.get("model")
+        evidence = form.get("evidence")
         checks: list[tuple[Path, Any, str]] = [
-            (("of",), form.of and form.model, "keep of or model, not both"),
+            (("of",), of and model, "keep of or model, not both"),
             (
                 ("expect",),
-                has and not subject,
+                has and given.isdisjoint({"of", "model"}),
                 "expect needs the model it speaks of: write model: or of:",
             ),
             (
                 ("evidence",),
-                has and form.evidence,
+                has and evidence,
                 "evidence is for claims without a figure; keep expect or evidence",
             ),
             (
                 (),
-                not has and not form.evidence and "evidence" not in given,
+                not has and "evidence" not in given,
                 "a claim has an expect entry, or evidence where nothing can be computed",
             ),
-            (("holds_if",), not has and form.holds_if, "holds_if needs an expect entry to change"),
+            (
+                ("holds_if",),
+                not has and form.get("holds_if"),
+                "holds_if needs an expect entry to change",
+            ),
             (
                 ("ships",),
-                form.ships and form.model is None and "model" not in given,
+                form.get("ships") and "model" not in given,
                 "ships needs the one model it speaks of: write model:",
             ),
         ]
         self.problems += [Problem(text, path=path) for path, wrong, text in checks if wrong]
 
-    def _shipped(self, form: ClaimFile) -> None:
-        if form.ships is not None and form.ships not in (*KINDS, NATIVE):
-            hint = did_you_mean(form.ships, [*KINDS, NATIVE])
-            self.problems.append(Problem(f"unknown kind {form.ships!r}", hint, ("ships",)))
+    def _shipped(self, form: Mapping[str, Any]) -> None:
+        ships = form.get("ships")
+        if ships is not None and ships not in (*KINDS, NATIVE):
+            hint = did_you_mean(ships, [*KINDS, NATIVE])
+            self.problems.append(Problem(f"unknown kind {ships!r}", hint, ("ships",)))
 
-    def _sides(self, form: ClaimFile, prefix: Path) -> dict[str, Side]:
+    def _sides(self, form: Mapping[str, Any], prefix: Path) -> dict[str, Side]:
         """The sides that could be made; what is wrong with the others is told."""
         sides = {}
-        if form.of is None:
-            if form.model is not None:
-                found = self._side(SideFile(model=form.model), form, prefix, prefix)
+        if (of := form.get("of")) is None:
+            if (model := form.get("model")) is not None:
+                found = self._side({"model": model}, form, prefix, prefix)
                 sides.update({"": found} if found else {})
             return sides
-        for name, side in form.of.items():
-            if found := self._side(side, form, (*prefix, "of", name), prefix):
+        for name, raw in of.items():
+            path = (*prefix, "of", name)
+            side, problems = held_to(SIDE, raw, path)
+            self.problems += problems
+            if not problems and (found := self._side(side, form, path, prefix)):
                 sides[name] = found
         return sides
 
-    def _side(self, side: SideFile, claim: ClaimFile, path: Path, above: Path) -> Side | None:
+    def _side(
+        self, side: Mapping[str, Any], claim: Mapping[str, Any], path: Path, above: Path
+    ) -> Side | None:
         """A side; what it does not say itself, the claim may say for all of its sides."""
 
-        def said(name: str) -> tuple[Any, Path]:
-            own = name in side.model_fields_set
-            return getattr(side if own else claim, name), (*(path if own else above), name)
+        def said(name: str, unsaid: Any = None) -> tuple[Any, Path]:
+            own = name in side
+            place = (*(path if own else above), name)
+            return (side if own else claim).get(name, unsaid), place
 
         count = len(self.problems)
-        model = self._model(side.model, (*path, "model"))
+        model = self._model(side["model"], (*path, "model"))
         kv_dtype = self._parsed(parse_layout, *said("kv_dtype"))
         index_dtype = self._parsed(parse_index_format, *said("index_dtype"))
         if model is None or len(self.problems) > count:
             return None
-        change = Change(kv_dtype, index_dtype, said("mtp")[0], said("source_length")[0])
-        found = Side(model, side.scheme, side.context, said("batch")[0], change)
+        question = Question(
+            context=side.get("context"),
+            batch=said("batch", 1)[0],
+            kv_dtype=kv_dtype,
+            index_dtype=index_dtype,
+            mtp=said("mtp", False)[0],
+            source_length=said("source_length")[0],
+        )
+        found = Side(model, side.get("scheme"), question)
+        return found if self._fits(found, path, said("kv_dtype")[1]) else None
+
+    def _fits(self, side: Side, path: Path, stored: Path) -> bool:
+        """Whether the question fits the model, and a row of it is called as the side says."""
         try:
-            names = found.rows.names
+            names = side.rows.names
         except KvcalcError as error:
-            where = said("kv_dtype")[1] if kv_dtype else path
-            self._told(Problem(str(error), path=where))
-            return None
+            self._told(Problem(str(error), path=stored if side.question.kv_dtype else path))
+            return False
         if side.scheme is not None and side.scheme not in names:
-            text, hint = f"no row of {model.name} is called {side.scheme!r}", side.scheme
-            self._told(Problem(text, did_you_mean(hint, names), (*path, "scheme")))
-            return None
-        return found
+            text = f"no row of {side.model.name} is called {side.scheme!r}"
+            self._told(Problem(text, did_you_mean(side.scheme, names), (*path, "scheme")))
+            return False
+        return True
 
     def _told(self, problem: Problem) -> None:
         if problem not in self.problems:
@@ -210,10 +217,10 @@ class _Reading:
                 self._told(Problem(text, problem.hint, path))
             return None
 
-    def _expectation(self, form: ClaimFile, prefix: Path) -> Expectation | None:
-        if form.expect is None:
+    def _expectation(self, form: Mapping[str, Any], prefix: Path) -> Expectation | None:
+        if (expect := form.get("expect")) is None:
             return None
-        entry, printed = next(iter(form.expect.items()))
+        entry, printed = next(iter(expect.items()))
         try:
             return parse_expectation(entry, printed)
         except ValueError as error:
@@ -221,44 +228,47 @@ class _Reading:
             return None
 
     def _statement(
-        self, form: ClaimFile, sides: Mapping[str, Side], prefix: Path
+        self, form: Mapping[str, Any], sides: Mapping[str, Side], prefix: Path
     ) -> Statement | None:
         expectation = self._expectation(form, prefix)
         if expectation is None:
             return None
-        known: list[str] | None = None
-        if form.of is not None:
-            known = list({**(self.raw.get("of") or {}), **form.of})
+        known, what = list(expectation.schemes), "row of this model"
+        if (of := form.get("of")) is not None:
+            known, what = list(of), "side of this claim"
         elif "" in sides:
             known = list(sides[""].rows.names)
         for name in dict.fromkeys(expectation.schemes):
-            if known is not None and name not in known:
-                what = "row of this model" if form.of is None else "side of this claim"
+            if name not in known:
                 path = (*prefix, "expect", expectation.entry)
                 text = f"no {what} is called {name!r}"
                 self._told(Problem(text, did_you_mean(name, known), path))
-        return Statement(expectation, sides, form.context)
+        return Statement(expectation, sides, form.get("context"))
 
-    def _assumed(self, form: ClaimFile, stated: Statement | None) -> Statement | None:
-        if form.holds_if is None or form.expect is None:
+    def _assumed(self, form: Mapping[str, Any], stated: Statement | None) -> Statement | None:
+        over = form.get("holds_if")
+        if over is None or form.get("expect") is None:
             return None
         base = {name: value for name, value in self.raw.items() if name != "holds_if"}
         count, path = len(self.problems), ("holds_if",)
-        merged = self._form(_merged(base, form.holds_if), path)
-        if merged is None or len(self.problems) > count:
+        merged = self._form(_merged(base, over), path)
+        sound = len(self.problems) == count
+        sides = self._sides(merged, path)
+        if not sound:
             return None
-        if (merged.of is None) == (merged.model is None):
+        of, model = merged.get("of"), merged.get("model")
+        if (of is None) == (model is None):
             text = "keep of or model, not both"
-            if merged.of is None:
+            if of is None:
                 text = "expect needs the model it speaks of: write model: or of:"
-            self.problems.append(Problem(text, path=(*path, "of" if merged.of else "model")))
+            self.problems.append(Problem(text, path=(*path, "of" if of else "model")))
             return None
-        if merged.expect is None:
+        if merged.get("expect") is None:
             text = "holds_if takes the expect entry away; write another figure or leave it"
             self.problems.append(Problem(text, path=(*path, "expect")))
             return None
-        assumed = self._statement(merged, self._sides(merged, path), path)
-        if stated is not None and assumed == stated:
+        assumed = self._statement(merged, sides, path)
+        if len(self.problems) == count and assumed == stated:
             text = "holds_if changes nothing in the claim"
             self.problems.append(Problem(text, "name what it assumes", path))
         return assumed

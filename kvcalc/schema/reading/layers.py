@@ -4,60 +4,47 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
+from typing import TYPE_CHECKING
 
 from kvcalc.errors import InvalidValue, Problem, did_you_mean
-from kvcalc.schema.fields import Strict, Text
+from kvcalc.schema.forms.layers import MAX_LAYERS, NO_CACHE
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from kvcalc.model import Layer
+    from kvcalc.schema.forms.layers import OrderForm
 
-MAX_LAYERS = 10_000
 MAX_CACHES = 16
-LayerCount = Annotated[int, Field(ge=1, le=MAX_LAYERS)]
-Items = Annotated[list[Text], Field(min_length=1, max_length=MAX_LAYERS)]
-
-NO_CACHE = "none"
 _ITEM = re.compile(r"([^*\s]+)(?:\s*\*\s*(\d{1,9}))?")
 
 
-class LayersFile(Strict):
-    """`pattern` repeats and is cut at `count`, `list` adds up to it; items: name, name*5, a+b."""
-
-    count: LayerCount
-    pattern: Items | None = None
-    list: Items | None = None
-
-
-def layers_of(layers: int | LayersFile, names: Collection[str]) -> tuple[Layer, ...]:
+def layers_of(layers: int | OrderForm, names: Collection[str]) -> tuple[Layer, ...]:
     """The entries of each layer, in order. Raises InvalidValue with every problem of the items."""
     if isinstance(layers, int):
         if len(names) != 1:
             raise InvalidValue([_which(names)])
         return (tuple(names),) * layers
-    if (layers.pattern is None) == (layers.list is None):
+    pattern, listed, count = layers.get("pattern"), layers.get("list"), layers["count"]
+    if (pattern is None) == (listed is None):
         text = "layers has a count and either a pattern or a list"
         raise InvalidValue([Problem(text, "write {count: 62, pattern: [local*5, global]}")])
-    key = "list" if layers.pattern is None else "pattern"
+    key = "list" if pattern is None else "pattern"
     runs, problems = [], []
-    for number, item in enumerate(layers.pattern or layers.list or ()):
+    for number, item in enumerate(pattern or listed or ()):
         try:
             runs.append(_run(item, names))
         except InvalidValue as error:
             problems += [problem.under((key, number)) for problem in error.problems]
     total = sum(times for _, times in runs)
-    if not problems and key == "list" and total != layers.count:
-        text = f"the list has {total:,} layers, count says {layers.count:,}"
+    if not problems and key == "list" and total != count:
+        text = f"the list has {total:,} layers, count says {count:,}"
         problems.append(Problem(text, "make them equal", ("list",)))
     if problems:
         raise InvalidValue(problems)
     order = itertools.chain.from_iterable(itertools.repeat(*run) for run in runs)
     repeated = itertools.cycle(order) if key == "pattern" else order
-    return tuple(itertools.islice(repeated, layers.count))
+    return tuple(itertools.islice(repeated, count))
 
 
 def _which(names: Collection[str]) -> Problem:

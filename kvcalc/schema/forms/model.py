@@ -1,0 +1,95 @@
+"""A model file: what it may say. What its entries and what-ifs may say depends on their kinds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypedDict
+
+from kvcalc.attention.base import Bound, Count, SourceLength
+from kvcalc.formats import Layout
+from kvcalc.schema.forms.fields import (
+    NOT_EMPTY,
+    Context,
+    Date,
+    Text,
+    WrittenAs,
+    branches,
+    schema_of,
+)
+from kvcalc.schema.forms.layers import Layers
+
+Big = Annotated[int, Bound(1, 10**16)]
+
+_From = TypedDict("_From", {"from": Text})
+
+
+class SourceForm(_From, total=False):
+    """What was really read for this file, what it says, and when."""
+
+    says: str
+    read: Date | None
+
+
+class _ModelType(TypedDict):
+    model_type: Text
+
+
+class HuggingFaceForm(_ModelType, total=False):
+    """The outermost `model_type` of a config.json, and the one inside where it is another."""
+
+    inner: Text
+
+
+class GGUFForm(TypedDict):
+    """A GGUF's `general.architecture`."""
+
+    gguf: Text
+
+
+def _dialect(value: Any) -> str:
+    if not isinstance(value, dict):
+        return "word"
+    return "gguf" if "gguf" in value else "huggingface"
+
+
+Architecture = Annotated[
+    str | HuggingFaceForm | GGUFForm,
+    WrittenAs(
+        branches(
+            _dialect,
+            word=NOT_EMPTY,
+            huggingface=schema_of(HuggingFaceForm),
+            gguf=schema_of(GGUFForm),
+        )
+    ),
+]
+
+
+class _Needed(TypedDict):
+    name: Annotated[Text, "display name"]
+    layers: Annotated[Layers, "a number, a repeating pattern, or a list"]
+    dtype: Annotated[Layout, "the cache's dtype, not the weights'"]
+    attention: Annotated[Any, "one entry, or several by name"]
+
+
+class ModelForm(_Needed, total=False):
+    """A model's attention cache: heads, layers, dtype and the schemes its layers keep."""
+
+    vendor: Annotated[str, "who published it"]
+    architecture: Annotated[Architecture | None, "which code runs it: its model_type"]
+    heads: Annotated[Count | None, "query heads"]
+    head_dim: Annotated[Count | None, "width of one head"]
+    compare: Annotated[
+        dict[str, Any] | None,
+        "What-if schemes that `kvcalc compare` sets beside the model's own, by kind.",
+    ]
+    expect: Annotated[
+        dict[str, Any] | None, "what `kvcalc check` holds this file to, as mha/mla: 57x"
+    ]
+    mtp: Annotated[Layers | None, "multi-token-prediction layers, counted with --mtp"]
+    source_length: Annotated[SourceLength | None, "tokens of the encoder's output"]
+    max_context: Annotated[Context | None, "native context in tokens"]
+    parameters: Annotated[Big | None, "parameters in all"]
+    active_parameters: Annotated[Big | None, "parameters used per token"]
+    weight_bytes: Annotated[Big | None, "bytes of the published weights"]
+    confidence: Literal["published", "reconstructed"] | None
+    sources: list[SourceForm] | None

@@ -1,0 +1,63 @@
+"""Cache tensors as a file writes them, one by one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypedDict
+
+from pydantic_core import core_schema as core
+
+from kvcalc.attention.base import Bound, Count, TokenCount
+from kvcalc.cache import Role
+from kvcalc.formats import Format
+from kvcalc.schema.forms.fields import Text, WrittenAs, branches, schema_of, word_or_mapping
+
+
+class StrideForm(TypedDict):
+    """An entry per `stride` tokens from the token numbered `first` on."""
+
+    stride: TokenCount
+    first: TokenCount
+
+
+class ReadsForm(TypedDict, total=False):
+    """An index picks so many entries per step, beside an unfinished pool, or so many blocks."""
+
+    top_k: TokenCount | None
+    pool: Annotated[TokenCount | None, "entries of a pool, read until it is full"]
+    top_k_blocks: TokenCount | None
+    block_size: TokenCount | None
+
+
+class _Tensor(TypedDict):
+    name: Text
+    role: Role
+    width: Annotated[int, Bound(1, 10**9), "elements per entry and head"]
+
+
+def _word_or(word: Any, mapping: type) -> WrittenAs:
+    return WrittenAs(branches(word_or_mapping, word=schema_of(word), mapping=schema_of(mapping)))
+
+
+Stride = Annotated[int | StrideForm, _word_or(TokenCount, StrideForm)]
+ReadsWord = Annotated[str | ReadsForm, _word_or(Literal["all", "read_write"], ReadsForm)]
+
+
+class TensorForm(_Tensor, total=False):
+    """One cache tensor; without an extent it has an entry per token."""
+
+    heads: Count | None
+    dtype: Format | None
+    scale: Annotated[Format | None, "dtype of one scale per entry and head"]
+    every: Stride | None
+    window: TokenCount | None
+    chunk: TokenCount | None
+    beyond: Annotated[TokenCount | None, "all but the last so many tokens"]
+    fixed: TokenCount | None
+    reads: ReadsWord | None
+    shared: Annotated[bool, "another layer stores it"]
+    macs: Annotated[
+        Annotated[int, Bound(0, 10**12)] | None, "multiply-adds per entry and decode step"
+    ]
+
+
+TENSORS = core.list_schema(schema_of(TensorForm), min_length=1)

@@ -1,0 +1,1 @@
+"""From a file's data to a model or claims, or to every problem it has."""

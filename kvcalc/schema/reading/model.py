@@ -1,0 +1,192 @@
+"""From a file's data to a Model, or to every problem it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from kvcalc.attention.base import Shape
+from kvcalc.errors import InvalidValue, Path, Problem, UsageError, did_you_mean
+from kvcalc.expect import Expectation, parse_expectation
+from kvcalc.model import Architecture, Layer, Model, Source
+from kvcalc.schema.forms.fields import form_of
+from kvcalc.schema.forms.model import ModelForm
+from kvcalc.schema.reading.entries import entries_of, what_ifs_of
+from kvcalc.schema.reading.layers import layers_of
+from kvcalc.schema.reading.problems import held_to
+from kvcalc.whatif import Rows, rows_of
+
+if TYPE_CHECKING:
+    from kvcalc.attention.base import Scheme
+    from kvcalc.schema.forms.fields import Form
+    from kvcalc.schema.forms.layers import OrderForm
+    from kvcalc.schema.reading.entries import Found
+
+LineOf = Callable[[Path], int]
+"""The line on which a value stands, 0 where that is not known."""
+
+INHERITED = ("heads", "head_dim", "source_length")
+
+
+@cache
+def model_form() -> Form:
+    """What a model file may say, but for its entries and what-ifs."""
+    return form_of(ModelForm)
+
+
+def read_model(data: object, file: str, line_of: LineOf) -> Model:
+    """The model that a file's data describes.
+
+    Raises InvalidValue with every problem; paths lead from the top of the data.
+    """
+    reading = _Reading(data)
+    model = reading.model(file, line_of)
+    if model is None or reading.problems:
+        raise InvalidValue(reading.problems)
+    return model
+
+
+class _Reading:
+    """One file on its way in: what is well-formed is looked at, whatever else is wrong."""
+
+    def __init__(self, data: object) -> None:
+        self.form, self.problems = held_to(model_form(), data)
+        self.broken = {problem.path[0] for problem in self.problems if problem.path}
+        self.entries: dict[str, Found] = {}
+        if "attention" in self.form:
+            self.entries = entries_of(self.form["attention"])
+        self.what_ifs = what_ifs_of(self.form.get("compare") or {})
+        for written in (*self.entries.values(), *self.what_ifs.values()):
+            self.problems += written.problems
+        self.entries.pop("", None)
+
+    def model(self, file: str, line_of: LineOf) -> Model | None:
+        """The model as far as it can be put together; what cannot be is among `problems`."""
+        form, rows, model = self.form, None, None
+        schemes = self._schemes()
+        layers, mtp = self._layers("layers"), self._layers("mtp")
+        self._used(layers, mtp)
+        if layers and "dtype" in form and len(schemes) == len(self.entries):
+            heads, width = form.get("heads"), form.get("head_dim")
+            model = Model(
+                name=form.get("name", ""),
+                dtype=form["dtype"],
+                attention=schemes,
+                layers=layers,
+                shape=Shape(heads, width, width) if heads and width else None,
+                compare=self._compare(),
+                mtp=mtp,
+                file=file,
+                architecture=_architecture(form.get("architecture")),
+                **_facts(form),
+            )
+            rows = self._rows(model)
+        expect = self._expectations(rows, line_of)
+        return replace(model, expect=expect) if model else None
+
+    def _schemes(self) -> dict[str, Scheme]:
+        inherited = {name: self.form.get(name) for name in INHERITED}
+        schemes = {}
+        for name, entry in self.entries.items():
+            if not entry.whole:
+                continue
+            try:
+                schemes[name] = entry.scheme(inherited)
+            except InvalidValue as error:
+                told = {problem.path for problem in entry.problems}
+                if self.broken.isdisjoint(INHERITED):
+                    self.problems += [p for p in error.problems if p.path not in told]
+        return schemes
+
+    def _layers(self, name: str) -> tuple[Layer, ...]:
+        order: int | OrderForm | None = self.form.get(name)
+        if not self.entries or order is None:
+            return ()
+        try:
+            return layers_of(order, self.entries)
+        except InvalidValue as error:
+            self.problems += [problem.under((name,)) for problem in error.problems]
+            return ()
+
+    def _used(self, layers: tuple[Layer, ...], mtp: tuple[Layer, ...]) -> None:
+        used = {name for layer in dict.fromkeys((*layers, *mtp)) for name in layer}
+        for name in self.entries.keys() - used if layers else ():
+            text, hint = f"no layer uses {name!r}", "name it in layers, or take it out"
+            self.problems.append(Problem(text, hint, ("attention", name)))
+
+    def _compare(self) -> dict[str, dict[str, Any]]:
+        found = {}
+        for kind, what_if in self.what_ifs.items():
+            try:
+                if what_if.whole:
+                    found[kind] = what_if.given()
+            except InvalidValue as error:
+                self.problems += map(what_if.placed, error.problems)
+        return found
+
+    def _rows(self, model: Model) -> Rows | None:
+        """The rows that expectations speak of, if they can be made."""
+        try:
+            replace(model, layers=model.layers + model.mtp).cache.stored(1)
+        except UsageError as error:
+            self.problems.append(Problem(f"dtype: {error}", path=("dtype",)))
+            return None
+        if not (model.compare or self.form.get("expect")):
+            return None
+        try:
+            rows = rows_of(model)
+            return rows if all(what_if.whole for what_if in self.what_ifs.values()) else None
+        except InvalidValue:
+            # of all what-ifs, not only of the first that cannot be
+            for kind, what_if in self.what_ifs.items():
+                if kind in model.compare:
+                    self._fits(replace(model, compare={kind: model.compare[kind]}), what_if)
+            return None
+
+    def _fits(self, model: Model, what_if: Found) -> None:
+        try:
+            rows_of(model)
+        except InvalidValue as error:
+            self.problems += map(what_if.placed, error.problems)
+
+    def _expectations(self, rows: Rows | None, line_of: LineOf) -> tuple[Expectation, ...]:
+        expectations = []
+        for entry, printed in (self.form.get("expect") or {}).items():
+            path = ("expect", entry)
+            try:
+                expectation = parse_expectation(entry, printed, line_of(path))
+            except ValueError as error:
+                self.problems.append(Problem(str(error), path=path))
+                continue
+            expectations.append(expectation)
+            names = rows.names if rows else expectation.schemes
+            for name in expectation.schemes:
+                if name not in names:
+                    text = f"no row of this model is called {name!r}"
+                    self.problems.append(Problem(text, did_you_mean(name, names), path))
+        return tuple(expectations)
+
+
+def _architecture(written: str | Mapping[str, str] | None) -> Architecture | None:
+    if written is None or isinstance(written, str):
+        return Architecture(written) if written else None
+    if "gguf" in written:
+        return Architecture(written["gguf"], "gguf")
+    return Architecture(written["model_type"], inner=written.get("inner", ""))
+
+
+def _facts(form: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model says of itself that its cache does not depend on."""
+    numbers = ("max_context", "parameters", "active_parameters", "weight_bytes")
+    sources = tuple(
+        Source(source["from"], source.get("says", ""), source.get("read") or "")
+        for source in form.get("sources") or ()
+    )
+    return {
+        "vendor": form.get("vendor", ""),
+        "confidence": form.get("confidence") or "",
+        "sources": sources,
+        **{name: form.get(name) for name in numbers},
+    }

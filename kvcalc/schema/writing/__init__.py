@@ -1,0 +1,1 @@
+"""A model as YAML that is read as the same model again."""

@@ -9,7 +9,9 @@ import pytest
 
 from kvcalc.importers.assembly import Origin
 from kvcalc.importers.families import FAMILIES, TABLE
+from kvcalc.importers.families.windowed import sliding
 from kvcalc.importers.huggingface import read_config
+from kvcalc.importers.schedules import same
 
 LLAMA: Mapping[str, Any] = {
     "model_type": "llama",
@@ -199,3 +201,8 @@ def test_an_order_of_layers_must_agree_with_the_rule_beside_it() -> None:
 def test_no_family_is_named_twice() -> None:
     names = [name for family in TABLE for name in family.types]
     assert sorted(names) == sorted(FAMILIES)
+
+
+def test_a_misspelt_keyword_of_a_family_is_an_error() -> None:
+    with pytest.raises(TypeError, match="shedule"):
+        sliding("new", shedule=same(), defaults=dict(layers=4))  # type: ignore[call-arg]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kvcalc.attention.base import Scheme
@@ -62,7 +62,7 @@ class Family:
     types: tuple[str, ...]
     parts: Mapping[str, Part]
     schedule: Schedule
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Default] = field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
@@ -81,22 +81,22 @@ def family(
     *types: str,
     parts: Mapping[str, Part],
     schedule: Schedule,
-    amend: Amend = lambda f, kinds: kinds,
+    defaults: Mapping[str, Default] | None = None,
     names: Mapping[str, tuple[str, ...]] | None = None,
     unused: tuple[str, ...] = (),
-    listing: str = "",
     marks: tuple[str, ...] = (),
     mtp: str = "",
     note: str = "",
     encoder: bool = False,
-    **defaults: Default,
+    amend: Amend = lambda f, kinds: kinds,
+    listing: str = "",
 ) -> Family:
-    """A line of the table; what is not named here are the family's defaults."""
+    """A line of the table; a keyword that is not here is an error."""
     return Family(
         types,
         parts,
         schedule,
-        defaults,
+        defaults or {},
         names or {},
         unused,
         marks,

@@ -54,7 +54,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> tuple[Model | None, 
     _refuse_strangers(family, fields)
     _refuse_strangers_by_layer(fields)
     _refuse_what_stands_outside(levels, fields)
-    storage = cache_dtype(levels, family.defaults.get("dtype", ""))
+    storage = cache_dtype(levels)
     problems = [*fields.problems, *storage.problems]
     if problems:
         return None, problems

@@ -73,13 +73,15 @@ def _rounded(f: Fields, name: str) -> int:
 
 # fmt: off
 RECURRENT = (
-    family("recurrent_gemma", schedule=_recurrent_gemma,
+    family("recurrent_gemma",
+        defaults=dict(layers=26, hidden=2560, heads=10, attention_window_size=2048, conv1d_width=4),
+        schedule=_recurrent_gemma,
         parts={"recurrent": _rglru, "attention": windowed(window="attention_window_size")},
-        layers=26, hidden=2560, heads=10, attention_window_size=2048, conv1d_width=4,
         unused=("block_types", "window")),
-    family("rwkv7", schedule=same(LINEAR), parts={LINEAR: _rwkv7}, head_dim=64),
-    family("xlstm", schedule=same(LINEAR), parts={LINEAR: _mlstm}, layers=32, hidden=4096,
-        heads=8, qk_dim_factor=0.5, v_dim_factor=1.0, inference_state_dtype="float32",
+    family("rwkv7", defaults=dict(head_dim=64), schedule=same(LINEAR), parts={LINEAR: _rwkv7}),
+    family("xlstm", defaults=dict(layers=32, hidden=4096, heads=8, qk_dim_factor=0.5,
+            v_dim_factor=1.0, inference_state_dtype="float32"), schedule=same(LINEAR),
+        parts={LINEAR: _mlstm},
         names={"layers": ("num_hidden_layers", "num_blocks"), "hidden": ("hidden_size",
             "embedding_dim")},
         unused=("chunkwise_kernel", "sequence_kernel", "step_kernel", "chunk_size",

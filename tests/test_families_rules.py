@@ -813,6 +813,8 @@ def test_fields_of_the_class_are_known(model_type: str, fields: Mapping[str, Any
         ({"model_type": "dbrx", "attn_config": {"kv_n_heads": "2"}}, "kv_n_heads"),
         ({"model_type": "falcon", "multi_query": "yes"}, "multi_query"),
         ({"model_type": "falcon", "multi_query": 1}, "multi_query"),
+        # the new decoder repeats its KV head for all query heads in transformers, the old does not
+        ({"model_type": "falcon", **NEW_FALCON, "num_kv_heads": 1}, "num_kv_heads is 1"),
         ({"model_type": "gpt_bigcode", "multi_query": 0}, "multi_query"),
         ({"model_type": "qwen2", "use_sliding_window": "yes"}, "use_sliding_window"),
         # a window of nothing: 0 is a window for transformers (`is not None`), and no layer has one

@@ -917,6 +917,12 @@ REFUSALS = (
         "a number that is neither 0 nor 1",
     ),
     Refusal(
+        "mimo_v2_flash",
+        {"num_hidden_layers": 1, "layer_types": ["sliding_attention"], "sliding_window": 1},
+        ("sliding_window is 1",),
+        "a window that holds the query and nothing else",
+    ),
+    Refusal(
         "minimax_m3_vl_text",
         m3(3, sparse_attention_freq=[0, 1]),
         ("sparse_attention_freq", "2 items for 3"),

@@ -837,6 +837,23 @@ SPECIAL_ROWS = (
         "mimo_v2_flash/configuration_mimo_v2_flash.py 130-132, modeling_mimo_v2_flash.py 341-357",
     ),
     Row(
+        ("mimo_v2_flash",),
+        {
+            "num_hidden_layers": 3,
+            "layer_types": ["full_attention", "sliding_attention", "sliding_attention"],
+            "num_attention_heads": 12,
+            "num_key_value_heads": 3,
+            "head_dim": 11,
+            "v_head_dim": 5,
+            "sliding_window": 7,
+        },
+        # sliding layers have twice the KV heads, and a window that counts the query
+        1 * T * 3 * (11 + 5) * BF16 + 2 * (7 - 1) * 6 * (11 + 5) * BF16,
+        1 * T * 3 * (11 + 5) * BF16 + 2 * (7 - 1) * 6 * (11 + 5) * BF16,
+        "mimo_v2_flash/configuration_mimo_v2_flash.py 130-132: as transformers writes it",
+        note=" written by transformers",
+    ),
+    Row(
         ("mimo_v2",),
         {
             "num_hidden_layers": 3,
@@ -1166,7 +1183,8 @@ FILLED = (
             "v_head_dim": 5,
             "sliding_window": 7,
         },
-        7 * 2 * 3 * (11 + 5) * BF16,
+        # a file that transformers has written counts the query into its window
+        (7 - 1) * 2 * 3 * (11 + 5) * BF16,
         "mimo_v2_flash/modeling_mimo_v2_flash.py 341: sliding layers have twice the KV heads",
     ),
     Filled(

@@ -11,20 +11,11 @@ if TYPE_CHECKING:
     from kvcalc.importers.fields import Fields
 
 
-@dataclass(frozen=True)
-class Kept:
-    """One cache of a layer, and what an engine keeps in its place where it does otherwise."""
-
-    scheme: Scheme
-    engines: tuple[tuple[str, Scheme], ...] = ()
-
-
-Part = Callable[["Fields"], tuple[Kept, ...]]
+Part = Callable[["Fields"], tuple["Scheme", ...]]
 """What one layer keeps, from the fields as that layer sees them."""
 
 Schedule = Callable[["Fields"], Sequence[str]]
 """The kind of each layer, in order, where the file does not list them itself."""
-
 
 Amend = Callable[["Fields", Sequence[str]], Sequence[str]]
 """What becomes of the kinds of the layers, also where the file lists them."""

@@ -10,7 +10,7 @@ from kvcalc.attention.base import Shape
 from kvcalc.errors import InvalidValue, Path, Problem, did_you_mean
 from kvcalc.importers.assembly import Origin, assemble
 from kvcalc.importers.families import FAMILIES, MARKS
-from kvcalc.importers.family import Family, Kept
+from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import full
 from kvcalc.importers.schedules import FULL, LINEAR, same
@@ -69,7 +69,6 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> tuple[Model | None, 
         attention=parts.attention,
         layers=parts.layers[: len(layers)],
         mtp=parts.layers[len(layers) :],
-        engines=parts.engines,
         shape=_shape(parts.attention),
         max_context=_max_context(levels),
         weight_bytes=origin.weight_bytes,
@@ -138,7 +137,7 @@ def _stranger(name: str) -> Family:
     return Family((name,), {FULL: _of_a_stranger}, same())
 
 
-def _of_a_stranger(f: Fields) -> tuple[Kept, ...]:
+def _of_a_stranger(f: Fields) -> tuple[Scheme, ...]:
     """Plain attention, of which a file must say how many heads keep keys and values."""
     f.count("kv_heads")
     return full()(f)
@@ -178,7 +177,7 @@ def _known(kind: str, family: Family, fields: Fields) -> str:
     return ""
 
 
-def _layers(family: Family, fields: Fields) -> list[tuple[Kept, ...]]:
+def _layers(family: Family, fields: Fields) -> list[tuple[Scheme, ...]]:
     if fields.count("layers") > MAX_LAYERS:
         fields.wrong("layers", f"is more than {MAX_LAYERS:,}")
         return []
@@ -248,7 +247,7 @@ def _refuse_strangers_by_layer(fields: Fields) -> None:
                 fields.problem(text, "per_layer_config")
 
 
-def _mtp(family: Family, fields: Fields) -> list[tuple[Kept, ...]]:
+def _mtp(family: Family, fields: Fields) -> list[tuple[Scheme, ...]]:
     count = fields.optional("mtp_layers", least=0) or 0
     if not family.mtp or count > MAX_LAYERS:
         return []

@@ -11,8 +11,7 @@ from kvcalc.attention.custom import Custom
 from kvcalc.attention.recurrent import ShortConv
 from kvcalc.cache import CacheTensor
 from kvcalc.extents import Fixed, ReadWrite
-from kvcalc.formats import FP32
-from kvcalc.importers.family import Kept, family
+from kvcalc.importers.family import family
 from kvcalc.importers.parts import (
     USUAL,
     Heads,
@@ -33,12 +32,13 @@ from kvcalc.importers.schedules import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kvcalc.attention.base import Scheme
     from kvcalc.importers.family import Part
     from kvcalc.importers.fields import Fields
 
 
-def _lfm_conv(f: Fields) -> tuple[Kept, ...]:
-    return (Kept(ShortConv(channels=f.count("hidden"), conv_kernel=f.count("conv_L_cache"))),)
+def _lfm_conv(f: Fields) -> tuple[Scheme, ...]:
+    return (ShortConv(channels=f.count("hidden"), conv_kernel=f.count("conv_L_cache")),)
 
 
 LFM_UNUSED = ("full_attn_idxs", "conv_dim", "conv_dim_out", "block_dim")
@@ -62,26 +62,14 @@ LOCAL_HEADS = Heads("swa_num_attention_heads", "swa_num_key_value_heads", "swa_h
 
 
 def _inkling(heads: Heads, window: str = "") -> Part:
-    """Attention, and four convolutions: key, value, attention output, MLP output.
+    """Attention, and four convolutions: key, value, attention output, MLP output."""
 
-    transformers convolves in fp32 and keeps all columns so.
-    """
-
-    def part(f: Fields) -> tuple[Kept, ...]:
+    def part(f: Fields) -> tuple[Scheme, ...]:
         sizes = heads.read(f)
         limits = {"window": f.count(window)} if window else {}
         kernel = f.count("conv_kernel_size")
         channels = 2 * sizes["kv_heads"] * sizes["key_dim"] + 2 * f.count("hidden")
-        conv = CacheTensor(
-            "conv", "conv", 1, Fixed(kernel - 1), channels, FP32, ReadWrite(), macs=channels
-        )
-        return (
-            Kept(keyed(**sizes, **limits)),
-            Kept(
-                ShortConv(channels=channels, conv_kernel=kernel),
-                (("transformers", Custom(tensors=(conv,))),),
-            ),
-        )
+        return (keyed(**sizes, **limits), ShortConv(channels=channels, conv_kernel=kernel))
 
     return part
 
@@ -139,7 +127,7 @@ def _zaya(window: str = "") -> Part:
     transformers 5.24.0, models/zaya/modeling_zaya.py: the taps of both convolutions but one each.
     """
 
-    def part(f: Fields) -> tuple[Kept, ...]:
+    def part(f: Fields) -> tuple[Scheme, ...]:
         sizes = Heads().read(f)
         width, limits = sizes["key_dim"], {"window": f.count(window)} if window else {}
         channels = (sizes["heads"] + sizes["kv_heads"]) * width
@@ -151,7 +139,7 @@ def _zaya(window: str = "") -> Part:
                 CacheTensor("value_shift", "shift", half, Fixed(1), reads=ReadWrite()),
             )
         )
-        return (Kept(keyed(**sizes, **limits)), Kept(shift))
+        return (keyed(**sizes, **limits), shift)
 
     return part
 
@@ -162,12 +150,12 @@ BAICHUAN_LOCAL = Heads("num_swa_attention_heads", "num_swa_key_value_heads", "sw
 def _baichuan(heads: Heads, window: str = "") -> Part:
     """Attention, and a convolution of `conv_window` taps over its keys and values."""
 
-    def part(f: Fields) -> tuple[Kept, ...]:
+    def part(f: Fields) -> tuple[Scheme, ...]:
         sizes = heads.read(f)
         limits = {"window": f.count(window)} if window else {}
         channels = 2 * sizes["kv_heads"] * sizes["key_dim"]
         conv = ShortConv(channels=channels, conv_kernel=f.count("conv_window"))
-        return (Kept(keyed(**sizes, **limits)), Kept(conv))
+        return (keyed(**sizes, **limits), conv)
 
     return part
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kvcalc.importers.family import As, Kept, family
+from kvcalc.importers.family import As, family
 from kvcalc.importers.parts import MULTI, Heads, both, crossing, full
 from kvcalc.importers.schedules import FULL, numbered, same
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kvcalc.attention.base import Scheme
     from kvcalc.importers.family import Default, Family
     from kvcalc.importers.fields import Fields
 
@@ -94,12 +95,12 @@ def t5(*types: str, defaults: Mapping[str, Default]) -> Family:
     )
 
 
-def _whisper(f: Fields) -> tuple[Kept, ...]:
+def _whisper(f: Fields) -> tuple[Scheme, ...]:
     """The encoder's output has as many tokens as it has positions, whatever is said."""
     return both(full(MULTI), crossing(MULTI, source="max_source_positions"))(f)
 
 
-def _decoder(f: Fields) -> tuple[Kept, ...]:
+def _decoder(f: Fields) -> tuple[Scheme, ...]:
     """An encoder keeps nothing; as a decoder it does, with cross attention if that is added."""
     if not f.flag("is_decoder"):
         f.wrong("is_decoder", "is not true: an encoder keeps no KV cache")

@@ -9,11 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kvcalc.attention.compressed import CSA, HCA, SharedKV
-from kvcalc.attention.heads import MQA
 from kvcalc.attention.mla import MLA
-from kvcalc.attention.sparse import DSA
-from kvcalc.formats import FP32
-from kvcalc.importers.family import As, Kept, family
+from kvcalc.importers.family import As, family
 from kvcalc.importers.parts import (
     both,
     indexed,
@@ -28,6 +25,7 @@ from kvcalc.importers.storage import INDEX_DTYPE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kvcalc.attention.base import Scheme
     from kvcalc.importers.family import Part
     from kvcalc.importers.fields import Fields
 
@@ -77,7 +75,7 @@ def _hy_v4(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     ]
 
 
-def _dots3_window(f: Fields) -> tuple[Kept, ...]:
+def _dots3_window(f: Fields) -> tuple[Scheme, ...]:
     """Sliding layers have latents and heads of their own, under swa_* names or layer by layer."""
     names = {
         "heads": ("num_attention_heads", 64),
@@ -92,14 +90,12 @@ def _dots3_window(f: Fields) -> tuple[Kept, ...]:
         head_dim = f.optional("swa_head_dim") or 256
         rope = f.optional("swa_qk_rope_head_dim", least=0)
         own["rope_dim"] = head_dim - own["nope_dim"] if rope is None else rope
-    return (Kept(MLA(**own, window=f.count("window"))),)
+    return (MLA(**own, window=f.count("window")),)
 
 
-def _v4_window(f: Fields) -> tuple[Kept, ...]:
-    """One entry is key and value at once; transformers stores it as both."""
-    fields = _v4_fields(f)
-    twice = MQA(heads=fields["heads"], head_dim=fields["head_dim"], window=fields["window"])
-    return (Kept(SharedKV(**fields), (("transformers", twice),)),)
+def _v4_window(f: Fields) -> tuple[Scheme, ...]:
+    """One entry is key and value at once."""
+    return (SharedKV(**_v4_fields(f)),)
 
 
 def _v4_rope(f: Fields) -> int:
@@ -129,13 +125,13 @@ def _v4_rate(f: Fields, kind: str, usual: int) -> int:
     return rates.optional(kind) or usual
 
 
-def _v4_heavy(f: Fields) -> tuple[Kept, ...]:
-    return (Kept(HCA(**_v4_fields(f), compress=_v4_rate(f, HEAVY, 128))),)
+def _v4_heavy(f: Fields) -> tuple[Scheme, ...]:
+    return (HCA(**_v4_fields(f), compress=_v4_rate(f, HEAVY, 128)),)
 
 
-def _v4_sparse(f: Fields) -> tuple[Kept, ...]:
+def _v4_sparse(f: Fields) -> tuple[Scheme, ...]:
     rate = _v4_rate(f, SPARSE, 4)
-    return (Kept(CSA(**_v4_fields(f), **indexer_fields(f), compress=rate)),)
+    return (CSA(**_v4_fields(f), **indexer_fields(f), compress=rate),)
 
 
 def _v4_schedule(f: Fields) -> Sequence[str]:
@@ -146,12 +142,6 @@ def _v4_schedule(f: Fields) -> Sequence[str]:
         return []
     kinds = {0: WINDOW, 4: SPARSE, 128: HEAVY}
     return [kinds.get(ratio, f"compress_ratio {ratio}") for ratio in ratios]
-
-
-def _dots3_indexed(f: Fields) -> tuple[Kept, ...]:
-    """transformers rotates the index keys in fp32 and keeps them so."""
-    fields = {**latent_fields(f), **indexer_fields(f)}
-    return (Kept(DSA(**fields), (("transformers", DSA(**fields, index_dtype=FP32)),)),)
 
 
 def _dots3(f: Fields) -> Sequence[str]:
@@ -179,10 +169,9 @@ def _lsa(f: Fields) -> Sequence[str]:
     return [INDEXED] * f.count("layers")
 
 
-def _minicpm3(f: Fields) -> tuple[Kept, ...]:
+def _minicpm3(f: Fields) -> tuple[Scheme, ...]:
     """Values are as wide as hidden_size over heads where nothing is stated."""
-    fields = {**latent_fields(f, value_dim=f.count("hidden") // f.count("heads"))}
-    return (Kept(MLA(**fields)),)
+    return (MLA(**latent_fields(f, value_dim=f.count("hidden") // f.count("heads"))),)
 
 
 V3: Mapping[str, Any] = {
@@ -211,7 +200,7 @@ LATENT = (
         unused=("compress_rates", "compress_ratios", "compress_rope_theta")),
     mla("dots3_note_text", "dots3_note", defaults=dict(layers=46, hidden=5120, heads=128,
             window=512, index_n_heads=64, **V3, **PICKS), schedule=_dots3, amend=_dots3_kinds,
-        parts={FULL: latent, INDEXED: _dots3_indexed, SLIDING: _dots3_window}, note=INDEX_DTYPE,
+        parts={FULL: latent, INDEXED: indexed, SLIDING: _dots3_window}, note=INDEX_DTYPE,
         unused=("use_dsa", "use_sliding_window", "window", "swa_num_key_value_heads",
             "swa_q_lora_rank", "is_causal")),
     mla("glm4_moe_lite", defaults=dict(layers=47, hidden=2048, heads=20, kv_lora_rank=512,

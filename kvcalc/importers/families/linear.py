@@ -14,7 +14,7 @@ from kvcalc.importers.families.latent import (
     PICKED,
     shared_picks,
 )
-from kvcalc.importers.family import Kept, family
+from kvcalc.importers.family import family
 from kvcalc.importers.parts import (
     full,
     hidden_over,
@@ -35,11 +35,12 @@ from kvcalc.importers.storage import INDEX_DTYPE, state_dtype
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kvcalc.attention.base import Scheme
     from kvcalc.importers.family import Part
     from kvcalc.importers.fields import Fields
 
 
-def _qwen_linear(f: Fields) -> tuple[Kept, ...]:
+def _qwen_linear(f: Fields) -> tuple[Scheme, ...]:
     """Gated DeltaNet; Qwen3.5 pins the state's dtype, Qwen3-Next leaves it to the engine."""
     scheme = GatedDeltaNet(
         key_heads=f.count("linear_num_key_heads"),
@@ -49,10 +50,10 @@ def _qwen_linear(f: Fields) -> tuple[Kept, ...]:
         conv_kernel=f.count("linear_conv_kernel_dim"),
         state_dtype=state_dtype(f, "mamba_ssm_dtype"),
     )
-    return (Kept(scheme),)
+    return (scheme,)
 
 
-def _olmo_linear(f: Fields) -> tuple[Kept, ...]:
+def _olmo_linear(f: Fields) -> tuple[Scheme, ...]:
     """Gated DeltaNet with widths that follow from the hidden size; three convolutions in one."""
     key_heads = f.optional("linear_num_key_heads") or f.count("heads")
     key_dim = f.optional("linear_key_head_dim") or 3 * f.count("hidden") // (4 * key_heads)
@@ -63,7 +64,7 @@ def _olmo_linear(f: Fields) -> tuple[Kept, ...]:
         value_dim=f.optional("linear_value_head_dim") or 2 * key_dim,
         conv_kernel=f.count("linear_conv_kernel_dim"),
     )
-    return (Kept(scheme),)
+    return (scheme,)
 
 
 GDN: Mapping[str, Any] = {
@@ -81,11 +82,11 @@ def _olmo_hybrid(f: Fields) -> Sequence[str]:
     return [FULL if i % 4 == 3 or i + 1 == layers < 4 else LINEAR for i in range(layers)]
 
 
-def _kda(heads: int, width: int, kernel: int) -> tuple[Kept, ...]:
-    return (Kept(KDA(state_heads=heads, key_dim=width, value_dim=width, conv_kernel=kernel)),)
+def _kda(heads: int, width: int, kernel: int) -> tuple[Scheme, ...]:
+    return (KDA(state_heads=heads, key_dim=width, value_dim=width, conv_kernel=kernel),)
 
 
-def _kimi_linear(f: Fields) -> tuple[Kept, ...]:
+def _kimi_linear(f: Fields) -> tuple[Scheme, ...]:
     """The sizes stand in `linear_attn_config`, or beside the others as linear_*."""
     inner = f.group("linear_attn_config")
     inner.ignore("kda_layers", "full_attn_layers")
@@ -110,7 +111,7 @@ def _kimi_schedule(f: Fields) -> Sequence[str]:
     return [FULL if i + 1 in wholes else LINEAR for i in range(layers)]
 
 
-def _bailing_linear(f: Fields) -> tuple[Kept, ...]:
+def _bailing_linear(f: Fields) -> tuple[Scheme, ...]:
     """As many and as wide heads as the attention layers have."""
     width = f.optional("linear_head_dim") or f.count("head_dim")
     return _kda(f.count("heads"), width, f.count("short_conv_kernel_size"))
@@ -125,23 +126,17 @@ def _glm5_schedule(f: Fields) -> Sequence[str]:
     return [INDEXED if i % 4 == 3 else LINEAR for i in range(f.count("layers"))]
 
 
-def _glm5_indexed(f: Fields) -> tuple[Kept, ...]:
-    """An index key per pool of tokens; transformers pools when it reads.
-
-    It keeps, for every token, the key, a gate of the same width and a mark (Glm5NextIndexer).
-    """
+def _glm5_indexed(f: Fields) -> tuple[Scheme, ...]:
+    """An index key per pool of tokens."""
     fields = {**latent_fields(f), **indexer_fields(f)}
-    ideal = DSA(**fields, index_every=f.count("index_kpool"))
-    packed = {**fields, "index_dim": 2 * fields["index_dim"] + 1}
-    return (Kept(ideal, (("transformers", DSA(**packed)),)),)
+    return (DSA(**fields, index_every=f.count("index_kpool")),)
 
 
-def _lightning(f: Fields) -> tuple[Kept, ...]:
-    """All query heads keep a state; transformers keeps it in the model's dtype."""
+def _lightning(f: Fields) -> tuple[Scheme, ...]:
+    """All query heads keep a state."""
     heads = f.count("heads")
     width = f.optional("head_dim") or hidden_over(f, heads)
-    sizes: dict[str, Any] = {"state_heads": heads, "key_dim": width, "value_dim": width}
-    return (Kept(Lightning(**sizes), (("transformers", Lightning(**sizes)),)),)
+    return (Lightning(state_heads=heads, key_dim=width, value_dim=width),)
 
 
 def _minimax_schedule(f: Fields) -> Sequence[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kvcalc.attention.recurrent import Mamba1, Mamba2
-from kvcalc.importers.family import Kept, family
+from kvcalc.importers.family import family
 from kvcalc.importers.parts import (
     both,
     full,
@@ -33,6 +33,7 @@ from kvcalc.importers.storage import state_dtype
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kvcalc.attention.base import Scheme
     from kvcalc.importers.family import Part
     from kvcalc.importers.fields import Fields
 
@@ -47,13 +48,13 @@ CHUNKS = (
 )
 
 
-def _mamba1(f: Fields) -> tuple[Kept, ...]:
+def _mamba1(f: Fields) -> tuple[Scheme, ...]:
     """Mamba-1 as hybrids name its sizes."""
     inner = _times(f, "mamba_expand")
     return _mamba1_of(f, inner, "mamba_d_state", "mamba_d_conv")
 
 
-def _mamba1_alone(f: Fields) -> tuple[Kept, ...]:
+def _mamba1_alone(f: Fields) -> tuple[Scheme, ...]:
     """Mamba-1 as Mamba itself names its sizes."""
     # the class computes the inner width, but a file's own goes before it: Falcon-Mamba-7B's does
     inner = f.optional("intermediate_size") or _times(f, "expand")
@@ -61,9 +62,9 @@ def _mamba1_alone(f: Fields) -> tuple[Kept, ...]:
     return _mamba1_of(f, inner, "state_size", "conv_kernel")
 
 
-def _mamba1_of(f: Fields, inner: int, state: str, kernel: str) -> tuple[Kept, ...]:
+def _mamba1_of(f: Fields, inner: int, state: str, kernel: str) -> tuple[Scheme, ...]:
     scheme = Mamba1(inner_dim=inner, state_dim=f.count(state), conv_kernel=f.count(kernel))
-    return (Kept(scheme),)
+    return (scheme,)
 
 
 def _times(f: Fields, name: str) -> int:
@@ -80,7 +81,7 @@ def _mamba2(
 ) -> Part:
     """Mamba-2 under a family's own names; a head_dim of "auto" is the inner width over heads."""
 
-    def part(f: Fields) -> tuple[Kept, ...]:
+    def part(f: Fields) -> tuple[Scheme, ...]:
         count = f.count(heads)
         width = _width(f, count, head_dim, expand)
         scheme = Mamba2(
@@ -91,7 +92,7 @@ def _mamba2(
             conv_kernel=f.count(kernel),
             state_dtype=state_dtype(f, "mamba_ssm_cache_dtype"),
         )
-        return (Kept(scheme),)
+        return (scheme,)
 
     return part
 
@@ -132,7 +133,7 @@ def _bamba_schedule(f: Fields) -> Sequence[str]:
     return numbered("attn_layer_indices", FULL, LINEAR)(f)
 
 
-def _falcon_h1(f: Fields) -> tuple[Kept, ...]:
+def _falcon_h1(f: Fields) -> tuple[Scheme, ...]:
     """Heads that share mamba_d_ssm, or the expanded hidden size, beside attention."""
     heads, stated = f.count("mamba_n_heads"), f.get("mamba_d_head")
     inner = f.optional("mamba_d_ssm") or _times(f, "mamba_expand")
@@ -146,7 +147,7 @@ def _falcon_h1(f: Fields) -> tuple[Kept, ...]:
         state_groups=f.count("mamba_n_groups"),
         conv_kernel=f.count("mamba_d_conv"),
     )
-    return (*full()(f), Kept(scheme))
+    return (*full()(f), scheme)
 
 
 NEMOTRON = {"M": LINEAR, "*": FULL, "-": MLP, "E": MOE}
@@ -161,14 +162,14 @@ def _nemotron_schedule(f: Fields) -> Sequence[str]:
     return [NEMOTRON.get(letter, letter) for letter in pattern]
 
 
-def _zamba_full(f: Fields) -> tuple[Kept, ...]:
+def _zamba_full(f: Fields) -> tuple[Scheme, ...]:
     """Attention over the hidden state and the embedding together: twice as wide."""
     heads = f.count("heads")
     width = f.optional("attention_head_dim") or 2 * f.count("hidden") // heads
-    return (Kept(keyed(heads, f.optional("kv_heads") or heads, width, width)),)
+    return (keyed(heads, f.optional("kv_heads") or heads, width, width),)
 
 
-def _zamba2_mamba(f: Fields) -> tuple[Kept, ...]:
+def _zamba2_mamba(f: Fields) -> tuple[Scheme, ...]:
     heads = f.count("n_mamba_heads")
     scheme = Mamba2(
         state_heads=heads,
@@ -177,7 +178,7 @@ def _zamba2_mamba(f: Fields) -> tuple[Kept, ...]:
         state_groups=f.count("mamba_ngroups"),
         conv_kernel=f.count("mamba_d_conv"),
     )
-    return (Kept(scheme),)
+    return (scheme,)
 
 
 def _zamba2_schedule(f: Fields) -> Sequence[str]:
@@ -217,7 +218,7 @@ def _phi4flash(f: Fields) -> Sequence[str]:
     return [kind(i) for i in range(layers)]
 
 
-def _mamba_ssm(f: Fields) -> tuple[Kept, ...]:
+def _mamba_ssm(f: Fields) -> tuple[Scheme, ...]:
     """A configuration of the mamba_ssm package, with the defaults of its two layers."""
     cfg, hidden = f.group("ssm_cfg"), f.count("hidden")
     if f.get("attn_layer_idx"):
@@ -230,7 +231,7 @@ def _mamba_ssm(f: Fields) -> tuple[Kept, ...]:
     expand, kernel = cfg.optional("expand") or 2, cfg.optional("d_conv") or 4
     inner, state = expand * hidden, cfg.optional("d_state") or (128 if second else 16)
     if not second:
-        return (Kept(Mamba1(inner_dim=inner, state_dim=state, conv_kernel=kernel)),)
+        return (Mamba1(inner_dim=inner, state_dim=state, conv_kernel=kernel),)
     width = cfg.optional("headdim") or 64
     scheme = Mamba2(
         state_heads=inner // width,
@@ -239,7 +240,7 @@ def _mamba_ssm(f: Fields) -> tuple[Kept, ...]:
         state_groups=cfg.optional("ngroups") or 1,
         conv_kernel=kernel,
     )
-    return (Kept(scheme),)
+    return (scheme,)
 
 
 # fmt: off

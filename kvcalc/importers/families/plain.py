@@ -5,15 +5,15 @@ Numbers are the defaults of the class in transformers 5.24.0 (models/<family>/co
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kvcalc.importers.family import Kept, family
+from kvcalc.importers.family import family
 from kvcalc.importers.parts import MULTI, full, hidden_over, keyed
 from kvcalc.importers.schedules import FULL, same
 
 if TYPE_CHECKING:
+    from kvcalc.attention.base import Scheme
     from kvcalc.importers.fields import Fields
 
 
@@ -24,30 +24,30 @@ multi = partial(family, parts={FULL: full(MULTI)}, schedule=same())
 """The same, from before KV heads could be fewer than query heads."""
 
 
-def _falcon(f: Fields) -> tuple[Kept, ...]:
+def _falcon(f: Fields) -> tuple[Scheme, ...]:
     """`multi_query` decides, and with it the old decoder has one KV head whatever num_kv_heads is.
 
-    The new decoder keeps groups; transformers repeats them for every query head before it caches.
+    The new decoder keeps groups.
     """
     heads = f.count("heads")
     width = hidden_over(f, heads)
     groups = f.optional("kv_heads") or heads
-    if f.flag("new_decoder_architecture"):
-        repeated = keyed(heads, heads, width, width)
-        return (Kept(keyed(heads, groups, width, width), (("transformers", repeated),)),)
-    kept = 1 if f.flag("multi_query") else heads
-    return (Kept(keyed(heads, kept, width, width)),)
+    if not f.flag("new_decoder_architecture"):
+        groups = 1 if f.flag("multi_query") else heads
+    elif f.get("kv_heads") == 1 and heads > 1:
+        f.wrong("kv_heads", "is 1, as no published model with new_decoder_architecture has it")
+    return (keyed(heads, groups, width, width),)
 
 
-def _refined_web(f: Fields) -> tuple[Kept, ...]:
+def _refined_web(f: Fields) -> tuple[Scheme, ...]:
     """Falcon's first name: n_head_kv groups where that is stated, else `multi_query` decides."""
     heads = f.count("heads")
     kept = f.optional("kv_heads") or (1 if f.flag("multi_query") else heads)
     width = hidden_over(f, heads)
-    return (Kept(keyed(heads, kept, width, width)),)
+    return (keyed(heads, kept, width, width),)
 
 
-def _mpt(f: Fields) -> tuple[Kept, ...]:
+def _mpt(f: Fields) -> tuple[Scheme, ...]:
     """`attn_config` may ask for fewer KV heads, which transformers' class does not know."""
     inner = f.group("attn_config")
     inner.ignore("prefix_lm", "qk_ln", "attn_uses_sequence_id", "alibi", "attn_impl", "model_type")
@@ -60,50 +60,44 @@ def _mpt(f: Fields) -> tuple[Kept, ...]:
     return full(MULTI)(f)
 
 
-def _chatglm(f: Fields) -> tuple[Kept, ...]:
+def _chatglm(f: Fields) -> tuple[Scheme, ...]:
     """`multi_query_group_num` counts where `multi_query_attention` says so."""
     heads, width = f.count("heads"), f.count("kv_channels")
     groups = f.count("multi_query_group_num") if f.flag("multi_query_attention") else heads
-    return (Kept(keyed(heads, groups, width, width)),)
+    return (keyed(heads, groups, width, width),)
 
 
-def _qwen(f: Fields) -> tuple[Kept, ...]:
+def _qwen(f: Fields) -> tuple[Scheme, ...]:
     """Qwen's first model: all heads, kv_channels wide; it can be told to keep them in 8 bits."""
     if f.flag("use_cache_quantization"):
         f.wrong("use_cache_quantization", "is true, in a format that kvcalc does not know")
     heads, width = f.count("heads"), f.count("kv_channels")
-    return (Kept(keyed(heads, heads, width, width)),)
+    return (keyed(heads, heads, width, width),)
 
 
-def _uncached(f: Fields) -> tuple[Kept, ...]:
-    """GPT-1, for which transformers has no cache: it reads every token again at every step."""
-    kept = keyed(**MULTI.read(f))
-    return (Kept(kept, (("transformers", replace(kept, shared=True)),)),)
-
-
-def _bigcode(f: Fields) -> tuple[Kept, ...]:
+def _bigcode(f: Fields) -> tuple[Scheme, ...]:
     """`multi_query` alone decides between one KV head and all of them."""
     heads = f.count("heads")
     width = hidden_over(f, heads)
-    return (Kept(keyed(heads, 1 if f.flag("multi_query") else heads, width, width)),)
+    return (keyed(heads, 1 if f.flag("multi_query") else heads, width, width),)
 
 
-def _dbrx(f: Fields) -> tuple[Kept, ...]:
+def _dbrx(f: Fields) -> tuple[Scheme, ...]:
     """The number of KV heads stands in `attn_config`."""
     heads = f.count("heads")
     inner = f.group("attn_config")
     inner.ignore("model_type", "is_encoder_decoder")
     groups = inner.optional("kv_n_heads") or f.count("dbrx_kv_heads")
     width = hidden_over(f, heads)
-    return (Kept(keyed(heads, groups, width, width)),)
+    return (keyed(heads, groups, width, width),)
 
 
-def _jetmoe(f: Fields) -> tuple[Kept, ...]:
+def _jetmoe(f: Fields) -> tuple[Scheme, ...]:
     """Attention experts: each of the experts that a token takes has the KV heads once."""
     groups = f.count("kv_heads")
     heads = groups * f.count("num_experts_per_tok")
     width = f.count("kv_channels")
-    return (Kept(keyed(heads, groups, width, width)),)
+    return (keyed(heads, groups, width, width),)
 
 
 # Their code is their own: as in SGLang 0.5.23, models/<family>.py, with no class to fill fields in.
@@ -179,7 +173,7 @@ PLAIN = (
     plain("nemotron", defaults=dict(layers=32, hidden=6144, heads=48)),
     plain("olmo", "olmo2", defaults=dict(layers=32, hidden=4096, heads=32)),
     plain("olmoe", defaults=dict(layers=16, hidden=2048, heads=16)),
-    plain("openai-gpt", defaults=dict(layers=12, hidden=768, heads=12), parts={FULL: _uncached}),
+    multi("openai-gpt", defaults=dict(layers=12, hidden=768, heads=12)),
     multi("opt", defaults=dict(layers=12, hidden=768, heads=12)),
     multi("persimmon", defaults=dict(layers=36, hidden=4096, heads=64)),
     plain("phi", defaults=dict(layers=24, hidden=2048, heads=32)),

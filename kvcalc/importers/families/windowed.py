@@ -5,12 +5,11 @@ Numbers and rules as in transformers 5.24.0 (models/<family>/configuration_*.py)
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kvcalc.importers.family import Kept, family
-from kvcalc.importers.parts import MULTI, Heads, chunked, full, keyed, shared, windowed
+from kvcalc.importers.family import family
+from kvcalc.importers.parts import MULTI, chunked, full, keyed, shared, windowed
 from kvcalc.importers.schedules import (
     CHUNKED,
     FULL,
@@ -26,6 +25,7 @@ from kvcalc.schema.layers import MAX_LAYERS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kvcalc.attention.base import Scheme
     from kvcalc.importers.family import Part, Schedule
     from kvcalc.importers.fields import Fields
 
@@ -105,7 +105,7 @@ def _llama4(f: Fields) -> Sequence[str]:
     return [CHUNKED if own and chunk else FULL for own in _rope(f)]
 
 
-def _bidirectional(f: Fields) -> tuple[Kept, ...]:
+def _bidirectional(f: Fields) -> tuple[Scheme, ...]:
     """A window, unless the model looks ahead: then it is an encoder and keeps nothing."""
     ahead = f.get("use_bidirectional_attention")
     if ahead is True or ahead == "all":
@@ -132,7 +132,7 @@ def _gemma4_kinds(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     return _shares(f, [*list(kinds)[:-1], FULL])
 
 
-def _gemma4_full(f: Fields) -> tuple[Kept, ...]:
+def _gemma4_full(f: Fields) -> tuple[Scheme, ...]:
     """Full layers have a head_dim of their own, and where K equals V, KV heads of their own."""
     names = ("head_dim", "global_head_dim", "num_global_key_value_heads")
     if f.has("per_layer_config"):
@@ -140,7 +140,7 @@ def _gemma4_full(f: Fields) -> tuple[Kept, ...]:
         return full()(f)
     own = f.optional("num_global_key_value_heads") if f.flag("attention_k_eq_v") else None
     width = f.count("global_head_dim")
-    return (Kept(keyed(f.count("heads"), own or f.count("kv_heads"), width, width)),)
+    return (keyed(f.count("heads"), own or f.count("kv_heads"), width, width),)
 
 
 GEMMA4 = {
@@ -149,15 +149,6 @@ GEMMA4 = {
     f"shared_{FULL}": shared(_gemma4_full),
     f"shared_{SLIDING}": shared(_bidirectional),
 }
-
-
-def _local_masks(f: Fields) -> tuple[Kept, ...]:
-    """GPT-Neo's local layers see a window; transformers masks it and keeps every token."""
-    heads = Heads().read(f)
-    kept_whole = keyed(**heads)
-    return (
-        Kept(replace(kept_whole, window=f.count("window_size")), (("transformers", kept_whole),)),
-    )
 
 
 def _gpt_neo(f: Fields) -> Sequence[str]:
@@ -180,12 +171,12 @@ def _gpt_neo(f: Fields) -> Sequence[str]:
     return [{"global": FULL, "local": SLIDING}.get(kind, kind) for kind in kinds]
 
 
-def _halved(f: Fields) -> tuple[Kept, ...]:
+def _halved(f: Fields) -> tuple[Scheme, ...]:
     """`local_attention` looks to both sides; a decoder has the half behind it."""
     window = max(1, f.count("local_attention") // 2)
     if f.optional("window") not in (None, window):
         f.wrong("window", f"is not half of local_attention, {window}: they contradict each other")
-    return (Kept(replace(keyed(**MULTI.read(f)), window=window)),)
+    return (keyed(**MULTI.read(f), window=window),)
 
 
 QWEN_UNUSED = ("use_sliding_window", "window", "max_window_layers")
@@ -244,7 +235,7 @@ WINDOWED = (
             kv_heads=4, head_dim=256, window=1024, num_kv_shared_layers=0, global_head_dim=512),
         schedule=every(6), parts=GEMMA4, amend=_gemma4_kinds, unused=GEMMA4_UNUSED),
     sliding("gpt_neo", defaults=dict(layers=24, hidden=2048, heads=16, window_size=256),
-        schedule=_gpt_neo, parts={FULL: full(), SLIDING: _local_masks}),
+        schedule=_gpt_neo, parts={FULL: full(), SLIDING: windowed(window="window_size")}),
     sliding("gpt_oss",
         defaults=dict(layers=36, hidden=2880, heads=64, kv_heads=8, head_dim=64, window=128),
         schedule=every(2)),

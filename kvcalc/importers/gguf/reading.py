@@ -17,8 +17,8 @@ from kvcalc.importers.gguf.schedules import layers_of, trunk
 from kvcalc.model import Model, Source
 
 if TYPE_CHECKING:
+    from kvcalc.attention.base import Scheme
     from kvcalc.importers.assembly import Origin
-    from kvcalc.importers.family import Kept
     from kvcalc.importers.gguf.header import Header
 
 DTYPE = "fp16"
@@ -34,7 +34,7 @@ NOT_MODELS = {
 """Values of `general.type` other than "model"."""
 
 THE_MODEL = "give the file of the language model itself"
-Layers = list[tuple["Kept", ...]]
+Layers = list[tuple["Scheme", ...]]
 
 
 def read_model(header: Header, origin: Origin) -> tuple[Model | None, list[Problem]]:

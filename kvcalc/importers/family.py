@@ -36,7 +36,7 @@ Default = int | float | bool | str | As
 class Family:
     """One line of the table of families: what is special about these configurations.
 
-    types     values of `model_type`; the first is the family's name
+    types     values of `model_type`, or of a GGUF's architecture; the first is the family's name
     parts     what a layer of each kind keeps; a kind that is not here is refused
     schedule  the kinds of the layers, where the file has no list of them
     defaults  what the family's class fills in where a published file omits a field

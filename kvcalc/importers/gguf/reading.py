@@ -10,7 +10,7 @@ from kvcalc.errors import InvalidValue, Problem, did_you_mean
 from kvcalc.formats import parse_layout
 from kvcalc.importers.assembly import assemble
 from kvcalc.importers.fields import Fields
-from kvcalc.importers.gguf.architectures import ARCHITECTURES, STRANGER, Architecture
+from kvcalc.importers.gguf.architectures import ARCHITECTURES, REFUSED, STRANGER
 from kvcalc.importers.gguf.header import CONVERT
 from kvcalc.importers.gguf.keys import KEYS, PER_LAYER, PLAIN_READ, is_harmless
 from kvcalc.importers.gguf.schedules import layers_of, trunk
@@ -19,6 +19,7 @@ from kvcalc.model import Model, Source
 if TYPE_CHECKING:
     from kvcalc.attention.base import Scheme
     from kvcalc.importers.assembly import Origin
+    from kvcalc.importers.family import Family
     from kvcalc.importers.gguf.header import Header
 
 DTYPE = "fp16"
@@ -46,7 +47,7 @@ def read_model(header: Header, origin: Origin) -> tuple[Model | None, list[Probl
     fields = _fields(name, row, header.values)
     _check_layers(fields)
     layers = [] if fields.problems else _layers(name, row, fields)
-    fields.ignore("max_context", "hidden", "mtp_layers", "causal", *row.ignored)
+    fields.ignore("max_context", "hidden", "mtp_layers", "causal", *row.unused)
     _refuse_strangers(name, fields)
     context = fields.optional("max_context", least=0)
     _say_what_is_odd(name, row, fields)
@@ -83,13 +84,13 @@ def _architecture(values: dict[str, Any]) -> tuple[str, Problem | None]:
         text = "general.architecture is missing" if name is None else text
         hint = "give the first part of the split model" if "split.count" in values else CONVERT
         return "", Problem(text, hint, ("general.architecture",))
-    refused = ARCHITECTURES[name].refused if name in ARCHITECTURES else ""
-    if refused:
-        return name, Problem(f"architecture {name} {refused}", THE_MODEL, ("general.architecture",))
+    if name in REFUSED:
+        text = f"architecture {name} {REFUSED[name]}"
+        return name, Problem(text, THE_MODEL, ("general.architecture",))
     return name, None
 
 
-def _fields(name: str, row: Architecture, values: dict[str, Any]) -> Fields:
+def _fields(name: str, row: Family, values: dict[str, Any]) -> Fields:
     prefix = f"{name}."
     return Fields(
         data={key: value for key, value in values.items() if key.startswith(prefix)},
@@ -112,7 +113,7 @@ def _check_layers(f: Fields) -> None:
             )
 
 
-def _layers(name: str, row: Architecture, f: Fields) -> Layers:
+def _layers(name: str, row: Family, f: Fields) -> Layers:
     kept: Layers = []
     for number, kind in enumerate(row.schedule(f)):
         part = row.parts.get(kind)
@@ -138,7 +139,7 @@ def _refuse_strangers(name: str, f: Fields) -> None:
     ]
     way_out = f"if they leave the cache alone, describe the model in YAML; {CONVERT} otherwise"
     if strange and not known:
-        hint = did_you_mean(name, ARCHITECTURES)
+        hint = did_you_mean(name, (*ARCHITECTURES, *REFUSED))
         hint = hint if hint.startswith("did") else "describe the model in YAML"
         text = (
             f"architecture {name!r} is not known, and {', '.join(strange)} could change the cache"
@@ -149,7 +150,7 @@ def _refuse_strangers(name: str, f: Fields) -> None:
         f.problem(text, strange[0], way_out)
 
 
-def _say_what_is_odd(name: str, row: Architecture, f: Fields) -> None:
+def _say_what_is_odd(name: str, row: Family, f: Fields) -> None:
     if row is STRANGER:
         f.note(f"architecture {name!r} is not known; read as plain attention in every layer")
     if not f.flag("causal", default=True):
@@ -167,7 +168,7 @@ def _with_way_out(problem: Problem, origin: Origin) -> Problem:
     return replace(problem, hint=hint, file=origin.file)
 
 
-def _mtp(row: Architecture, f: Fields) -> int:
+def _mtp(row: Family, f: Fields) -> int:
     return 0 if row is STRANGER else f.optional("mtp_layers", least=0) or 0
 
 

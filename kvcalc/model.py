@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kvcalc.attention.base import Attention
 from kvcalc.cache import ENTRY_ROLES, Cache, Group, Storage
@@ -36,6 +36,18 @@ class Source:
     origin: str
     says: str = ""
     read: str = ""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Which code runs a model: Hugging Face's outermost `model_type`, or a GGUF's architecture.
+
+    inner  the `model_type` of the language model inside a wrapper, where it is another
+    """
+
+    name: str
+    dialect: Literal["huggingface", "gguf"] = "huggingface"
+    inner: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,6 +90,8 @@ class Model:
     """What a reader of the numbers should know: what was inferred, what was not used."""
     engines: Mapping[str, Mapping[str, Scheme]] = field(default_factory=dict)
     """What an engine is known to keep in the place of an attention entry, by engine and entry."""
+    architecture: Architecture | None = None
+    """Which code runs it; None where that is not known, as of a what-if."""
     kv_dtype: Layout | None = None
     index_dtype: Format | None = None
 

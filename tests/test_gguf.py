@@ -20,7 +20,7 @@ from kvcalc.importers.assembly import Origin
 from kvcalc.importers.gguf import is_gguf, read_gguf
 from kvcalc.importers.gguf.architectures import ARCHITECTURES, REFUSED, TABLE
 from kvcalc.importers.gguf.keys import KEYS, is_harmless
-from kvcalc.model import Change
+from kvcalc.model import Architecture, Change
 
 if TYPE_CHECKING:
     import pathlib
@@ -504,6 +504,7 @@ def test_the_model_says_what_it_is(tmp_path: pathlib.Path) -> None:
         tensors=((4096, 128), (128,)),
     )
     assert model.name == "Llama 3.1 8B"
+    assert model.architecture == Architecture("llama", "gguf")
     assert model.max_context == 131072
     assert model.weight_bytes == (4096 * 128 + 128) * 2
     assert model.notes[1:] == ("the file ends before its weights do; its header is whole",)

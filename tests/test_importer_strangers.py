@@ -12,6 +12,7 @@ from kvcalc.importers.families import FAMILIES, TABLE
 from kvcalc.importers.families.windowed import sliding
 from kvcalc.importers.huggingface import read_config
 from kvcalc.importers.schedules import same
+from kvcalc.model import Architecture
 
 LLAMA: Mapping[str, Any] = {
     "model_type": "llama",
@@ -206,3 +207,43 @@ def test_no_family_is_named_twice() -> None:
 def test_a_misspelt_keyword_of_a_family_is_an_error() -> None:
     with pytest.raises(TypeError, match="shedule"):
         sliding("new", shedule=same(), defaults=dict(layers=4))  # type: ignore[call-arg]
+
+
+NAMELESS = {name: value for name, value in LLAMA.items() if name != "model_type"}
+
+
+@pytest.mark.parametrize(
+    ("data", "architecture"),
+    [
+        (LLAMA, Architecture("llama")),
+        ({**LLAMA, "model_type": "brand_new"}, Architecture("brand_new")),
+        # the family's first name is gemma3_text
+        ({**GEMMA, "model_type": "gemma3"}, Architecture("gemma3")),
+        (
+            {"model_type": "gemma3", "text_config": GEMMA},
+            Architecture("gemma3", inner="gemma3_text"),
+        ),
+        (
+            {"model_type": "gemma3_text", "text_config": GEMMA},
+            Architecture("gemma3_text"),
+        ),
+        (
+            {"model_type": "omni", "thinker_config": {"model_type": "x", "text_config": LLAMA}},
+            Architecture("omni", inner="llama"),
+        ),
+        ({"model_type": "llama", "text_config": NAMELESS}, Architecture("llama")),
+        ({"text_config": LLAMA}, Architecture("llama")),
+        (
+            {"thinker_config": {"model_type": "thinker", "text_config": LLAMA}},
+            Architecture("llama"),
+        ),
+        ({"d_model": 64, "n_layer": 2, "ssm_cfg": {}}, Architecture("mamba_ssm")),
+        (NAMELESS, None),
+    ],
+)
+def test_the_architecture_is_what_the_outermost_configuration_says(
+    data: Mapping[str, Any], architecture: Architecture | None
+) -> None:
+    model, problems = read_config(data, Origin("config.json"))
+    assert model is not None, problems
+    assert model.architecture == architecture

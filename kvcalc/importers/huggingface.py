@@ -16,7 +16,7 @@ from kvcalc.importers.parts import full
 from kvcalc.importers.schedules import FULL, LINEAR, same
 from kvcalc.importers.storage import cache_dtype
 from kvcalc.importers.vocabulary import ALIASES, WRAPPERS, is_harmless
-from kvcalc.model import Model, Source
+from kvcalc.model import Architecture, Model, Source
 from kvcalc.schema.layers import MAX_LAYERS
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> tuple[Model | None, 
         sources=(Source(origin.source or origin.file, _said(fields)),),
         file=origin.file,
         notes=(storage.note, *origin.notes, *fields.notes),
+        architecture=_architecture(levels, family),
     )
     return model, []
 
@@ -131,6 +132,15 @@ def _family(levels: Levels) -> tuple[Family, str]:
     if len(levels) > 1 and not inner.get("model_type"):
         return _stranger(name), UNTOLD
     return _stranger(name), f"{called} is not known; read as plain attention in every layer"
+
+
+def _architecture(levels: Levels, family: Family) -> Architecture | None:
+    """What the outermost configuration says it is, and the language model inside it."""
+    stated = [str(level["model_type"]) for _, level in levels if level.get("model_type")]
+    if not stated:
+        return Architecture(family.name) if family.name else None
+    name = str(levels[-1][1].get("model_type") or stated[0])
+    return Architecture(name, inner=stated[0] if stated[0] != name else "")
 
 
 def _stranger(name: str) -> Family:

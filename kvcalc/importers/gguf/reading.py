@@ -14,7 +14,7 @@ from kvcalc.importers.gguf.architectures import ARCHITECTURES, REFUSED, STRANGER
 from kvcalc.importers.gguf.header import CONVERT
 from kvcalc.importers.gguf.keys import KEYS, PER_LAYER, PLAIN_READ, is_harmless
 from kvcalc.importers.gguf.schedules import layers_of, trunk
-from kvcalc.model import Model, Source
+from kvcalc.model import Architecture, Model, Source
 
 if TYPE_CHECKING:
     from kvcalc.attention.base import Scheme
@@ -68,6 +68,7 @@ def read_model(header: Header, origin: Origin) -> tuple[Model | None, list[Probl
         sources=(Source(origin.source or origin.file, f"general.architecture {name}"),),
         file=origin.file,
         notes=(DTYPE_NOTE, *origin.notes, *about_weights, *fields.notes),
+        architecture=Architecture(name, "gguf"),
     )
     return model, []
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kvcalc.document import parse, parse_json, read_bytes
-from kvcalc.errors import InputError
+from kvcalc.errors import InputError, InvalidValue
 from kvcalc.importers import files, gguf, hub
 from kvcalc.importers.assembly import Origin
 from kvcalc.importers.huggingface import read_config
@@ -44,9 +44,12 @@ def refuse(document: Document) -> None:
 
 def imported(document: Document, origin: Origin | None = None) -> Model:
     """The model of a parsed configuration. Raises InputError."""
-    model, problems = read_config(document.data, origin or _origin(Path(document.name)))
-    document.refuse(problems)
-    assert model is not None, "a configuration without problems describes a model"
+    try:
+        model = read_config(document.data, origin or _origin(Path(document.name)))
+    except InvalidValue as error:
+        document.refuse(error.problems)
+        raise
+    document.refuse(())
     return model
 
 
@@ -74,10 +77,11 @@ def _from_folder(folder: Path) -> Model:
 def _from_file(path: Path, origin: Origin) -> Model | None:
     head = read_bytes(path, HEAD)
     if gguf.is_gguf(head):
-        model, problems = gguf.read_gguf(path, origin)
-        if model is None:
-            raise InputError([replace(problem, file=origin.file) for problem in problems])
-        return model
+        try:
+            return gguf.read_gguf(path, origin)
+        except InvalidValue as error:
+            problems = [replace(problem, file=origin.file) for problem in error.problems]
+            raise InputError(problems) from None
     if problem := files.weight_file(path, head):
         raise InputError([problem])
     if path.suffix != ".json":

@@ -19,6 +19,7 @@ from kvcalc.attention.base import Attention, Scheme
 from kvcalc.attention.compressed import CSA, HCA
 from kvcalc.attention.recurrent import GatedDeltaNet, Mamba2, Recurrent, ShortConv
 from kvcalc.attention.sparse import DSA, BlockSparse
+from kvcalc.errors import InvalidValue
 from kvcalc.formats import BF16, FP16, FP32, Format
 from kvcalc.importers.assembly import Origin
 from kvcalc.importers.huggingface import read_config
@@ -50,15 +51,13 @@ def letters(model: Model, mtp: bool = False) -> str:
 
 
 def loaded(config: Config) -> Model:
-    model, problems = read_config(config, Origin("config.json"))
-    assert model is not None, [problem.message for problem in problems]
-    return model
+    return read_config(config, Origin("config.json"))
 
 
 def refused(config: Config) -> str:
-    model, problems = read_config(config, Origin("config.json"))
-    assert model is None, letters(model)
-    return "\n".join(problem.message for problem in problems)
+    with pytest.raises(InvalidValue) as caught:
+        read_config(config, Origin("config.json"))
+    return "\n".join(problem.message for problem in caught.value.problems)
 
 
 GQA: Config = {"hidden_size": 24, "num_attention_heads": 4, "num_key_value_heads": 2}

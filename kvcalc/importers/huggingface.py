@@ -36,8 +36,11 @@ Levels = list[tuple[Path, Mapping[str, Any]]]
 """The language model's configuration and those around it, the innermost first."""
 
 
-def read_config(data: Mapping[str, Any], origin: Origin) -> tuple[Model | None, list[Problem]]:
-    """The model of a configuration, or every problem it has; paths lead from the top."""
+def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
+    """The model of a configuration.
+
+    Raises InvalidValue with every problem it has; their paths lead from the top.
+    """
     levels = _levels(data)
     where, inner = levels[0]
     family, note = _family(levels)
@@ -57,13 +60,13 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> tuple[Model | None, 
     storage = cache_dtype(levels)
     problems = [*fields.problems, *storage.problems]
     if problems:
-        return None, problems
+        raise InvalidValue(problems)
     if family.note:
         fields.note(family.note)
     parts = assemble([*layers, *_mtp(family, fields)], storage.kv)
     _say_what_was_filled_in(family, fields)
     _say_what_was_left(levels, fields)
-    model = Model(
+    return Model(
         name=origin.name or _own_name(levels),
         dtype=storage.dtype,
         attention=parts.attention,
@@ -77,7 +80,6 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> tuple[Model | None, 
         notes=(storage.note, *origin.notes, *fields.notes),
         architecture=_architecture(levels, family),
     )
-    return model, []
 
 
 def _counted(family: Family, inner: Mapping[str, Any]) -> dict[str, int]:

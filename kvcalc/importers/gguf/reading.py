@@ -38,11 +38,9 @@ THE_MODEL = "give the file of the language model itself"
 Layers = list[tuple["Scheme", ...]]
 
 
-def read_model(header: Header, origin: Origin) -> tuple[Model | None, list[Problem]]:
-    """The model that a header describes, or every problem it has."""
-    name, problem = _architecture(header.values)
-    if problem:
-        return None, [replace(problem, file=origin.file)]
+def read_model(header: Header, origin: Origin) -> Model:
+    """The model that a header describes. Raises InvalidValue with every problem it has."""
+    name = _architecture(header.values)
     row = ARCHITECTURES.get(name, STRANGER)
     fields = _fields(name, row, header.values)
     _check_layers(fields)
@@ -52,11 +50,11 @@ def read_model(header: Header, origin: Origin) -> tuple[Model | None, list[Probl
     context = fields.optional("max_context", least=0)
     _say_what_is_odd(name, row, fields)
     if fields.problems:
-        return None, [_with_way_out(problem, origin) for problem in fields.problems]
+        raise InvalidValue([_with_way_out(problem) for problem in fields.problems])
     weights, about_weights = _weights(header, origin)
     assembled = assemble(layers)
     own = len(layers) - _mtp(row, fields)
-    model = Model(
+    return Model(
         name=origin.name or _own_name(header.values, name),
         dtype=parse_layout(DTYPE),
         attention=assembled.attention,
@@ -70,25 +68,27 @@ def read_model(header: Header, origin: Origin) -> tuple[Model | None, list[Probl
         notes=(DTYPE_NOTE, *origin.notes, *about_weights, *fields.notes),
         architecture=Architecture(name, "gguf"),
     )
-    return model, []
 
 
-def _architecture(values: dict[str, Any]) -> tuple[str, Problem | None]:
-    """The architecture's name, and why a file of it is not read."""
+def _architecture(values: dict[str, Any]) -> str:
+    """The architecture's name. Raises InvalidValue where a file of it is not read."""
     kind = values.get("general.type", "model")
     if kind != "model":
         what = NOT_MODELS.get(str(kind), f"{kind!r} as its general.type says, not a model")
-        return "", Problem(f"the file holds {what}", THE_MODEL, ("general.type",))
+        raise _refusal(f"the file holds {what}", "general.type")
     name = values.get("general.architecture")
     if not isinstance(name, str) or not name:
         text = f"general.architecture is {name!r}; it must be a text"
         text = "general.architecture is missing" if name is None else text
         hint = "give the first part of the split model" if "split.count" in values else CONVERT
-        return "", Problem(text, hint, ("general.architecture",))
+        raise _refusal(text, "general.architecture", hint)
     if name in REFUSED:
-        text = f"architecture {name} {REFUSED[name]}"
-        return name, Problem(text, THE_MODEL, ("general.architecture",))
-    return name, None
+        raise _refusal(f"architecture {name} {REFUSED[name]}", "general.architecture")
+    return name
+
+
+def _refusal(text: str, key: str, hint: str = THE_MODEL) -> InvalidValue:
+    return InvalidValue([Problem(text, hint, (key,))])
 
 
 def _fields(name: str, row: Family, values: dict[str, Any]) -> Fields:
@@ -163,10 +163,10 @@ def _say_what_is_odd(name: str, row: Family, f: Fields) -> None:
         f.note(row.note)
 
 
-def _with_way_out(problem: Problem, origin: Origin) -> Problem:
+def _with_way_out(problem: Problem) -> Problem:
     """A key cannot be set in a GGUF file by hand: whoever converts the model writes it."""
     hint = CONVERT if not problem.hint or problem.hint.startswith("set ") else problem.hint
-    return replace(problem, hint=hint, file=origin.file)
+    return replace(problem, hint=hint)
 
 
 def _mtp(row: Family, f: Fields) -> int:

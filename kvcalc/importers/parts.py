@@ -12,6 +12,7 @@ from kvcalc.attention.base import Attention
 from kvcalc.attention.heads import GQA, MHA, MQA
 from kvcalc.attention.mla import MLA
 from kvcalc.attention.sparse import DSA
+from kvcalc.errors import InvalidValue, Problem
 from kvcalc.importers.family import Part
 
 if TYPE_CHECKING:
@@ -25,8 +26,21 @@ def none(f: Fields) -> tuple[Scheme, ...]:
 
 
 def both(*parts: Part) -> Part:
-    """A layer that keeps what several parts keep."""
-    return lambda f: tuple(scheme for part in parts for scheme in part(f))
+    """A layer that keeps what several parts keep; each is read, whatever is wrong with others."""
+
+    def together(f: Fields) -> tuple[Scheme, ...]:
+        caches: list[Scheme] = []
+        problems: list[Problem] = []
+        for part in parts:
+            try:
+                caches += part(f)
+            except InvalidValue as error:
+                problems += error.problems
+        if problems:
+            raise InvalidValue(problems)
+        return tuple(caches)
+
+    return together
 
 
 @dataclass(frozen=True)

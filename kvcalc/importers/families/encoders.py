@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kvcalc.importers.family import As, family
 from kvcalc.importers.parts import MULTI, Heads, both, crossing, full
-from kvcalc.importers.schedules import FULL, numbered, same
+from kvcalc.importers.schedules import FULL, every, numbered, same
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,7 +70,6 @@ ENCODER_SIDE = (
 CROSS = "cross_attention"
 CROSSING = both(full(MULTI), crossing(MULTI))
 
-
 pair = partial(
     family,
     parts={FULL: CROSSING},
@@ -95,9 +94,8 @@ def t5(*types: str, defaults: Mapping[str, Default]) -> Family:
     )
 
 
-def _whisper(f: Fields) -> tuple[Scheme, ...]:
-    """The encoder's output has as many tokens as it has positions, whatever is said."""
-    return both(full(MULTI), crossing(MULTI, source="max_source_positions"))(f)
+WHISPER = both(full(MULTI), crossing(MULTI, source="max_source_positions"))
+"""The encoder's output has as many tokens as it has positions, whatever is said."""
 
 
 def _decoder(f: Fields) -> tuple[Scheme, ...]:
@@ -110,8 +108,7 @@ def _decoder(f: Fields) -> tuple[Scheme, ...]:
 def _mllama(f: Fields) -> Sequence[str]:
     """`cross_attention_layers` numbers the layers that look at the image instead of the text."""
     if f.get("cross_attention_layers") is None:
-        chosen = range(3, f.count("layers"), 5)
-        return [CROSS if i in chosen else FULL for i in range(f.count("layers"))]
+        return every(5, CROSS, FULL, offset=3)(f)
     return numbered("cross_attention_layers", CROSS, FULL)(f)
 
 
@@ -134,7 +131,7 @@ ENCODERS = (
     pair("musicgen_decoder", "musicgen_melody_decoder",
         defaults=dict(layers=24, hidden=1024, heads=16), names={}),
     pair("whisper", defaults=dict(layers=4, hidden=384, heads=6, max_source_positions=1500),
-        parts={FULL: _whisper}),
+        parts={FULL: WHISPER}),
     t5("t5", "longt5", defaults=dict(num_layers=6, heads=8)),
     t5("mt5", "umt5", defaults=dict(num_layers=8, heads=6)),
     bert("bert", "camembert", "data2vec-text", "ernie", "roberta", "roberta-prelayernorm",

@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kvcalc.attention.recurrent import KDA, GatedDeltaNet, Lightning
 from kvcalc.attention.sparse import DSA
-from kvcalc.importers.families.latent import (
-    INDEXED,
-    PICKED,
-    shared_picks,
-)
+from kvcalc.importers.families.latent import INDEXED, PICKED, shared_picks
 from kvcalc.importers.family import family
 from kvcalc.importers.parts import (
     full,
@@ -24,12 +20,7 @@ from kvcalc.importers.parts import (
     latent_fields,
     windowed,
 )
-from kvcalc.importers.schedules import (
-    FULL,
-    LINEAR,
-    SLIDING,
-    every,
-)
+from kvcalc.importers.schedules import FULL, LINEAR, SLIDING, every
 from kvcalc.importers.storage import INDEX_DTYPE, state_dtype
 
 if TYPE_CHECKING:
@@ -122,10 +113,6 @@ def _glm5_kinds(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     return shared_picks(f, [INDEXED if kind == FULL else kind for kind in kinds])
 
 
-def _glm5_schedule(f: Fields) -> Sequence[str]:
-    return [INDEXED if i % 4 == 3 else LINEAR for i in range(f.count("layers"))]
-
-
 def _glm5_indexed(f: Fields) -> tuple[Scheme, ...]:
     """An index key per pool of tokens."""
     fields = {**latent_fields(f), **indexer_fields(f)}
@@ -154,8 +141,6 @@ def _lara_mini(f: Fields) -> Sequence[str]:
 
 
 QWEN_NEXT: Mapping[str, Part] = {LINEAR: _qwen_linear, FULL: full()}
-
-
 KIMI: Mapping[str, Part] = {LINEAR: _kimi_linear, FULL: latent}
 
 
@@ -166,7 +151,6 @@ KIMI_UNUSED = (
     "linear_lower_bound",
     "attn_res_block_size",
 )
-
 
 # fmt: off
 LINEAR_ATTENTION = (
@@ -198,7 +182,7 @@ LINEAR_ATTENTION = (
             kv_lora_rank=512, qk_rope_head_dim=0, qk_nope_head_dim=256, v_head_dim=256,
             index_n_heads=32, index_head_dim=128, index_topk=2048, index_kpool=16,
             linear_head_dim=128, linear_num_heads=64, linear_conv_kernel_dim=4),
-        schedule=_glm5_schedule, amend=_glm5_kinds,
+        schedule=every(4, INDEXED, LINEAR), amend=_glm5_kinds,
         parts={LINEAR: _kimi_linear, INDEXED: _glm5_indexed, FULL: _glm5_indexed,
             PICKED: indexed_by_another}, mtp=INDEXED, note=INDEX_DTYPE,
         unused=(*KIMI_UNUSED, "index_kpool_always_select_tail")),

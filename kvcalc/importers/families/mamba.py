@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kvcalc.attention.recurrent import Mamba1, Mamba2
 from kvcalc.importers.family import family
-from kvcalc.importers.parts import (
-    both,
-    full,
-    keyed,
-    none,
-    shared,
-    windowed,
-)
+from kvcalc.importers.parts import both, full, keyed, none, shared, windowed
 from kvcalc.importers.schedules import (
     FULL,
     HYBRID,
@@ -36,7 +29,6 @@ if TYPE_CHECKING:
     from kvcalc.attention.base import Scheme
     from kvcalc.importers.family import Part
     from kvcalc.importers.fields import Fields
-
 
 CHUNKS = (
     "mamba_expand",
@@ -106,7 +98,6 @@ BAMBA = _mamba2(
     "mamba_expand",
 )
 
-
 MAMBA2: Mapping[str, Any] = {
     "mamba_d_state": 256,
     "mamba_d_conv": 4,
@@ -126,11 +117,6 @@ def _width(f: Fields, heads: int, head_dim: str, expand: str) -> int:
         text = f"{width:,} and {heads:,} heads do not make {inner:,}, {expand} x hidden_size"
         f.wrong(head_dim, f"is {width:,}: {text}: they contradict each other")
     return width
-
-
-def _bamba_schedule(f: Fields) -> Sequence[str]:
-    """`attn_layer_indices` numbers the attention layers."""
-    return numbered("attn_layer_indices", FULL, LINEAR)(f)
 
 
 def _falcon_h1(f: Fields) -> tuple[Scheme, ...]:
@@ -262,7 +248,8 @@ MAMBA = (
             "use_shared_attention_adapter", "adapter_rank", "kv_channels", "num_query_groups",
             "hybrid_layer_ids")),
     family("bamba", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8, **MAMBA2),
-        schedule=_bamba_schedule, parts={LINEAR: BAMBA, FULL: full()}, unused=CHUNKS),
+        schedule=numbered("attn_layer_indices", FULL, LINEAR), parts={LINEAR: BAMBA, FULL: full()},
+        unused=CHUNKS),
     family("granitemoehybrid", defaults=dict(layers=32, hidden=4096, heads=32, **MAMBA2),
         schedule=same(LINEAR), parts={LINEAR: BAMBA, FULL: full()}, unused=CHUNKS),
     family("falcon_h1",

@@ -10,13 +10,8 @@ from typing import TYPE_CHECKING
 from kvcalc.attention.recurrent import MLSTM, RGLRU, RWKV7
 from kvcalc.importers.family import family
 from kvcalc.importers.fields import PLACEHOLDER
-from kvcalc.importers.parts import (
-    windowed,
-)
-from kvcalc.importers.schedules import (
-    LINEAR,
-    same,
-)
+from kvcalc.importers.parts import windowed
+from kvcalc.importers.schedules import LINEAR, same
 from kvcalc.importers.storage import state_dtype
 
 if TYPE_CHECKING:

@@ -63,8 +63,7 @@ def _exaone(f: Fields) -> Sequence[str]:
         return [FULL] * layers
     if isinstance(pattern, str) and set(pattern) <= {"L", "G"}:
         return [SLIDING if pattern[i % len(pattern)] == "L" else FULL for i in range(layers)]
-    period = f.count("sliding_window_pattern")
-    return [FULL if (i + 1) % period == 0 else SLIDING for i in range(layers)]
+    return every("sliding_window_pattern")(f)
 
 
 def _flint(f: Fields) -> Sequence[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kvcalc.document import parse, parse_json, read_bytes
 from kvcalc.errors import InputError, InvalidValue
-from kvcalc.importers import files, gguf, hub
+from kvcalc.importers import files, gguf, hub, weights
 from kvcalc.importers.assembly import Origin
 from kvcalc.importers.huggingface import read_config
 from kvcalc.importers.recognition import HUB, is_config
@@ -64,7 +64,7 @@ def _from_hub(reference: str) -> Model:
 
 def _from_folder(folder: Path) -> Model:
     path = files.config_of(folder)
-    found = _from_file(path, _origin(path, files.weight_bytes_of(folder)))
+    found = _from_file(path, _origin(path, weights.weight_bytes_of(folder)))
     if found is not None:
         return found
     document = parse(str(path), read_bytes(path), folder)

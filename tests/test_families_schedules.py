@@ -19,6 +19,7 @@ from kvcalc.attention.base import Attention, Scheme
 from kvcalc.attention.compressed import CSA, HCA
 from kvcalc.attention.recurrent import GatedDeltaNet, Mamba2, Recurrent, ShortConv
 from kvcalc.attention.sparse import DSA, BlockSparse
+from kvcalc.errors import InvalidValue
 from kvcalc.formats import BF16, FP16, FP32, Format
 from kvcalc.importers.assembly import Origin
 from kvcalc.importers.huggingface import read_config
@@ -50,15 +51,13 @@ def letters(model: Model, mtp: bool = False) -> str:
 
 
 def loaded(config: Config) -> Model:
-    model, problems = read_config(config, Origin("config.json"))
-    assert model is not None, [problem.message for problem in problems]
-    return model
+    return read_config(config, Origin("config.json"))
 
 
 def refused(config: Config) -> str:
-    model, problems = read_config(config, Origin("config.json"))
-    assert model is None, letters(model)
-    return "\n".join(problem.message for problem in problems)
+    with pytest.raises(InvalidValue) as caught:
+        read_config(config, Origin("config.json"))
+    return "\n".join(problem.message for problem in caught.value.problems)
 
 
 GQA: Config = {"hidden_size": 24, "num_attention_heads": 4, "num_key_value_heads": 2}
@@ -915,6 +914,12 @@ REFUSALS = (
         | {"swa_num_key_value_heads": 2},
         ("'2' layers are not known",),
         "a number that is neither 0 nor 1",
+    ),
+    Refusal(
+        "mimo_v2_flash",
+        {"num_hidden_layers": 1, "layer_types": ["sliding_attention"], "sliding_window": 1},
+        ("sliding_window is 1",),
+        "a window that holds the query and nothing else",
     ),
     Refusal(
         "minimax_m3_vl_text",

@@ -10,14 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kvcalc.errors import InputError, Problem
-from kvcalc.importers.files import (
-    config_of,
-    refusal,
-    stated_bytes,
-    way_out,
-    weight_bytes_of,
-    weight_file,
-)
+from kvcalc.importers.files import config_of, refusal, way_out, weight_file
+from kvcalc.importers.weights import stated_bytes, weight_bytes_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

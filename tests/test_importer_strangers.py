@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from kvcalc.errors import InvalidValue
 from kvcalc.importers.assembly import Origin
 from kvcalc.importers.families import FAMILIES, TABLE
+from kvcalc.importers.families.windowed import sliding
 from kvcalc.importers.huggingface import read_config
+from kvcalc.importers.schedules import same
+from kvcalc.model import Architecture
 
 LLAMA: Mapping[str, Any] = {
     "model_type": "llama",
@@ -31,9 +35,9 @@ GEMMA: Mapping[str, Any] = {
 
 
 def refusal(data: Mapping[str, Any]) -> str:
-    model, problems = read_config(dict(data), Origin("config.json"))
-    assert model is None, "it was read"
-    return "\n".join(problem.message for problem in problems)
+    with pytest.raises(InvalidValue) as caught:
+        read_config(dict(data), Origin("config.json"))
+    return "\n".join(problem.message for problem in caught.value.problems)
 
 
 def renamed(data: Mapping[str, Any], name: str, other: str) -> dict[str, Any]:
@@ -64,8 +68,7 @@ def test_a_renamed_window_is_refused_by_name(other: str) -> None:
 
 def test_a_misspelt_null_does_not_let_a_default_in() -> None:
     mistral = {**LLAMA, "model_type": "mistral"}
-    model, _ = read_config({**mistral, "sliding_window": None}, Origin("config.json"))
-    assert model is not None
+    model = read_config({**mistral, "sliding_window": None}, Origin("config.json"))
     assert model.stored(9000) == 4 * 2 * 2 * 8 * 2 * 9000
     assert "sliding_windwo" in refusal({**mistral, "sliding_windwo": None})
 
@@ -80,8 +83,7 @@ def test_an_unknown_model_is_refused_by_what_could_change_its_cache(field: dict[
 
 
 def test_an_unknown_model_is_read_as_plain_attention_with_a_note() -> None:
-    model, problems = read_config({**LLAMA, "model_type": "brand_new"}, Origin("config.json"))
-    assert model is not None, problems
+    model = read_config({**LLAMA, "model_type": "brand_new"}, Origin("config.json"))
     assert model.stored(100) == 4 * 2 * 2 * 8 * 2 * 100
     assert any("read as plain attention in every layer" in note for note in model.notes)
 
@@ -143,15 +145,13 @@ def test_falcon_mamba_states_its_inner_width() -> None:
         "state_size": 16,
         "conv_kernel": 4,
     }
-    model, problems = read_config(data, Origin("config.json"))
-    assert model is not None, problems
+    model = read_config(data, Origin("config.json"))
     assert model.stored(100) == 64 * (8192 * 16 * 4 + 3 * 8192 * 2)
 
 
 def test_all_heads_for_want_of_kv_heads_is_told() -> None:
     data = {name: value for name, value in LLAMA.items() if name != "num_key_value_heads"}
-    model, _ = read_config(data, Origin("config.json"))
-    assert model is not None
+    model = read_config(data, Origin("config.json"))
     assert model.stored(100) == 4 * 2 * 8 * 8 * 2 * 100
     assert "num_key_value_heads is not stated: all 8 heads keep their own" in model.notes
 
@@ -175,14 +175,12 @@ def test_a_field_of_the_language_model_that_stands_around_it_is_refused(
 
 def test_the_same_said_twice_is_no_contradiction() -> None:
     data = {"model_type": "gemma3", "text_config": dict(GEMMA), "num_key_value_heads": 2}
-    model, problems = read_config(data, Origin("config.json"))
-    assert model is not None, problems
+    assert len(read_config(data, Origin("config.json")).layers) == 4
 
 
 def test_a_second_language_model_is_told_of() -> None:
     data = {"thinker_config": {"text_config": dict(LLAMA)}, "talker_config": dict(LLAMA)}
-    model, problems = read_config(data, Origin("config.json"))
-    assert model is not None, problems
+    model = read_config(data, Origin("config.json"))
     assert any("talker_config" in note for note in model.notes)
 
 
@@ -190,12 +188,54 @@ def test_an_order_of_layers_must_agree_with_the_rule_beside_it() -> None:
     kinds = ["sliding_attention", "full_attention"] * 2
     text = refusal({**GEMMA, "layer_types": kinds, "sliding_window_pattern": 4})
     assert "layer_types is not the order that sliding_window_pattern says" in text
-    model, problems = read_config(
-        {**GEMMA, "layer_types": kinds, "sliding_window_pattern": 2}, Origin("config.json")
-    )
-    assert model is not None, problems
+    data = {**GEMMA, "layer_types": kinds, "sliding_window_pattern": 2}
+    assert len(read_config(data, Origin("config.json")).layers) == 4
 
 
 def test_no_family_is_named_twice() -> None:
     names = [name for family in TABLE for name in family.types]
     assert sorted(names) == sorted(FAMILIES)
+
+
+def test_a_misspelt_keyword_of_a_family_is_an_error() -> None:
+    with pytest.raises(TypeError, match="shedule"):
+        sliding("new", shedule=same(), defaults=dict(layers=4))  # type: ignore[call-arg]
+
+
+NAMELESS = {name: value for name, value in LLAMA.items() if name != "model_type"}
+
+
+@pytest.mark.parametrize(
+    ("data", "architecture"),
+    [
+        (LLAMA, Architecture("llama")),
+        ({**LLAMA, "model_type": "brand_new"}, Architecture("brand_new")),
+        # the family's first name is gemma3_text
+        ({**GEMMA, "model_type": "gemma3"}, Architecture("gemma3")),
+        (
+            {"model_type": "gemma3", "text_config": GEMMA},
+            Architecture("gemma3", inner="gemma3_text"),
+        ),
+        (
+            {"model_type": "gemma3_text", "text_config": GEMMA},
+            Architecture("gemma3_text"),
+        ),
+        (
+            {"model_type": "omni", "thinker_config": {"model_type": "x", "text_config": LLAMA}},
+            Architecture("omni", inner="llama"),
+        ),
+        ({"model_type": "llama", "text_config": NAMELESS}, Architecture("llama")),
+        ({"text_config": LLAMA}, Architecture("llama")),
+        (
+            {"thinker_config": {"model_type": "thinker", "text_config": LLAMA}},
+            Architecture("llama"),
+        ),
+        ({"d_model": 64, "n_layer": 2, "ssm_cfg": {}}, Architecture("mamba_ssm")),
+        (NAMELESS, None),
+    ],
+)
+def test_the_architecture_is_what_the_outermost_configuration_says(
+    data: Mapping[str, Any], architecture: Architecture | None
+) -> None:
+    model = read_config(data, Origin("config.json"))
+    assert model.architecture == architecture

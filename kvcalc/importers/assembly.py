@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from kvcalc.attention.base import Scheme
     from kvcalc.formats import Layout
-    from kvcalc.importers.family import Kept
     from kvcalc.model import Layer
 
 
@@ -39,26 +38,19 @@ class Assembled:
 
     layers: tuple[Layer, ...]
     attention: dict[str, Scheme]
-    engines: dict[str, dict[str, Scheme]]
 
 
-def assemble(layers: Sequence[tuple[Kept, ...]], kv: Layout | None = None) -> Assembled:
+def assemble(layers: Sequence[tuple[Scheme, ...]], kv: Layout | None = None) -> Assembled:
     """Name what the layers keep; like caches have one name.
 
     kv  how keys, values and latents are stored, where that is not the model's dtype
     """
-    names: dict[Kept, str] = {}
-    order = [tuple(names.get(kept) or _name(kept, names) for kept in layer) for layer in layers]
-    attention = {name: _stored(kept.scheme, kv) for kept, name in names.items()}
-    engines: dict[str, dict[str, Scheme]] = {}
-    for kept, name in names.items():
-        for engine, scheme in kept.engines:
-            engines.setdefault(engine, {})[name] = _stored(scheme, kv)
-    return Assembled(tuple(order), attention, engines)
+    names: dict[Scheme, str] = {}
+    order = [tuple(names.get(own) or _name(own, names) for own in layer) for layer in layers]
+    return Assembled(tuple(order), {name: _stored(own, kv) for own, name in names.items()})
 
 
-def _name(kept: Kept, names: dict[Kept, str]) -> str:
-    scheme = kept.scheme
+def _name(scheme: Scheme, names: dict[Scheme, str]) -> str:
     words = [scheme.kind]
     if isinstance(scheme, Attention):
         marks = {"window": scheme.window, "chunk": scheme.chunk, "cross": scheme.cross}
@@ -68,7 +60,7 @@ def _name(kept: Kept, names: dict[Kept, str]) -> str:
     taken = set(names.values())
     numbers = range(2, len(names) + 2)
     name = next(n for n in (stem, *(f"{stem}_{n}" for n in numbers)) if n not in taken)
-    names[kept] = name
+    names[scheme] = name
     return name
 
 

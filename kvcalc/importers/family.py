@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kvcalc.attention.base import Scheme
     from kvcalc.importers.fields import Fields
 
 
-@dataclass(frozen=True)
-class Kept:
-    """One cache of a layer, and what an engine keeps in its place where it does otherwise."""
-
-    scheme: Scheme
-    engines: tuple[tuple[str, Scheme], ...] = ()
-
-
-Part = Callable[["Fields"], tuple[Kept, ...]]
+Part = Callable[["Fields"], tuple["Scheme", ...]]
 """What one layer keeps, from the fields as that layer sees them."""
 
 Schedule = Callable[["Fields"], Sequence[str]]
 """The kind of each layer, in order, where the file does not list them itself."""
-
 
 Amend = Callable[["Fields", Sequence[str]], Sequence[str]]
 """What becomes of the kinds of the layers, also where the file lists them."""
@@ -45,7 +36,7 @@ Default = int | float | bool | str | As
 class Family:
     """One line of the table of families: what is special about these configurations.
 
-    types     values of `model_type`; the first is the family's name
+    types     values of `model_type`, or of a GGUF's architecture; the first is the family's name
     parts     what a layer of each kind keeps; a kind that is not here is refused
     schedule  the kinds of the layers, where the file has no list of them
     defaults  what the family's class fills in where a published file omits a field
@@ -62,7 +53,7 @@ class Family:
     types: tuple[str, ...]
     parts: Mapping[str, Part]
     schedule: Schedule
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Default] = field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
@@ -81,22 +72,22 @@ def family(
     *types: str,
     parts: Mapping[str, Part],
     schedule: Schedule,
-    amend: Amend = lambda f, kinds: kinds,
+    defaults: Mapping[str, Default] | None = None,
     names: Mapping[str, tuple[str, ...]] | None = None,
     unused: tuple[str, ...] = (),
-    listing: str = "",
     marks: tuple[str, ...] = (),
     mtp: str = "",
     note: str = "",
     encoder: bool = False,
-    **defaults: Default,
+    amend: Amend = lambda f, kinds: kinds,
+    listing: str = "",
 ) -> Family:
-    """A line of the table; what is not named here are the family's defaults."""
+    """A line of the table; a keyword that is not here is an error."""
     return Family(
         types,
         parts,
         schedule,
-        defaults,
+        defaults or {},
         names or {},
         unused,
         marks,

@@ -105,7 +105,7 @@ class Fields:
         """A whole number, or None where neither the file nor the family has one."""
         value = self.get(name)
         if isinstance(value, list) and self.layer is not None and name not in COUNTS:
-            value = self._item(name, value)
+            value = self._item(name, value, self.layer)
         if value is None:
             return None
         if isinstance(value, float) and value.is_integer():
@@ -215,13 +215,12 @@ class Fields:
             and not is_harmless(name)
         ]
 
-    def _item(self, name: str, values: Sequence[Any]) -> Any:
-        assert self.layer is not None
+    def _item(self, name: str, values: Sequence[Any], layer: int) -> Any:
         layers, mtp = self.count("layers"), self.optional("mtp_layers", least=0) or 0
         if not layers <= len(values) <= layers + mtp:
             self.wrong(name, f"has {len(values):,} items for {layers:,} layers")
             return PLACEHOLDER
-        return values[min(self.layer, len(values) - 1)]
+        return values[min(layer, len(values) - 1)]
 
 
 _PLURAL = {int: "whole numbers", str: "texts", dict: "objects", list: "lists"}

@@ -19,11 +19,8 @@ CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
 INDEXES = (INDEX, "pytorch_model.bin.index.json")
 LFS = b"version https://git-lfs.github.com/spec/v1"
-LFS_MAX = 200
-"""No pointer of git LFS is longer, in bytes."""
-
-_PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})$")
-_NUMBER = re.compile(r"[-_.]\d+$")
+PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})$")
+"""What a file of weights in several parts is called, without its suffix."""
 
 
 def config_of(folder: Path) -> Path:
@@ -31,7 +28,7 @@ def config_of(folder: Path) -> Path:
 
     Raises InputError where there is none, or more than one that could be meant.
     """
-    files = _files(folder)
+    files = files_of(folder)
     configs = [path for path in files if path.name == CONFIG]
     ggufs = _ggufs(folder, files)
     # a YAML beside either is most often a recipe of quantization or training
@@ -44,7 +41,8 @@ def config_of(folder: Path) -> Path:
     raise InputError([_nothing(folder, files)])
 
 
-def _files(folder: Path) -> list[Path]:
+def files_of(folder: Path) -> list[Path]:
+    """The files of a folder, by name. Raises InputError where it cannot be read."""
     try:
         return sorted(path for path in folder.iterdir() if path.is_file())
     except OSError as error:
@@ -63,7 +61,7 @@ def _ggufs(folder: Path, files: Sequence[Path]) -> list[Path]:
         # llama.cpp keeps the image encoder of a model in a file of its own, beside it
         if _suffix(path) != ".gguf" or "mmproj" in path.name.lower():
             continue
-        part = _PART.match(path.stem)
+        part = PART.match(path.stem)
         first = f"{part['stem']}-00001-of-{part['total']}{path.suffix}" if part else path.name
         found[first] = folder / first
     missing = [first for first, path in found.items() if path not in files]
@@ -86,11 +84,20 @@ def _nothing(folder: Path, files: Sequence[Path]) -> Problem:
     if snapshots:
         hint = f"in the cache of the hub it stands in a snapshot: name {snapshots[-1].parent}"
         return Problem(text, hint, file=str(folder))
-    adapter = _json(folder / "adapter_config.json")
+    adapter = json_of(folder / "adapter_config.json")
     if isinstance(adapter, dict):
         return Problem(text, f"this is {_ADAPTER.what}: {_base(adapter)}", file=str(folder))
     hint = way_out([path.name for path in files]) or "name the file, or the folder it is in"
     return Problem(text, hint, file=str(folder))
+
+
+def json_of(path: Path) -> object:
+    """What a file of JSON holds; None where there is none, or it is broken."""
+    try:
+        data: object = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return data
 
 
 def way_out(names: Iterable[str]) -> str:
@@ -104,93 +111,6 @@ def way_out(names: Iterable[str]) -> str:
     if weights:
         return f"there are only weights ({weights[0]}): put the model's config.json beside them"
     return f"{known[0]} is {_BY_NAME[known[0]].what}: it takes a config.json" if known else ""
-
-
-def weight_bytes_of(folder: Path) -> int | None:
-    """Bytes of the weights in a model folder, or None where that cannot be told for certain.
-
-    What an index states is the bytes of the tensors; without one it is the bytes of the files,
-    which have headers of some kilobytes as well.
-    """
-    for name in INDEXES:
-        index = _json(folder / name)
-        if isinstance(index, dict):
-            return _stated(index) or _bytes_of(_mapped(folder, index))
-    try:
-        files = _files(folder)
-    except InputError:
-        return None
-    safetensors = _one_set([path for path in files if _suffix(path) == ".safetensors"])
-    if safetensors:
-        return _bytes_of(safetensors)
-    # other .bin files of a model folder, such as training_args.bin, hold no weights
-    weights = [p for p in files if p.name.startswith("pytorch_model") and _suffix(p) == ".bin"]
-    return _bytes_of(_one_set(weights))
-
-
-def stated_bytes(index: Path) -> int | None:
-    """The bytes of all tensors that an index of weight files states, or None."""
-    data = _json(index)
-    return _stated(data) if isinstance(data, dict) else None
-
-
-def _json(path: Path) -> object:
-    try:
-        data: object = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    return data
-
-
-def _stated(index: Mapping[str, Any]) -> int | None:
-    metadata = index.get("metadata")
-    size = metadata.get("total_size") if isinstance(metadata, dict) else None
-    if isinstance(size, float) and size.is_integer():  # so written for 4-bit weights
-        size = int(size)
-    return size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else None
-
-
-def _mapped(folder: Path, index: Mapping[str, Any]) -> list[Path]:
-    """The files that the weight_map of an index names; none where it is broken."""
-    names = index.get("weight_map")
-    if not isinstance(names, dict) or not all(isinstance(n, str) and n for n in names.values()):
-        return []
-    return [folder / name for name in sorted(set(names.values()))]
-
-
-def _one_set(files: Sequence[Path]) -> list[Path]:
-    """The weight files that make up one model; none where that is not clear or not complete."""
-    sets: dict[tuple[str, int], list[Path]] = {}
-    for path in files:
-        part = _PART.match(path.stem)
-        stem = part["stem"] if part else _NUMBER.sub("", path.stem)
-        if not stem.startswith("adapter"):
-            sets.setdefault((stem, int(part["total"]) if part else 0), []).append(path)
-    # Mistral ships the same weights twice: as consolidated*.safetensors and as model*.safetensors
-    model = sorted(key for key in sets if key[0] in ("model", "pytorch_model"))
-    chosen = model[0] if model else next(iter(sets), None)
-    if chosen is None or (not model and len(sets) > 1):
-        return []
-    found = sets[chosen]
-    return found if chosen[1] in (0, len(found)) else []
-
-
-def _bytes_of(files: Sequence[Path]) -> int | None:
-    sizes = [_bytes(path) for path in files]
-    return sum(s for s in sizes if s) if sizes and None not in sizes else None
-
-
-def _bytes(path: Path) -> int | None:
-    """Bytes of a file, of the one it stands for where it is a pointer of git LFS."""
-    try:
-        size = path.stat().st_size
-        text = path.read_bytes() if size < LFS_MAX else b""
-    except (OSError, ValueError):
-        return None
-    if text.startswith(LFS):
-        stated = re.search(rb"^size (\d{1,15})$", text, re.MULTILINE)
-        size = int(stated[1]) if stated else 0
-    return size or None
 
 
 @dataclass(frozen=True)

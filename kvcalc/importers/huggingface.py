@@ -10,13 +10,13 @@ from kvcalc.attention.base import Shape
 from kvcalc.errors import InvalidValue, Path, Problem, did_you_mean
 from kvcalc.importers.assembly import Origin, assemble
 from kvcalc.importers.families import FAMILIES, MARKS
-from kvcalc.importers.family import Family, Kept
+from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import full
 from kvcalc.importers.schedules import FULL, LINEAR, same
 from kvcalc.importers.storage import cache_dtype
 from kvcalc.importers.vocabulary import ALIASES, WRAPPERS, is_harmless
-from kvcalc.model import Model, Source
+from kvcalc.model import Architecture, Model, Source
 from kvcalc.schema.layers import MAX_LAYERS
 
 if TYPE_CHECKING:
@@ -36,8 +36,11 @@ Levels = list[tuple[Path, Mapping[str, Any]]]
 """The language model's configuration and those around it, the innermost first."""
 
 
-def read_config(data: Mapping[str, Any], origin: Origin) -> tuple[Model | None, list[Problem]]:
-    """The model of a configuration, or every problem it has; paths lead from the top."""
+def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
+    """The model of a configuration.
+
+    Raises InvalidValue with every problem it has; their paths lead from the top.
+    """
     levels = _levels(data)
     where, inner = levels[0]
     family, note = _family(levels)
@@ -54,30 +57,29 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> tuple[Model | None, 
     _refuse_strangers(family, fields)
     _refuse_strangers_by_layer(fields)
     _refuse_what_stands_outside(levels, fields)
-    storage = cache_dtype(levels, family.defaults.get("dtype", ""))
+    storage = cache_dtype(levels)
     problems = [*fields.problems, *storage.problems]
     if problems:
-        return None, problems
+        raise InvalidValue(problems)
     if family.note:
         fields.note(family.note)
     parts = assemble([*layers, *_mtp(family, fields)], storage.kv)
     _say_what_was_filled_in(family, fields)
     _say_what_was_left(levels, fields)
-    model = Model(
+    return Model(
         name=origin.name or _own_name(levels),
         dtype=storage.dtype,
         attention=parts.attention,
         layers=parts.layers[: len(layers)],
         mtp=parts.layers[len(layers) :],
-        engines=parts.engines,
         shape=_shape(parts.attention),
         max_context=_max_context(levels),
         weight_bytes=origin.weight_bytes,
         sources=(Source(origin.source or origin.file, _said(fields)),),
         file=origin.file,
         notes=(storage.note, *origin.notes, *fields.notes),
+        architecture=_architecture(levels, family),
     )
-    return model, []
 
 
 def _counted(family: Family, inner: Mapping[str, Any]) -> dict[str, int]:
@@ -134,11 +136,20 @@ def _family(levels: Levels) -> tuple[Family, str]:
     return _stranger(name), f"{called} is not known; read as plain attention in every layer"
 
 
+def _architecture(levels: Levels, family: Family) -> Architecture | None:
+    """What the outermost configuration says it is, and the language model inside it."""
+    stated = [str(level["model_type"]) for _, level in levels if level.get("model_type")]
+    if not stated:
+        return Architecture(family.name) if family.name else None
+    name = str(levels[-1][1].get("model_type") or stated[0])
+    return Architecture(name, inner=stated[0] if stated[0] != name else "")
+
+
 def _stranger(name: str) -> Family:
     return Family((name,), {FULL: _of_a_stranger}, same())
 
 
-def _of_a_stranger(f: Fields) -> tuple[Kept, ...]:
+def _of_a_stranger(f: Fields) -> tuple[Scheme, ...]:
     """Plain attention, of which a file must say how many heads keep keys and values."""
     f.count("kv_heads")
     return full()(f)
@@ -178,7 +189,7 @@ def _known(kind: str, family: Family, fields: Fields) -> str:
     return ""
 
 
-def _layers(family: Family, fields: Fields) -> list[tuple[Kept, ...]]:
+def _layers(family: Family, fields: Fields) -> list[tuple[Scheme, ...]]:
     if fields.count("layers") > MAX_LAYERS:
         fields.wrong("layers", f"is more than {MAX_LAYERS:,}")
         return []
@@ -248,7 +259,7 @@ def _refuse_strangers_by_layer(fields: Fields) -> None:
                 fields.problem(text, "per_layer_config")
 
 
-def _mtp(family: Family, fields: Fields) -> list[tuple[Kept, ...]]:
+def _mtp(family: Family, fields: Fields) -> list[tuple[Scheme, ...]]:
     count = fields.optional("mtp_layers", least=0) or 0
     if not family.mtp or count > MAX_LAYERS:
         return []

@@ -12,21 +12,35 @@ from kvcalc.attention.base import Attention
 from kvcalc.attention.heads import GQA, MHA, MQA
 from kvcalc.attention.mla import MLA
 from kvcalc.attention.sparse import DSA
-from kvcalc.importers.family import Kept, Part
+from kvcalc.errors import InvalidValue, Problem
+from kvcalc.importers.family import Part
 
 if TYPE_CHECKING:
     from kvcalc.attention.base import Scheme
     from kvcalc.importers.fields import Fields
 
 
-def none(f: Fields) -> tuple[Kept, ...]:
+def none(f: Fields) -> tuple[Scheme, ...]:
     """A layer without a cache: experts, an MLP."""
     return ()
 
 
 def both(*parts: Part) -> Part:
-    """A layer that keeps what several parts keep."""
-    return lambda f: tuple(kept for part in parts for kept in part(f))
+    """A layer that keeps what several parts keep; each is read, whatever is wrong with others."""
+
+    def together(f: Fields) -> tuple[Scheme, ...]:
+        caches: list[Scheme] = []
+        problems: list[Problem] = []
+        for part in parts:
+            try:
+                caches += part(f)
+            except InvalidValue as error:
+                problems += error.problems
+        if problems:
+            raise InvalidValue(problems)
+        return tuple(caches)
+
+    return together
 
 
 @dataclass(frozen=True)
@@ -83,35 +97,36 @@ def keyed(heads: int, kv_heads: int, key_dim: int, value_dim: int, **limits: Any
 
 def full(heads: Heads = USUAL) -> Part:
     """Attention over every token."""
-    return lambda f: (Kept(keyed(**heads.read(f))),)
+    return lambda f: (keyed(**heads.read(f)),)
 
 
 def windowed(heads: Heads = USUAL, window: str = "window") -> Part:
     """Attention over the last tokens, as many as the field `window` says."""
-    return lambda f: (Kept(keyed(**heads.read(f), window=f.count(window))),)
+    return lambda f: (keyed(**heads.read(f), window=f.count(window)),)
 
 
 def chunked(heads: Heads = USUAL, chunk: str = "attention_chunk_size") -> Part:
     """Attention within chunks of as many tokens as the field `chunk` says."""
-    return lambda f: (Kept(keyed(**heads.read(f), chunk=f.count(chunk))),)
+    return lambda f: (keyed(**heads.read(f), chunk=f.count(chunk)),)
 
 
 def shared(part: Part) -> Part:
     """A layer that reads the cache of an earlier one and stores none."""
-    return lambda f: tuple(_read_only(kept.scheme) for kept in part(f))
+    return lambda f: tuple(_read_only(scheme) for scheme in part(f))
 
 
-def _read_only(scheme: Scheme) -> Kept:
-    assert isinstance(scheme, Attention), "only attention reads another layer's cache"
-    return Kept(replace(scheme, shared=True))
+def _read_only(scheme: Scheme) -> Scheme:
+    if not isinstance(scheme, Attention):
+        raise TypeError(f"{scheme.kind} keeps a state, and attention alone reads another's cache")
+    return replace(scheme, shared=True)
 
 
 def crossing(heads: Heads = USUAL, source: str = "") -> Part:
     """Cross attention, over the tokens of an encoder's output: as many as `source` says."""
 
-    def part(f: Fields) -> tuple[Kept, ...]:
+    def part(f: Fields) -> tuple[Scheme, ...]:
         tokens = f.count(source) if source else None
-        return (Kept(keyed(**heads.read(f), cross=True, source_length=tokens)),)
+        return (keyed(**heads.read(f), cross=True, source_length=tokens),)
 
     return part
 
@@ -133,9 +148,9 @@ def latent_fields(f: Fields, value_dim: int | None = None) -> dict[str, Any]:
     }
 
 
-def latent(f: Fields) -> tuple[Kept, ...]:
+def latent(f: Fields) -> tuple[Scheme, ...]:
     """Multi-head latent attention."""
-    return (Kept(MLA(**latent_fields(f))),)
+    return (MLA(**latent_fields(f)),)
 
 
 def indexer_fields(f: Fields) -> dict[str, Any]:
@@ -147,11 +162,11 @@ def indexer_fields(f: Fields) -> dict[str, Any]:
     }
 
 
-def indexed(f: Fields) -> tuple[Kept, ...]:
+def indexed(f: Fields) -> tuple[Scheme, ...]:
     """Multi-head latent attention with an indexer of its own."""
-    return (Kept(DSA(**latent_fields(f), **indexer_fields(f))),)
+    return (DSA(**latent_fields(f), **indexer_fields(f)),)
 
 
-def indexed_by_another(f: Fields) -> tuple[Kept, ...]:
+def indexed_by_another(f: Fields) -> tuple[Scheme, ...]:
     """Multi-head latent attention that reads what an earlier layer's indexer has picked."""
-    return (Kept(DSA(**latent_fields(f), **indexer_fields(f), indexer="shared")),)
+    return (DSA(**latent_fields(f), **indexer_fields(f), indexer="shared"),)

@@ -48,13 +48,10 @@ class CacheDtype:
     problems: tuple[Problem, ...] = ()
 
 
-def cache_dtype(levels: list[tuple[Path, Mapping[str, Any]]], default: str = "") -> CacheDtype:
-    """The file's KV scheme, else its dtype, else bf16; the innermost configuration comes first.
-
-    `default` is what the family's own class fills in.
-    """
+def cache_dtype(levels: list[tuple[Path, Mapping[str, Any]]]) -> CacheDtype:
+    """The file's KV scheme, else its dtype, else bf16; the innermost configuration comes first."""
     problems = [*_contradictions(levels)]
-    dtype, why = _stated(levels, default)
+    dtype, why = _stated(levels)
     kv = None
     for path, level in levels:
         for name in QUANTIZATIONS:
@@ -112,7 +109,7 @@ def state_dtype(f: Fields, *names: str) -> Format | None:
     return None
 
 
-def _stated(levels: list[tuple[Path, Mapping[str, Any]]], default: str) -> tuple[str, str]:
+def _stated(levels: list[tuple[Path, Mapping[str, Any]]]) -> tuple[str, str]:
     for _, level in levels:
         for name in NAMES:
             value = level.get(name)
@@ -122,8 +119,6 @@ def _stated(levels: list[tuple[Path, Mapping[str, Any]]], default: str) -> tuple
             if value not in (None, "auto", ""):
                 text = f"cache in bf16: assumed, as the file's {name} is {value!r}"
                 return "bf16", f"{text}; --kv-dtype says otherwise"
-    if default:
-        return default, f"cache in {default}: what the vendor's code loads; the file names none"
     return "bf16", "cache in bf16: assumed, as the file names no dtype; --kv-dtype says otherwise"
 
 

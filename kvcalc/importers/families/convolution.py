@@ -11,21 +11,15 @@ from kvcalc.attention.custom import Custom
 from kvcalc.attention.recurrent import ShortConv
 from kvcalc.cache import CacheTensor
 from kvcalc.extents import Fixed, ReadWrite
-from kvcalc.formats import FP32
-from kvcalc.importers.family import Kept, family
-from kvcalc.importers.parts import (
-    USUAL,
-    Heads,
-    full,
-    keyed,
-    windowed,
-)
+from kvcalc.importers.family import family
+from kvcalc.importers.parts import USUAL, Heads, both, full, windowed
 from kvcalc.importers.schedules import (
     CONV,
     FULL,
     HYBRID,
     HYBRID_SLIDING,
     SLIDING,
+    every,
     numbered,
     same,
 )
@@ -33,12 +27,13 @@ from kvcalc.importers.schedules import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kvcalc.attention.base import Scheme
     from kvcalc.importers.family import Part
     from kvcalc.importers.fields import Fields
 
 
-def _lfm_conv(f: Fields) -> tuple[Kept, ...]:
-    return (Kept(ShortConv(channels=f.count("hidden"), conv_kernel=f.count("conv_L_cache"))),)
+def _lfm_conv(f: Fields) -> tuple[Scheme, ...]:
+    return (ShortConv(channels=f.count("hidden"), conv_kernel=f.count("conv_L_cache")),)
 
 
 LFM_UNUSED = ("full_attn_idxs", "conv_dim", "conv_dim_out", "block_dim")
@@ -61,27 +56,13 @@ def _lfm3_schedule(f: Fields) -> Sequence[str]:
 LOCAL_HEADS = Heads("swa_num_attention_heads", "swa_num_key_value_heads", "swa_head_dim")
 
 
-def _inkling(heads: Heads, window: str = "") -> Part:
-    """Attention, and four convolutions: key, value, attention output, MLP output.
+def _inkling_convs(heads: Heads) -> Part:
+    """Four convolutions: key, value, attention output, MLP output."""
 
-    transformers convolves in fp32 and keeps all columns so.
-    """
-
-    def part(f: Fields) -> tuple[Kept, ...]:
-        sizes = heads.read(f)
-        limits = {"window": f.count(window)} if window else {}
-        kernel = f.count("conv_kernel_size")
+    def part(f: Fields) -> tuple[Scheme, ...]:
+        sizes, kernel = heads.read(f), f.count("conv_kernel_size")
         channels = 2 * sizes["kv_heads"] * sizes["key_dim"] + 2 * f.count("hidden")
-        conv = CacheTensor(
-            "conv", "conv", 1, Fixed(kernel - 1), channels, FP32, ReadWrite(), macs=channels
-        )
-        return (
-            Kept(keyed(**sizes, **limits)),
-            Kept(
-                ShortConv(channels=channels, conv_kernel=kernel),
-                (("transformers", Custom(tensors=(conv,))),),
-            ),
-        )
+        return (ShortConv(channels=channels, conv_kernel=kernel),)
 
     return part
 
@@ -90,7 +71,7 @@ def _inkling_schedule(f: Fields) -> Sequence[str]:
     """`local_layer_ids` numbers the sliding layers; without it every sixth is global."""
     if f.has("local_layer_ids"):
         return numbered("local_layer_ids", HYBRID_SLIDING, HYBRID)(f)
-    return [HYBRID_SLIDING if (i + 1) % 6 else HYBRID for i in range(f.count("layers"))]
+    return every(6, HYBRID, HYBRID_SLIDING)(f)
 
 
 def _looped(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
@@ -107,11 +88,9 @@ def _looped(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
 
 
 INKLING_PARTS: Mapping[str, Part] = {
-    HYBRID: _inkling(USUAL),
-    HYBRID_SLIDING: _inkling(LOCAL_HEADS, "sliding_window_size"),
+    HYBRID: both(full(), _inkling_convs(USUAL)),
+    HYBRID_SLIDING: both(windowed(LOCAL_HEADS, "sliding_window_size"), _inkling_convs(LOCAL_HEADS)),
 }
-
-
 INKLING_NAMES = {
     "conv_kernel_size": ("conv_kernel_size", "sconv_kernel_size"),
     "sliding_window_size": ("sliding_window_size", "sliding_window"),
@@ -133,75 +112,68 @@ INKLING_UNUSED = (
 )
 
 
-def _zaya(window: str = "") -> Part:
+def _zaya_shift(f: Fields) -> tuple[Scheme, ...]:
     """Compressed convolutional attention: two convolutions over Q and K, a part of V's last input.
 
     transformers 5.24.0, models/zaya/modeling_zaya.py: the taps of both convolutions but one each.
     """
-
-    def part(f: Fields) -> tuple[Kept, ...]:
-        sizes = Heads().read(f)
-        width, limits = sizes["key_dim"], {"window": f.count(window)} if window else {}
-        channels = (sizes["heads"] + sizes["kv_heads"]) * width
-        columns = f.count("cca_time0") + f.count("cca_time1") - 2
-        half = max(1, sizes["kv_heads"] * width // 2)
-        shift = Custom(
-            tensors=(
-                CacheTensor("conv", "shift", channels, Fixed(columns), reads=ReadWrite()),
-                CacheTensor("value_shift", "shift", half, Fixed(1), reads=ReadWrite()),
-            )
-        )
-        return (Kept(keyed(**sizes, **limits)), Kept(shift))
-
-    return part
+    sizes, columns = USUAL.read(f), f.count("cca_time0") + f.count("cca_time1") - 2
+    channels = (sizes["heads"] + sizes["kv_heads"]) * sizes["key_dim"]
+    half = max(1, sizes["kv_heads"] * sizes["key_dim"] // 2)
+    shift = (
+        CacheTensor("conv", "shift", channels, Fixed(columns), reads=ReadWrite()),
+        CacheTensor("value_shift", "shift", half, Fixed(1), reads=ReadWrite()),
+    )
+    return (Custom(tensors=shift),)
 
 
 BAICHUAN_LOCAL = Heads("num_swa_attention_heads", "num_swa_key_value_heads", "swa_head_dim")
 
 
-def _baichuan(heads: Heads, window: str = "") -> Part:
-    """Attention, and a convolution of `conv_window` taps over its keys and values."""
+def _baichuan_conv(heads: Heads) -> Part:
+    """A convolution of `conv_window` taps over keys and values."""
 
-    def part(f: Fields) -> tuple[Kept, ...]:
+    def part(f: Fields) -> tuple[Scheme, ...]:
         sizes = heads.read(f)
-        limits = {"window": f.count(window)} if window else {}
         channels = 2 * sizes["kv_heads"] * sizes["key_dim"]
-        conv = ShortConv(channels=channels, conv_kernel=f.count("conv_window"))
-        return (Kept(keyed(**sizes, **limits)), Kept(conv))
+        return (ShortConv(channels=channels, conv_kernel=f.count("conv_window")),)
 
     return part
 
 
+BAICHUAN: Mapping[str, Part] = {
+    FULL: both(full(), _baichuan_conv(USUAL)),
+    SLIDING: both(windowed(BAICHUAN_LOCAL), _baichuan_conv(BAICHUAN_LOCAL)),
+}
+
+
 # fmt: off
 CONVOLUTION = (
-    family("lfm2", schedule=_lfm_schedule, parts={CONV: _lfm_conv, FULL: full()}, layers=32,
-        hidden=2560, heads=32, kv_heads=8, conv_L_cache=3, unused=LFM_UNUSED),
-    family("lfm2_moe", schedule=_lfm_schedule, parts={CONV: _lfm_conv, FULL: full()}, layers=32,
-        hidden=2048, heads=32, kv_heads=8, conv_L_cache=3, unused=LFM_UNUSED),
-    family("lfm3", schedule=_lfm3_schedule,
-        parts={CONV: _lfm_conv, FULL: full(), SLIDING: windowed()}, layers=24, hidden=2048,
-        heads=16, kv_heads=4, head_dim=128, window=256, conv_L_cache=7,
-        unused=("use_attention_gate",)),
-    family("inkling_text", "inkling_mm_model", schedule=_inkling_schedule, parts=INKLING_PARTS,
-        layers=66, hidden=6144, heads=64, kv_heads=8, head_dim=128, swa_num_attention_heads=64,
-        swa_num_key_value_heads=16, swa_head_dim=128, sliding_window_size=512,
-        names=INKLING_NAMES, conv_kernel_size=4,
+    family("lfm2", defaults=dict(layers=32, hidden=2560, heads=32, kv_heads=8, conv_L_cache=3),
+        schedule=_lfm_schedule, parts={CONV: _lfm_conv, FULL: full()}, unused=LFM_UNUSED),
+    family("lfm2_moe", defaults=dict(layers=32, hidden=2048, heads=32, kv_heads=8, conv_L_cache=3),
+        schedule=_lfm_schedule, parts={CONV: _lfm_conv, FULL: full()}, unused=LFM_UNUSED),
+    family("lfm3", defaults=dict(layers=24, hidden=2048, heads=16, kv_heads=4, head_dim=128,
+            window=256, conv_L_cache=7), schedule=_lfm3_schedule,
+        parts={CONV: _lfm_conv, FULL: full(), SLIDING: windowed()}, unused=("use_attention_gate",)),
+    family("inkling_text", "inkling_mm_model", defaults=dict(layers=66, hidden=6144, heads=64,
+            kv_heads=8, head_dim=128, swa_num_attention_heads=64, swa_num_key_value_heads=16,
+            swa_head_dim=128, sliding_window_size=512, conv_kernel_size=4),
+        schedule=_inkling_schedule, parts=INKLING_PARTS, names=INKLING_NAMES,
         unused=INKLING_UNUSED),
-    family("inkling2_text", schedule=_inkling_schedule, parts=INKLING_PARTS, layers=48,
-        hidden=4608, heads=48, kv_heads=8, head_dim=128, swa_num_attention_heads=48,
-        swa_num_key_value_heads=8, swa_head_dim=128, sliding_window_size=1024,
-        names=INKLING_NAMES, conv_kernel_size=4,
-        unused=INKLING_UNUSED),
-    family("inkling2_loop_text", schedule=_inkling_schedule, amend=_looped, parts=INKLING_PARTS,
-        layers=24, hidden=2304, heads=24, kv_heads=8, head_dim=128, swa_num_attention_heads=24,
-        swa_num_key_value_heads=8, swa_head_dim=128, sliding_window_size=1024,
-        names=INKLING_NAMES, conv_kernel_size=4,
-        loop_layer_index_start=6, loop_layer_index_end=18, loop_num_passes=3,
-        unused=INKLING_UNUSED),
-    family("zaya", schedule=same(HYBRID), parts={HYBRID: _zaya(),
-        HYBRID_SLIDING: _zaya("window")}, layers=40, hidden=2048, heads=8,
-        kv_heads=2, head_dim=128, cca_time0=2, cca_time1=2),
+    family("inkling2_text", defaults=dict(layers=48, hidden=4608, heads=48, kv_heads=8,
+            head_dim=128, swa_num_attention_heads=48, swa_num_key_value_heads=8, swa_head_dim=128,
+            sliding_window_size=1024, conv_kernel_size=4), schedule=_inkling_schedule,
+        parts=INKLING_PARTS, names=INKLING_NAMES, unused=INKLING_UNUSED),
+    family("inkling2_loop_text", defaults=dict(layers=24, hidden=2304, heads=24, kv_heads=8,
+            head_dim=128, swa_num_attention_heads=24, swa_num_key_value_heads=8, swa_head_dim=128,
+            sliding_window_size=1024, conv_kernel_size=4, loop_layer_index_start=6,
+            loop_layer_index_end=18, loop_num_passes=3), schedule=_inkling_schedule, amend=_looped,
+        parts=INKLING_PARTS, names=INKLING_NAMES, unused=INKLING_UNUSED),
+    family("zaya", defaults=dict(layers=40, hidden=2048, heads=8, kv_heads=2, head_dim=128,
+            cca_time0=2, cca_time1=2), schedule=same(HYBRID),
+        parts={HYBRID: both(full(), _zaya_shift), HYBRID_SLIDING: both(windowed(), _zaya_shift)}),
     family("baichuan_m1", schedule=numbered("sliding_window_layers", SLIDING, FULL),
-        parts={FULL: _baichuan(Heads()), SLIDING: _baichuan(BAICHUAN_LOCAL, "window")}),
+        parts=BAICHUAN),
 )
 # fmt: on

@@ -9,13 +9,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kvcalc.importers.family import As, Kept, family
+from kvcalc.importers.family import As, family
 from kvcalc.importers.parts import MULTI, Heads, both, crossing, full
-from kvcalc.importers.schedules import FULL, numbered, same
+from kvcalc.importers.schedules import FULL, every, numbered, same
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kvcalc.attention.base import Scheme
+    from kvcalc.importers.family import Default, Family
     from kvcalc.importers.fields import Fields
 
 DECODER: Mapping[str, tuple[str, ...]] = {
@@ -68,7 +70,6 @@ ENCODER_SIDE = (
 CROSS = "cross_attention"
 CROSSING = both(full(MULTI), crossing(MULTI))
 
-
 pair = partial(
     family,
     parts={FULL: CROSSING},
@@ -81,26 +82,23 @@ pair = partial(
 
 T5_NAMES = {"layers": ("num_decoder_layers",), "heads": ("num_heads",), "head_dim": ("d_kv",)}
 T5_HEADS = Heads(kv_heads="")
-t5 = partial(
-    family,
-    parts={FULL: both(full(T5_HEADS), crossing(T5_HEADS))},
-    schedule=same(),
-    names=T5_NAMES,
-    unused=ENCODER_SIDE,
-    encoder=True,
-    layers=As("num_layers"),
-    hidden=512,
-    head_dim=64,
-)
-"""The decoder has as many layers as the encoder where the file says nothing of its own."""
 
 
-def _whisper(f: Fields) -> tuple[Kept, ...]:
-    """The encoder's output has as many tokens as it has positions, whatever is said."""
-    return both(full(MULTI), crossing(MULTI, source="max_source_positions"))(f)
+def t5(*types: str, defaults: Mapping[str, Default]) -> Family:
+    """The decoder has as many layers as the encoder where the file says nothing of its own."""
+    return pair(
+        *types,
+        defaults={"layers": As("num_layers"), "hidden": 512, "head_dim": 64, **defaults},
+        parts={FULL: both(full(T5_HEADS), crossing(T5_HEADS))},
+        names=T5_NAMES,
+    )
 
 
-def _decoder(f: Fields) -> tuple[Kept, ...]:
+WHISPER = both(full(MULTI), crossing(MULTI, source="max_source_positions"))
+"""The encoder's output has as many tokens as it has positions, whatever is said."""
+
+
+def _decoder(f: Fields) -> tuple[Scheme, ...]:
     """An encoder keeps nothing; as a decoder it does, with cross attention if that is added."""
     if not f.flag("is_decoder"):
         f.wrong("is_decoder", "is not true: an encoder keeps no KV cache")
@@ -110,8 +108,7 @@ def _decoder(f: Fields) -> tuple[Kept, ...]:
 def _mllama(f: Fields) -> Sequence[str]:
     """`cross_attention_layers` numbers the layers that look at the image instead of the text."""
     if f.get("cross_attention_layers") is None:
-        chosen = range(3, f.count("layers"), 5)
-        return [CROSS if i in chosen else FULL for i in range(f.count("layers"))]
+        return every(5, CROSS, FULL, offset=3)(f)
     return numbered("cross_attention_layers", CROSS, FULL)(f)
 
 
@@ -120,37 +117,36 @@ bert = partial(family, parts={FULL: _decoder}, schedule=same())
 
 # fmt: off
 ENCODERS = (
-    pair("bart", "mbart", "marian", "mvp", "pegasus", "m2m_100", "led", layers=12, hidden=1024,
-        heads=16),
-    pair("plbart", layers=6, hidden=768, heads=12),
-    pair("pegasus_x", layers=16, hidden=1024, heads=16),
-    pair("speech_to_text", layers=6, hidden=256, heads=4),
-    pair("bigbird_pegasus", layers=16, hidden=1024, heads=16),
-    pair("blenderbot", layers=24, hidden=2560, heads=32),
-    pair("blenderbot-small", layers=8, hidden=512, heads=16),
-    pair("prophetnet",
-        names={"layers": ("num_decoder_layers",), "heads": ("num_decoder_attention_heads",)},
-        layers=12, hidden=1024, heads=16),
-    pair("trocr", names=TROCR_NAMES, layers=12, hidden=1024, heads=16),
-    pair("musicgen_decoder", "musicgen_melody_decoder", names={}, layers=24, hidden=1024,
-        heads=16),
-    pair("whisper", parts={FULL: _whisper}, layers=4, hidden=384, heads=6,
-        max_source_positions=1500),
-    t5("t5", "longt5", num_layers=6, heads=8),
-    t5("mt5", "umt5", num_layers=8, heads=6),
+    pair("bart", "mbart", "marian", "mvp", "pegasus", "m2m_100", "led",
+        defaults=dict(layers=12, hidden=1024, heads=16)),
+    pair("plbart", defaults=dict(layers=6, hidden=768, heads=12)),
+    pair("pegasus_x", defaults=dict(layers=16, hidden=1024, heads=16)),
+    pair("speech_to_text", defaults=dict(layers=6, hidden=256, heads=4)),
+    pair("bigbird_pegasus", defaults=dict(layers=16, hidden=1024, heads=16)),
+    pair("blenderbot", defaults=dict(layers=24, hidden=2560, heads=32)),
+    pair("blenderbot-small", defaults=dict(layers=8, hidden=512, heads=16)),
+    pair("prophetnet", defaults=dict(layers=12, hidden=1024, heads=16),
+        names={"layers": ("num_decoder_layers",), "heads": ("num_decoder_attention_heads",)}),
+    pair("trocr", defaults=dict(layers=12, hidden=1024, heads=16), names=TROCR_NAMES),
+    pair("musicgen_decoder", "musicgen_melody_decoder",
+        defaults=dict(layers=24, hidden=1024, heads=16), names={}),
+    pair("whisper", defaults=dict(layers=4, hidden=384, heads=6, max_source_positions=1500),
+        parts={FULL: WHISPER}),
+    t5("t5", "longt5", defaults=dict(num_layers=6, heads=8)),
+    t5("mt5", "umt5", defaults=dict(num_layers=8, heads=6)),
     bert("bert", "camembert", "data2vec-text", "ernie", "roberta", "roberta-prelayernorm",
-        "xlm-roberta", "roc_bert", "roformer", "xmod", layers=12, hidden=768, heads=12,
+        "xlm-roberta", "roc_bert", "roformer", "xmod",
+        defaults=dict(layers=12, hidden=768, heads=12),
         unused=("rotary_value", "default_language", "enable_pronunciation", "enable_shape",
             "pronunciation_embed_dim", "shape_embed_dim", "concat_input")),
-    bert("big_bird", layers=12, hidden=768, heads=12,
+    bert("big_bird", defaults=dict(layers=12, hidden=768, heads=12),
         unused=("attention_type", "block_size", "num_random_blocks")),
-    bert("bert-generation", "megatron-bert", layers=24, hidden=1024, heads=16),
-    bert("electra", layers=12, hidden=256, heads=4),
-    bert("rembert", layers=32, hidden=1152, heads=18),
-    bert("xlm-roberta-xl", layers=36, hidden=2560, heads=32),
-    family("mllama_text_model", parts={FULL: full(), CROSS: crossing()},
-        schedule=_mllama,
-        note="the cross-attention layers keep the vision tokens: --source-length says how many",
-        layers=40, hidden=4096, heads=32, kv_heads=8),
+    bert("bert-generation", "megatron-bert", defaults=dict(layers=24, hidden=1024, heads=16)),
+    bert("electra", defaults=dict(layers=12, hidden=256, heads=4)),
+    bert("rembert", defaults=dict(layers=32, hidden=1152, heads=18)),
+    bert("xlm-roberta-xl", defaults=dict(layers=36, hidden=2560, heads=32)),
+    family("mllama_text_model", defaults=dict(layers=40, hidden=4096, heads=32, kv_heads=8),
+        parts={FULL: full(), CROSS: crossing()}, schedule=_mllama,
+        note="the cross-attention layers keep the vision tokens: --source-length says how many"),
 )
 # fmt: on

@@ -9,11 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kvcalc.attention.compressed import CSA, HCA, SharedKV
-from kvcalc.attention.heads import MQA
 from kvcalc.attention.mla import MLA
-from kvcalc.attention.sparse import DSA
-from kvcalc.formats import FP32
-from kvcalc.importers.family import As, Kept, family
+from kvcalc.importers.family import As, family
 from kvcalc.importers.parts import (
     both,
     indexed,
@@ -28,6 +25,7 @@ from kvcalc.importers.storage import INDEX_DTYPE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kvcalc.attention.base import Scheme
     from kvcalc.importers.family import Part
     from kvcalc.importers.fields import Fields
 
@@ -77,7 +75,7 @@ def _hy_v4(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     ]
 
 
-def _dots3_window(f: Fields) -> tuple[Kept, ...]:
+def _dots3_window(f: Fields) -> tuple[Scheme, ...]:
     """Sliding layers have latents and heads of their own, under swa_* names or layer by layer."""
     names = {
         "heads": ("num_attention_heads", 64),
@@ -92,14 +90,12 @@ def _dots3_window(f: Fields) -> tuple[Kept, ...]:
         head_dim = f.optional("swa_head_dim") or 256
         rope = f.optional("swa_qk_rope_head_dim", least=0)
         own["rope_dim"] = head_dim - own["nope_dim"] if rope is None else rope
-    return (Kept(MLA(**own, window=f.count("window"))),)
+    return (MLA(**own, window=f.count("window")),)
 
 
-def _v4_window(f: Fields) -> tuple[Kept, ...]:
-    """One entry is key and value at once; transformers stores it as both."""
-    fields = _v4_fields(f)
-    twice = MQA(heads=fields["heads"], head_dim=fields["head_dim"], window=fields["window"])
-    return (Kept(SharedKV(**fields), (("transformers", twice),)),)
+def _v4_window(f: Fields) -> tuple[Scheme, ...]:
+    """One entry is key and value at once."""
+    return (SharedKV(**_v4_fields(f)),)
 
 
 def _v4_rope(f: Fields) -> int:
@@ -129,13 +125,13 @@ def _v4_rate(f: Fields, kind: str, usual: int) -> int:
     return rates.optional(kind) or usual
 
 
-def _v4_heavy(f: Fields) -> tuple[Kept, ...]:
-    return (Kept(HCA(**_v4_fields(f), compress=_v4_rate(f, HEAVY, 128))),)
+def _v4_heavy(f: Fields) -> tuple[Scheme, ...]:
+    return (HCA(**_v4_fields(f), compress=_v4_rate(f, HEAVY, 128)),)
 
 
-def _v4_sparse(f: Fields) -> tuple[Kept, ...]:
+def _v4_sparse(f: Fields) -> tuple[Scheme, ...]:
     rate = _v4_rate(f, SPARSE, 4)
-    return (Kept(CSA(**_v4_fields(f), **indexer_fields(f), compress=rate)),)
+    return (CSA(**_v4_fields(f), **indexer_fields(f), compress=rate),)
 
 
 def _v4_schedule(f: Fields) -> Sequence[str]:
@@ -146,12 +142,6 @@ def _v4_schedule(f: Fields) -> Sequence[str]:
         return []
     kinds = {0: WINDOW, 4: SPARSE, 128: HEAVY}
     return [kinds.get(ratio, f"compress_ratio {ratio}") for ratio in ratios]
-
-
-def _dots3_indexed(f: Fields) -> tuple[Kept, ...]:
-    """transformers rotates the index keys in fp32 and keeps them so."""
-    fields = {**latent_fields(f), **indexer_fields(f)}
-    return (Kept(DSA(**fields), (("transformers", DSA(**fields, index_dtype=FP32)),)),)
 
 
 def _dots3(f: Fields) -> Sequence[str]:
@@ -179,10 +169,9 @@ def _lsa(f: Fields) -> Sequence[str]:
     return [INDEXED] * f.count("layers")
 
 
-def _minicpm3(f: Fields) -> tuple[Kept, ...]:
+def _minicpm3(f: Fields) -> tuple[Scheme, ...]:
     """Values are as wide as hidden_size over heads where nothing is stated."""
-    fields = {**latent_fields(f, value_dim=f.count("hidden") // f.count("heads"))}
-    return (Kept(MLA(**fields)),)
+    return (MLA(**latent_fields(f, value_dim=f.count("hidden") // f.count("heads"))),)
 
 
 V3: Mapping[str, Any] = {
@@ -195,45 +184,46 @@ PICKS: Mapping[str, Any] = {"index_head_dim": 128, "index_topk": 2048}
 
 # fmt: off
 LATENT = (
-    mla("axk1", layers=61, hidden=7168, heads=64, **V3),
-    mla("axk2", layers=48, hidden=2048, heads=32, kv_lora_rank=128, qk_rope_head_dim=32,
-        qk_nope_head_dim=64, v_head_dim=64, index_n_heads=16, **PICKS, schedule=same(INDEXED),
-        parts=DSA_PARTS, note=INDEX_DTYPE),
-    mla("deepseek_v2", layers=32, hidden=4096, heads=32, **V3),
-    mla("deepseek_v3", "kimi_k2", layers=61, hidden=7168, heads=128, **V3, mtp=FULL),
-    mla("deepseek_v32", layers=61, hidden=7168, heads=128, index_n_heads=64, **V3, **PICKS,
+    mla("axk1", defaults=dict(layers=61, hidden=7168, heads=64, **V3)),
+    mla("axk2", defaults=dict(layers=48, hidden=2048, heads=32, kv_lora_rank=128,
+            qk_rope_head_dim=32, qk_nope_head_dim=64, v_head_dim=64, index_n_heads=16, **PICKS),
+        schedule=same(INDEXED), parts=DSA_PARTS, note=INDEX_DTYPE),
+    mla("deepseek_v2", defaults=dict(layers=32, hidden=4096, heads=32, **V3)),
+    mla("deepseek_v3", "kimi_k2", defaults=dict(layers=61, hidden=7168, heads=128, **V3), mtp=FULL),
+    mla("deepseek_v32",
+        defaults=dict(layers=61, hidden=7168, heads=128, index_n_heads=64, **V3, **PICKS),
         schedule=same(INDEXED), parts=DSA_PARTS, mtp=INDEXED, note=INDEX_DTYPE),
-    mla("deepseek_v4", listing="compress_ratios", layers=43, hidden=4096, heads=64, head_dim=512,
-        window=128,
-        index_n_heads=64, index_head_dim=128, index_topk=512, schedule=_v4_schedule,
-        parts={WINDOW: _v4_window, HEAVY: _v4_heavy, SPARSE: _v4_sparse}, mtp=WINDOW,
-        note=INDEX_DTYPE, unused=("compress_rates", "compress_ratios", "compress_rope_theta")),
-    mla("dots3_note_text", "dots3_note", layers=46, hidden=5120, heads=128, window=512,
-        index_n_heads=64, **V3, **PICKS, schedule=_dots3, amend=_dots3_kinds,
-        parts={FULL: latent, INDEXED: _dots3_indexed, SLIDING: _dots3_window}, note=INDEX_DTYPE,
+    mla("deepseek_v4", defaults=dict(layers=43, hidden=4096, heads=64, head_dim=512, window=128,
+            index_n_heads=64, index_head_dim=128, index_topk=512), listing="compress_ratios",
+        schedule=_v4_schedule, parts={WINDOW: _v4_window, HEAVY: _v4_heavy, SPARSE: _v4_sparse},
+        mtp=WINDOW, note=INDEX_DTYPE,
+        unused=("compress_rates", "compress_ratios", "compress_rope_theta")),
+    mla("dots3_note_text", "dots3_note", defaults=dict(layers=46, hidden=5120, heads=128,
+            window=512, index_n_heads=64, **V3, **PICKS), schedule=_dots3, amend=_dots3_kinds,
+        parts={FULL: latent, INDEXED: indexed, SLIDING: _dots3_window}, note=INDEX_DTYPE,
         unused=("use_dsa", "use_sliding_window", "window", "swa_num_key_value_heads",
             "swa_q_lora_rank", "is_causal")),
-    mla("glm4_moe_lite", names={"qk_rope_head_dim": ("qk_rope_head_dim", "head_dim")}, layers=47,
-        hidden=2048, heads=20, kv_lora_rank=512, qk_rope_head_dim=64,
-        qk_nope_head_dim=192, v_head_dim=256, mtp=FULL),
-    mla("glm_moe_dsa", layers=78, hidden=6144, heads=64, kv_lora_rank=512, qk_rope_head_dim=64,
-        qk_nope_head_dim=192, v_head_dim=256, index_n_heads=32, **PICKS, schedule=same(INDEXED),
-        amend=shared_picks, parts=DSA_PARTS, mtp=INDEXED, note=INDEX_DTYPE),
-    mla("hy_v4", layers=34, hidden=2816, heads=32, kv_lora_rank=512, qk_rope_head_dim=64,
-        qk_nope_head_dim=192, v_head_dim=256, index_n_heads=16, **PICKS, schedule=same(INDEXED),
-        amend=_hy_v4, parts=DSA_PARTS, note=INDEX_DTYPE),
-    mla("longcat_flash", names={"layers": ("num_layers",)},
-        layers=As("num_hidden_layers", over=2), num_hidden_layers=56, hidden=6144, heads=64, **V3,
+    mla("glm4_moe_lite", defaults=dict(layers=47, hidden=2048, heads=20, kv_lora_rank=512,
+            qk_rope_head_dim=64, qk_nope_head_dim=192, v_head_dim=256),
+        names={"qk_rope_head_dim": ("qk_rope_head_dim", "head_dim")}, mtp=FULL),
+    mla("glm_moe_dsa", defaults=dict(layers=78, hidden=6144, heads=64, kv_lora_rank=512,
+            qk_rope_head_dim=64, qk_nope_head_dim=192, v_head_dim=256, index_n_heads=32, **PICKS),
+        schedule=same(INDEXED), amend=shared_picks, parts=DSA_PARTS, mtp=INDEXED, note=INDEX_DTYPE),
+    mla("hy_v4", defaults=dict(layers=34, hidden=2816, heads=32, kv_lora_rank=512,
+            qk_rope_head_dim=64, qk_nope_head_dim=192, v_head_dim=256, index_n_heads=16, **PICKS),
+        schedule=same(INDEXED), amend=_hy_v4, parts=DSA_PARTS, note=INDEX_DTYPE),
+    mla("longcat_flash", defaults=dict(layers=As("num_hidden_layers", over=2), num_hidden_layers=56,
+            hidden=6144, heads=64, **V3), names={"layers": ("num_layers",)},
         parts={FULL: both(latent, latent)},
         unused=("num_hidden_layers", "zero_expert_num", "zero_expert_type")),
-    mla("longcat_flash_lite_sparse", layers=14, heads=32,
+    mla("longcat_flash_lite_sparse", defaults=dict(layers=14, heads=32),
         parts={INDEXED: both(indexed, indexed_by_another)}, schedule=_lsa, marks=("cli_factor",),
         note=INDEX_DTYPE, unused=("use_mla", "mtp_num_layers")),
-    mla("minicpm3", layers=62, hidden=2560, heads=40, kv_lora_rank=256, qk_rope_head_dim=32,
-        qk_nope_head_dim=64, parts={FULL: _minicpm3}),
-    mla("mistral4", layers=36, hidden=4096, heads=32, kv_lora_rank=256, qk_rope_head_dim=64,
-        qk_nope_head_dim=64, v_head_dim=128),
-    mla("sarvam_mla", layers=32, hidden=4096, heads=64, **V3),
-    mla("youtu", layers=32, hidden=2048, heads=16, **V3),
+    mla("minicpm3", defaults=dict(layers=62, hidden=2560, heads=40, kv_lora_rank=256,
+            qk_rope_head_dim=32, qk_nope_head_dim=64), parts={FULL: _minicpm3}),
+    mla("mistral4", defaults=dict(layers=36, hidden=4096, heads=32, kv_lora_rank=256,
+            qk_rope_head_dim=64, qk_nope_head_dim=64, v_head_dim=128)),
+    mla("sarvam_mla", defaults=dict(layers=32, hidden=4096, heads=64, **V3)),
+    mla("youtu", defaults=dict(layers=32, hidden=2048, heads=16, **V3)),
 )
 # fmt: on

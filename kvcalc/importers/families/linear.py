@@ -9,12 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from kvcalc.attention.recurrent import KDA, GatedDeltaNet, Lightning
 from kvcalc.attention.sparse import DSA
-from kvcalc.importers.families.latent import (
-    INDEXED,
-    PICKED,
-    shared_picks,
-)
-from kvcalc.importers.family import Kept, family
+from kvcalc.importers.families.latent import INDEXED, PICKED, shared_picks
+from kvcalc.importers.family import family
 from kvcalc.importers.parts import (
     full,
     hidden_over,
@@ -24,22 +20,18 @@ from kvcalc.importers.parts import (
     latent_fields,
     windowed,
 )
-from kvcalc.importers.schedules import (
-    FULL,
-    LINEAR,
-    SLIDING,
-    every,
-)
+from kvcalc.importers.schedules import FULL, LINEAR, SLIDING, every
 from kvcalc.importers.storage import INDEX_DTYPE, state_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kvcalc.attention.base import Scheme
     from kvcalc.importers.family import Part
     from kvcalc.importers.fields import Fields
 
 
-def _qwen_linear(f: Fields) -> tuple[Kept, ...]:
+def _qwen_linear(f: Fields) -> tuple[Scheme, ...]:
     """Gated DeltaNet; Qwen3.5 pins the state's dtype, Qwen3-Next leaves it to the engine."""
     scheme = GatedDeltaNet(
         key_heads=f.count("linear_num_key_heads"),
@@ -49,10 +41,10 @@ def _qwen_linear(f: Fields) -> tuple[Kept, ...]:
         conv_kernel=f.count("linear_conv_kernel_dim"),
         state_dtype=state_dtype(f, "mamba_ssm_dtype"),
     )
-    return (Kept(scheme),)
+    return (scheme,)
 
 
-def _olmo_linear(f: Fields) -> tuple[Kept, ...]:
+def _olmo_linear(f: Fields) -> tuple[Scheme, ...]:
     """Gated DeltaNet with widths that follow from the hidden size; three convolutions in one."""
     key_heads = f.optional("linear_num_key_heads") or f.count("heads")
     key_dim = f.optional("linear_key_head_dim") or 3 * f.count("hidden") // (4 * key_heads)
@@ -63,7 +55,7 @@ def _olmo_linear(f: Fields) -> tuple[Kept, ...]:
         value_dim=f.optional("linear_value_head_dim") or 2 * key_dim,
         conv_kernel=f.count("linear_conv_kernel_dim"),
     )
-    return (Kept(scheme),)
+    return (scheme,)
 
 
 GDN: Mapping[str, Any] = {
@@ -81,11 +73,11 @@ def _olmo_hybrid(f: Fields) -> Sequence[str]:
     return [FULL if i % 4 == 3 or i + 1 == layers < 4 else LINEAR for i in range(layers)]
 
 
-def _kda(heads: int, width: int, kernel: int) -> tuple[Kept, ...]:
-    return (Kept(KDA(state_heads=heads, key_dim=width, value_dim=width, conv_kernel=kernel)),)
+def _kda(heads: int, width: int, kernel: int) -> tuple[Scheme, ...]:
+    return (KDA(state_heads=heads, key_dim=width, value_dim=width, conv_kernel=kernel),)
 
 
-def _kimi_linear(f: Fields) -> tuple[Kept, ...]:
+def _kimi_linear(f: Fields) -> tuple[Scheme, ...]:
     """The sizes stand in `linear_attn_config`, or beside the others as linear_*."""
     inner = f.group("linear_attn_config")
     inner.ignore("kda_layers", "full_attn_layers")
@@ -110,7 +102,7 @@ def _kimi_schedule(f: Fields) -> Sequence[str]:
     return [FULL if i + 1 in wholes else LINEAR for i in range(layers)]
 
 
-def _bailing_linear(f: Fields) -> tuple[Kept, ...]:
+def _bailing_linear(f: Fields) -> tuple[Scheme, ...]:
     """As many and as wide heads as the attention layers have."""
     width = f.optional("linear_head_dim") or f.count("head_dim")
     return _kda(f.count("heads"), width, f.count("short_conv_kernel_size"))
@@ -121,27 +113,17 @@ def _glm5_kinds(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     return shared_picks(f, [INDEXED if kind == FULL else kind for kind in kinds])
 
 
-def _glm5_schedule(f: Fields) -> Sequence[str]:
-    return [INDEXED if i % 4 == 3 else LINEAR for i in range(f.count("layers"))]
-
-
-def _glm5_indexed(f: Fields) -> tuple[Kept, ...]:
-    """An index key per pool of tokens; transformers pools when it reads.
-
-    It keeps, for every token, the key, a gate of the same width and a mark (Glm5NextIndexer).
-    """
+def _glm5_indexed(f: Fields) -> tuple[Scheme, ...]:
+    """An index key per pool of tokens."""
     fields = {**latent_fields(f), **indexer_fields(f)}
-    ideal = DSA(**fields, index_every=f.count("index_kpool"))
-    packed = {**fields, "index_dim": 2 * fields["index_dim"] + 1}
-    return (Kept(ideal, (("transformers", DSA(**packed)),)),)
+    return (DSA(**fields, index_every=f.count("index_kpool")),)
 
 
-def _lightning(f: Fields) -> tuple[Kept, ...]:
-    """All query heads keep a state; transformers keeps it in the model's dtype."""
+def _lightning(f: Fields) -> tuple[Scheme, ...]:
+    """All query heads keep a state."""
     heads = f.count("heads")
     width = f.optional("head_dim") or hidden_over(f, heads)
-    sizes: dict[str, Any] = {"state_heads": heads, "key_dim": width, "value_dim": width}
-    return (Kept(Lightning(**sizes), (("transformers", Lightning(**sizes)),)),)
+    return (Lightning(state_heads=heads, key_dim=width, value_dim=width),)
 
 
 def _minimax_schedule(f: Fields) -> Sequence[str]:
@@ -159,8 +141,6 @@ def _lara_mini(f: Fields) -> Sequence[str]:
 
 
 QWEN_NEXT: Mapping[str, Part] = {LINEAR: _qwen_linear, FULL: full()}
-
-
 KIMI: Mapping[str, Part] = {LINEAR: _kimi_linear, FULL: latent}
 
 
@@ -172,49 +152,50 @@ KIMI_UNUSED = (
     "attn_res_block_size",
 )
 
-
 # fmt: off
 LINEAR_ATTENTION = (
-    family("qwen3_next", schedule=every("full_attention_interval", others=LINEAR),
-        parts=QWEN_NEXT, layers=48, hidden=2048, heads=16, kv_heads=2, head_dim=256,
-        full_attention_interval=4, **GDN, unused=("full_attention_interval",), mtp=FULL),
-    family("qwen3_5_text", "qwen3_5", schedule=every("full_attention_interval", others=LINEAR),
-        parts=QWEN_NEXT, layers=32, hidden=4096, heads=16, kv_heads=4, head_dim=256,
-        full_attention_interval=4, **GDN, unused=("full_attention_interval",), mtp=FULL),
-    family("qwen3_5_moe_text", "qwen3_5_moe",
-        schedule=every("full_attention_interval", others=LINEAR), parts=QWEN_NEXT, layers=40,
-        hidden=2048, heads=16, kv_heads=2, head_dim=256, full_attention_interval=4, **GDN,
+    family("qwen3_next", defaults=dict(layers=48, hidden=2048, heads=16, kv_heads=2, head_dim=256,
+            full_attention_interval=4, **GDN),
+        schedule=every("full_attention_interval", others=LINEAR), parts=QWEN_NEXT,
         unused=("full_attention_interval",), mtp=FULL),
-    family("olmo_hybrid", schedule=_olmo_hybrid,
-        parts={LINEAR: _olmo_linear, FULL: full()}, layers=32, hidden=3840, heads=30,
-        linear_conv_kernel_dim=4,
+    family("qwen3_5_text", "qwen3_5", defaults=dict(layers=32, hidden=4096, heads=16, kv_heads=4,
+            head_dim=256, full_attention_interval=4, **GDN),
+        schedule=every("full_attention_interval", others=LINEAR), parts=QWEN_NEXT,
+        unused=("full_attention_interval",), mtp=FULL),
+    family("qwen3_5_moe_text", "qwen3_5_moe", defaults=dict(layers=40, hidden=2048, heads=16,
+            kv_heads=2, head_dim=256, full_attention_interval=4, **GDN),
+        schedule=every("full_attention_interval", others=LINEAR), parts=QWEN_NEXT,
+        unused=("full_attention_interval",), mtp=FULL),
+    family("olmo_hybrid", defaults=dict(layers=32, hidden=3840, heads=30, linear_conv_kernel_dim=4),
+        schedule=_olmo_hybrid, parts={LINEAR: _olmo_linear, FULL: full()},
         unused=("linear_a_log_min", "linear_a_log_max", "linear_dt_min", "linear_dt_max",
             "linear_allow_neg_eigval")),
-    family("lara_mini", schedule=_lara_mini,
-        parts={LINEAR: _qwen_linear, FULL: full(), SLIDING: windowed()}, layers=34,
-        hidden=1024, heads=16, kv_heads=4, head_dim=128, window=512, linear_num_key_heads=8,
-        linear_num_value_heads=16, linear_key_head_dim=128, linear_value_head_dim=128,
-        linear_conv_kernel_dim=4),
-    family("kimi_linear", schedule=_kimi_schedule, parts=KIMI, layers=27, hidden=2304, heads=32,
-        kv_lora_rank=512, qk_rope_head_dim=64, qk_nope_head_dim=128, v_head_dim=128,
-        linear_head_dim=128, linear_num_heads=32, linear_conv_kernel_dim=4, unused=KIMI_UNUSED),
-    family("glm5_next_text", "glm5_next", schedule=_glm5_schedule, amend=_glm5_kinds,
+    family("lara_mini", defaults=dict(layers=34, hidden=1024, heads=16, kv_heads=4, head_dim=128,
+            window=512, linear_num_key_heads=8, linear_num_value_heads=16, linear_key_head_dim=128,
+            linear_value_head_dim=128, linear_conv_kernel_dim=4), schedule=_lara_mini,
+        parts={LINEAR: _qwen_linear, FULL: full(), SLIDING: windowed()}),
+    family("kimi_linear", defaults=dict(layers=27, hidden=2304, heads=32, kv_lora_rank=512,
+            qk_rope_head_dim=64, qk_nope_head_dim=128, v_head_dim=128, linear_head_dim=128,
+            linear_num_heads=32, linear_conv_kernel_dim=4), schedule=_kimi_schedule, parts=KIMI,
+        unused=KIMI_UNUSED),
+    family("glm5_next_text", "glm5_next", defaults=dict(layers=45, hidden=4096, heads=64,
+            kv_lora_rank=512, qk_rope_head_dim=0, qk_nope_head_dim=256, v_head_dim=256,
+            index_n_heads=32, index_head_dim=128, index_topk=2048, index_kpool=16,
+            linear_head_dim=128, linear_num_heads=64, linear_conv_kernel_dim=4),
+        schedule=every(4, INDEXED, LINEAR), amend=_glm5_kinds,
         parts={LINEAR: _kimi_linear, INDEXED: _glm5_indexed, FULL: _glm5_indexed,
-            PICKED: indexed_by_another},
-        layers=45, hidden=4096, heads=64, kv_lora_rank=512, qk_rope_head_dim=0,
-        qk_nope_head_dim=256, v_head_dim=256, index_n_heads=32, index_head_dim=128,
-        index_topk=2048, index_kpool=16, linear_head_dim=128, linear_num_heads=64,
-        linear_conv_kernel_dim=4, mtp=INDEXED, note=INDEX_DTYPE,
+            PICKED: indexed_by_another}, mtp=INDEXED, note=INDEX_DTYPE,
         unused=(*KIMI_UNUSED, "index_kpool_always_select_tail")),
-    family("bailing_hybrid", schedule=every("layer_group_size", others=LINEAR),
-        parts={LINEAR: _bailing_linear, FULL: latent}, layers=42, hidden=2560, heads=32,
-        head_dim=128, kv_lora_rank=512, qk_rope_head_dim=64, qk_nope_head_dim=128, v_head_dim=128,
-        short_conv_kernel_size=4, layer_group_size=6, mtp=FULL,
+    family("bailing_hybrid", defaults=dict(layers=42, hidden=2560, heads=32, head_dim=128,
+            kv_lora_rank=512, qk_rope_head_dim=64, qk_nope_head_dim=128, v_head_dim=128,
+            short_conv_kernel_size=4, layer_group_size=6),
+        schedule=every("layer_group_size", others=LINEAR),
+        parts={LINEAR: _bailing_linear, FULL: latent}, mtp=FULL,
         unused=("kda_safe_gate", "kda_lower_bound", "linear_head_dim", "linear_num_heads",
             "linear_conv_kernel_dim", "layer_group_size")),
-    family("minimax", "minimax_m1", "minimax_text_01", listing="attn_type_list",
-        schedule=_minimax_schedule,
-        parts={LINEAR: _lightning, FULL: full()}, layers=32, hidden=4096, heads=32, kv_heads=8,
+    family("minimax", "minimax_m1", "minimax_text_01",
+        defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8), listing="attn_type_list",
+        schedule=_minimax_schedule, parts={LINEAR: _lightning, FULL: full()},
         unused=("block_size", "attn_type_list", "full_attn_alpha_factor", "full_attn_beta_factor",
             "linear_attn_alpha_factor", "linear_attn_beta_factor",
             "layernorm_full_attention_alpha")),

@@ -8,15 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kvcalc.attention.recurrent import Mamba1, Mamba2
-from kvcalc.importers.family import Kept, family
-from kvcalc.importers.parts import (
-    both,
-    full,
-    keyed,
-    none,
-    shared,
-    windowed,
-)
+from kvcalc.importers.family import family
+from kvcalc.importers.parts import both, full, keyed, none, shared, windowed
 from kvcalc.importers.schedules import (
     FULL,
     HYBRID,
@@ -33,9 +26,9 @@ from kvcalc.importers.storage import state_dtype
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kvcalc.attention.base import Scheme
     from kvcalc.importers.family import Part
     from kvcalc.importers.fields import Fields
-
 
 CHUNKS = (
     "mamba_expand",
@@ -47,13 +40,13 @@ CHUNKS = (
 )
 
 
-def _mamba1(f: Fields) -> tuple[Kept, ...]:
+def _mamba1(f: Fields) -> tuple[Scheme, ...]:
     """Mamba-1 as hybrids name its sizes."""
     inner = _times(f, "mamba_expand")
     return _mamba1_of(f, inner, "mamba_d_state", "mamba_d_conv")
 
 
-def _mamba1_alone(f: Fields) -> tuple[Kept, ...]:
+def _mamba1_alone(f: Fields) -> tuple[Scheme, ...]:
     """Mamba-1 as Mamba itself names its sizes."""
     # the class computes the inner width, but a file's own goes before it: Falcon-Mamba-7B's does
     inner = f.optional("intermediate_size") or _times(f, "expand")
@@ -61,9 +54,9 @@ def _mamba1_alone(f: Fields) -> tuple[Kept, ...]:
     return _mamba1_of(f, inner, "state_size", "conv_kernel")
 
 
-def _mamba1_of(f: Fields, inner: int, state: str, kernel: str) -> tuple[Kept, ...]:
+def _mamba1_of(f: Fields, inner: int, state: str, kernel: str) -> tuple[Scheme, ...]:
     scheme = Mamba1(inner_dim=inner, state_dim=f.count(state), conv_kernel=f.count(kernel))
-    return (Kept(scheme),)
+    return (scheme,)
 
 
 def _times(f: Fields, name: str) -> int:
@@ -80,7 +73,7 @@ def _mamba2(
 ) -> Part:
     """Mamba-2 under a family's own names; a head_dim of "auto" is the inner width over heads."""
 
-    def part(f: Fields) -> tuple[Kept, ...]:
+    def part(f: Fields) -> tuple[Scheme, ...]:
         count = f.count(heads)
         width = _width(f, count, head_dim, expand)
         scheme = Mamba2(
@@ -91,7 +84,7 @@ def _mamba2(
             conv_kernel=f.count(kernel),
             state_dtype=state_dtype(f, "mamba_ssm_cache_dtype"),
         )
-        return (Kept(scheme),)
+        return (scheme,)
 
     return part
 
@@ -104,7 +97,6 @@ BAMBA = _mamba2(
     "mamba_d_conv",
     "mamba_expand",
 )
-
 
 MAMBA2: Mapping[str, Any] = {
     "mamba_d_state": 256,
@@ -127,12 +119,7 @@ def _width(f: Fields, heads: int, head_dim: str, expand: str) -> int:
     return width
 
 
-def _bamba_schedule(f: Fields) -> Sequence[str]:
-    """`attn_layer_indices` numbers the attention layers."""
-    return numbered("attn_layer_indices", FULL, LINEAR)(f)
-
-
-def _falcon_h1(f: Fields) -> tuple[Kept, ...]:
+def _falcon_h1(f: Fields) -> tuple[Scheme, ...]:
     """Heads that share mamba_d_ssm, or the expanded hidden size, beside attention."""
     heads, stated = f.count("mamba_n_heads"), f.get("mamba_d_head")
     inner = f.optional("mamba_d_ssm") or _times(f, "mamba_expand")
@@ -146,7 +133,7 @@ def _falcon_h1(f: Fields) -> tuple[Kept, ...]:
         state_groups=f.count("mamba_n_groups"),
         conv_kernel=f.count("mamba_d_conv"),
     )
-    return (*full()(f), Kept(scheme))
+    return (*full()(f), scheme)
 
 
 NEMOTRON = {"M": LINEAR, "*": FULL, "-": MLP, "E": MOE}
@@ -161,14 +148,14 @@ def _nemotron_schedule(f: Fields) -> Sequence[str]:
     return [NEMOTRON.get(letter, letter) for letter in pattern]
 
 
-def _zamba_full(f: Fields) -> tuple[Kept, ...]:
+def _zamba_full(f: Fields) -> tuple[Scheme, ...]:
     """Attention over the hidden state and the embedding together: twice as wide."""
     heads = f.count("heads")
     width = f.optional("attention_head_dim") or 2 * f.count("hidden") // heads
-    return (Kept(keyed(heads, f.optional("kv_heads") or heads, width, width)),)
+    return (keyed(heads, f.optional("kv_heads") or heads, width, width),)
 
 
-def _zamba2_mamba(f: Fields) -> tuple[Kept, ...]:
+def _zamba2_mamba(f: Fields) -> tuple[Scheme, ...]:
     heads = f.count("n_mamba_heads")
     scheme = Mamba2(
         state_heads=heads,
@@ -177,7 +164,7 @@ def _zamba2_mamba(f: Fields) -> tuple[Kept, ...]:
         state_groups=f.count("mamba_ngroups"),
         conv_kernel=f.count("mamba_d_conv"),
     )
-    return (Kept(scheme),)
+    return (scheme,)
 
 
 def _zamba2_schedule(f: Fields) -> Sequence[str]:
@@ -217,7 +204,7 @@ def _phi4flash(f: Fields) -> Sequence[str]:
     return [kind(i) for i in range(layers)]
 
 
-def _mamba_ssm(f: Fields) -> tuple[Kept, ...]:
+def _mamba_ssm(f: Fields) -> tuple[Scheme, ...]:
     """A configuration of the mamba_ssm package, with the defaults of its two layers."""
     cfg, hidden = f.group("ssm_cfg"), f.count("hidden")
     if f.get("attn_layer_idx"):
@@ -230,7 +217,7 @@ def _mamba_ssm(f: Fields) -> tuple[Kept, ...]:
     expand, kernel = cfg.optional("expand") or 2, cfg.optional("d_conv") or 4
     inner, state = expand * hidden, cfg.optional("d_state") or (128 if second else 16)
     if not second:
-        return (Kept(Mamba1(inner_dim=inner, state_dim=state, conv_kernel=kernel)),)
+        return (Mamba1(inner_dim=inner, state_dim=state, conv_kernel=kernel),)
     width = cfg.optional("headdim") or 64
     scheme = Mamba2(
         state_heads=inner // width,
@@ -239,56 +226,56 @@ def _mamba_ssm(f: Fields) -> tuple[Kept, ...]:
         state_groups=cfg.optional("ngroups") or 1,
         conv_kernel=kernel,
     )
-    return (Kept(scheme),)
+    return (scheme,)
 
 
 # fmt: off
 MAMBA = (
-    family("jamba",
+    family("jamba", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8, attn_layer_period=8,
+            attn_layer_offset=4, mamba_d_state=16, mamba_d_conv=4, mamba_expand=2),
         schedule=every("attn_layer_period", others=LINEAR, offset="attn_layer_offset"),
-        parts={LINEAR: _mamba1, FULL: full()}, layers=32, hidden=4096, heads=32, kv_heads=8,
-        attn_layer_period=8, attn_layer_offset=4, mamba_d_state=16, mamba_d_conv=4,
-        mamba_expand=2, unused=CHUNKS),
-    family("zamba", schedule=_zamba_schedule,
-        parts={LINEAR: _mamba1, HYBRID: both(_zamba_full, _mamba1)}, layers=76, hidden=3712,
-        heads=16, kv_heads=16, attn_layer_period=6, attn_layer_offset=4, mamba_d_state=16,
-        mamba_d_conv=4, mamba_expand=2,
+        parts={LINEAR: _mamba1, FULL: full()}, unused=CHUNKS),
+    family("zamba", defaults=dict(layers=76, hidden=3712, heads=16, kv_heads=16,
+            attn_layer_period=6, attn_layer_offset=4, mamba_d_state=16, mamba_d_conv=4,
+            mamba_expand=2), schedule=_zamba_schedule,
+        parts={LINEAR: _mamba1, HYBRID: both(_zamba_full, _mamba1)},
         unused=(*CHUNKS, "attention_hidden_size", "n_mamba_heads")),
-    family("zamba2", schedule=_zamba2_schedule,
-        parts={LINEAR: _zamba2_mamba, HYBRID: both(_zamba_full, _zamba2_mamba)}, layers=54,
-        hidden=2560, heads=32, mamba_d_state=64, mamba_d_conv=4, mamba_expand=2, mamba_ngroups=1,
-        n_mamba_heads=8,
+    family("zamba2", defaults=dict(layers=54, hidden=2560, heads=32, mamba_d_state=64,
+            mamba_d_conv=4, mamba_expand=2, mamba_ngroups=1, n_mamba_heads=8),
+        schedule=_zamba2_schedule,
+        parts={LINEAR: _zamba2_mamba, HYBRID: both(_zamba_full, _zamba2_mamba)},
         unused=(*CHUNKS, "attention_hidden_size", "mamba_headdim", "num_mem_blocks",
             "use_shared_attention_adapter", "adapter_rank", "kv_channels", "num_query_groups",
             "hybrid_layer_ids")),
-    family("bamba", schedule=_bamba_schedule, parts={LINEAR: BAMBA, FULL: full()}, layers=32,
-        hidden=4096, heads=32, kv_heads=8, **MAMBA2, unused=CHUNKS),
-    family("granitemoehybrid", schedule=same(LINEAR), parts={LINEAR: BAMBA, FULL: full()},
-        layers=32, hidden=4096, heads=32, **MAMBA2, unused=CHUNKS),
-    family("falcon_h1", schedule=same(HYBRID), parts={HYBRID: _falcon_h1, FULL: _falcon_h1},
-        layers=32, hidden=4096, heads=32, kv_heads=8, **MAMBA2, mamba_d_ssm=1024, unused=CHUNKS),
-    family("nemotron_h", listing="hybrid_override_pattern", schedule=_nemotron_schedule,
+    family("bamba", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8, **MAMBA2),
+        schedule=numbered("attn_layer_indices", FULL, LINEAR), parts={LINEAR: BAMBA, FULL: full()},
+        unused=CHUNKS),
+    family("granitemoehybrid", defaults=dict(layers=32, hidden=4096, heads=32, **MAMBA2),
+        schedule=same(LINEAR), parts={LINEAR: BAMBA, FULL: full()}, unused=CHUNKS),
+    family("falcon_h1",
+        defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8, **MAMBA2, mamba_d_ssm=1024),
+        schedule=same(HYBRID), parts={HYBRID: _falcon_h1, FULL: _falcon_h1}, unused=CHUNKS),
+    family("nemotron_h", defaults=dict(hidden=4096, heads=32, kv_heads=8, head_dim=128,
+            conv_kernel=4, n_groups=8, mamba_num_heads=128, mamba_head_dim=64, ssm_state_size=128),
+        listing="hybrid_override_pattern", schedule=_nemotron_schedule,
         parts={LINEAR: _mamba2("mamba_num_heads", "mamba_head_dim", "ssm_state_size", "n_groups",
             "conv_kernel"), FULL: full(), MOE: none, MLP: none},
-        hidden=4096, heads=32, kv_heads=8, head_dim=128, conv_kernel=4, n_groups=8,
-        mamba_num_heads=128, mamba_head_dim=64, ssm_state_size=128,
         names={"head_dim": ("head_dim", "attention_head_dim"), "n_groups": ("n_groups",
             "mamba_n_groups"), "conv_kernel": ("conv_kernel", "mamba_d_conv")},
         unused=(*CHUNKS, "expand", "mamba_expand", "hybrid_override_pattern",
             "mtp_layers_block_type", "mtp_hybrid_override_pattern")),
-    family("mamba", "falcon_mamba", schedule=same(LINEAR), parts={LINEAR: _mamba1_alone}, layers=32,
-        hidden=768, state_size=16, expand=2, conv_kernel=4),
-    family("mamba2", schedule=same(LINEAR),
+    family("mamba", "falcon_mamba",
+        defaults=dict(layers=32, hidden=768, state_size=16, expand=2, conv_kernel=4),
+        schedule=same(LINEAR), parts={LINEAR: _mamba1_alone}),
+    family("mamba2", defaults=dict(layers=64, hidden=4096, heads=128, head_dim=64, state_size=128,
+            n_groups=8, conv_kernel=4), schedule=same(LINEAR),
         parts={LINEAR: _mamba2("heads", "head_dim", "state_size", "n_groups", "conv_kernel",
-            "expand")},
-        layers=64, hidden=4096, heads=128, head_dim=64, state_size=128, n_groups=8, conv_kernel=4,
-        unused=("expand", "chunk_size")),
+            "expand")}, unused=("expand", "chunk_size")),
     family("mamba_ssm", schedule=same(LINEAR), parts={LINEAR: _mamba_ssm}, marks=("ssm_cfg",),
         unused=("attn_layer_idx", "attn_cfg", "d_intermediate", "fused_add_norm")),
-    family("phi4flash", schedule=_phi4flash,
+    family("phi4flash", defaults=dict(layers=32, hidden=2560, heads=40, kv_heads=20, window=512,
+            mb_per_layer=2, mamba_d_state=16, mamba_d_conv=4, mamba_expand=2), schedule=_phi4flash,
         parts={LINEAR: _mamba1, SLIDING: windowed(), FULL: full(), CROSS: shared(full()),
-            GMU: none},
-        layers=32, hidden=2560, heads=40, kv_heads=20, window=512, mb_per_layer=2,
-        mamba_d_state=16, mamba_d_conv=4, mamba_expand=2, unused=CHUNKS),
+            GMU: none}, unused=CHUNKS),
 )
 # fmt: on

@@ -5,15 +5,15 @@ Numbers are the defaults of the class in transformers 5.24.0 (models/<family>/co
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kvcalc.importers.family import Kept, family
+from kvcalc.importers.family import family
 from kvcalc.importers.parts import MULTI, full, hidden_over, keyed
 from kvcalc.importers.schedules import FULL, same
 
 if TYPE_CHECKING:
+    from kvcalc.attention.base import Scheme
     from kvcalc.importers.fields import Fields
 
 
@@ -24,30 +24,30 @@ multi = partial(family, parts={FULL: full(MULTI)}, schedule=same())
 """The same, from before KV heads could be fewer than query heads."""
 
 
-def _falcon(f: Fields) -> tuple[Kept, ...]:
+def _falcon(f: Fields) -> tuple[Scheme, ...]:
     """`multi_query` decides, and with it the old decoder has one KV head whatever num_kv_heads is.
 
-    The new decoder keeps groups; transformers repeats them for every query head before it caches.
+    The new decoder keeps groups.
     """
     heads = f.count("heads")
     width = hidden_over(f, heads)
     groups = f.optional("kv_heads") or heads
-    if f.flag("new_decoder_architecture"):
-        repeated = keyed(heads, heads, width, width)
-        return (Kept(keyed(heads, groups, width, width), (("transformers", repeated),)),)
-    kept = 1 if f.flag("multi_query") else heads
-    return (Kept(keyed(heads, kept, width, width)),)
+    if not f.flag("new_decoder_architecture"):
+        groups = 1 if f.flag("multi_query") else heads
+    elif f.get("kv_heads") == 1 and heads > 1:
+        f.wrong("kv_heads", "is 1, as no published model with new_decoder_architecture has it")
+    return (keyed(heads, groups, width, width),)
 
 
-def _refined_web(f: Fields) -> tuple[Kept, ...]:
+def _refined_web(f: Fields) -> tuple[Scheme, ...]:
     """Falcon's first name: n_head_kv groups where that is stated, else `multi_query` decides."""
     heads = f.count("heads")
     kept = f.optional("kv_heads") or (1 if f.flag("multi_query") else heads)
     width = hidden_over(f, heads)
-    return (Kept(keyed(heads, kept, width, width)),)
+    return (keyed(heads, kept, width, width),)
 
 
-def _mpt(f: Fields) -> tuple[Kept, ...]:
+def _mpt(f: Fields) -> tuple[Scheme, ...]:
     """`attn_config` may ask for fewer KV heads, which transformers' class does not know."""
     inner = f.group("attn_config")
     inner.ignore("prefix_lm", "qk_ln", "attn_uses_sequence_id", "alibi", "attn_impl", "model_type")
@@ -60,50 +60,44 @@ def _mpt(f: Fields) -> tuple[Kept, ...]:
     return full(MULTI)(f)
 
 
-def _chatglm(f: Fields) -> tuple[Kept, ...]:
+def _chatglm(f: Fields) -> tuple[Scheme, ...]:
     """`multi_query_group_num` counts where `multi_query_attention` says so."""
     heads, width = f.count("heads"), f.count("kv_channels")
     groups = f.count("multi_query_group_num") if f.flag("multi_query_attention") else heads
-    return (Kept(keyed(heads, groups, width, width)),)
+    return (keyed(heads, groups, width, width),)
 
 
-def _qwen(f: Fields) -> tuple[Kept, ...]:
+def _qwen(f: Fields) -> tuple[Scheme, ...]:
     """Qwen's first model: all heads, kv_channels wide; it can be told to keep them in 8 bits."""
     if f.flag("use_cache_quantization"):
         f.wrong("use_cache_quantization", "is true, in a format that kvcalc does not know")
     heads, width = f.count("heads"), f.count("kv_channels")
-    return (Kept(keyed(heads, heads, width, width)),)
+    return (keyed(heads, heads, width, width),)
 
 
-def _uncached(f: Fields) -> tuple[Kept, ...]:
-    """GPT-1, for which transformers has no cache: it reads every token again at every step."""
-    kept = keyed(**MULTI.read(f))
-    return (Kept(kept, (("transformers", replace(kept, shared=True)),)),)
-
-
-def _bigcode(f: Fields) -> tuple[Kept, ...]:
+def _bigcode(f: Fields) -> tuple[Scheme, ...]:
     """`multi_query` alone decides between one KV head and all of them."""
     heads = f.count("heads")
     width = hidden_over(f, heads)
-    return (Kept(keyed(heads, 1 if f.flag("multi_query") else heads, width, width)),)
+    return (keyed(heads, 1 if f.flag("multi_query") else heads, width, width),)
 
 
-def _dbrx(f: Fields) -> tuple[Kept, ...]:
+def _dbrx(f: Fields) -> tuple[Scheme, ...]:
     """The number of KV heads stands in `attn_config`."""
     heads = f.count("heads")
     inner = f.group("attn_config")
     inner.ignore("model_type", "is_encoder_decoder")
     groups = inner.optional("kv_n_heads") or f.count("dbrx_kv_heads")
     width = hidden_over(f, heads)
-    return (Kept(keyed(heads, groups, width, width)),)
+    return (keyed(heads, groups, width, width),)
 
 
-def _jetmoe(f: Fields) -> tuple[Kept, ...]:
+def _jetmoe(f: Fields) -> tuple[Scheme, ...]:
     """Attention experts: each of the experts that a token takes has the KV heads once."""
     groups = f.count("kv_heads")
     heads = groups * f.count("num_experts_per_tok")
     width = f.count("kv_channels")
-    return (Kept(keyed(heads, groups, width, width)),)
+    return (keyed(heads, groups, width, width),)
 
 
 # Their code is their own: as in SGLang 0.5.23, models/<family>.py, with no class to fill fields in.
@@ -124,66 +118,70 @@ OF_THEIR_OWN = (
 
 PLAIN = (
     *OF_THEIR_OWN,
-    plain("apertus", "apertus1p5_text", layers=32, hidden=4096, heads=32),
-    plain("arcee", layers=32, hidden=2560, heads=32),
-    plain("aria_text", layers=32, hidden=4096, heads=32),
-    multi("biogpt", layers=24, hidden=1024, heads=16),
-    plain("bitnet", layers=30, hidden=2560, heads=20, kv_heads=5),
-    multi("bloom", layers=2, hidden=64, heads=8,
+    plain("apertus", "apertus1p5_text", defaults=dict(layers=32, hidden=4096, heads=32)),
+    plain("arcee", defaults=dict(layers=32, hidden=2560, heads=32)),
+    plain("aria_text", defaults=dict(layers=32, hidden=4096, heads=32)),
+    multi("biogpt", defaults=dict(layers=24, hidden=1024, heads=16)),
+    plain("bitnet", defaults=dict(layers=30, hidden=2560, heads=20, kv_heads=5)),
+    multi("bloom", defaults=dict(layers=2, hidden=64, heads=8),
         unused=("offset_alibi", "skip_bias_add", "seq_length")),
-    multi("codegen", layers=28, hidden=4096, heads=16, unused=("rotary_dim",)),
-    plain("cohere", layers=40, hidden=8192, heads=64),
-    multi("ctrl", layers=48, hidden=1280, heads=16),
-    plain("dbrx", layers=24, hidden=2048, heads=16, dbrx_kv_heads=1, parts={FULL: _dbrx},
-        unused=("kv_heads",)),
-    plain("diffllama", layers=16, hidden=2048, heads=32, unused=("lambda_std_dev",)),
-    plain("emu3_text_model", layers=32, hidden=4096, heads=32, kv_heads=8),
-    plain("ernie4_5", layers=18, hidden=1024, heads=16, kv_heads=2, head_dim=128),
-    plain("ernie4_5_moe", layers=28, hidden=2560, heads=20, kv_heads=4),
-    plain("exaone", layers=32, hidden=4096, heads=32, kv_heads=8),
-    plain("falcon", layers=32, hidden=4544, heads=71, multi_query=True, parts={FULL: _falcon},
+    multi("codegen", defaults=dict(layers=28, hidden=4096, heads=16), unused=("rotary_dim",)),
+    plain("cohere", defaults=dict(layers=40, hidden=8192, heads=64)),
+    multi("ctrl", defaults=dict(layers=48, hidden=1280, heads=16)),
+    plain("dbrx", defaults=dict(layers=24, hidden=2048, heads=16, dbrx_kv_heads=1),
+        parts={FULL: _dbrx}, unused=("kv_heads",)),
+    plain("diffllama", defaults=dict(layers=16, hidden=2048, heads=32), unused=("lambda_std_dev",)),
+    plain("emu3_text_model", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8)),
+    plain("ernie4_5", defaults=dict(layers=18, hidden=1024, heads=16, kv_heads=2, head_dim=128)),
+    plain("ernie4_5_moe", defaults=dict(layers=28, hidden=2560, heads=20, kv_heads=4)),
+    plain("exaone", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8)),
+    plain("falcon", defaults=dict(layers=32, hidden=4544, heads=71, multi_query=True),
+        parts={FULL: _falcon},
         unused=("alibi", "multi_query", "kv_heads", "new_decoder_architecture")),
     plain("RefinedWeb", "RefinedWebModel", parts={FULL: _refined_web},
         unused=("alibi", "multi_query")),
-    plain("flex_olmo", layers=32, hidden=4096, heads=32),
-    plain("gemma", layers=28, hidden=3072, heads=16, kv_heads=16, head_dim=256),
-    multi("git", layers=6, hidden=768, heads=12, unused=("num_image_with_embedding",)),
-    plain("glm", "glm4", layers=40, hidden=4096, heads=32, kv_heads=2, head_dim=128),
-    plain("glm4_moe", layers=46, hidden=4096, heads=96, kv_heads=8, mtp=FULL),
-    multi("gpt2", "gpt-sw3", layers=12, hidden=768, heads=12),
-    plain("gpt_bigcode", layers=12, hidden=768, heads=12, multi_query=True,
+    plain("flex_olmo", defaults=dict(layers=32, hidden=4096, heads=32)),
+    plain("gemma", defaults=dict(layers=28, hidden=3072, heads=16, kv_heads=16, head_dim=256)),
+    multi("git", defaults=dict(layers=6, hidden=768, heads=12),
+        unused=("num_image_with_embedding",)),
+    plain("glm", "glm4", defaults=dict(layers=40, hidden=4096, heads=32, kv_heads=2, head_dim=128)),
+    plain("glm4_moe", defaults=dict(layers=46, hidden=4096, heads=96, kv_heads=8), mtp=FULL),
+    multi("gpt2", "gpt-sw3", defaults=dict(layers=12, hidden=768, heads=12)),
+    plain("gpt_bigcode", defaults=dict(layers=12, hidden=768, heads=12, multi_query=True),
         parts={FULL: _bigcode},
         unused=("kv_heads", "attention_softmax_in_fp32", "runner_max_sequence_length")),
-    multi("gpt_neox", layers=44, hidden=6144, heads=64),
-    multi("gpt_neox_japanese", layers=32, hidden=2560, heads=32),
-    multi("gptj", layers=28, hidden=4096, heads=16, unused=("rotary_dim",)),
-    plain("granite", "granitemoe", "granitemoeshared", layers=32, hidden=4096, heads=32),
-    plain("helium", layers=24, hidden=2560, heads=20, kv_heads=20, head_dim=128),
-    plain("hunyuan_v1_dense", "hunyuan_v1_moe", layers=32, hidden=4096, heads=32),
-    plain("hy_v3", layers=80, hidden=4096, heads=64, kv_heads=8, head_dim=128, mtp=FULL),
-    plain("hyperclovax", layers=32, hidden=4096, heads=32),
-    plain("internlm2", layers=32, hidden=4096, heads=32),
-    plain("internlm3", layers=48, hidden=4096, heads=32, kv_heads=2, head_dim=128),
-    plain("iquestcoder", layers=80, hidden=5120, heads=40, kv_heads=8, head_dim=128),
-    plain("jais2", layers=32, hidden=3328, heads=26),
-    plain("jetmoe", layers=12, hidden=2048, kv_heads=16, kv_channels=128, num_experts_per_tok=2,
+    multi("gpt_neox", defaults=dict(layers=44, hidden=6144, heads=64)),
+    multi("gpt_neox_japanese", defaults=dict(layers=32, hidden=2560, heads=32)),
+    multi("gptj", defaults=dict(layers=28, hidden=4096, heads=16), unused=("rotary_dim",)),
+    plain("granite", "granitemoe", "granitemoeshared",
+        defaults=dict(layers=32, hidden=4096, heads=32)),
+    plain("helium", defaults=dict(layers=24, hidden=2560, heads=20, kv_heads=20, head_dim=128)),
+    plain("hunyuan_v1_dense", "hunyuan_v1_moe", defaults=dict(layers=32, hidden=4096, heads=32)),
+    plain("hy_v3", defaults=dict(layers=80, hidden=4096, heads=64, kv_heads=8, head_dim=128),
+        mtp=FULL),
+    plain("hyperclovax", defaults=dict(layers=32, hidden=4096, heads=32)),
+    plain("internlm2", defaults=dict(layers=32, hidden=4096, heads=32)),
+    plain("internlm3", defaults=dict(layers=48, hidden=4096, heads=32, kv_heads=2, head_dim=128)),
+    plain("iquestcoder", defaults=dict(layers=80, hidden=5120, heads=40, kv_heads=8, head_dim=128)),
+    plain("jais2", defaults=dict(layers=32, hidden=3328, heads=26)),
+    plain("jetmoe",
+        defaults=dict(layers=12, hidden=2048, kv_heads=16, kv_channels=128, num_experts_per_tok=2),
         parts={FULL: _jetmoe}, unused=("heads",)),
-    plain("llama", layers=32, hidden=4096, heads=32),
-    plain("mpt", layers=24, hidden=2048, heads=16, parts={FULL: _mpt}),
-    plain("nanochat", layers=12, hidden=768, heads=6),
-    plain("nemotron", layers=32, hidden=6144, heads=48),
-    plain("olmo", "olmo2", layers=32, hidden=4096, heads=32),
-    plain("olmoe", layers=16, hidden=2048, heads=16),
-    plain("openai-gpt", layers=12, hidden=768, heads=12, parts={FULL: _uncached}),
-    multi("opt", layers=12, hidden=768, heads=12),
-    multi("persimmon", layers=36, hidden=4096, heads=64),
-    plain("phi", layers=24, hidden=2048, heads=32),
-    plain("sarvam_moe", layers=19, hidden=4096, heads=64, kv_heads=4, head_dim=64),
-    plain("seed_oss", layers=64, hidden=4096, heads=80, kv_heads=8, head_dim=128),
-    plain("solar_open", layers=48, hidden=4096, heads=64, kv_heads=8, head_dim=128),
-    plain("stablelm", layers=32, hidden=2560, heads=32, kv_heads=32),
-    plain("xglm", layers=24, hidden=1024, heads=16,
-        parts={FULL: full(MULTI)},
+    plain("llama", defaults=dict(layers=32, hidden=4096, heads=32)),
+    plain("mpt", defaults=dict(layers=24, hidden=2048, heads=16), parts={FULL: _mpt}),
+    plain("nanochat", defaults=dict(layers=12, hidden=768, heads=6)),
+    plain("nemotron", defaults=dict(layers=32, hidden=6144, heads=48)),
+    plain("olmo", "olmo2", defaults=dict(layers=32, hidden=4096, heads=32)),
+    plain("olmoe", defaults=dict(layers=16, hidden=2048, heads=16)),
+    multi("openai-gpt", defaults=dict(layers=12, hidden=768, heads=12)),
+    multi("opt", defaults=dict(layers=12, hidden=768, heads=12)),
+    multi("persimmon", defaults=dict(layers=36, hidden=4096, heads=64)),
+    plain("phi", defaults=dict(layers=24, hidden=2048, heads=32)),
+    plain("sarvam_moe", defaults=dict(layers=19, hidden=4096, heads=64, kv_heads=4, head_dim=64)),
+    plain("seed_oss", defaults=dict(layers=64, hidden=4096, heads=80, kv_heads=8, head_dim=128)),
+    plain("solar_open", defaults=dict(layers=48, hidden=4096, heads=64, kv_heads=8, head_dim=128)),
+    plain("stablelm", defaults=dict(layers=32, hidden=2560, heads=32, kv_heads=32)),
+    plain("xglm", defaults=dict(layers=24, hidden=1024, heads=16), parts={FULL: full(MULTI)},
         names={"heads": ("attention_heads", "num_attention_heads")}),
 )
 # fmt: on

@@ -5,38 +5,26 @@ Numbers and rules as in transformers 5.24.0 (models/<family>/configuration_*.py)
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kvcalc.attention.custom import Custom
 from kvcalc.attention.recurrent import MLSTM, RGLRU, RWKV7
-from kvcalc.formats import FP32
-from kvcalc.importers.family import Kept, family
+from kvcalc.importers.family import family
 from kvcalc.importers.fields import PLACEHOLDER
-from kvcalc.importers.parts import (
-    windowed,
-)
-from kvcalc.importers.schedules import (
-    LINEAR,
-    same,
-)
+from kvcalc.importers.parts import windowed
+from kvcalc.importers.schedules import LINEAR, same
 from kvcalc.importers.storage import state_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kvcalc.attention.base import Scheme
     from kvcalc.importers.fields import Fields
 
 
-def _rglru(f: Fields) -> tuple[Kept, ...]:
-    """transformers keeps the state beside its cache, and no more columns than are needed."""
+def _rglru(f: Fields) -> tuple[Scheme, ...]:
+    """RG-LRU, as wide as the hidden state where `lru_width` is not stated."""
     channels = f.optional("lru_width") or f.count("hidden")
-    kernel = f.count("conv1d_width")
-    ideal = RGLRU(channels=channels, conv_kernel=kernel)
-    state, *conv = ideal.expand()
-    columns = [replace(tensor, role="shift") for tensor in conv]
-    beside = Custom(tensors=(replace(state, format=FP32), *columns))
-    return (Kept(ideal, (("transformers", beside),)),)
+    return (RGLRU(channels=channels, conv_kernel=f.count("conv1d_width")),)
 
 
 def _recurrent_gemma(f: Fields) -> Sequence[str]:
@@ -45,22 +33,22 @@ def _recurrent_gemma(f: Fields) -> Sequence[str]:
     return [pattern[i % len(pattern)] for i in range(f.count("layers"))]
 
 
-def _rwkv7(f: Fields) -> tuple[Kept, ...]:
+def _rwkv7(f: Fields) -> tuple[Scheme, ...]:
     width, hidden = f.count("head_dim"), f.count("hidden")
     heads = f.optional("heads") or hidden // width
-    return (Kept(RWKV7(state_heads=heads, state_head_dim=width, hidden_dim=hidden)),)
+    return (RWKV7(state_heads=heads, state_head_dim=width, hidden_dim=hidden),)
 
 
-def _mlstm(f: Fields) -> tuple[Kept, ...]:
-    """Widths are multiples of 64, rounded up; transformers has the state in the model's dtype."""
+def _mlstm(f: Fields) -> tuple[Scheme, ...]:
+    """Widths are multiples of 64, rounded up."""
     heads, key, value = f.count("heads"), _rounded(f, "qk_dim_factor"), _rounded(f, "v_dim_factor")
-    sizes: dict[str, Any] = {
-        "state_heads": heads,
-        "key_dim": max(1, key // heads),
-        "value_dim": max(1, value // heads),
-    }
-    ideal = MLSTM(**sizes, state_dtype=state_dtype(f, "inference_state_dtype"))
-    return (Kept(ideal, (("transformers", MLSTM(**sizes)),)),)
+    scheme = MLSTM(
+        state_heads=heads,
+        key_dim=max(1, key // heads),
+        value_dim=max(1, value // heads),
+        state_dtype=state_dtype(f, "inference_state_dtype"),
+    )
+    return (scheme,)
 
 
 def _rounded(f: Fields, name: str) -> int:
@@ -73,13 +61,15 @@ def _rounded(f: Fields, name: str) -> int:
 
 # fmt: off
 RECURRENT = (
-    family("recurrent_gemma", schedule=_recurrent_gemma,
+    family("recurrent_gemma",
+        defaults=dict(layers=26, hidden=2560, heads=10, attention_window_size=2048, conv1d_width=4),
+        schedule=_recurrent_gemma,
         parts={"recurrent": _rglru, "attention": windowed(window="attention_window_size")},
-        layers=26, hidden=2560, heads=10, attention_window_size=2048, conv1d_width=4,
         unused=("block_types", "window")),
-    family("rwkv7", schedule=same(LINEAR), parts={LINEAR: _rwkv7}, head_dim=64),
-    family("xlstm", schedule=same(LINEAR), parts={LINEAR: _mlstm}, layers=32, hidden=4096,
-        heads=8, qk_dim_factor=0.5, v_dim_factor=1.0, inference_state_dtype="float32",
+    family("rwkv7", defaults=dict(head_dim=64), schedule=same(LINEAR), parts={LINEAR: _rwkv7}),
+    family("xlstm", defaults=dict(layers=32, hidden=4096, heads=8, qk_dim_factor=0.5,
+            v_dim_factor=1.0, inference_state_dtype="float32"), schedule=same(LINEAR),
+        parts={LINEAR: _mlstm},
         names={"layers": ("num_hidden_layers", "num_blocks"), "hidden": ("hidden_size",
             "embedding_dim")},
         unused=("chunkwise_kernel", "sequence_kernel", "step_kernel", "chunk_size",

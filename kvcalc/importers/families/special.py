@@ -10,7 +10,7 @@ from kvcalc.attention.sparse import BlockSparse
 from kvcalc.cache import CacheTensor
 from kvcalc.extents import Fixed
 from kvcalc.importers.families.windowed import STANDARD
-from kvcalc.importers.family import Kept, family
+from kvcalc.importers.family import family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import Heads, full, hidden_over, keyed, none, shared, windowed
 from kvcalc.importers.schedules import FULL, SLIDING, every, listed, same
@@ -18,11 +18,13 @@ from kvcalc.importers.schedules import FULL, SLIDING, every, listed, same
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kvcalc.attention.base import Scheme
+
 
 SPARSE, SHARED = "minimax_m3_sparse", "shared_attention"
 
 
-def _cpmant(f: Fields) -> tuple[Kept, ...]:
+def _cpmant(f: Fields) -> tuple[Scheme, ...]:
     """Every sequence begins with `prompt_length` learned tokens, which are cached too."""
     sizes = Heads(kv_heads="", head_dim="dim_head").read(f)
     prompt = tuple(
@@ -35,7 +37,7 @@ def _cpmant(f: Fields) -> tuple[Kept, ...]:
         )
         for name in ("k", "v")
     )
-    return (Kept(keyed(**sizes)), Kept(Custom(tensors=prompt)))
+    return (keyed(**sizes), Custom(tensors=prompt))
 
 
 def _from_the_end(f: Fields) -> Sequence[str]:
@@ -76,17 +78,14 @@ def _laguna(f: Fields) -> Heads:
     return Heads(heads="num_attention_heads_per_layer") if own else Heads()
 
 
-def _laguna_full(f: Fields) -> tuple[Kept, ...]:
+def _laguna_full(f: Fields) -> tuple[Scheme, ...]:
     return full(_laguna(f))(f)
 
 
-def _laguna_window(f: Fields) -> tuple[Kept, ...]:
+def _laguna_window(f: Fields) -> tuple[Scheme, ...]:
     return windowed(_laguna(f))(f)
 
 
-MIMO_LOCAL = Heads(
-    "swa_num_attention_heads", "swa_num_key_value_heads", "swa_head_dim", "swa_v_head_dim"
-)
 MIMO_FULL = Heads(value_dim="v_head_dim")
 
 
@@ -100,11 +99,8 @@ def _mimo(f: Fields) -> Sequence[str]:
     return [FULL if i == 0 or (i + 1) % 6 == 0 else SLIDING for i in range(f.count("layers"))]
 
 
-def _mimo_local(f: Fields) -> tuple[Kept, ...]:
-    """Its window leaves the query out: transformers adds one to it and so keeps all of it.
-
-    A file that transformers has written states the larger window.
-    """
+def _mimo_local(f: Fields) -> tuple[Scheme, ...]:
+    """Its window leaves the query out: `sliding_window_size` does, `sliding_window` counts it."""
     own = [
         f.optional(name) for name in ("swa_num_attention_heads", "swa_head_dim", "swa_v_head_dim")
     ]
@@ -115,15 +111,8 @@ def _mimo_local(f: Fields) -> tuple[Kept, ...]:
         "key_dim": key_dim,
         "value_dim": own[2] or f.optional("v_head_dim") or key_dim,
     }
-    stated = f.optional("sliding_window_size")
-    if stated is None:
-        return (Kept(keyed(**sizes, window=f.count("window"))),)
-    return (
-        Kept(
-            keyed(**sizes, window=stated),
-            (("transformers", keyed(**sizes, window=stated + 1)),),
-        ),
-    )
+    window = f.optional("sliding_window_size") or max(1, f.count("window", least=2) - 1)
+    return (keyed(**sizes, window=window),)
 
 
 def _softmax_everywhere(f: Fields) -> Sequence[str]:
@@ -141,7 +130,7 @@ SPARSE_UNUSED = (
 )
 
 
-def _minimax_m3_sparse(f: Fields) -> tuple[Kept, ...]:
+def _minimax_m3_sparse(f: Fields) -> tuple[Scheme, ...]:
     """Block-sparse attention; the sizes of its indexer stand in `sparse_attention_config`."""
     inner, sizes = f.group("sparse_attention_config"), Heads().read(f)
     inner.ignore(*SPARSE_UNUSED)
@@ -154,7 +143,7 @@ def _minimax_m3_sparse(f: Fields) -> tuple[Kept, ...]:
         block_size=inner.optional("sparse_block_size") or f.count("index_block_size"),
         top_k_blocks=inner.optional("sparse_topk_blocks") or f.count("index_topk_blocks"),
     )
-    return (Kept(scheme),)
+    return (scheme,)
 
 
 def _minimax_m3(f: Fields) -> Sequence[str]:
@@ -173,13 +162,13 @@ def _minimax_m3(f: Fields) -> Sequence[str]:
     return [SPARSE if item else FULL for item in freq]
 
 
-def _step3(f: Fields) -> tuple[Kept, ...]:
+def _step3(f: Fields) -> tuple[Scheme, ...]:
     """Multi-matrix factorization attention: one key and one value."""
     groups = f.count("num_attention_groups")
     heads, width = f.count("heads"), f.count("head_dim")
     if groups == 1:
-        return (Kept(MFA(heads=heads, head_dim=width)),)
-    return (Kept(keyed(heads, groups, width, width)),)
+        return (MFA(heads=heads, head_dim=width),)
+    return (keyed(heads, groups, width, width),)
 
 
 def _hunyuan(f: Fields) -> Sequence[str]:
@@ -210,7 +199,7 @@ def _blocks(f: Fields) -> list[Fields]:
     return blocks
 
 
-def _nas_block(f: Fields) -> tuple[Kept, ...]:
+def _nas_block(f: Fields) -> tuple[Scheme, ...]:
     """Query heads in groups of the block's own size; f.layer is the block's number."""
     blocks, heads = _blocks(f), f.count("heads")
     width = f.optional("head_dim") or hidden_over(f, heads)
@@ -222,7 +211,7 @@ def _nas_block(f: Fields) -> tuple[Kept, ...]:
             "n_heads_in_group", f"is {group}, which does not divide {heads} heads"
         )
         return ()
-    return (Kept(keyed(heads, heads // group, width, width)),)
+    return (keyed(heads, heads // group, width, width),)
 
 
 def _nas(f: Fields) -> Sequence[str]:
@@ -233,34 +222,35 @@ def _nas(f: Fields) -> Sequence[str]:
 
 # fmt: off
 SPECIAL = (
-    family("cpmant", parts={FULL: _cpmant}, schedule=same(),
-        unused=("prompt_types", "segment_types"), layers=48, hidden=4096, heads=32, dim_head=128,
-        prompt_length=32),
-    family("dory", parts={**STANDARD, "mlp": none}, schedule=every(4), amend=_dory_kinds,
-        unused=("n_recurrent_layers",), layers=36, hidden=2560, heads=16, kv_heads=4,
-        head_dim=256, window=1024, n_input_layers=8, n_output_layers=8, n_recurrent_loops=2),
-    family("hrm_text", parts={FULL: full(Heads(kv_heads=""))}, schedule=same(), amend=_hrm_kinds,
-        unused=("kv_heads", "L_bp_cycles", "prefix_lm"), layers=16, hidden=1536, heads=12,
-        head_dim=128,
-        H_cycles=2, L_cycles=3),
+    family("cpmant",
+        defaults=dict(layers=48, hidden=4096, heads=32, dim_head=128, prompt_length=32),
+        parts={FULL: _cpmant}, schedule=same(), unused=("prompt_types", "segment_types")),
+    family("dory", defaults=dict(layers=36, hidden=2560, heads=16, kv_heads=4, head_dim=256,
+            window=1024, n_input_layers=8, n_output_layers=8, n_recurrent_loops=2),
+        parts={**STANDARD, "mlp": none}, schedule=every(4), amend=_dory_kinds,
+        unused=("n_recurrent_layers",)),
+    family("hrm_text",
+        defaults=dict(layers=16, hidden=1536, heads=12, head_dim=128, H_cycles=2, L_cycles=3),
+        parts={FULL: full(Heads(kv_heads=""))}, schedule=same(), amend=_hrm_kinds,
+        unused=("kv_heads", "L_bp_cycles", "prefix_lm")),
     family("hunyuan", parts={FULL: full(), SHARED: shared(full())}, schedule=_hunyuan,
         unused=("cla_share_factor",)),
-    family("laguna", parts={FULL: _laguna_full, SLIDING: _laguna_window}, schedule=same(),
-        unused=("window", "num_attention_heads_per_layer", "heads"), layers=40, hidden=2048,
-        heads=48, kv_heads=8, head_dim=128, window=512),
-    family("mimo_v2_flash", "mimo_v2", listing="hybrid_layer_pattern",
-        parts={FULL: full(MIMO_FULL), SLIDING: _mimo_local},
-        schedule=_mimo,
-        unused=("window", "sliding_window_size", "hybrid_layer_pattern", "attention_chunk_size"),
-        layers=48, hidden=4096, heads=64, kv_heads=4, head_dim=192, v_head_dim=128, window=129),
-    family("minimax_m2", listing="attn_type_list", parts={FULL: full()},
-        schedule=_softmax_everywhere,
-        unused=("attn_type_list",), layers=62, hidden=3072, heads=48, kv_heads=8, head_dim=128),
-    family("minimax_m3_vl_text", "minimax_m3", parts={FULL: full(), SPARSE: _minimax_m3_sparse},
+    family("laguna",
+        defaults=dict(layers=40, hidden=2048, heads=48, kv_heads=8, head_dim=128, window=512),
+        parts={FULL: _laguna_full, SLIDING: _laguna_window}, schedule=same(),
+        unused=("window", "num_attention_heads_per_layer", "heads")),
+    family("mimo_v2_flash", "mimo_v2", defaults=dict(layers=48, hidden=4096, heads=64, kv_heads=4,
+            head_dim=192, v_head_dim=128, window=129), listing="hybrid_layer_pattern",
+        parts={FULL: full(MIMO_FULL), SLIDING: _mimo_local}, schedule=_mimo,
+        unused=("window", "sliding_window_size", "hybrid_layer_pattern", "attention_chunk_size")),
+    family("minimax_m2", defaults=dict(layers=62, hidden=3072, heads=48, kv_heads=8, head_dim=128),
+        listing="attn_type_list", parts={FULL: full()}, schedule=_softmax_everywhere,
+        unused=("attn_type_list",)),
+    family("minimax_m3_vl_text", "minimax_m3", defaults=dict(layers=60, hidden=6144, heads=64,
+            kv_heads=4, head_dim=128, index_n_heads=4, index_head_dim=128, index_block_size=128,
+            index_topk_blocks=16), parts={FULL: full(), SPARSE: _minimax_m3_sparse},
         schedule=_minimax_m3,
-        unused=("sparse_attention_config", "index_local_blocks", "index_topk_blocks"), layers=60,
-        hidden=6144, heads=64, kv_heads=4, head_dim=128, index_n_heads=4, index_head_dim=128,
-        index_block_size=128, index_topk_blocks=16),
+        unused=("sparse_attention_config", "index_local_blocks", "index_topk_blocks")),
     family("muse_glimmer_text", "muse_glimmer", parts=STANDARD, schedule=_from_the_end),
     family("muse_spark_text", "muse_spark", parts=STANDARD, schedule=_from_the_end),
     family("nemotron-nas", listing="block_configs", parts={FULL: _nas_block, "none": none},

@@ -5,12 +5,11 @@ Numbers and rules as in transformers 5.24.0 (models/<family>/configuration_*.py)
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kvcalc.importers.family import Kept, family
-from kvcalc.importers.parts import MULTI, Heads, chunked, full, keyed, shared, windowed
+from kvcalc.importers.family import family
+from kvcalc.importers.parts import MULTI, chunked, full, keyed, shared, windowed
 from kvcalc.importers.schedules import (
     CHUNKED,
     FULL,
@@ -26,6 +25,7 @@ from kvcalc.schema.layers import MAX_LAYERS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kvcalc.attention.base import Scheme
     from kvcalc.importers.family import Part, Schedule
     from kvcalc.importers.fields import Fields
 
@@ -63,8 +63,7 @@ def _exaone(f: Fields) -> Sequence[str]:
         return [FULL] * layers
     if isinstance(pattern, str) and set(pattern) <= {"L", "G"}:
         return [SLIDING if pattern[i % len(pattern)] == "L" else FULL for i in range(layers)]
-    period = f.count("sliding_window_pattern")
-    return [FULL if (i + 1) % period == 0 else SLIDING for i in range(layers)]
+    return every("sliding_window_pattern")(f)
 
 
 def _flint(f: Fields) -> Sequence[str]:
@@ -105,7 +104,7 @@ def _llama4(f: Fields) -> Sequence[str]:
     return [CHUNKED if own and chunk else FULL for own in _rope(f)]
 
 
-def _bidirectional(f: Fields) -> tuple[Kept, ...]:
+def _bidirectional(f: Fields) -> tuple[Scheme, ...]:
     """A window, unless the model looks ahead: then it is an encoder and keeps nothing."""
     ahead = f.get("use_bidirectional_attention")
     if ahead is True or ahead == "all":
@@ -132,7 +131,7 @@ def _gemma4_kinds(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     return _shares(f, [*list(kinds)[:-1], FULL])
 
 
-def _gemma4_full(f: Fields) -> tuple[Kept, ...]:
+def _gemma4_full(f: Fields) -> tuple[Scheme, ...]:
     """Full layers have a head_dim of their own, and where K equals V, KV heads of their own."""
     names = ("head_dim", "global_head_dim", "num_global_key_value_heads")
     if f.has("per_layer_config"):
@@ -140,7 +139,7 @@ def _gemma4_full(f: Fields) -> tuple[Kept, ...]:
         return full()(f)
     own = f.optional("num_global_key_value_heads") if f.flag("attention_k_eq_v") else None
     width = f.count("global_head_dim")
-    return (Kept(keyed(f.count("heads"), own or f.count("kv_heads"), width, width)),)
+    return (keyed(f.count("heads"), own or f.count("kv_heads"), width, width),)
 
 
 GEMMA4 = {
@@ -149,15 +148,6 @@ GEMMA4 = {
     f"shared_{FULL}": shared(_gemma4_full),
     f"shared_{SLIDING}": shared(_bidirectional),
 }
-
-
-def _local_masks(f: Fields) -> tuple[Kept, ...]:
-    """GPT-Neo's local layers see a window; transformers masks it and keeps every token."""
-    heads = Heads().read(f)
-    kept_whole = keyed(**heads)
-    return (
-        Kept(replace(kept_whole, window=f.count("window_size")), (("transformers", kept_whole),)),
-    )
 
 
 def _gpt_neo(f: Fields) -> Sequence[str]:
@@ -180,12 +170,12 @@ def _gpt_neo(f: Fields) -> Sequence[str]:
     return [{"global": FULL, "local": SLIDING}.get(kind, kind) for kind in kinds]
 
 
-def _halved(f: Fields) -> tuple[Kept, ...]:
+def _halved(f: Fields) -> tuple[Scheme, ...]:
     """`local_attention` looks to both sides; a decoder has the half behind it."""
     window = max(1, f.count("local_attention") // 2)
     if f.optional("window") not in (None, window):
         f.wrong("window", f"is not half of local_attention, {window}: they contradict each other")
-    return (Kept(replace(keyed(**MULTI.read(f)), window=window)),)
+    return (keyed(**MULTI.read(f), window=window),)
 
 
 QWEN_UNUSED = ("use_sliding_window", "window", "max_window_layers")
@@ -200,91 +190,110 @@ GEMMA4_UNUSED = (
 
 # fmt: off
 WINDOWED = (
-    sliding("afmoe", layers=32, hidden=2048, heads=16, head_dim=128, window=1024,
-        global_attn_every_n_layers=4, schedule=every("global_attn_every_n_layers")),
-    sliding("beam", layers=52, hidden=5120, heads=48, kv_heads=8, head_dim=128, window=512,
+    sliding("afmoe", defaults=dict(layers=32, hidden=2048, heads=16, head_dim=128, window=1024,
+            global_attn_every_n_layers=4), schedule=every("global_attn_every_n_layers")),
+    sliding("beam",
+        defaults=dict(layers=52, hidden=5120, heads=48, kv_heads=8, head_dim=128, window=512),
         schedule=_last_too(every(6))),
-    sliding("cohere2", layers=40, hidden=8192, heads=64, window=4096, sliding_window_pattern=4,
+    sliding("cohere2",
+        defaults=dict(layers=40, hidden=8192, heads=64, window=4096, sliding_window_pattern=4),
         schedule=every("sliding_window_pattern")),
-    sliding("cohere2_moe", layers=40, hidden=8192, heads=64, head_dim=128, window=4096,
-        sliding_window_pattern=4, prefix_dense_sliding_window_pattern=1, schedule=_cohere2_moe,
+    sliding("cohere2_moe", defaults=dict(layers=40, hidden=8192, heads=64, head_dim=128,
+            window=4096, sliding_window_pattern=4, prefix_dense_sliding_window_pattern=1),
+        schedule=_cohere2_moe,
         unused=("sliding_window_pattern", "prefix_dense_sliding_window_pattern")),
-    sliding("cohere_compass_text", layers=40, hidden=8192, heads=64, window=4096, schedule=same(),
-        unused=("window",)),
-    sliding("cwm", layers=64, hidden=6144, heads=48, kv_heads=8, head_dim=128, window=8192,
-        schedule=every(4, offset=0)),
-    sliding("dots1", layers=62, hidden=4608, heads=32, kv_heads=32, window=4096,
-        max_window_layers=62, schedule=_dots1, unused=("window", "max_window_layers")),
-    sliding("doge", layers=32, hidden=1024, heads=8, unused=("keep_window_size",)),
-    sliding("exaone4", "exaone_moe", layers=32, hidden=4096, heads=32, kv_heads=32, window=4096,
-        sliding_window_pattern=4, schedule=_exaone, unused=("window", "sliding_window_pattern")),
-    sliding("flint", layers=49, hidden=2048, heads=32, kv_heads=4, head_dim=128, window=513,
-        schedule=_flint),
-    sliding("gemma2", "vaultgemma", names={"window": ("sliding_window", "sliding_window_size")},
-        layers=26, hidden=2304, heads=8, kv_heads=4, head_dim=256, window=4096,
-        schedule=every(2)),
-    sliding("gemma3_text", "gemma3", layers=26, hidden=2304, heads=8, kv_heads=4, head_dim=256,
-        window=4096, sliding_window_pattern=6, schedule=every("sliding_window_pattern"),
-        parts=GEMMA, unused=("_sliding_window_pattern", "use_bidirectional_attention")),
-    family("gemma3n_text", "gemma3n", schedule=every(5),
-        parts={**GEMMA, f"shared_{FULL}": shared(full()), f"shared_{SLIDING}": shared(windowed())},
-        amend=_shares, layers=35, hidden=2048, heads=8, kv_heads=2, head_dim=256, window=512,
-        num_kv_shared_layers=15),
-    family("gemma4_text", "gemma4", schedule=every(6), parts=GEMMA4, amend=_gemma4_kinds,
-        unused=GEMMA4_UNUSED, layers=30, hidden=2304, heads=8, kv_heads=4, head_dim=256,
-        window=512, num_kv_shared_layers=0, global_head_dim=512),
-    family("gemma4_unified_text", "gemma4_unified", schedule=every(6), parts=GEMMA4,
-        amend=_gemma4_kinds, unused=GEMMA4_UNUSED, layers=30, hidden=2304, heads=8, kv_heads=4,
-        head_dim=256, window=1024, num_kv_shared_layers=0, global_head_dim=512),
-    sliding("gpt_neo", layers=24, hidden=2048, heads=16, window_size=256, schedule=_gpt_neo,
-        parts={FULL: full(), SLIDING: _local_masks}),
-    sliding("gpt_oss", layers=36, hidden=2880, heads=64, kv_heads=8, head_dim=64, window=128,
-        schedule=every(2)),
-    sliding("granite_swa", layers=24, hidden=2560, heads=20, kv_heads=4, window=128,
-        schedule=every(4, offset=0)),
-    sliding("granitemoe_swa", layers=32, hidden=4096, heads=32, window=128,
-        schedule=every(4, offset=0)),
-    sliding("kolibri1", layers=50, hidden=2560, heads=48, kv_heads=4, head_dim=128, window=513,
-        schedule=every(5)),
-    sliding("llama4_text", "llama4", layers=48, hidden=5120, heads=40, kv_heads=8, head_dim=128,
-        attention_chunk_size=8192, no_rope_layer_interval=4, schedule=_llama4,
-        unused=("attention_chunk_size", "no_rope_layers")),
-    sliding("mellum", layers=28, hidden=2304, heads=32, kv_heads=4, head_dim=128, window=1024,
+    sliding("cohere_compass_text", defaults=dict(layers=40, hidden=8192, heads=64, window=4096),
         schedule=same(), unused=("window",)),
-    sliding("mimo", layers=36, hidden=4096, heads=32, kv_heads=8, head_dim=128, window=4096,
-        max_window_layers=28, schedule=sliding_above, unused=QWEN_UNUSED, mtp=FULL),
-    sliding("ministral3", layers=34, hidden=4096, heads=32, kv_heads=8, head_dim=128),
-    sliding("phi4_multimodal", layers=32, hidden=3072, heads=32, kv_heads=8),
-    sliding("ministral", "mistral", layers=32, hidden=4096, heads=32, kv_heads=8, window=4096),
-    sliding("mixtral", layers=32, hidden=4096, heads=32, kv_heads=8),
-    sliding("modernbert-decoder", layers=22, hidden=768, heads=12, local_attention=128,
-        global_attn_every_n_layers=3, schedule=every("global_attn_every_n_layers", offset=0),
+    sliding("cwm",
+        defaults=dict(layers=64, hidden=6144, heads=48, kv_heads=8, head_dim=128, window=8192),
+        schedule=every(4, offset=0)),
+    sliding("dots1", defaults=dict(layers=62, hidden=4608, heads=32, kv_heads=32, window=4096,
+            max_window_layers=62), schedule=_dots1, unused=("window", "max_window_layers")),
+    sliding("doge", defaults=dict(layers=32, hidden=1024, heads=8), unused=("keep_window_size",)),
+    sliding("exaone4", "exaone_moe", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=32,
+            window=4096, sliding_window_pattern=4), schedule=_exaone,
+        unused=("window", "sliding_window_pattern")),
+    sliding("flint",
+        defaults=dict(layers=49, hidden=2048, heads=32, kv_heads=4, head_dim=128, window=513),
+        schedule=_flint),
+    sliding("gemma2", "vaultgemma",
+        defaults=dict(layers=26, hidden=2304, heads=8, kv_heads=4, head_dim=256, window=4096),
+        names={"window": ("sliding_window", "sliding_window_size")}, schedule=every(2)),
+    sliding("gemma3_text", "gemma3", defaults=dict(layers=26, hidden=2304, heads=8, kv_heads=4,
+            head_dim=256, window=4096, sliding_window_pattern=6),
+        schedule=every("sliding_window_pattern"), parts=GEMMA,
+        unused=("_sliding_window_pattern", "use_bidirectional_attention")),
+    family("gemma3n_text", "gemma3n", defaults=dict(layers=35, hidden=2048, heads=8, kv_heads=2,
+            head_dim=256, window=512, num_kv_shared_layers=15), schedule=every(5),
+        parts={**GEMMA, f"shared_{FULL}": shared(full()), f"shared_{SLIDING}": shared(windowed())},
+        amend=_shares),
+    family("gemma4_text", "gemma4", defaults=dict(layers=30, hidden=2304, heads=8, kv_heads=4,
+            head_dim=256, window=512, num_kv_shared_layers=0, global_head_dim=512),
+        schedule=every(6), parts=GEMMA4, amend=_gemma4_kinds, unused=GEMMA4_UNUSED),
+    family("gemma4_unified_text", "gemma4_unified", defaults=dict(layers=30, hidden=2304, heads=8,
+            kv_heads=4, head_dim=256, window=1024, num_kv_shared_layers=0, global_head_dim=512),
+        schedule=every(6), parts=GEMMA4, amend=_gemma4_kinds, unused=GEMMA4_UNUSED),
+    sliding("gpt_neo", defaults=dict(layers=24, hidden=2048, heads=16, window_size=256),
+        schedule=_gpt_neo, parts={FULL: full(), SLIDING: windowed(window="window_size")}),
+    sliding("gpt_oss",
+        defaults=dict(layers=36, hidden=2880, heads=64, kv_heads=8, head_dim=64, window=128),
+        schedule=every(2)),
+    sliding("granite_swa", defaults=dict(layers=24, hidden=2560, heads=20, kv_heads=4, window=128),
+        schedule=every(4, offset=0)),
+    sliding("granitemoe_swa", defaults=dict(layers=32, hidden=4096, heads=32, window=128),
+        schedule=every(4, offset=0)),
+    sliding("kolibri1",
+        defaults=dict(layers=50, hidden=2560, heads=48, kv_heads=4, head_dim=128, window=513),
+        schedule=every(5)),
+    sliding("llama4_text", "llama4", defaults=dict(layers=48, hidden=5120, heads=40, kv_heads=8,
+            head_dim=128, attention_chunk_size=8192, no_rope_layer_interval=4), schedule=_llama4,
+        unused=("attention_chunk_size", "no_rope_layers")),
+    sliding("mellum",
+        defaults=dict(layers=28, hidden=2304, heads=32, kv_heads=4, head_dim=128, window=1024),
+        schedule=same(), unused=("window",)),
+    sliding("mimo", defaults=dict(layers=36, hidden=4096, heads=32, kv_heads=8, head_dim=128,
+            window=4096, max_window_layers=28), schedule=sliding_above, unused=QWEN_UNUSED,
+        mtp=FULL),
+    sliding("ministral3",
+        defaults=dict(layers=34, hidden=4096, heads=32, kv_heads=8, head_dim=128)),
+    sliding("phi4_multimodal", defaults=dict(layers=32, hidden=3072, heads=32, kv_heads=8)),
+    sliding("ministral", "mistral",
+        defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8, window=4096)),
+    sliding("mixtral", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8)),
+    sliding("modernbert-decoder", defaults=dict(layers=22, hidden=768, heads=12,
+            local_attention=128, global_attn_every_n_layers=3),
+        schedule=every("global_attn_every_n_layers", offset=0),
         parts={FULL: full(MULTI), SLIDING: _halved},
         unused=("window", "kv_heads", "global_attn_every_n_layers")),
-    sliding("moshi", layers=32, hidden=4096, heads=32, window=3000,
+    sliding("moshi", defaults=dict(layers=32, hidden=4096, heads=32, window=3000),
         unused=("depth_decoder_config",)),
-    sliding("olmo3", layers=32, hidden=4096, heads=32, window=4096, schedule=every(4)),
-    sliding("phi3", layers=32, hidden=3072, heads=32, unused=("full_attn_mod",)),
-    sliding("phimoe", layers=32, hidden=4096, heads=32, kv_heads=8),
-    sliding("qwen2", layers=32, hidden=4096, heads=32, kv_heads=32, window=4096,
-        max_window_layers=28, schedule=sliding_above, unused=QWEN_UNUSED),
-    sliding("qwen2_vl", "qwen2_5_vl", "qwen2_vl_text", "qwen2_5_vl_text", layers=80, hidden=8192,
-        heads=64, kv_heads=8, window=4096, max_window_layers=80, schedule=sliding_above,
+    sliding("olmo3", defaults=dict(layers=32, hidden=4096, heads=32, window=4096),
+        schedule=every(4)),
+    sliding("phi3", defaults=dict(layers=32, hidden=3072, heads=32), unused=("full_attn_mod",)),
+    sliding("phimoe", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8)),
+    sliding("qwen2", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=32, window=4096,
+            max_window_layers=28), schedule=sliding_above, unused=QWEN_UNUSED),
+    sliding("qwen2_vl", "qwen2_5_vl", "qwen2_vl_text", "qwen2_5_vl_text", defaults=dict(layers=80,
+            hidden=8192, heads=64, kv_heads=8, window=4096, max_window_layers=80),
+        schedule=sliding_above, unused=QWEN_UNUSED),
+    sliding("qwen2_5_omni_text", defaults=dict(layers=28, hidden=3584, heads=28, kv_heads=4,
+            window=32768, max_window_layers=28), schedule=sliding_above, unused=QWEN_UNUSED),
+    sliding("qwen2_moe", defaults=dict(layers=24, hidden=2048, heads=16, kv_heads=16, window=4096,
+            max_window_layers=28), schedule=_qwen2_moe, unused=QWEN_UNUSED),
+    sliding("qwen3", "qwen3_vl_text", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=32,
+            head_dim=128, window=4096, max_window_layers=28), schedule=sliding_above,
         unused=QWEN_UNUSED),
-    sliding("qwen2_5_omni_text", layers=28, hidden=3584, heads=28, kv_heads=4, window=32768,
-        max_window_layers=28, schedule=sliding_above, unused=QWEN_UNUSED),
-    sliding("qwen2_moe", layers=24, hidden=2048, heads=16, kv_heads=16, window=4096,
-        max_window_layers=28, schedule=_qwen2_moe, unused=QWEN_UNUSED),
-    sliding("qwen3", "qwen3_vl_text", layers=32, hidden=4096, heads=32, kv_heads=32, head_dim=128,
-        window=4096, max_window_layers=28, schedule=sliding_above, unused=QWEN_UNUSED),
-    sliding("qwen3_moe", layers=24, hidden=2048, heads=32, kv_heads=4, window=4096,
+    sliding("qwen3_moe", defaults=dict(layers=24, hidden=2048, heads=32, kv_heads=4, window=4096),
         schedule=_qwen3_moe, unused=QWEN_UNUSED),
-    sliding("qwen3_vl_moe_text", layers=24, hidden=2048, heads=16, kv_heads=16, window=4096,
+    sliding("qwen3_vl_moe_text",
+        defaults=dict(layers=24, hidden=2048, heads=16, kv_heads=16, window=4096),
         schedule=_qwen3_moe, unused=QWEN_UNUSED),
-    sliding("qwen3_omni_moe_text", layers=28, hidden=2048, heads=28, kv_heads=4, window=4096,
+    sliding("qwen3_omni_moe_text",
+        defaults=dict(layers=28, hidden=2048, heads=28, kv_heads=4, window=4096),
         schedule=_qwen3_moe, unused=QWEN_UNUSED),
-    sliding("smollm3", layers=36, hidden=2048, heads=16, kv_heads=4, no_rope_layer_interval=4,
+    sliding("smollm3",
+        defaults=dict(layers=36, hidden=2048, heads=16, kv_heads=4, no_rope_layer_interval=4),
         schedule=_smollm3, unused=QWEN_UNUSED),
-    sliding("starcoder2", layers=30, hidden=3072, heads=24, kv_heads=2),
+    sliding("starcoder2", defaults=dict(layers=30, hidden=3072, heads=24, kv_heads=2)),
 )
 # fmt: on

@@ -20,11 +20,11 @@ def is_gguf(head: bytes) -> bool:
     return head.startswith(MAGIC)
 
 
-def read_gguf(path: pathlib.Path, origin: Origin) -> tuple[Model | None, list[Problem]]:
-    """The model of a GGUF file, or every problem its header has.
+def read_gguf(path: pathlib.Path, origin: Origin) -> Model:
+    """The model of a GGUF file.
 
-    Raises InputError where the header cannot be read at all, and where the gguf package, which
-    knows the format's numbers, is not installed.
+    Raises InvalidValue with every problem that its header has, and InputError where the header
+    cannot be read at all or the gguf package, which knows the format's numbers, is not installed.
     """
     try:
         import gguf  # noqa: F401

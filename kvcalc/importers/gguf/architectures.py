@@ -6,10 +6,10 @@ src/llama-model.cpp (load_hparams, create_memory) and conversion/*.py, which wri
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
+from kvcalc.importers.family import family
 from kvcalc.importers.gguf import parts, schedules
 from kvcalc.importers.gguf.schedules import (
     INDEXED,
@@ -26,10 +26,12 @@ from kvcalc.importers.gguf.schedules import (
     where_heads,
 )
 from kvcalc.importers.parts import both, none, shared
-from kvcalc.importers.schedules import CHUNKED, FULL, LINEAR, SLIDING
+from kvcalc.importers.schedules import CHUNKED, FULL, LINEAR, SLIDING, same
 
 if TYPE_CHECKING:
-    from kvcalc.importers.family import Part, Schedule
+    from collections.abc import Mapping
+
+    from kvcalc.importers.family import Family, Part, Schedule
 
 WINDOWED: Mapping[str, Part] = {FULL: parts.full, SLIDING: parts.sliding}
 PLAIN: Mapping[str, Part] = {FULL: parts.full, UNUSED: parts.sliding_unused, NONE: none}
@@ -40,52 +42,18 @@ SHARED: Mapping[str, Part] = {
 }
 DSA: Mapping[str, Part] = {INDEXED: parts.indexed, PICKED: parts.picked, FULL: parts.latent}
 
-ENCODER = "is an encoder, which keeps no KV cache"
-DIFFUSION = (
-    "is a diffusion model, which sees the whole text anew at every step and keeps no KV cache"
-)
-DRAFT = "drafts for another model and is counted with it"
-PROJECTOR = "is the projector of a multimodal model (mmproj), which keeps no KV cache"
+_plain = partial(family, parts=PLAIN, schedule=schedules.plain)
+_windowed = partial(family, parts=WINDOWED)
+_latent = partial(family, parts=DSA)
 
 
-ALIKE = alike()
+def _recurrent(*names: str, part: Part, unused: tuple[str, ...] = (), note: str = "") -> Family:
+    return family(*names, parts={LINEAR: part}, schedule=same(LINEAR), unused=unused, note=note)
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """One line of the table: the values of `general.architecture`, and what is special.
-
-    parts     what a layer of each kind keeps; a kind that is not here is refused
-    schedule  the kinds of all blocks, those of multi-token prediction last
-    defaults  what llama.cpp fills in where a file omits a key, by short name
-    ignored   keys, by short name, that files carry and that leave this cache alone
-    note      what a reader of the numbers should know
-    refused   why a model of this architecture keeps no cache of its own
-    """
-
-    names: tuple[str, ...]
-    parts: Mapping[str, Part] = field(default_factory=dict)
-    schedule: Schedule = ALIKE
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    ignored: tuple[str, ...] = ()
-    note: str = ""
-    refused: str = ""
-
-
-def _plain(*names: str, **rest: Any) -> Architecture:
-    return Architecture(names, PLAIN, schedules.plain, **rest)
-
-
-def _windowed(*names: str, schedule: Schedule, **rest: Any) -> Architecture:
-    return Architecture(names, WINDOWED, schedule, **rest)
-
-
-def _recurrent(*names: str, part: Part, **rest: Any) -> Architecture:
-    return Architecture(names, {LINEAR: part}, lambda f: [LINEAR] * f.count("layers"), **rest)
-
-
-def _hybrid(*names: str, part: Part, schedule: Schedule, full: Part = parts.full) -> Architecture:
-    return Architecture(names, {LINEAR: part, FULL: full, SLIDING: parts.sliding}, schedule)
+def _hybrid(*names: str, part: Part, schedule: Schedule, full: Part = parts.full) -> Family:
+    own = {LINEAR: part, FULL: full, SLIDING: parts.sliding}
+    return family(*names, parts=own, schedule=schedule)
 
 
 TABLE = (
@@ -100,11 +68,11 @@ TABLE = (
         qwen3vlmoe refact seed_oss smollm3 stablelm starcoder starcoder2 talkie xverse
         """.split()  # noqa: SIM905
     ),
-    Architecture(("nanbeige",), PLAIN, schedules.looped),
-    Architecture(
-        ("t5",),
-        {FULL: parts.crossing},
-        schedules.decoder,
+    _plain("nanbeige", schedule=schedules.looped),
+    family(
+        "t5",
+        parts={FULL: parts.crossing},
+        schedule=schedules.decoder,
         note="llama.cpp keeps no cache of cross attention: it computes it anew at every step",
     ),
     # windows: how many layers make a period, of which one attends to everything
@@ -118,39 +86,37 @@ TABLE = (
     _windowed("plamo3", schedule=interleaved(8, stated=False)),
     _windowed("exaone4", schedule=schedules.exaone4, defaults={"window": 4096}),
     _windowed("granite_swa", "maple", "mimo2", "spark2_5", "step35", schedule=interleaved(None)),
-    Architecture(
-        ("llama4",),
-        {FULL: parts.full, CHUNKED: parts.chunked},
-        interleaved(4, stated=False, kind=CHUNKED),
-        {"window": parts.LLAMA4_CHUNK},
+    family(
+        "llama4",
+        parts={FULL: parts.full, CHUNKED: parts.chunked},
+        schedule=interleaved(4, stated=False, kind=CHUNKED),
+        defaults={"window": parts.LLAMA4_CHUNK},
     ),
-    Architecture(("gemma3n",), SHARED, sharing(interleaved(5), keeping=20)),
-    Architecture(("gemma4",), SHARED, sharing(interleaved(None))),
+    family("gemma3n", parts=SHARED, schedule=sharing(interleaved(5), keeping=20)),
+    family("gemma4", parts=SHARED, schedule=sharing(interleaved(None))),
     # latents
-    Architecture(("deepseek2", "mistral4", "minicpm3", "plm"), {FULL: parts.latent}),
-    Architecture(("deepseek32",), DSA, picking(schedules.every_indexer)),
-    Architecture(("glm-dsa",), DSA, picking(schedules.glm_indexers)),
-    Architecture(("hy_v4",), DSA, schedules.hy_v4),
-    Architecture(
-        ("dots3note",),
-        {**DSA, SLIDING: parts.latent_sliding},
-        schedules.dots3,
-    ),
-    Architecture(
-        ("deepseek4",),
-        {
+    _latent("deepseek2", "mistral4", "minicpm3", "plm", schedule=alike()),
+    _latent("deepseek32", schedule=picking(schedules.every_indexer)),
+    _latent("glm-dsa", schedule=picking(schedules.glm_indexers)),
+    _latent("hy_v4", schedule=schedules.hy_v4),
+    _latent("dots3note", parts={**DSA, SLIDING: parts.latent_sliding}, schedule=schedules.dots3),
+    family(
+        "deepseek4",
+        parts={
             "ratio 0": parts.shared_kv,
             "ratio 4": parts.compressed(4, sparse=True),
             "ratio 128": parts.compressed(128, sparse=False),
         },
-        schedules.by_ratio,
+        schedule=schedules.by_ratio,
     ),
-    Architecture(
-        ("minimax-m3",), {FULL: parts.full, SPARSE: parts.block_sparse}, schedules.after_dense
+    family(
+        "minimax-m3",
+        parts={FULL: parts.full, SPARSE: parts.block_sparse},
+        schedule=schedules.after_dense,
     ),
     # states
-    _recurrent("mamba", part=parts.mamba1, ignored=("heads", "kv_heads")),
-    _recurrent("mamba2", part=parts.mamba2, ignored=("heads", "kv_heads")),
+    _recurrent("mamba", part=parts.mamba1, unused=("heads", "kv_heads")),
+    _recurrent("mamba2", part=parts.mamba2, unused=("heads", "kv_heads")),
     _recurrent("rwkv7", "arwkv7", part=parts.rwkv),
     _recurrent(
         "rwkv6",
@@ -161,11 +127,12 @@ TABLE = (
     # attention and states
     _hybrid("jamba", "plamo2", part=parts.mamba1, schedule=where_heads(LINEAR)),
     _hybrid("granitehybrid", part=parts.mamba2, schedule=where_heads(LINEAR)),
-    Architecture(("falcon-h1",), {FULL: both(parts.full, parts.mamba2)}),
-    Architecture(
-        ("nemotron_h", "nemotron_h_moe"),
-        {LINEAR: parts.mamba2, FULL: parts.full, MLP: none},
-        schedules.nemotron,
+    family("falcon-h1", parts={FULL: both(parts.full, parts.mamba2)}, schedule=alike()),
+    family(
+        "nemotron_h",
+        "nemotron_h_moe",
+        parts={LINEAR: parts.mamba2, FULL: parts.full, MLP: none},
+        schedule=schedules.nemotron,
     ),
     _hybrid("qwen3next", "qwen35", "qwen35moe", part=parts.gated_delta_net, schedule=hybrid(4)),
     _hybrid("minimax-01", part=parts.lightning, schedule=hybrid(8)),
@@ -178,22 +145,31 @@ TABLE = (
         full=parts.latent,
         schedule=where_heads(LINEAR),
     ),
-    Architecture(("glm5-next",), {**DSA, LINEAR: parts.kda}, schedules.pooled),
-    # no cache of their own
-    Architecture(
-        (
-            *("bert", "modern-bert", "nomic-bert", "nomic-bert-moe", "neo-bert", "jina-bert-v2"),
-            *("jina-bert-v3", "eurobert", "gemma-embedding", "t5encoder", "wavtokenizer-dec"),
-        ),
-        refused=ENCODER,
-    ),
-    Architecture(("dream", "llada", "llada-moe", "rnd1"), refused=DIFFUSION),
-    Architecture(("eagle3", "dflash", "gemma4-assistant"), refused=DRAFT),
-    Architecture(("clip",), refused=PROJECTOR),
+    family("glm5-next", parts={**DSA, LINEAR: parts.kda}, schedule=schedules.pooled),
 )
 
-ARCHITECTURES = {name: row for row in TABLE for name in row.names}
+ARCHITECTURES = {name: row for row in TABLE for name in row.types}
 """By `general.architecture`."""
 
-STRANGER = Architecture((), {FULL: parts.full}, lambda f: [FULL] * f.count("layers"))
+STRANGER = family("", parts={FULL: parts.full}, schedule=same())
 """An architecture that is not in the table: read only where all its keys are plain."""
+
+REFUSED: Mapping[str, str] = {
+    **dict.fromkeys(
+        """
+        bert modern-bert nomic-bert nomic-bert-moe neo-bert jina-bert-v2 jina-bert-v3 eurobert
+        gemma-embedding t5encoder wavtokenizer-dec
+        """.split(),  # noqa: SIM905
+        "is an encoder, which keeps no KV cache",
+    ),
+    **dict.fromkeys(
+        ("dream", "llada", "llada-moe", "rnd1"),
+        "is a diffusion model, which sees the whole text anew at every step and keeps no KV cache",
+    ),
+    **dict.fromkeys(
+        ("eagle3", "dflash", "gemma4-assistant"),
+        "drafts for another model and is counted with it",
+    ),
+    "clip": "is the projector of a multimodal model (mmproj), which keeps no KV cache",
+}
+"""Architectures without a cache of their own, and why."""

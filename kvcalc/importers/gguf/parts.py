@@ -22,7 +22,6 @@ from kvcalc.attention.recurrent import (
 )
 from kvcalc.attention.sparse import DSA, BlockSparse
 from kvcalc.extents import Fixed
-from kvcalc.importers.family import Kept
 from kvcalc.importers.parts import hidden_over, indexer_fields, keyed
 from kvcalc.importers.storage import INDEX_DTYPE
 
@@ -57,35 +56,35 @@ def sizes(f: Fields, sliding: bool = False) -> dict[str, Any]:
     }
 
 
-def full(f: Fields) -> tuple[Kept, ...]:
+def full(f: Fields) -> tuple[Scheme, ...]:
     """Attention over every token."""
-    return (Kept(keyed(**sizes(f))),)
+    return (keyed(**sizes(f)),)
 
 
-def sliding(f: Fields) -> tuple[Kept, ...]:
+def sliding(f: Fields) -> tuple[Scheme, ...]:
     """Attention over the last tokens."""
-    return (Kept(keyed(**sizes(f, sliding=True), window=f.count("window"))),)
+    return (keyed(**sizes(f, sliding=True), window=f.count("window")),)
 
 
-def sliding_unused(f: Fields) -> tuple[Kept, ...]:
+def sliding_unused(f: Fields) -> tuple[Scheme, ...]:
     """A window that the model has, and that llama.cpp does not use."""
     own = sizes(f, sliding=True)
     f.note("the window is the model's; llama.cpp does not use it here and keeps every token")
-    return (Kept(keyed(**own, window=f.count("window"))),)
+    return (keyed(**own, window=f.count("window")),)
 
 
-def chunked(f: Fields) -> tuple[Kept, ...]:
+def chunked(f: Fields) -> tuple[Scheme, ...]:
     """Attention within chunks."""
     chunk = f.count("window")
     if chunk != LLAMA4_CHUNK:
         f.note(f"chunks of {chunk:,} tokens; llama.cpp takes {LLAMA4_CHUNK:,} whatever is stated")
-    return (Kept(keyed(**sizes(f), chunk=chunk)),)
+    return (keyed(**sizes(f), chunk=chunk),)
 
 
-def crossing(f: Fields) -> tuple[Kept, ...]:
+def crossing(f: Fields) -> tuple[Scheme, ...]:
     """A decoder's own attention, and that over an encoder's output."""
     own = sizes(f)
-    return (Kept(keyed(**own)), Kept(keyed(**own, cross=True)))
+    return (keyed(**own), keyed(**own, cross=True))
 
 
 # Multi-head latent attention ---------------------------------------------------------------------
@@ -117,16 +116,16 @@ def _latent_fields(f: Fields) -> dict[str, Any]:
     return {"heads": f.count("heads"), **widths}
 
 
-def latent(f: Fields) -> tuple[Kept, ...]:
+def latent(f: Fields) -> tuple[Scheme, ...]:
     """Multi-head latent attention; llama.cpp expands it where a file lacks key_length_mla."""
     scheme = MLA(**_latent_fields(f))
     if f.has("key_dim_mla"):
-        return (Kept(scheme),)
+        return (scheme,)
     f.note("counted as its latent; of this file llama.cpp keeps the keys and values of every head")
-    return (Kept(scheme),)
+    return (scheme,)
 
 
-def latent_sliding(f: Fields) -> tuple[Kept, ...]:
+def latent_sliding(f: Fields) -> tuple[Scheme, ...]:
     """Latent attention over a window, with a latent of its own."""
     rank, entry = f.count("kv_lora_rank_swa"), f.count("key_dim_swa")
     rope = entry - rank
@@ -144,7 +143,7 @@ def latent_sliding(f: Fields) -> tuple[Kept, ...]:
         value_dim=f.count("value_dim_mla_swa"),
         window=f.count("window"),
     )
-    return (Kept(scheme),)
+    return (scheme,)
 
 
 def _index_fields(f: Fields) -> dict[str, Any]:
@@ -152,18 +151,18 @@ def _index_fields(f: Fields) -> dict[str, Any]:
     return indexer_fields(f)
 
 
-def indexed(f: Fields) -> tuple[Kept, ...]:
+def indexed(f: Fields) -> tuple[Scheme, ...]:
     """Latent attention with an indexer of its own, perhaps with a key per pool of tokens."""
     pool = f.optional("index_pool") or 1
-    return (Kept(DSA(**_latent_fields(f), **_index_fields(f), index_every=pool)),)
+    return (DSA(**_latent_fields(f), **_index_fields(f), index_every=pool),)
 
 
-def picked(f: Fields) -> tuple[Kept, ...]:
+def picked(f: Fields) -> tuple[Scheme, ...]:
     """Latent attention that reads what an earlier layer's indexer has picked."""
-    return (Kept(DSA(**_latent_fields(f), **_index_fields(f), indexer="shared")),)
+    return (DSA(**_latent_fields(f), **_index_fields(f), indexer="shared"),)
 
 
-def block_sparse(f: Fields) -> tuple[Kept, ...]:
+def block_sparse(f: Fields) -> tuple[Scheme, ...]:
     """Grouped-query attention whose indexer picks blocks."""
     own = sizes(f)
     scheme = BlockSparse(
@@ -176,7 +175,7 @@ def block_sparse(f: Fields) -> tuple[Kept, ...]:
         block_size=f.count("index_block"),
         top_k_blocks=f.count("index_topk"),
     )
-    return (Kept(scheme),)
+    return (scheme,)
 
 
 def _entry_fields(f: Fields) -> dict[str, Any]:
@@ -189,21 +188,21 @@ def _entry_fields(f: Fields) -> dict[str, Any]:
     }
 
 
-def shared_kv(f: Fields) -> tuple[Kept, ...]:
+def shared_kv(f: Fields) -> tuple[Scheme, ...]:
     """One entry as key and value, over a window."""
-    return (Kept(SharedKV(**_entry_fields(f))),)
+    return (SharedKV(**_entry_fields(f)),)
 
 
 def compressed(ratio: int, sparse: bool) -> Part:
     """The same, and an entry for every `ratio` tokens; sparse where an indexer picks among them."""
 
-    def part(f: Fields) -> tuple[Kept, ...]:
+    def part(f: Fields) -> tuple[Scheme, ...]:
         scheme = (
             CSA(**_entry_fields(f), **_index_fields(f), compress=ratio)
             if sparse
             else HCA(**_entry_fields(f), compress=ratio)
         )
-        return (Kept(scheme),)
+        return (scheme,)
 
     return part
 
@@ -219,7 +218,7 @@ def _split(f: Fields, parts: int) -> int:
     return max(1, inner // parts)
 
 
-def mamba1(f: Fields) -> tuple[Kept, ...]:
+def mamba1(f: Fields) -> tuple[Scheme, ...]:
     """Mamba-1; a convolution over the inner channels alone."""
     f.ignore("time_step_rank", "group_count")
     scheme = Mamba1(
@@ -227,10 +226,10 @@ def mamba1(f: Fields) -> tuple[Kept, ...]:
         state_dim=f.count("state_size"),
         conv_kernel=f.count("conv_kernel"),
     )
-    return (Kept(scheme),)
+    return (scheme,)
 
 
-def mamba2(f: Fields) -> tuple[Kept, ...]:
+def mamba2(f: Fields) -> tuple[Scheme, ...]:
     """Mamba-2, whose heads GGUF calls the time step's rank."""
     heads = f.count("time_step_rank")
     scheme = Mamba2(
@@ -240,10 +239,10 @@ def mamba2(f: Fields) -> tuple[Kept, ...]:
         state_groups=f.count("group_count"),
         conv_kernel=f.count("conv_kernel"),
     )
-    return (Kept(scheme),)
+    return (scheme,)
 
 
-def gated_delta_net(f: Fields) -> tuple[Kept, ...]:
+def gated_delta_net(f: Fields) -> tuple[Scheme, ...]:
     """Gated DeltaNet in Mamba's words: groups are key heads, the time step's rank value heads."""
     heads = f.count("time_step_rank")
     scheme = GatedDeltaNet(
@@ -253,10 +252,10 @@ def gated_delta_net(f: Fields) -> tuple[Kept, ...]:
         value_dim=_split(f, heads),
         conv_kernel=f.count("conv_kernel"),
     )
-    return (Kept(scheme),)
+    return (scheme,)
 
 
-def kda(f: Fields) -> tuple[Kept, ...]:
+def kda(f: Fields) -> tuple[Scheme, ...]:
     """Kimi delta attention, with as many heads as attention has."""
     width = f.count("kda_head_dim")
     scheme = KDA(
@@ -265,21 +264,21 @@ def kda(f: Fields) -> tuple[Kept, ...]:
         value_dim=width,
         conv_kernel=f.count("conv_kernel"),
     )
-    return (Kept(scheme),)
+    return (scheme,)
 
 
-def lightning(f: Fields) -> tuple[Kept, ...]:
+def lightning(f: Fields) -> tuple[Scheme, ...]:
     """Lightning attention: every query head keeps a state."""
     width = f.optional("key_dim") or _usual_width(f)
-    return (Kept(Lightning(state_heads=f.count("heads"), key_dim=width, value_dim=width)),)
+    return (Lightning(state_heads=f.count("heads"), key_dim=width, value_dim=width),)
 
 
-def short_conv(f: Fields) -> tuple[Kept, ...]:
+def short_conv(f: Fields) -> tuple[Scheme, ...]:
     """A short convolution over the embedding's channels."""
-    return (Kept(ShortConv(channels=f.count("hidden"), conv_kernel=f.count("shortconv_taps"))),)
+    return (ShortConv(channels=f.count("hidden"), conv_kernel=f.count("shortconv_taps")),)
 
 
-def rwkv(f: Fields) -> tuple[Kept, ...]:
+def rwkv(f: Fields) -> tuple[Scheme, ...]:
     """A state per head and the token shifts: two where channel mixing shifts too, else one."""
     f.ignore("heads", "kv_heads")
     width, hidden, shifts = f.count("wkv_head_size"), f.count("hidden"), f.optional("token_shifts")
@@ -292,4 +291,4 @@ def rwkv(f: Fields) -> tuple[Kept, ...]:
             replace(t, extent=Fixed(shifts)) if t.role == "shift" else t for t in whole.expand()
         )
         scheme = Custom(tensors=tuple(kept))
-    return (Kept(scheme),)
+    return (scheme,)

@@ -10,15 +10,16 @@ from kvcalc.errors import InvalidValue, Problem, did_you_mean
 from kvcalc.formats import parse_layout
 from kvcalc.importers.assembly import assemble
 from kvcalc.importers.fields import Fields
-from kvcalc.importers.gguf.architectures import ARCHITECTURES, STRANGER, Architecture
+from kvcalc.importers.gguf.architectures import ARCHITECTURES, REFUSED, STRANGER
 from kvcalc.importers.gguf.header import CONVERT
 from kvcalc.importers.gguf.keys import KEYS, PER_LAYER, PLAIN_READ, is_harmless
 from kvcalc.importers.gguf.schedules import layers_of, trunk
-from kvcalc.model import Model, Source
+from kvcalc.model import Architecture, Model, Source
 
 if TYPE_CHECKING:
+    from kvcalc.attention.base import Scheme
     from kvcalc.importers.assembly import Origin
-    from kvcalc.importers.family import Kept
+    from kvcalc.importers.family import Family
     from kvcalc.importers.gguf.header import Header
 
 DTYPE = "fp16"
@@ -34,28 +35,26 @@ NOT_MODELS = {
 """Values of `general.type` other than "model"."""
 
 THE_MODEL = "give the file of the language model itself"
-Layers = list[tuple["Kept", ...]]
+Layers = list[tuple["Scheme", ...]]
 
 
-def read_model(header: Header, origin: Origin) -> tuple[Model | None, list[Problem]]:
-    """The model that a header describes, or every problem it has."""
-    name, problem = _architecture(header.values)
-    if problem:
-        return None, [replace(problem, file=origin.file)]
+def read_model(header: Header, origin: Origin) -> Model:
+    """The model that a header describes. Raises InvalidValue with every problem it has."""
+    name = _architecture(header.values)
     row = ARCHITECTURES.get(name, STRANGER)
     fields = _fields(name, row, header.values)
     _check_layers(fields)
     layers = [] if fields.problems else _layers(name, row, fields)
-    fields.ignore("max_context", "hidden", "mtp_layers", "causal", *row.ignored)
+    fields.ignore("max_context", "hidden", "mtp_layers", "causal", *row.unused)
     _refuse_strangers(name, fields)
     context = fields.optional("max_context", least=0)
     _say_what_is_odd(name, row, fields)
     if fields.problems:
-        return None, [_with_way_out(problem, origin) for problem in fields.problems]
+        raise InvalidValue([_with_way_out(problem) for problem in fields.problems])
     weights, about_weights = _weights(header, origin)
     assembled = assemble(layers)
     own = len(layers) - _mtp(row, fields)
-    model = Model(
+    return Model(
         name=origin.name or _own_name(header.values, name),
         dtype=parse_layout(DTYPE),
         attention=assembled.attention,
@@ -67,29 +66,32 @@ def read_model(header: Header, origin: Origin) -> tuple[Model | None, list[Probl
         sources=(Source(origin.source or origin.file, f"general.architecture {name}"),),
         file=origin.file,
         notes=(DTYPE_NOTE, *origin.notes, *about_weights, *fields.notes),
+        architecture=Architecture(name, "gguf"),
     )
-    return model, []
 
 
-def _architecture(values: dict[str, Any]) -> tuple[str, Problem | None]:
-    """The architecture's name, and why a file of it is not read."""
+def _architecture(values: dict[str, Any]) -> str:
+    """The architecture's name. Raises InvalidValue where a file of it is not read."""
     kind = values.get("general.type", "model")
     if kind != "model":
         what = NOT_MODELS.get(str(kind), f"{kind!r} as its general.type says, not a model")
-        return "", Problem(f"the file holds {what}", THE_MODEL, ("general.type",))
+        raise _refusal(f"the file holds {what}", "general.type")
     name = values.get("general.architecture")
     if not isinstance(name, str) or not name:
         text = f"general.architecture is {name!r}; it must be a text"
         text = "general.architecture is missing" if name is None else text
         hint = "give the first part of the split model" if "split.count" in values else CONVERT
-        return "", Problem(text, hint, ("general.architecture",))
-    refused = ARCHITECTURES[name].refused if name in ARCHITECTURES else ""
-    if refused:
-        return name, Problem(f"architecture {name} {refused}", THE_MODEL, ("general.architecture",))
-    return name, None
+        raise _refusal(text, "general.architecture", hint)
+    if name in REFUSED:
+        raise _refusal(f"architecture {name} {REFUSED[name]}", "general.architecture")
+    return name
 
 
-def _fields(name: str, row: Architecture, values: dict[str, Any]) -> Fields:
+def _refusal(text: str, key: str, hint: str = THE_MODEL) -> InvalidValue:
+    return InvalidValue([Problem(text, hint, (key,))])
+
+
+def _fields(name: str, row: Family, values: dict[str, Any]) -> Fields:
     prefix = f"{name}."
     return Fields(
         data={key: value for key, value in values.items() if key.startswith(prefix)},
@@ -112,7 +114,7 @@ def _check_layers(f: Fields) -> None:
             )
 
 
-def _layers(name: str, row: Architecture, f: Fields) -> Layers:
+def _layers(name: str, row: Family, f: Fields) -> Layers:
     kept: Layers = []
     for number, kind in enumerate(row.schedule(f)):
         part = row.parts.get(kind)
@@ -138,7 +140,7 @@ def _refuse_strangers(name: str, f: Fields) -> None:
     ]
     way_out = f"if they leave the cache alone, describe the model in YAML; {CONVERT} otherwise"
     if strange and not known:
-        hint = did_you_mean(name, ARCHITECTURES)
+        hint = did_you_mean(name, (*ARCHITECTURES, *REFUSED))
         hint = hint if hint.startswith("did") else "describe the model in YAML"
         text = (
             f"architecture {name!r} is not known, and {', '.join(strange)} could change the cache"
@@ -149,7 +151,7 @@ def _refuse_strangers(name: str, f: Fields) -> None:
         f.problem(text, strange[0], way_out)
 
 
-def _say_what_is_odd(name: str, row: Architecture, f: Fields) -> None:
+def _say_what_is_odd(name: str, row: Family, f: Fields) -> None:
     if row is STRANGER:
         f.note(f"architecture {name!r} is not known; read as plain attention in every layer")
     if not f.flag("causal", default=True):
@@ -161,13 +163,13 @@ def _say_what_is_odd(name: str, row: Architecture, f: Fields) -> None:
         f.note(row.note)
 
 
-def _with_way_out(problem: Problem, origin: Origin) -> Problem:
+def _with_way_out(problem: Problem) -> Problem:
     """A key cannot be set in a GGUF file by hand: whoever converts the model writes it."""
     hint = CONVERT if not problem.hint or problem.hint.startswith("set ") else problem.hint
-    return replace(problem, hint=hint, file=origin.file)
+    return replace(problem, hint=hint)
 
 
-def _mtp(row: Architecture, f: Fields) -> int:
+def _mtp(row: Family, f: Fields) -> int:
     return 0 if row is STRANGER else f.optional("mtp_layers", least=0) or 0
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args, get_type_hints
 
 from kvcalc.cache import CacheTensor
@@ -169,17 +169,26 @@ class Scheme(ABC):
         return {}
 
     @classmethod
-    def stand_in(cls, shape: Shape, fields: Mapping[str, Any]) -> Self:
-        """This scheme in the place of another of that shape. Raises InvalidValue."""
-        widths = {} if fields.get("head_dim") else cls.widths(shape)
-        own = {
-            "heads": shape.heads,
-            "dtype": shape.dtype,
-            "cross": shape.cross,
-            "source_length": shape.source_length,
-        }
-        taken = {name: value for name, value in own.items() if name in field_hints(cls)}
-        return cls.made({**taken, **widths, **fields})
+    def stand_in(cls, shape: Shape, fields: Mapping[str, Any]) -> Scheme:
+        """This scheme in the place of another of that shape, one object for the same again.
+
+        Raises InvalidValue.
+        """
+        return _standing_in(cls, shape, tuple(fields.items()))
+
+
+@lru_cache(maxsize=1024)
+def _standing_in(scheme: type[Scheme], shape: Shape, given: tuple[tuple[str, Any], ...]) -> Scheme:
+    fields = dict(given)
+    widths = {} if fields.get("head_dim") else scheme.widths(shape)
+    own = {
+        "heads": shape.heads,
+        "dtype": shape.dtype,
+        "cross": shape.cross,
+        "source_length": shape.source_length,
+    }
+    taken = {name: value for name, value in own.items() if name in field_hints(scheme)}
+    return scheme.made({**taken, **widths, **fields})
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, ClassVar
 
 from kvcalc.attention.base import Count, CountOrZero, KeyedAttention
@@ -30,7 +31,7 @@ class MLA(KeyedAttention):
     def variant(self) -> str:
         return str(self.latent_dim)
 
-    @property
+    @cached_property
     def expanded(self) -> MHA:
         shape = self.shape
         return MHA(

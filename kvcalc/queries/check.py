@@ -98,7 +98,8 @@ def _result(slug: str, model: Model, rows: Rows, expectation: Expectation) -> Re
 def _computed(model: Model, rows: Rows, expectation: Expectation) -> Fraction | None:
     context = expectation.context or model.default_context
     sizes = [
-        _find(rows, name).cache.amount(expectation.quantity, context) for name in expectation.schemes
+        _find(rows, name).cache.amount(expectation.quantity, context)
+        for name in expectation.schemes
     ]
     return combine(expectation, sizes)
 

@@ -108,7 +108,7 @@ def _schemes(
 ) -> tuple[list[_Candidate], tuple[Result, ...], tuple[str, ...]]:
     """The rows of a model as it is asked for; its `expect:` is held to it as its file has it."""
     found = rows_of(adapted)
-    own = found if adapted is model else rows_of(model, found)
+    own = found if adapted is model else rows_of(model)
     candidates = [
         _Candidate(model.name, row, row.names + (NATIVE,) * row.native) for row in found.rows
     ]

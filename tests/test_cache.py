@@ -281,22 +281,13 @@ MIXED = cache_of((3, (KEY, WINDOWED)), (2, (STATE,)), (1, (POOLED, CARRY)), (2, 
 @pytest.mark.parametrize(
     ("tokens", "stored", "growth", "fixed", "read"),
     [
-        (
-            8,
-            3 * (8 * 2_048 + 8 * 1_024) + 2 * 2_097_152 + 2 * 1_024,
-            3 * (2_048 + 1_024) + 256,
-            2 * 2_097_152,
-            5 * 8 * 2_048 + 3 * 8 * 1_024 + 2 * 2 * 2_097_152 + 2 * 1_024,
-        ),
-        (
-            100,
-            3 * (100 * 2_048 + 10 * 1_024) + 2 * 2_097_152 + 25 * 1_024,
-            3 * 2_048 + 256,
-            3 * 10 * 1_024 + 2 * 2_097_152,
-            5 * 100 * 2_048 + 3 * 10 * 1_024 + 2 * 2 * 2_097_152 + 25 * 1_024,
-        ),
+        (8, 3 * (8 * 2_048 + 8 * 1_024) + 2 * 2_097_152 + 2 * 1_024, 3 * (2_048 + 1_024) + 256,
+         2 * 2_097_152, 5 * 8 * 2_048 + 3 * 8 * 1_024 + 2 * 2 * 2_097_152 + 2 * 1_024),
+        (100, 3 * (100 * 2_048 + 10 * 1_024) + 2 * 2_097_152 + 25 * 1_024, 3 * 2_048 + 256,
+         3 * 10 * 1_024 + 2 * 2_097_152,
+         5 * 100 * 2_048 + 3 * 10 * 1_024 + 2 * 2 * 2_097_152 + 25 * 1_024),
     ],
-)
+)  # fmt: skip
 def test_a_cache_sums_over_layers_and_tensors(
     tokens: int, stored: int, growth: int, fixed: int, read: int
 ) -> None:
@@ -332,22 +323,13 @@ RENAMED = CacheTensor("key", "k", 128, Every(), heads=8)
         (cache_of((1, (KEY,)), (1, (STATE,))), cache_of((1, (STATE,)), (1, (KEY,))), True),
         (cache_of((2, (KEY,))), cache_of((3, (KEY,))), False),
         (cache_of((2, (KEY,))), cache_of((2, (SHARED,))), False),
-        (
-            cache_of((1, (CacheTensor("k", "k", 128, Every(), heads=8),))),
-            cache_of((1, (CacheTensor("k", "k", 256, Every(), heads=4),))),
-            False,
-        ),
-        (
-            cache_of((1, (CacheTensor("k", "k", 128, Window(10)),))),
-            cache_of((1, (CacheTensor("k", "k", 128, Chunk(10)),))),
-            False,
-        ),
-        (
-            cache_of((1, (CacheTensor("x", "latent", 512, Every()),))),
-            cache_of((1, (PICKED,))),
-            False,
-        ),
+        (cache_of((1, (CacheTensor("k", "k", 128, Every(), heads=8),))),
+         cache_of((1, (CacheTensor("k", "k", 256, Every(), heads=4),))), False),
+        (cache_of((1, (CacheTensor("k", "k", 128, Window(10)),))),
+         cache_of((1, (CacheTensor("k", "k", 128, Chunk(10)),))), False),
+        (cache_of((1, (CacheTensor("x", "latent", 512, Every()),))), cache_of((1, (PICKED,))),
+         False),
     ],
-)
+)  # fmt: skip
 def test_caches_are_the_same_where_their_tensors_are(one: Cache, other: Cache, same: bool) -> None:
     assert (one.contents == other.contents) is same

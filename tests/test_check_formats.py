@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import re
 from collections import Counter
@@ -11,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree import ElementTree as ET
 
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 
 import kvcalc
 from kvcalc.render import Style, render
+from tests.documents import cells, closed, data, validator_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -270,13 +269,6 @@ def test_junit_is_xml_whatever_a_note_has_in_it(model_file: ModelFile, cli: Cli)
 # Markdown: the fact sheet
 
 
-def cells(line: str) -> list[str]:
-    assert line.startswith("| ")
-    assert line.endswith(" |")
-    found = re.split(r"(?<!\\)\|", line)[1:-1]
-    return [text.strip().replace("\\|", "|") for text in found]
-
-
 def fact_sheet(text: str) -> list[dict[str, str]]:
     assert text.endswith("\n")
     table = [line for line in text.splitlines() if line.startswith("|")]
@@ -343,21 +335,6 @@ def claims_of(answer: kvcalc.Checked) -> list[kvcalc.Result]:
     return [result for result in answer.results if result.claim]
 
 
-def data(path: Path) -> Any:
-    return with_dates_as_text(
-        yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    )
-
-
-def with_dates_as_text(value: Any) -> Any:
-    """JSON has no dates: an editor's schema sees them as text."""
-    if isinstance(value, dict):
-        return {key: with_dates_as_text(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [with_dates_as_text(item) for item in value]
-    return value.isoformat() if isinstance(value, datetime.date) else value
-
-
 def test_without_files_models_and_claims_are_checked(everything: kvcalc.Checked) -> None:
     ids = {result.id for result in everything.results}
     assert {"deepseek-v3:mha/mla", "deepseek-v3.2:dsa.growth", "video-mla-57x"} <= ids
@@ -404,21 +381,9 @@ def test_everything_as_a_fact_sheet(everything: kvcalc.Checked) -> None:
             assert ("not primary" in row["source"]) is not claim.primary
 
 
-def closed(schema: Any) -> Any:
-    """The schema with no property allowed but those it describes."""
-    if isinstance(schema, list):
-        return [closed(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    found = {key: closed(value) for key, value in schema.items()}
-    return {**found, "additionalProperties": False} if "properties" in schema else found
-
-
 @pytest.fixture(scope="module")
 def output(cli: Cli) -> Draft202012Validator:
-    schema = closed(json.loads(cli("schema", "output").out))
-    Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema)
+    return validator_of(closed(json.loads(cli("schema", "output").out)))
 
 
 def test_everything_as_json(everything: kvcalc.Checked, output: Draft202012Validator) -> None:
@@ -498,9 +463,7 @@ def test_a_bundled_claims_file_is_found_by_its_name(cli: Cli) -> None:
 
 @pytest.fixture(scope="module")
 def schema() -> Draft202012Validator:
-    found = json.loads((CONFIGS / "claims.schema.json").read_text(encoding="utf-8"))
-    Draft202012Validator.check_schema(found)
-    return Draft202012Validator(found)
+    return validator_of(json.loads((CONFIGS / "claims.schema.json").read_text(encoding="utf-8")))
 
 
 def test_the_schema_file_of_claims_is_current(cli: Cli) -> None:

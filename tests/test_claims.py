@@ -9,7 +9,6 @@ import shutil
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +18,7 @@ import yaml
 
 import kvcalc
 from kvcalc import InputError
+from tests.figures import changed
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -1008,15 +1008,6 @@ def test_the_crossover_stands_beside_the_bundled_claim(cli: Cli) -> None:
         assert {COSTS_LESS, HALVES, HALVES_WITH_PROJECTIONS} <= integers(told)
 
 
-def changed(figure: str, by: int) -> str:
-    """The figure with its last printed digit one more or less, carried where it must be."""
-    match = re.search(r"\d[\d,]*(?:\.\d+)?", figure)
-    assert match
-    number = Decimal(match[0].replace(",", ""))
-    step = Decimal(1).scaleb(int(number.as_tuple().exponent))
-    return f"{figure[: match.start()]}{number + by * step:f}{figure[match.end() :]}"
-
-
 @pytest.mark.parametrize(
     ("figure", "up", "down"),
     [
@@ -1029,6 +1020,7 @@ def changed(figure: str, by: int) -> str:
         ("1,408 B", "1409 B", "1407 B"),
         ("2.88e8 B", "2.89e8 B", "2.87e8 B"),
         ("70.272 kB", "70.273 kB", "70.271 kB"),
+        ("9.21 GB", "9.22 GB", "9.20 GB"),
     ],
 )
 def test_changing_a_digit(figure: str, up: str, down: str) -> None:

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import pytest
 
 import kvcalc
-from kvcalc.errors import InvalidValue
-from kvcalc.importers.assembly import Origin
+from kvcalc.errors import Problem
 from kvcalc.importers.families.encoders import ENCODERS
 from kvcalc.importers.families.plain import PLAIN
 from kvcalc.importers.families.windowed import WINDOWED
-from kvcalc.importers.huggingface import read_config
 from kvcalc.model import Model
+from tests import configurations
+from tests.configurations import loaded, parsed
 
 CONTEXT = 100
 SOURCE = 7
@@ -711,14 +711,11 @@ def written(model_type: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read(model_type: str, config: Mapping[str, Any]) -> Model:
-    return read_config(written(model_type, config), Origin("config.json"))
+    return loaded(written(model_type, config))
 
 
 def refused(model_type: str, config: Mapping[str, Any]) -> str:
-    """What is said of a configuration that must not be read."""
-    with pytest.raises(InvalidValue) as caught:
-        read_config(written(model_type, config), Origin("config.json"))
-    return "\n".join(problem.message for problem in caught.value.problems)
+    return configurations.refused(written(model_type, config))
 
 
 def test_every_family_has_a_row() -> None:
@@ -815,9 +812,9 @@ def test_two_names_of_one_field_must_agree(row: Row) -> None:
 
 def test_every_problem_is_told_at_once() -> None:
     config = {"model_type": "llama", **GROUPS, "num_attention_heads": "6", KV: 1.5, "headz": 1}
-    with pytest.raises(InvalidValue) as caught:
-        read_config(config, Origin("config.json"))
-    assert [problem.path for problem in caught.value.problems] == [
+    model, problems = parsed(config)
+    assert model is None
+    assert [problem.path for problem in problems] == [
         ("num_attention_heads",),
         (KV,),
         ("headz",),

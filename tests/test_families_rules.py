@@ -13,13 +13,11 @@ import pytest
 
 import kvcalc
 from kvcalc.attention.base import Attention
-from kvcalc.errors import InvalidValue, Problem
-from kvcalc.importers.assembly import Origin
 from kvcalc.importers.families.encoders import ENCODERS
 from kvcalc.importers.families.plain import OF_THEIR_OWN, PLAIN
 from kvcalc.importers.families.windowed import WINDOWED
-from kvcalc.importers.huggingface import read_config
 from kvcalc.model import Model
+from tests.configurations import loaded, parsed, refused
 
 KV = "num_key_value_heads"
 # six heads over two KV heads, 66 / 6 = 11 wide
@@ -31,23 +29,8 @@ MHA_11 = 3 * 2 * 6 * 11 * 2 * 100
 MQA_11 = 3 * 2 * 1 * 11 * 2 * 100
 
 
-def parsed(data: Mapping[str, Any]) -> Model:
-    return read_config(data, Origin("config.json"))
-
-
 def read(model_type: str, **fields: Any) -> Model:
-    return parsed({"model_type": model_type, **fields})
-
-
-def problems_of(data: Mapping[str, Any]) -> tuple[Problem, ...]:
-    with pytest.raises(InvalidValue) as caught:
-        parsed(data)
-    return caught.value.problems
-
-
-def refused(data: Mapping[str, Any]) -> str:
-    """What is said of a configuration that must not be read."""
-    return "\n".join(problem.message for problem in problems_of(data))
+    return loaded({"model_type": model_type, **fields})
 
 
 def stored(model: Model, tokens: int = 100, source_length: int | None = None) -> int:

@@ -13,8 +13,6 @@ from typing import Any
 import pytest
 
 import kvcalc
-from kvcalc.errors import InvalidValue
-from kvcalc.importers.assembly import Origin
 from kvcalc.importers.families.convolution import CONVOLUTION
 from kvcalc.importers.families.latent import LATENT
 from kvcalc.importers.families.linear import LINEAR_ATTENTION
@@ -22,10 +20,7 @@ from kvcalc.importers.families.mamba import MAMBA
 from kvcalc.importers.families.recurrent import RECURRENT
 from kvcalc.importers.families.special import SPECIAL
 from kvcalc.importers.family import Family
-from kvcalc.importers.huggingface import read_config
-from kvcalc.model import Model
-
-Config = dict[str, Any]
+from tests.configurations import Config, loaded, refused
 
 BF16, FP32, FP8 = 2, 4, 1
 """Bytes of an element."""
@@ -969,16 +964,6 @@ def whole(row: Row, name: str, **changes: Any) -> Config:
     """The row's configuration as that `model_type`."""
     stated = {} if name in UNMARKED else {"model_type": name}
     return {**stated, **row.config, **changes}
-
-
-def loaded(config: Config) -> Model:
-    return read_config(config, Origin("config.json"))
-
-
-def refused(config: Config) -> str:
-    with pytest.raises(InvalidValue) as caught:
-        read_config(config, Origin("config.json"))
-    return "\n".join(problem.message for problem in caught.value.problems)
 
 
 @pytest.mark.parametrize(("row", "name"), CASES)

@@ -129,33 +129,17 @@ CASES: list[tuple[str, str, Keys, int, int]] = [
     # a layer without KV heads keeps nothing: (8 + 4 + 8) x (128 + 128) x 2 = 10,240
     ("pruned", "deci", heads(4, 8192, [64, 0, 64, 64], [8, 0, 4, 8]), 1000, 10_240_000),
     # keys and values of their own widths: 2 x 4 x (192 + 128) x 2 = 5,120
-    (
-        "two widths",
-        "llama",
-        {**heads(2, 4096, 32, 4, 192), "attention.value_length": 128},
-        1000,
-        5_120_000,
-    ),
+    ("two widths", "llama", {**heads(2, 4096, 32, 4, 192), "attention.value_length": 128}, 1000,
+     5_120_000),
     # a value without a width of its own is hidden / heads wide: 1 x 8 x (256 + 128) x 2 = 6,144
-    (
-        "one width",
-        "llama",
-        {**heads(1, 4096, 32, 8), "attention.key_length": 256},
-        1000,
-        6_144_000,
-    ),
+    ("one width", "llama", {**heads(1, 4096, 32, 8), "attention.key_length": 256}, 1000, 6_144_000),
     # 2 layers passed twice: 4 x 2 x (128 + 128) x 2 = 4,096
     ("loops", "nanbeige", {**heads(2, 1024, 8, 2), "num_loops": 2}, 1000, 4_096_000),
     # Mistral-7B-v0.1: 32 x 4,096 tokens x 8 x 256 x 2
     ("unused window", "llama", {**heads(32, 4096, 32, 8), WINDOW: 4096}, 10000, 536_870_912),
     # the pattern holds in the same way: 4,096 x 4,096 + 10,000 x 4,096
-    (
-        "unused pattern",
-        "phi3",
-        {**heads(2, 4096, 32, 8), WINDOW: 4096, PATTERN: [True, False]},
-        10000,
-        57_737_216,
-    ),
+    ("unused pattern", "phi3", {**heads(2, 4096, 32, 8), WINDOW: 4096, PATTERN: [True, False]},
+     10000, 57_737_216),
     # 0 is no window: 2 x 10,000 x 8 x 256 x 2
     ("window 0", "phi3", {**heads(2, 4096, 32, 8), WINDOW: 0}, 10000, 81_920_000),
     # Gemma-2, window 4,096 where none is stated, first layer slides:
@@ -164,21 +148,12 @@ CASES: list[tuple[str, str, Keys, int, int]] = [
     # Gemma-3-27B: 52 slide, 10 do not: (52 x 1,024 + 10 x 4,096) x 16 x 256 x 2
     ("gemma3", "gemma3", {**heads(62, 5376, 32, 16, 128), WINDOW: 1024}, 4096, 771_751_936),
     # without a window none slides, whatever an image encoder has: 6 x 1,000 x 16 x 256 x 2
-    (
-        "gemma3 plain",
-        "gemma3",
-        {**heads(6, 5376, 32, 16, 128), "vision.block_count": 27, "mm.tokens_per_image": 256},
-        1000,
-        49_152_000,
-    ),
+    ("gemma3 plain", "gemma3",
+     {**heads(6, 5376, 32, 16, 128), "vision.block_count": 27, "mm.tokens_per_image": 256}, 1000,
+     49_152_000),
     # its own pattern, a number: 3 of 4 slide: (3 x 100 + 1,000) x 8,192
-    (
-        "stated pattern",
-        "gemma3",
-        {**heads(4, 5376, 32, 16, 128), WINDOW: 100, PATTERN: 4},
-        1000,
-        10_649_600,
-    ),
+    ("stated pattern", "gemma3", {**heads(4, 5376, 32, 16, 128), WINDOW: 100, PATTERN: 4}, 1000,
+     10_649_600),
     # gpt-oss-20b: 12 x 128 + 12 x 4,096 tokens, each 8 x (64 + 64) x 2
     ("gpt-oss", "gpt-oss", {**heads(24, 2880, 64, 8, 64), WINDOW: 128}, 4096, 103_809_024),
     # EXAONE-4.0-32B: 48 x 4,096 + 16 x 8,192 tokens, each 8 x 256 x 2
@@ -186,303 +161,116 @@ CASES: list[tuple[str, str, Keys, int, int]] = [
     # EXAONE-4.0-1.2B has no window: 30 x 1,000 x 8 x (64 + 64) x 2
     ("exaone4 1.2B", "exaone4", heads(30, 2048, 32, 8, 64), 1000, 61_440_000),
     # the first of four is the full one: (1,000 + 3 x 100) x 8 x 256 x 2
-    (
-        "dense first",
-        "cohere2moe",
-        {**heads(4, 4096, 32, 8, 128), WINDOW: 100, "leading_dense_block_count": 1},
-        1000,
-        5_324_800,
-    ),
+    ("dense first", "cohere2moe",
+     {**heads(4, 4096, 32, 8, 128), WINDOW: 100, "leading_dense_block_count": 1}, 1000, 5_324_800),
     # Llama-4-Scout: 36 x 8,192 (a chunk) + 12 x 10,000 tokens, each 8 x 256 x 2
-    (
-        "llama4",
-        "llama4",
-        {**heads(48, 5120, 40, 8, 128), "interleave_moe_layer_step": 1},
-        10000,
-        1_699_479_552,
-    ),
+    ("llama4", "llama4", {**heads(48, 5120, 40, 8, 128), "interleave_moe_layer_step": 1}, 10000,
+     1_699_479_552),
     # window 0 says that it has no chunks: 4 x 10,000 x 8 x 256 x 2
     ("llama4 plain", "llama4", {**heads(4, 5120, 40, 8, 128), WINDOW: 0}, 10000, 163_840_000),
     # Gemma-3n-E4B: 20 of 35 keep a cache, 16 of them 512 tokens:
     # (16 x 512 + 4 x 1,000) x 2 x (256 + 256) x 2
-    (
-        "gemma3n",
-        "gemma3n",
-        {**heads(35, 2048, 8, 2, 256), WINDOW: 512, "attention.shared_kv_layers": 15},
-        1000,
-        24_969_216,
-    ),
+    ("gemma3n", "gemma3n",
+     {**heads(35, 2048, 8, 2, 256), WINDOW: 512, "attention.shared_kv_layers": 15}, 1000,
+     24_969_216),
     # an older file, which leaves the 20 to llama.cpp
     ("old gemma3n", "gemma3n", {**heads(35, 2048, 8, 2, 256), WINDOW: 512}, 1000, 24_969_216),
     # Gemma-4's two widths, the last two of four share: 512 x 2 x 512 x 2 + 1,000 x 2 x 1,024 x 2
-    (
-        "gemma4",
-        "gemma4",
-        {
-            **heads(4, 2560, 8, 2, 512),
-            "attention.key_length_swa": 256,
-            "attention.value_length_swa": 256,
-            "attention.shared_kv_layers": 2,
-            WINDOW: 512,
-            PATTERN: [True, False, True, False],
-        },
-        1000,
-        5_144_576,
-    ),
+    ("gemma4", "gemma4", {**heads(4, 2560, 8, 2, 512), "attention.key_length_swa": 256,
+      "attention.value_length_swa": 256, "attention.shared_kv_layers": 2, WINDOW: 512,
+      PATTERN: [True, False, True, False]}, 1000, 5_144_576),
     # DeepSeek-V3: 61 x (512 + 64) x 2 = 70,272
     ("MLA", "deepseek2", latent(61, 128, 512, 64, 192, 128), 1000, 70_272_000),
     # DeepSeek-V2-Lite, converted before key_length_mla: 27 x (512 + 64) x 2 = 31,104
-    (
-        "old MLA",
-        "deepseek2",
-        {
-            **heads(27, 2048, 16, 16),
-            "attention.key_length": 192,
-            "attention.value_length": 128,
-            "attention.kv_lora_rank": 512,
-            "rope.dimension_count": 64,
-        },
-        1000,
-        31_104_000,
-    ),
+    ("old MLA", "deepseek2", {**heads(27, 2048, 16, 16), "attention.key_length": 192,
+      "attention.value_length": 128, "attention.kv_lora_rank": 512, "rope.dimension_count": 64},
+     1000, 31_104_000),
     # MiniCPM3-4B: 62 x (256 + 32) x 2 = 35,712
-    (
-        "minicpm3",
-        "minicpm3",
-        {
-            **heads(62, 2560, 40, 40),
-            "attention.key_length": 96,
-            "attention.kv_lora_rank": 256,
-            "attention.q_lora_rank": 768,
-            "rope.dimension_count": 32,
-        },
-        1000,
-        35_712_000,
-    ),
+    ("minicpm3", "minicpm3", {**heads(62, 2560, 40, 40), "attention.key_length": 96,
+      "attention.kv_lora_rank": 256, "attention.q_lora_rank": 768, "rope.dimension_count": 32},
+     1000, 35_712_000),
     # DeepSeek-V3.2: 61 x (576 x 2 + 128 + 4) = 78,324
     ("DSA", "deepseek32", {**latent(61, 128, 512, 64, 192, 128), **INDEX}, 1000, 78_324_000),
     # GLM-5: 78 x (576 x 2 + 132) = 100,152; block 79 is multi-token prediction
-    (
-        "GLM-5",
-        "glm-dsa",
-        {
-            **latent(79, 64, 512, 64, 256, 256),
-            **INDEX,
-            "context_length": 202752,
-            "nextn_predict_layers": 1,
-        },
-        1000,
-        100_152_000,
-    ),
+    ("GLM-5", "glm-dsa", {**latent(79, 64, 512, 64, 256, 256), **INDEX, "context_length": 202752,
+      "nextn_predict_layers": 1}, 1000, 100_152_000),
     # GLM-5.2: 21 layers have an indexer: 78 x 1,152 + 21 x 132 = 92,628
-    (
-        "GLM-5.2",
-        "glm-dsa",
-        {
-            **latent(79, 64, 512, 64, 256, 256),
-            **INDEX,
-            "context_length": 1048576,
-            "nextn_predict_layers": 1,
-        },
-        1000,
-        92_628_000,
-    ),
+    ("GLM-5.2", "glm-dsa", {**latent(79, 64, 512, 64, 256, 256), **INDEX, "context_length": 1048576,
+      "nextn_predict_layers": 1}, 1000, 92_628_000),
     # the same, said by the file: 3 x 1,152 + 1 x 132
-    (
-        "shared indexers",
-        "glm-dsa",
-        {**latent(3, 64, 512, 64, 256, 256), **INDEX, "attention.indexer.types": [1, 0, 0]},
-        1000,
-        3_588_000,
-    ),
+    ("shared indexers", "glm-dsa",
+     {**latent(3, 64, 512, 64, 256, 256), **INDEX, "attention.indexer.types": [1, 0, 0]}, 1000,
+     3_588_000),
     # without top_k it has no indexer: 2 x 1,152
-    (
-        "hy_v4",
-        "hy_v4",
-        {**latent(2, 32, 512, 64, 256, 256), "hyper_connection.count": 4},
-        1000,
-        2_304_000,
-    ),
+    ("hy_v4", "hy_v4", {**latent(2, 32, 512, 64, 256, 256), "hyper_connection.count": 4}, 1000,
+     2_304_000),
     # with top_k one layer in two has an indexer: 2 x 1,152 + 132
-    (
-        "hy_v4 DSA",
-        "hy_v4",
-        {**latent(2, 32, 512, 64, 256, 256), **INDEX, "attention.indexer.types": [1, 0]},
-        1000,
-        2_436_000,
-    ),
+    ("hy_v4 DSA", "hy_v4",
+     {**latent(2, 32, 512, 64, 256, 256), **INDEX, "attention.indexer.types": [1, 0]}, 1000,
+     2_436_000),
     # a full layer with an indexer, and 512 tokens of a latent of 1,024 + 64:
     # 1,000 x (1,152 + 132) + 512 x 1,088 x 2
-    (
-        "dots3note",
-        "dots3note",
-        {
-            **latent(2, [128, 64], 512, 64, 192, 128),
-            **INDEX,
-            "attention.indexer.types": [True, False],
-            "attention.kv_lora_rank_swa": 1024,
-            "attention.key_length_swa": 1088,
-            "attention.value_length_swa": 1024,
-            "attention.key_length_mla_swa": 256,
-            "attention.value_length_mla_swa": 128,
-            WINDOW: 512,
-            PATTERN: [False, True],
-        },
-        1000,
-        2_398_112,
-    ),
+    ("dots3note", "dots3note", {**latent(2, [128, 64], 512, 64, 192, 128), **INDEX,
+      "attention.indexer.types": [True, False], "attention.kv_lora_rank_swa": 1024,
+      "attention.key_length_swa": 1088, "attention.value_length_swa": 1024,
+      "attention.key_length_mla_swa": 256, "attention.value_length_mla_swa": 128, WINDOW: 512,
+      PATTERN: [False, True]}, 1000, 2_398_112),
     # DeepSeek-V4's three kinds at 1,280 tokens: a window of 128 x 512 x 2 = 131,072 in each; sparse
     # 320 x (1,024 + 132) more, heavy 10 x 1,024; what compressors carry is no part of it
-    (
-        "deepseek4",
-        "deepseek4",
-        {
-            **heads(3, 4096, 64, 1, 512),
-            **INDEX,
-            "rope.dimension_count": 64,
-            "attention.compress_ratios": [0, 4, 128, 0],
-            "attention.output_lora_rank": 1024,
-            WINDOW: 128,
-        },
-        1280,
-        773_376,
-    ),
+    ("deepseek4", "deepseek4", {**heads(3, 4096, 64, 1, 512), **INDEX, "rope.dimension_count": 64,
+      "attention.compress_ratios": [0, 4, 128, 0], "attention.output_lora_rank": 1024, WINDOW: 128},
+     1280, 773_376),
     # MiniMax-M3: a dense layer and two with an index key of 128 bf16: 3 x 4 x 256 x 2 + 2 x 256
-    (
-        "minimax-m3",
-        "minimax-m3",
-        {
-            **heads(3, 6144, 64, 4, 128),
-            **INDEX,
-            "attention.indexer.block_size": 128,
-            "attention.indexer.local_blocks": 1,
-            "leading_dense_block_count": 1,
-        },
-        1000,
-        6_656_000,
-    ),
+    ("minimax-m3", "minimax-m3", {**heads(3, 6144, 64, 4, 128), **INDEX,
+      "attention.indexer.block_size": 128, "attention.indexer.local_blocks": 1,
+      "leading_dense_block_count": 1}, 1000, 6_656_000),
     # mamba-130m: 24 x (1,536 x 16 x 4 + 3 x 1,536 x 2)
-    (
-        "mamba",
-        "mamba",
-        {**heads(24, 768, 0), **ssm(1536, 16, 48), "ssm.dt_b_c_rms": False},
-        1000,
-        2_580_480,
-    ),
+    ("mamba", "mamba", {**heads(24, 768, 0), **ssm(1536, 16, 48), "ssm.dt_b_c_rms": False}, 1000,
+     2_580_480),
     # Mamba-Codestral-7B: 64 x (8,192 x 128 x 4 + 3 x (8,192 + 2 x 8 x 128) x 2)
     ("mamba2", "mamba2", {**heads(64, 4096, 0), **ssm(8192, 128, 128, 8)}, 1000, 272_367_616),
     # RWKV-7 1.5B: 24 x (32 x 64 x 64 x 4 + 2 x 2,048 x 2)
     ("rwkv7", "rwkv7", {**heads(24, 2048, 0), "wkv.head_size": 64}, 1000, 12_779_520),
     # without a shift of channel mixing: 24 x (524,288 + 2,048 x 2)
-    (
-        "arwkv7",
-        "arwkv7",
-        {**heads(24, 2048, 0), "wkv.head_size": 64, "token_shift_count": 1},
-        1000,
-        12_681_216,
-    ),
+    ("arwkv7", "arwkv7", {**heads(24, 2048, 0), "wkv.head_size": 64, "token_shift_count": 1}, 1000,
+     12_681_216),
     # Jamba-v0.1: 4 x 1,000 x 8 x 256 x 2 + 28 x (8,192 x 16 x 4 + 3 x 8,192 x 2)
-    (
-        "jamba",
-        "jamba",
-        {**heads(32, 4096, 32, [0, 0, 0, 0, 8, 0, 0, 0] * 4), **ssm(8192, 16, 256)},
-        1000,
-        32_440_320,
-    ),
+    ("jamba", "jamba", {**heads(32, 4096, 32, [0, 0, 0, 0, 8, 0, 0, 0] * 4), **ssm(8192, 16, 256)},
+     1000, 32_440_320),
     # PLaMo-2's pair: 8,192 x 64 x 4 + 3 x 8,192 x 2, and 1,000 x 4 x 256 x 2
-    (
-        "plamo2",
-        "plamo2",
-        {**heads(2, 4096, [0, 32], [0, 4], 128), **ssm(8192, 64, 64, 0)},
-        1000,
-        4_194_304,
-    ),
+    ("plamo2", "plamo2", {**heads(2, 4096, [0, 32], [0, 4], 128), **ssm(8192, 64, 64, 0)}, 1000,
+     4_194_304),
     # Falcon-H1-0.5B: 36 x (1,000 x 2 x 128 x 2 + 1,536 x 128 x 4 + 3 x (1,536 + 2 x 128) x 2)
-    (
-        "falcon-h1",
-        "falcon-h1",
-        {**heads(36, 1024, 8, 2, 64), **ssm(1536, 128, 24, 1)},
-        1000,
-        47_130_624,
-    ),
+    ("falcon-h1", "falcon-h1", {**heads(36, 1024, 8, 2, 64), **ssm(1536, 128, 24, 1)}, 1000,
+     47_130_624),
     # Nemotron-H's M, MLP, attention, M: 2 x (8,192 x 128 x 4 + 3 x (8,192 + 2 x 8 x 128) x 2)
     # + 1,000 x 8 x 256 x 2
-    (
-        "nemotron_h",
-        "nemotron_h",
-        {
-            **heads(4, 4096, 32, [0, 0, 8, 0], 128),
-            **ssm(8192, 128, 128, 8),
-            "feed_forward_length": [0, 21504, 0, 0],
-        },
-        1000,
-        12_607_488,
-    ),
+    ("nemotron_h", "nemotron_h", {**heads(4, 4096, 32, [0, 0, 8, 0], 128), **ssm(8192, 128, 128, 8),
+      "feed_forward_length": [0, 21504, 0, 0]}, 1000, 12_607_488),
     # Qwen3-Next-80B: 36 x (32 x 128 x 128 x 4 + 3 x (2 x 16 x 128 + 32 x 128) x 2)
     # + 12 x 1,000 x 2 x 512 x 2
-    (
-        "qwen3next",
-        "qwen3next",
-        {**heads(48, 2048, 16, 2, 256), **ssm(4096, 128, 32, 16), "full_attention_interval": 4},
-        1000,
-        101_842_944,
-    ),
+    ("qwen3next", "qwen3next",
+     {**heads(48, 2048, 16, 2, 256), **ssm(4096, 128, 32, 16), "full_attention_interval": 4}, 1000,
+     101_842_944),
     # its layers as an array: 2,146,304 + 1,000 x 2,048
-    (
-        "recurrent_layers",
-        "qwen35",
-        {
-            **heads(2, 2048, 16, 2, 256),
-            **ssm(4096, 128, 32, 16),
-            "attention.recurrent_layers": [False, True],
-            "rope.dimension_sections": [11, 11, 10, 0],
-        },
-        1000,
-        4_194_304,
-    ),
+    ("recurrent_layers", "qwen35", {**heads(2, 2048, 16, 2, 256), **ssm(4096, 128, 32, 16),
+      "attention.recurrent_layers": [False, True], "rope.dimension_sections": [11, 11, 10, 0]},
+     1000, 4_194_304),
     # MiniMax-Text-01: 7 x 64 x 128 x 128 x 4 + 1,000 x 8 x 256 x 2
     ("minimax-01", "minimax-01", heads(8, 6144, 64, 8, 128), 1000, 33_456_128),
     # LFM2-1.2B: 10 x 2 x 2,048 x 2 + 6 x 1,000 x 8 x 128 x 2
-    (
-        "lfm2",
-        "lfm2",
-        {
-            **heads(16, 2048, 32, [0, 0, 8, 0, 0, 8, 0, 0, 8, 0, 8, 0, 8, 0, 8, 0]),
-            "shortconv.l_cache": 3,
-        },
-        1000,
-        12_369_920,
-    ),
+    ("lfm2", "lfm2", {**heads(16, 2048, 32, [0, 0, 8, 0, 0, 8, 0, 0, 8, 0, 8, 0, 8, 0, 8, 0]),
+      "shortconv.l_cache": 3}, 1000, 12_369_920),
     # Kimi-Linear: 3 x (32 x 128 x 128 x 4 + 3 x 32 x 384 x 2) + 1,000 x 576 x 2
-    (
-        "kimi-linear",
-        "kimi-linear",
-        {
-            **latent(4, 32, 512, 64, 192, 128),
-            "attention.head_count_kv": [0, 0, 0, 1],
-            "ssm.conv_kernel": 4,
-            "kda.head_dim": 128,
-        },
-        1000,
-        7_664_640,
-    ),
+    ("kimi-linear", "kimi-linear", {**latent(4, 32, 512, 64, 192, 128),
+      "attention.head_count_kv": [0, 0, 0, 1], "ssm.conv_kernel": 4, "kda.head_dim": 128}, 1000,
+     7_664_640),
     # an index key per 16 tokens: 3 x (64 x 128 x 128 x 4 + 3 x 64 x 384 x 2)
     # + 1,600 x 512 x 2 + 100 x 132
-    (
-        "glm5-next",
-        "glm5-next",
-        {
-            **latent(4, 64, 512, 0, 256, 256),
-            **INDEX,
-            "attention.head_count_kv": [0, 0, 0, 1],
-            "attention.indexer.kpool": 16,
-            "ssm.conv_kernel": 4,
-            "kda.head_dim": 128,
-        },
-        1600,
-        14_676_880,
-    ),
-]
+    ("glm5-next", "glm5-next", {**latent(4, 64, 512, 0, 256, 256), **INDEX,
+      "attention.head_count_kv": [0, 0, 0, 1], "attention.indexer.kpool": 16, "ssm.conv_kernel": 4,
+      "kda.head_dim": 128}, 1600, 14_676_880),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -596,94 +384,43 @@ BAD_HEADERS: list[tuple[str, str, Keys, str]] = [
     ("no whole number", "llama", {**LLAMA, "block_count": 2.5}, "block_count is 2.5"),
     ("a flag", "llama", {**LLAMA, "attention.head_count": True}, "head_count is True"),
     ("too many", "llama", {**LLAMA, "block_count": 10001}, "is 10,001, more than 10,000"),
-    (
-        "a short array",
-        "llama",
-        {**LLAMA, "attention.head_count_kv": [2, 2, 2]},
-        "head_count_kv has 3 items for 2 layers: they contradict each other",
-    ),
+    ("a short array", "llama", {**LLAMA, "attention.head_count_kv": [2, 2, 2]},
+     "head_count_kv has 3 items for 2 layers: they contradict each other"),
     ("an odd share", "llama", heads(1, 1024, 8, 3), "3 kv_heads (groups) do not divide 8"),
     ("no trunk", "llama", {**LLAMA, "nextn_predict_layers": 2}, "leaves none of 2 layers"),
     ("no window", "gpt-oss", LLAMA, "gpt-oss.attention.sliding_window is missing"),
     ("no pattern", "mimo2", {**LLAMA, WINDOW: 8}, "sliding_window_pattern is missing"),
     ("odd pattern", "mimo2", {**LLAMA, WINDOW: 8, PATTERN: [2, 3]}, "true or false"),
-    (
-        "all shared",
-        "gemma4",
-        {**LLAMA, WINDOW: 8, PATTERN: [True, False], "attention.shared_kv_layers": 2},
-        "none would keep a cache",
-    ),
-    (
-        "a wrong entry",
-        "deepseek2",
-        {**latent(1, 8, 512, 64, 192, 128), "attention.key_length": 500},
-        "key_length is 500; a latent of 512 and 64 for RoPE make 576",
-    ),
+    ("all shared", "gemma4",
+     {**LLAMA, WINDOW: 8, PATTERN: [True, False], "attention.shared_kv_layers": 2},
+     "none would keep a cache"),
+    ("a wrong entry", "deepseek2", {**latent(1, 8, 512, 64, 192, 128), "attention.key_length": 500},
+     "key_length is 500; a latent of 512 and 64 for RoPE make 576"),
     ("all RoPE", "deepseek2", latent(1, 8, 512, 64, 64, 128), "more than the 64 of it for RoPE"),
-    (
-        "half a latent",
-        "dots3note",
-        {**latent(1, 8, 512, 64, 192, 128), **INDEX},
-        "must be an array with an item per layer",
-    ),
-    (
-        "no list of indexers",
-        "hy_v4",
-        {**latent(2, 8, 512, 64, 192, 128), **INDEX},
-        "hy_v4.attention.indexer.types is missing",
-    ),
-    (
-        "too few ratios",
-        "deepseek4",
-        {**heads(2, 1024, 8, 1, 128), "attention.compress_ratios": [0], WINDOW: 8},
-        "compress_ratios has 1 items for 2 layers",
-    ),
-    (
-        "no ratios",
-        "deepseek4",
-        {**heads(2, 1024, 8, 1, 128), WINDOW: 8},
-        "deepseek4.attention.compress_ratios is missing",
-    ),
-    (
-        "an entry without its latent",
-        "dots3note",
-        {
-            **latent(1, 8, 512, 64, 192, 128),
-            **INDEX,
-            "attention.indexer.types": [False],
-            "attention.kv_lora_rank_swa": 1024,
-            "attention.key_length_swa": 512,
-            "attention.key_length_mla_swa": 256,
-            WINDOW: 8,
-            PATTERN: [True],
-        },
-        "key_length_swa is 512, which a latent of 1,024 and a RoPE key do not make",
-    ),
-    (
-        "endless loops",
-        "nanbeige",
-        {**LLAMA, "num_loops": 2**31},
-        "num_loops is 2,147,483,648, more than 10,000",
-    ),
+    ("half a latent", "dots3note", {**latent(1, 8, 512, 64, 192, 128), **INDEX},
+     "must be an array with an item per layer"),
+    ("no list of indexers", "hy_v4", {**latent(2, 8, 512, 64, 192, 128), **INDEX},
+     "hy_v4.attention.indexer.types is missing"),
+    ("too few ratios", "deepseek4",
+     {**heads(2, 1024, 8, 1, 128), "attention.compress_ratios": [0], WINDOW: 8},
+     "compress_ratios has 1 items for 2 layers"),
+    ("no ratios", "deepseek4", {**heads(2, 1024, 8, 1, 128), WINDOW: 8},
+     "deepseek4.attention.compress_ratios is missing"),
+    ("an entry without its latent", "dots3note", {**latent(1, 8, 512, 64, 192, 128), **INDEX,
+      "attention.indexer.types": [False], "attention.kv_lora_rank_swa": 1024,
+      "attention.key_length_swa": 512, "attention.key_length_mla_swa": 256, WINDOW: 8,
+      PATTERN: [True]},
+     "key_length_swa is 512, which a latent of 1,024 and a RoPE key do not make"),
+    ("endless loops", "nanbeige", {**LLAMA, "num_loops": 2**31},
+     "num_loops is 2,147,483,648, more than 10,000"),
     ("no state", "mamba", heads(1, 768, 0), "mamba.ssm.inner_size is missing"),
-    (
-        "odd heads",
-        "mamba2",
-        {**heads(1, 768, 0), **ssm(100, 16, 48, 1)},
-        "inner_size is 100, which 48 heads do not divide",
-    ),
-    (
-        "an odd head",
-        "rwkv7",
-        {**heads(1, 1000, 0), "wkv.head_size": 64},
-        "head_size is 64, which does not divide the embedding's 1,000",
-    ),
-    (
-        "an odd ratio",
-        "deepseek4",
-        {**heads(1, 1024, 8, 1, 128), "attention.compress_ratios": [7], WINDOW: 8},
-        "'ratio 7' layers are not known in deepseek4",
-    ),
+    ("odd heads", "mamba2", {**heads(1, 768, 0), **ssm(100, 16, 48, 1)},
+     "inner_size is 100, which 48 heads do not divide"),
+    ("an odd head", "rwkv7", {**heads(1, 1000, 0), "wkv.head_size": 64},
+     "head_size is 64, which does not divide the embedding's 1,000"),
+    ("an odd ratio", "deepseek4",
+     {**heads(1, 1024, 8, 1, 128), "attention.compress_ratios": [7], WINDOW: 8},
+     "'ratio 7' layers are not known in deepseek4"),
     ("a stranger", "llama", {**LLAMA, "memory.slots": 4}, "llama.memory.slots: not known"),
     (
         "a strange stranger",
@@ -696,7 +433,7 @@ BAD_HEADERS: list[tuple[str, str, Keys, str]] = [
     ("diffusion", "dream", LLAMA, "architecture dream is a diffusion model"),
     ("a draft", "eagle3", LLAMA, "architecture eagle3 drafts for another model"),
     ("a projector", "clip", {}, "architecture clip is the projector of a multimodal model"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -765,42 +502,25 @@ BAD_FILES: list[tuple[str, bytes, str]] = [
     ("a key twice", header(ARCHITECTURE, ARCHITECTURE), "stands in it twice"),
     ("a type of its own", header(pair(b"a", 99, b"")), "is of type 99"),
     ("an endless text", header(pair(b"a", STRING, HUGE)), "ends in the middle"),
-    (
-        "an endless array",
-        header(pair(b"a", ARRAY, struct.pack("<IQ", UINT32, 2**62))),
-        "array of 4,611,686,018,427,387,904",
-    ),
-    (
-        "a long array that is not there",
-        header(pair(b"tokenizer.a", ARRAY, struct.pack("<IQ", UINT32, 1000))),
-        "ends in the middle",
-    ),
-    (
-        "a vocabulary that breaks off",
-        header(pair(b"tokenizer.a", ARRAY, struct.pack("<IQ", STRING, 2) + text(b"x"))),
-        "ends in the middle",
-    ),
-    (
-        "a token that breaks off",
-        header(pair(b"tokenizer.a", ARRAY, struct.pack("<IQ", STRING, 1) + HUGE)),
-        "ends in the middle",
-    ),
-    (
-        "arrays of arrays",
-        header(pair(b"a", ARRAY, struct.pack("<IQ", ARRAY, 1))),
-        "array of 1 arrays",
-    ),
-    (
-        "an array cut short",
-        header(pair(b"a", ARRAY, struct.pack("<IQ", STRING, 1) + text(b"x")[:-1])),
-        "ends in the middle",
-    ),
-    (
-        "a tensor of nine dimensions",
-        header(ARCHITECTURE, text(b"w") + struct.pack("<I", 9), tensors=1, pairs_claimed=1),
-        "a tensor has 9 dimensions",
-    ),
-]
+    ("an endless array", header(pair(b"a", ARRAY, struct.pack("<IQ", UINT32, 2**62))),
+     "array of 4,611,686,018,427,387,904"),
+    ("a long array that is not there",
+     header(pair(b"tokenizer.a", ARRAY, struct.pack("<IQ", UINT32, 1000))), "ends in the middle"),
+    ("a vocabulary that breaks off",
+     header(pair(b"tokenizer.a", ARRAY, struct.pack("<IQ", STRING, 2) + text(b"x"))),
+     "ends in the middle"),
+    ("a token that breaks off",
+     header(pair(b"tokenizer.a", ARRAY, struct.pack("<IQ", STRING, 1) + HUGE)),
+     "ends in the middle"),
+    ("arrays of arrays", header(pair(b"a", ARRAY, struct.pack("<IQ", ARRAY, 1))),
+     "array of 1 arrays"),
+    ("an array cut short",
+     header(pair(b"a", ARRAY, struct.pack("<IQ", STRING, 1) + text(b"x")[:-1])),
+     "ends in the middle"),
+    ("a tensor of nine dimensions",
+     header(ARCHITECTURE, text(b"w") + struct.pack("<I", 9), tensors=1, pairs_claimed=1),
+     "a tensor has 9 dimensions"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -841,18 +561,12 @@ def test_a_big_endian_file_as_it_is_written(tmp_path: pathlib.Path) -> None:
     ("pairs", "message", "hint"),
     [
         ((), "general.architecture is missing", "convert"),
-        (
-            (pair(b"split.count", UINT32, struct.pack("<I", 3)),),
-            "general.architecture is missing",
-            "first part",
-        ),
-        (
-            (pair(b"general.architecture", UINT32, struct.pack("<I", 3)),),
-            "general.architecture is 3; it must be a text",
-            "convert",
-        ),
+        ((pair(b"split.count", UINT32, struct.pack("<I", 3)),), "general.architecture is missing",
+         "first part"),
+        ((pair(b"general.architecture", UINT32, struct.pack("<I", 3)),),
+         "general.architecture is 3; it must be a text", "convert"),
     ],
-)
+)  # fmt: skip
 def test_a_file_without_an_architecture(
     tmp_path: pathlib.Path, pairs: tuple[bytes, ...], message: str, hint: str
 ) -> None:

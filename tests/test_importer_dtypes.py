@@ -11,12 +11,8 @@ from typing import Any
 import pytest
 
 import kvcalc
-from kvcalc.errors import InvalidValue
-from kvcalc.importers.assembly import Origin
-from kvcalc.importers.huggingface import read_config
 from kvcalc.model import Model
-
-Config = dict[str, Any]
+from tests.configurations import Config, loaded, refused
 
 TOKENS = 10
 PLAIN: Config = {
@@ -29,16 +25,6 @@ PLAIN: Config = {
 ELEMENTS = 3 * TOKENS * 2 * 2 * 32
 """PLAIN: layers, tokens, key and value, KV heads, 128 / 4."""
 FP8_WEIGHTS: Config = {"quant_method": "fp8", "weight_block_size": [128, 128]}
-
-
-def loaded(config: Config) -> Model:
-    return read_config(config, Origin("config.json"))
-
-
-def refused(config: Config) -> str:
-    with pytest.raises(InvalidValue) as caught:
-        read_config(config, Origin("config.json"))
-    return "\n".join(problem.message for problem in caught.value.problems)
 
 
 def note(model: Model) -> str:

@@ -7,13 +7,8 @@ from typing import Any
 
 import pytest
 
-from kvcalc.errors import InvalidValue
-from kvcalc.importers.assembly import Origin
 from kvcalc.importers.families import FAMILIES, TABLE
-from kvcalc.importers.families.windowed import sliding
-from kvcalc.importers.huggingface import read_config
-from kvcalc.importers.schedules import same
-from kvcalc.model import Architecture
+from tests.configurations import parsed, refused
 
 LLAMA: Mapping[str, Any] = {
     "model_type": "llama",
@@ -34,12 +29,6 @@ GEMMA: Mapping[str, Any] = {
 }
 
 
-def refusal(data: Mapping[str, Any]) -> str:
-    with pytest.raises(InvalidValue) as caught:
-        read_config(dict(data), Origin("config.json"))
-    return "\n".join(problem.message for problem in caught.value.problems)
-
-
 def renamed(data: Mapping[str, Any], name: str, other: str) -> dict[str, Any]:
     return {other if key == name else key: value for key, value in data.items()}
 
@@ -58,32 +47,34 @@ def renamed(data: Mapping[str, Any], name: str, other: str) -> dict[str, Any]:
     ],
 )
 def test_a_renamed_field_is_refused_by_name(other: str) -> None:
-    assert other in refusal(renamed(LLAMA, "num_key_value_heads", other))
+    assert other in refused(renamed(LLAMA, "num_key_value_heads", other))
 
 
 @pytest.mark.parametrize("other", ["sliding_window_position", "_sliding_window", "window_tokens"])
 def test_a_renamed_window_is_refused_by_name(other: str) -> None:
-    assert other in refusal(renamed(GEMMA, "sliding_window", other))
+    assert other in refused(renamed(GEMMA, "sliding_window", other))
 
 
 def test_a_misspelt_null_does_not_let_a_default_in() -> None:
     mistral = {**LLAMA, "model_type": "mistral"}
-    model = read_config({**mistral, "sliding_window": None}, Origin("config.json"))
+    model, _ = parsed({**mistral, "sliding_window": None})
+    assert model is not None
     assert model.stored(9000) == 4 * 2 * 2 * 8 * 2 * 9000
-    assert "sliding_windwo" in refusal({**mistral, "sliding_windwo": None})
+    assert "sliding_windwo" in refused({**mistral, "sliding_windwo": None})
 
 
 @pytest.mark.parametrize(
     "field", [{"token_mixer": "mamba"}, {"num_meta_tokens": 128}, {"attention_sinks": 4}]
 )
 def test_an_unknown_model_is_refused_by_what_could_change_its_cache(field: dict[str, Any]) -> None:
-    text = refusal({**LLAMA, "model_type": "brand_new", **field})
+    text = refused({**LLAMA, "model_type": "brand_new", **field})
     assert "model_type 'brand_new' is not known" in text
     assert next(iter(field)) in text
 
 
 def test_an_unknown_model_is_read_as_plain_attention_with_a_note() -> None:
-    model = read_config({**LLAMA, "model_type": "brand_new"}, Origin("config.json"))
+    model, problems = parsed({**LLAMA, "model_type": "brand_new"})
+    assert model is not None, problems
     assert model.stored(100) == 4 * 2 * 2 * 8 * 2 * 100
     assert any("read as plain attention in every layer" in note for note in model.notes)
 
@@ -91,29 +82,29 @@ def test_an_unknown_model_is_read_as_plain_attention_with_a_note() -> None:
 def test_an_unknown_model_must_say_how_many_kv_heads_it_has() -> None:
     data = {**LLAMA, "model_type": "brand_new"}
     del data["num_key_value_heads"]
-    assert "num_key_value_heads is missing" in refusal(data)
+    assert "num_key_value_heads is missing" in refused(data)
 
 
 @pytest.mark.parametrize("pattern", [4, {"a": 1}, 1.5, True])
 def test_a_pattern_that_is_none_is_refused(pattern: object) -> None:
-    text = refusal({"model_type": "glm_moe_dsa", "index_topk_pattern": pattern})
+    text = refused({"model_type": "glm_moe_dsa", "index_topk_pattern": pattern})
     assert "index_topk_pattern must be a text of F and S, or a list" in text
 
 
 def test_glm_flash_calls_its_rope_width_by_two_names() -> None:
-    text = refusal({"model_type": "glm4_moe_lite", "head_dim": 32, "qk_rope_head_dim": 64})
+    text = refused({"model_type": "glm4_moe_lite", "head_dim": 32, "qk_rope_head_dim": 64})
     assert "qk_rope_head_dim is 64, but head_dim is 32: they contradict each other" in text
 
 
 def test_a_language_model_in_an_unknown_wrapper_must_say_what_it_is() -> None:
     inner = {name: value for name, value in LLAMA.items() if name != "model_type"}
-    text = refusal({"model_type": "brand_new_vl", "text_config": inner})
+    text = refused({"model_type": "brand_new_vl", "text_config": inner})
     assert "text_config states no model_type" in text
 
 
 def test_a_known_wrapper_does_not_speak_for_an_unknown_language_model() -> None:
     inner = {**LLAMA, "model_type": "brand_new_text", "kv_lora_rank": 8}
-    assert "'brand_new_text' is not known" in refusal(
+    assert "'brand_new_text' is not known" in refused(
         {"model_type": "gemma3", "text_config": inner}
     )
 
@@ -127,11 +118,11 @@ def test_a_known_wrapper_does_not_speak_for_an_unknown_language_model() -> None:
     ],
 )
 def test_what_is_said_by_layer_is_held_to_account(by_layer: dict[str, Any], told: str) -> None:
-    assert told in refusal({**GEMMA, "per_layer_config": by_layer})
+    assert told in refused({**GEMMA, "per_layer_config": by_layer})
 
 
 def test_a_number_of_layers_that_is_a_list_is_refused() -> None:
-    assert "num_hidden_layers" in refusal({**LLAMA, "num_hidden_layers": []})
+    assert "num_hidden_layers" in refused({**LLAMA, "num_hidden_layers": []})
 
 
 def test_falcon_mamba_states_its_inner_width() -> None:
@@ -145,13 +136,15 @@ def test_falcon_mamba_states_its_inner_width() -> None:
         "state_size": 16,
         "conv_kernel": 4,
     }
-    model = read_config(data, Origin("config.json"))
+    model, problems = parsed(data)
+    assert model is not None, problems
     assert model.stored(100) == 64 * (8192 * 16 * 4 + 3 * 8192 * 2)
 
 
 def test_all_heads_for_want_of_kv_heads_is_told() -> None:
     data = {name: value for name, value in LLAMA.items() if name != "num_key_value_heads"}
-    model = read_config(data, Origin("config.json"))
+    model, _ = parsed(data)
+    assert model is not None
     assert model.stored(100) == 4 * 2 * 8 * 8 * 2 * 100
     assert "num_key_value_heads is not stated: all 8 heads keep their own" in model.notes
 
@@ -168,28 +161,30 @@ def test_a_field_of_the_language_model_that_stands_around_it_is_refused(
     outside: dict[str, Any], inside: dict[str, Any]
 ) -> None:
     inner = {name: value for name, value in {**GEMMA, **inside}.items() if value is not None}
-    text = refusal({"model_type": "gemma3", "text_config": inner, **outside})
+    text = refused({"model_type": "gemma3", "text_config": inner, **outside})
     assert next(iter(outside)) in text
     assert "outside" in text
 
 
 def test_the_same_said_twice_is_no_contradiction() -> None:
     data = {"model_type": "gemma3", "text_config": dict(GEMMA), "num_key_value_heads": 2}
-    assert len(read_config(data, Origin("config.json")).layers) == 4
+    model, problems = parsed(data)
+    assert model is not None, problems
 
 
 def test_a_second_language_model_is_told_of() -> None:
     data = {"thinker_config": {"text_config": dict(LLAMA)}, "talker_config": dict(LLAMA)}
-    model = read_config(data, Origin("config.json"))
+    model, problems = parsed(data)
+    assert model is not None, problems
     assert any("talker_config" in note for note in model.notes)
 
 
 def test_an_order_of_layers_must_agree_with_the_rule_beside_it() -> None:
     kinds = ["sliding_attention", "full_attention"] * 2
-    text = refusal({**GEMMA, "layer_types": kinds, "sliding_window_pattern": 4})
+    text = refused({**GEMMA, "layer_types": kinds, "sliding_window_pattern": 4})
     assert "layer_types is not the order that sliding_window_pattern says" in text
-    data = {**GEMMA, "layer_types": kinds, "sliding_window_pattern": 2}
-    assert len(read_config(data, Origin("config.json")).layers) == 4
+    model, problems = parsed({**GEMMA, "layer_types": kinds, "sliding_window_pattern": 2})
+    assert model is not None, problems
 
 
 def test_no_family_is_named_twice() -> None:

@@ -99,18 +99,12 @@ STATE = model(
         (LATENT, 4_096, 4_096 * 70_272, 70_272, 0, 4_096 * 70_272),
         (SPARSE, 4_096, 4_096 * 78_324, 78_324, 0, 61 * (132 * 4_096 + 1_152 * 2_048)),
         (LAYERED, 1_000, 1_000 * 3 * 8_192, 3 * 8_192, 0, 1_000 * 3 * 8_192),
-        (
-            LAYERED,
-            5_000,
-            5_000 * 8_192 + 1_024 * 2 * 8_192,
-            8_192,
-            1_024 * 2 * 8_192,
-            5_000 * 8_192 + 1_024 * 2 * 8_192,
-        ),
+        (LAYERED, 5_000, 5_000 * 8_192 + 1_024 * 2 * 8_192, 8_192, 1_024 * 2 * 8_192,
+         5_000 * 8_192 + 1_024 * 2 * 8_192),
         (STATE, 5_000, 131_072, 0, 131_072, 2 * 131_072),
     ],
     ids=lambda value: value.name if isinstance(value, Model) else None,
-)
+)  # fmt: skip
 @pytest.mark.parametrize("batch", [1, 8])
 def test_the_four_quantities_of_a_model(
     subject: Model, context: int, batch: int, stored: int, growth: int, fixed: int, read: int
@@ -342,48 +336,20 @@ def test_a_baseline_that_is_no_row_is_a_usage_error(
         (LATENT, "mla.growth", "70.272 kB", "70272", "70.272 kB", "confirmed", "61 x 1,152"),
         (LATENT, "mla.growth", "70.271 kB", "70272", "70.272 kB", "refuted", "61 x 1,152"),
         (LATENT, "native.growth", "70.3 kB", "70272", "70.272 kB", "confirmed", "61 x 1,152"),
-        (
-            LATENT,
-            "mla.stored",
-            "9.21 GB",
-            "9210691584",
-            "9.2107 GB",
-            "confirmed",
-            "131,072 x 70,272 at the default context",
-        ),
-        (
-            LATENT,
-            "mla.stored@4096",
-            "274.5 MiB",
-            "287834112",
-            "274.5 MiB",
-            "confirmed",
-            "4,096 x 70,272 = 274.5 x 2^20",
-        ),
-        (
-            LAYERED,
-            "native.stored",
-            "83.9 MB",
-            "83886080",
-            "83.886 MB",
-            "confirmed",
-            "8,192 x 8,192 + 2 x 1,024 x 8,192 at its own 8,192 tokens",
-        ),
+        (LATENT, "mla.stored", "9.21 GB", "9210691584", "9.2107 GB", "confirmed",
+         "131,072 x 70,272 at the default context"),
+        (LATENT, "mla.stored@4096", "274.5 MiB", "287834112", "274.5 MiB", "confirmed",
+         "4,096 x 70,272 = 274.5 x 2^20"),
+        (LAYERED, "native.stored", "83.9 MB", "83886080", "83.886 MB", "confirmed",
+         "8,192 x 8,192 + 2 x 1,024 x 8,192 at its own 8,192 tokens"),
         (LAYERED, "native.growth@1", "24.576 kB", "24576", "24.576 kB", "confirmed", "3 x 8,192"),
         (LAYERED, "mha/native@512", "2x", "2", "2x", "confirmed", "32 / 16 below the window"),
         (LAYERED, "mha/native", "5x", "24/5", "4.80x", "confirmed", "2 x 3 x 8,192 / 10,240"),
-        (
-            SPARSE,
-            "dsa.read@128K",
-            "1.199 GB",
-            "1199308800",
-            "1.19931 GB",
-            "confirmed",
-            "61 x (132 x 131,072 + 1,152 x 2,048)",
-        ),
+        (SPARSE, "dsa.read@128K", "1.199 GB", "1199308800", "1.19931 GB", "confirmed",
+         "61 x (132 x 131,072 + 1,152 x 2,048)"),
         (STATE, "native.growth", "0 B", "0", "0 B", "confirmed", "a state does not grow"),
     ],
-)
+)  # fmt: skip
 def test_an_expectation_is_judged(
     subject: Model,
     entry: str,
@@ -561,17 +527,10 @@ def test_what_a_question_changes_in_a_model(
         (STATE, "fp8", "fp8 changes nothing in State"),
         (LATENT, "q8_0/q4_0", "a pair for K and V; Latent keeps a latent instead"),
         (SPARSE, "q8_0/q4_0", "a pair for K and V; Sparse keeps a latent instead"),
-        (
-            model(
-                "Small",
-                {"mla": MLA(heads=8, head_dim=64, latent_dim=256, rope_dim=32)},
-                (("mla",),),
-            ),
-            "fp8_ds_mla",
-            "elements, not of 256",
-        ),
+        (model("Small", {"mla": MLA(heads=8, head_dim=64, latent_dim=256, rope_dim=32)},
+          (("mla",),)), "fp8_ds_mla", "elements, not of 256"),
     ],
-)
+)  # fmt: skip
 def test_a_layout_that_does_not_fit_is_a_usage_error(
     subject: Model, kv_dtype: str, said: str
 ) -> None:
@@ -668,100 +627,31 @@ def about(entry: str, printed: str, side: Side) -> Statement:
 @pytest.mark.parametrize(
     ("entry", "printed", "sides", "context", "computed", "verdict", "by_hand"),
     [
-        (
-            "a/b",
-            "0.90x",
-            {"a": Side(LATENT), "b": Side(SPARSE)},
-            None,
-            "70272/78324",
-            "confirmed",
-            "0.8972",
-        ),
-        (
-            "a/b",
-            "0.9x",
-            {"a": Side(LATENT, scheme="mqa"), "b": Side(SPARSE)},
-            None,
-            "31232/78324",
-            "refuted",
-            "0.3988",
-        ),
-        (
-            "a.stored",
-            "18.42 GB",
-            {"a": Side(LATENT, batch=2)},
-            None,
-            "18421383168",
-            "confirmed",
-            "2 x 131,072 x 70,272",
-        ),
-        (
-            "a.growth",
-            "70.272 kB",
-            {"a": Side(LATENT, batch=2)},
-            None,
-            "70272",
-            "confirmed",
-            "of one sequence",
-        ),
-        (
-            "a.stored",
-            "2.30 GB",
-            {"a": Side(LATENT)},
-            32_768,
-            "2302672896",
-            "confirmed",
-            "32,768 x 70,272",
-        ),
-        (
-            "a.stored@1000",
-            "70.272 MB",
-            {"a": Side(LATENT)},
-            32_768,
-            "70272000",
-            "confirmed",
-            "1,000 x 70,272",
-        ),
-        (
-            "a/b",
-            "2x",
-            {"a": Side(LATENT, context=2_000), "b": Side(LATENT, context=1_000)},
-            None,
-            "2",
-            "confirmed",
-            "2,000 / 1,000",
-        ),
-        (
-            "a/b",
-            "549x",
-            {"a": Side(LATENT), "b": Side(SHORT)},
-            None,
-            "70272/256",
-            "refuted",
-            "274.5 at the 2,048 tokens that both can do",
-        ),
-        (
-            "a.stored/b.stored",
-            "4x",
-            {"a": Side(LATENT, context=8_192), "b": Side(SHORT)},
-            None,
-            "1098",
-            "refuted",
-            "8,192 x 70,272 / (2,048 x 256)",
-        ),
-        (
-            "a/b",
-            "1.76x",
-            {"a": Side(LATENT), "b": Side(LATENT, change=changed(kv_dtype="fp8_ds_mla"))},
-            None,
-            "1152/656",
-            "confirmed",
-            "1.756",
-        ),
+        ("a/b", "0.90x", {"a": Side(LATENT), "b": Side(SPARSE)}, None, "70272/78324", "confirmed",
+         "0.8972"),
+        ("a/b", "0.9x", {"a": Side(LATENT, scheme="mqa"), "b": Side(SPARSE)}, None, "31232/78324",
+         "refuted", "0.3988"),
+        ("a.stored", "18.42 GB", {"a": Side(LATENT, batch=2)}, None, "18421383168", "confirmed",
+         "2 x 131,072 x 70,272"),
+        ("a.growth", "70.272 kB", {"a": Side(LATENT, batch=2)}, None, "70272", "confirmed",
+         "of one sequence"),
+        ("a.stored", "2.30 GB", {"a": Side(LATENT)}, 32_768, "2302672896", "confirmed",
+         "32,768 x 70,272"),
+        ("a.stored@1000", "70.272 MB", {"a": Side(LATENT)}, 32_768, "70272000", "confirmed",
+         "1,000 x 70,272"),
+        ("a/b", "2x", {"a": Side(LATENT, context=2_000), "b": Side(LATENT, context=1_000)}, None,
+         "2", "confirmed", "2,000 / 1,000"),
+        ("a/b", "549x", {"a": Side(LATENT), "b": Side(SHORT)}, None, "70272/256", "refuted",
+         "274.5 at the 2,048 tokens that both can do"),
+        ("a.stored/b.stored", "4x", {"a": Side(LATENT, context=8_192), "b": Side(SHORT)}, None,
+         "1098", "refuted", "8,192 x 70,272 / (2,048 x 256)"),
+        ("a/b", "1.76x",
+         {"a": Side(LATENT), "b": Side(LATENT, change=changed(kv_dtype="fp8_ds_mla"))}, None,
+         "1152/656", "confirmed", "1.756"),
         ("a.flops", "1 GFLOPs", {"a": Side(STATE)}, None, None, "refuted", "unknown"),
         ("a.growth", "1 B", {"a": Side(STATE, scheme="mha")}, None, None, "refuted", "no such row"),
     ],
-)
+)  # fmt: skip
 def test_a_claim_about_named_sides(
     entry: str,
     printed: str,
@@ -783,40 +673,22 @@ def test_a_claim_about_named_sides(
     [
         (claim(about("mha/mla", "57x", Side(LATENT))), "confirmed"),
         (claim(about("mha/mla", "58x", Side(LATENT))), "refuted"),
-        (
-            claim(about("mla.stored", "4.61 GB", Side(LATENT, change=changed(kv_dtype="fp8")))),
-            "confirmed",
-        ),
+        (claim(about("mla.stored", "4.61 GB", Side(LATENT, change=changed(kv_dtype="fp8")))),
+         "confirmed"),
         (claim(about("mha/mla", "57x", Side(LATENT)), ships="mla"), "confirmed"),
         (claim(about("mha/gqa", "8x", Side(LATENT)), ships="gqa"), "misattributed"),
         (claim(about("mha/gqa", "8x", Side(LATENT)), ships="kda"), "misattributed"),
-        (
-            claim(
-                Statement(parse_expectation("a.growth", "70 kB"), {"a": Side(LATENT)}), ships="x"
-            ),
-            "confirmed",
-        ),
-        (
-            claim(
-                about("mla.growth", "35.1 kB", Side(LATENT)),
-                assumed=about(
-                    "mla.growth", "35.1 kB", Side(LATENT, change=changed(kv_dtype="fp8"))
-                ),
-            ),
-            "holds-if",
-        ),
-        (
-            claim(
-                about("mla.growth", "36.0 kB", Side(LATENT)),
-                assumed=about(
-                    "mla.growth", "36.0 kB", Side(LATENT, change=changed(kv_dtype="fp8"))
-                ),
-            ),
-            "refuted",
-        ),
+        (claim(Statement(parse_expectation("a.growth", "70 kB"), {"a": Side(LATENT)}), ships="x"),
+         "confirmed"),
+        (claim(about("mla.growth", "35.1 kB", Side(LATENT)),
+          assumed=about("mla.growth", "35.1 kB", Side(LATENT, change=changed(kv_dtype="fp8")))),
+         "holds-if"),
+        (claim(about("mla.growth", "36.0 kB", Side(LATENT)),
+          assumed=about("mla.growth", "36.0 kB", Side(LATENT, change=changed(kv_dtype="fp8")))),
+         "refuted"),
         (claim(None, evidence="nothing to compute"), "not-computable"),
     ],
-)
+)  # fmt: skip
 def test_the_verdict_on_a_claim_is_computed_and_not_read(subject: Claim, verdict: Verdict) -> None:
     for expected in ("confirmed", "refuted"):
         result = judge_claim(replace(subject, expected=expected))

@@ -16,6 +16,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from kvcalc import catalog
+from tests.documents import cells, closed, validator_of
 
 if TYPE_CHECKING:
     from tests.conftest import Cli, ModelFile
@@ -137,19 +138,9 @@ def mappings(value: Any) -> list[dict[str, Any]]:
     return [value, *(found for item in value.values() for found in mappings(item))]
 
 
-def closed(schema: Any) -> Any:
-    """The schema with no property allowed but those it describes."""
-    for found in mappings(schema):
-        if "properties" in found:
-            found["additionalProperties"] = False
-    return schema
-
-
 @pytest.fixture(scope="module")
 def validator(told: Told) -> Draft202012Validator:
-    schema = closed(parsed(told("schema", "output")))
-    Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema)
+    return validator_of(closed(parsed(told("schema", "output"))))
 
 
 @every_answer
@@ -335,12 +326,6 @@ def test_csv_is_the_documents_list_under_the_same_keys(
     wanted = elements(parsed(told(*args, "--json", stdin=stdin)))
     assert header == list(wanted[0])
     assert rows == [[cell(element[key]) for key in header] for element in wanted]
-
-
-def cells(line: str) -> list[str]:
-    assert line.startswith("| ")
-    assert line.endswith(" |")
-    return [text.strip() for text in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
 @every_answer

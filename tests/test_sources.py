@@ -7,11 +7,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
 import kvcalc
+
+if TYPE_CHECKING:
+    from tests.conftest import Process
 
 CONFIG = {
     "model_type": "llama",
@@ -22,25 +25,6 @@ CONFIG = {
     "torch_dtype": "bfloat16",
 }
 PER_TOKEN = 4 * 2 * 2 * 8 * 2
-
-
-class Ran(NamedTuple):
-    """What a run came to."""
-
-    code: int
-    out: str
-    err: str
-
-
-def run(*arguments: str, given: bytes = b"") -> Ran:
-    done = subprocess.run(
-        [sys.executable, "-m", "kvcalc", *arguments],
-        input=given,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 @pytest.fixture
@@ -54,8 +38,8 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_folder_has_the_bytes_of_its_weights(folder: Path) -> None:
-    answer = json.loads(run("show", str(folder), "--json").out)
+def test_a_folder_has_the_bytes_of_its_weights(folder: Path, process: Process) -> None:
+    answer = json.loads(process("show", str(folder), "--json").out)
     assert answer["model"] == "My-Model"
     assert answer["bytes_per_token"] == PER_TOKEN
     assert answer["weight_bytes"] == 2 * 1000
@@ -66,8 +50,8 @@ def test_a_file_alone_knows_of_no_weights(folder: Path) -> None:
     assert (model.name, model.weight_bytes) == ("My-Model", None)
 
 
-def test_a_model_on_standard_input_goes_by_its_type() -> None:
-    ran = run("show", "-", "--json", given=json.dumps(CONFIG).encode())
+def test_a_model_on_standard_input_goes_by_its_type(process: Process) -> None:
+    ran = process("show", "-", "--json", stdin=json.dumps(CONFIG).encode())
     assert json.loads(ran.out)["model"] == "llama"
 
 
@@ -82,19 +66,23 @@ def test_a_pipe_has_no_name_either(tmp_path: Path) -> None:
     assert json.loads(out)["model"] == "llama"
 
 
-def test_what_is_imported_is_read_back_the_same(folder: Path, tmp_path: Path) -> None:
+def test_what_is_imported_is_read_back_the_same(
+    folder: Path, tmp_path: Path, process: Process
+) -> None:
     path = tmp_path / "mine.yaml"
-    assert run("import", str(folder), "-o", str(path)).code == 0
+    assert process("import", str(folder), "-o", str(path)).code == 0
     back, first = kvcalc.load(str(path)), kvcalc.load(str(folder))
     assert back.cache.contents == first.cache.contents
     assert (back.layers, back.weight_bytes) == (first.layers, 2000)
 
 
 @pytest.mark.parametrize(("layers", "code"), [(4, 0), (5, 1)])
-def test_a_difference_is_an_exit_code(layers: int, code: int, folder: Path, tmp_path: Path) -> None:
+def test_a_difference_is_an_exit_code(
+    layers: int, code: int, folder: Path, tmp_path: Path, process: Process
+) -> None:
     other = tmp_path / "other.json"
     other.write_text(json.dumps({**CONFIG, "num_hidden_layers": layers}))
-    ran = run("import", str(folder), "--diff", str(other))
+    ran = process("import", str(folder), "--diff", str(other))
     assert ran.code == code
     assert ("layers: 4 and 5" in ran.out) is (code == 1)
 
@@ -108,8 +96,10 @@ def test_a_difference_is_an_exit_code(layers: int, code: int, folder: Path, tmp_
         (b"GGUF\x03\0\0\0", "a GGUF file is read from a path"),
     ],
 )
-def test_what_is_no_configuration_is_told_in_one_sentence(given: bytes, told: str) -> None:
-    ran = run("show", "-", given=given)
+def test_what_is_no_configuration_is_told_in_one_sentence(
+    given: bytes, told: str, process: Process
+) -> None:
+    ran = process("show", "-", stdin=given)
     assert (ran.code, ran.out) == (2, "")
     assert told in ran.err.splitlines()[0]
     assert len(ran.err.splitlines()) == 2
@@ -123,7 +113,9 @@ def test_what_is_no_configuration_is_told_in_one_sentence(given: bytes, told: st
         ("nope.gguf", "nope.gguf: no such file"),
     ],
 )
-def test_a_name_that_is_none_is_told_what_it_could_be(reference: str, told: str) -> None:
-    ran = run("show", reference)
+def test_a_name_that_is_none_is_told_what_it_could_be(
+    reference: str, told: str, process: Process
+) -> None:
+    ran = process("show", reference)
     assert (ran.code, ran.out) == (2, "")
     assert told in ran.err

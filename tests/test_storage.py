@@ -85,29 +85,17 @@ def test_bits_that_nobody_stores(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "width", "said"),
     [
-        *(
-            (name, width, f"{name} stores blocks of 32 elements; {width} is no multiple")
-            for name in (
-                "int4",
-                "int2",
-                "mxfp8",
-                "mxfp4",
-                "q8_0",
-                "q5_1",
-                "q5_0",
-                "q4_1",
-                "q4_0",
-                "iq4_nl",
-            )
-            for width in (80, 100)
-        ),
+        *((name, width,
+          f"{name} stores blocks of 32 elements; {width} is no multiple") for name in ("int4",
+          "int2", "mxfp8", "mxfp4", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0",
+          "iq4_nl") for width in (80, 100)),
         ("nvfp4", 100, "nvfp4 stores blocks of 16 elements; 100 is no multiple"),
         ("nvfp4", 8, "nvfp4 stores blocks of 16 elements; 8 is no multiple"),
         ("int4_per_token_head", 3, "3 elements of int4_per_token_head are not a whole number"),
         ("6bit", 2, "2 elements of 6bit are not a whole number"),
         ("3bit", 100, "100 elements of 3bit are not a whole number"),
     ],
-)
+)  # fmt: skip
 def test_a_width_that_a_format_cannot_hold_is_an_error_that_says_so(
     name: str, width: int, said: str
 ) -> None:
@@ -320,14 +308,9 @@ def test_a_what_if_that_a_layout_does_not_name_keeps_the_models_dtype_with_a_not
         ("falcon-h1-7b", "int4_per_token_head", 44 * 2 * 136, 44 * (3_145_728 + 21_504)),
         ("lfm2-1.2b", "fp8", 6 * 2 * 8 * 64, 10 * 2 * 2_048 * 2),
         ("minimax-text-01", "fp8", 10 * 2 * 8 * 128, 70 * 64 * 128 * 128 * 4),
-        (
-            "recurrentgemma-2b",
-            "fp8",
-            0,
-            8 * 2_048 * 2 * 256 + 18 * (2_560 * 4 + 3 * 2_560 * 2),
-        ),
+        ("recurrentgemma-2b", "fp8", 0, 8 * 2_048 * 2 * 256 + 18 * (2_560 * 4 + 3 * 2_560 * 2)),
     ],
-)
+)  # fmt: skip
 def test_a_kv_dtype_never_changes_a_state(
     name: str, kv_dtype: str, growth: int, fixed: int
 ) -> None:

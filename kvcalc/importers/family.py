@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kvcalc.importers.vocabulary import ALIASES
+
 if TYPE_CHECKING:
     from kvcalc.attention.base import Scheme
     from kvcalc.importers.fields import Fields
-
 
 Part = Callable[["Fields"], tuple["Scheme", ...]]
 """What one layer keeps, from the fields as that layer sees them."""
@@ -66,6 +67,11 @@ class Family:
     @property
     def name(self) -> str:
         return self.types[0]
+
+    @property
+    def listings(self) -> tuple[str, ...]:
+        """The fields that may have an item per layer, which tells its kind."""
+        return (*ALIASES["layer_kinds"], self.listing)
 
 
 def family(

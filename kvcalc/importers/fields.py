@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-from kvcalc.errors import Path, Problem
+from kvcalc.errors import InvalidValue, Path, Problem
 from kvcalc.importers.family import As
-from kvcalc.importers.vocabulary import ALIASES, STANDARD, is_harmless
+from kvcalc.importers.harmless import is_harmless
+from kvcalc.importers.vocabulary import ALIASES, STANDARD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 COUNTS = ("layers", "mtp_layers")
 """Numbers that no layer has of its own."""
@@ -54,24 +59,20 @@ class Fields:
         if not isinstance(own, dict):
             self.wrong("per_layer_config", f"is {own!r} for layer {layer}; it must be an object")
             own = {}
-        return Fields(
-            {**self.data, **own},
-            self.defaults,
-            self.names,
-            self.where,
-            layer,
-            self.used,
-            self.filled,
-            self.problems,
-            self.notes,
-            self.groups,
-        )
+        return replace(self, data={**self.data, **own}, layer=layer)
 
     def scratch(self) -> Fields:
         """The same fields, to find out what a reader uses: its problems and notes are dropped."""
-        return Fields(
-            self.data, self.defaults, self.names, self.where, used=self.used, groups=self.groups
-        )
+        return replace(self, filled={}, problems=[], notes=[])
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Take the problems of a scheme that cannot be for problems of this configuration."""
+        try:
+            yield
+        except InvalidValue as error:
+            for problem in error.problems:
+                self._add(replace(problem, path=self.where))
 
     def names_of(self, name: str) -> tuple[str, ...]:
         """All names that a file may use for a field."""
@@ -122,9 +123,7 @@ class Fields:
             names = self.names_of(name)
             text = f"{self.prefix}{names[0]} is missing"
             also = f" (or {', '.join(names[1:])})" if len(names) > 1 else ""
-            found = Problem(text, f"set {names[0]}{also}", self.where)
-            if found not in self.problems:
-                self.problems.append(found)
+            self._add(Problem(text, f"set {names[0]}{also}", self.where))
             return PLACEHOLDER
         return value
 
@@ -193,9 +192,11 @@ class Fields:
 
     def problem(self, text: str, name: str, hint: str = "") -> None:
         """A problem at one field."""
-        found = Problem(text, hint, (*self.where, name))
-        if found not in self.problems:
-            self.problems.append(found)
+        self._add(Problem(text, hint, (*self.where, name)))
+
+    def _add(self, problem: Problem) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def note(self, text: str) -> None:
         """Something that a reader of the numbers should know."""

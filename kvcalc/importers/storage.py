@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from kvcalc.formats import Format
     from kvcalc.importers.fields import Fields
+    from kvcalc.importers.levels import Levels
 
 DTYPES = {
     "bfloat16": "bf16",
@@ -48,7 +49,7 @@ class CacheDtype:
     problems: tuple[Problem, ...] = ()
 
 
-def cache_dtype(levels: list[tuple[Path, Mapping[str, Any]]]) -> CacheDtype:
+def cache_dtype(levels: Levels) -> CacheDtype:
     """The file's KV scheme, else its dtype, else bf16; the innermost configuration comes first."""
     problems = [*_contradictions(levels)]
     dtype, why = _stated(levels)
@@ -88,7 +89,7 @@ def _strangers(quantization: Mapping[str, Any], path: Path) -> list[Problem]:
     ]
 
 
-def _contradictions(levels: list[tuple[Path, Mapping[str, Any]]]) -> Iterator[Problem]:
+def _contradictions(levels: Levels) -> Iterator[Problem]:
     """The two names of the dtype, where they say different things in one object."""
     for path, level in levels:
         stated = (level.get(name) for name in NAMES)
@@ -109,7 +110,7 @@ def state_dtype(f: Fields, *names: str) -> Format | None:
     return None
 
 
-def _stated(levels: list[tuple[Path, Mapping[str, Any]]]) -> tuple[str, str]:
+def _stated(levels: Levels) -> tuple[str, str]:
     for _, level in levels:
         for name in NAMES:
             value = level.get(name)

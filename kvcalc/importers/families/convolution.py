@@ -95,21 +95,6 @@ INKLING_NAMES = {
     "conv_kernel_size": ("conv_kernel_size", "sconv_kernel_size"),
     "sliding_window_size": ("sliding_window_size", "sliding_window"),
 }
-INKLING_UNUSED = (
-    "loop_config",
-    "loop_layer_index_start",
-    "loop_layer_index_end",
-    "loop_num_passes",
-    "d_rel",
-    "rel_extent",
-    "number_of_conv_states",
-    "window",
-    "n_layers_per_attn_res_block",
-    "loop_gate_rank",
-    "mtp_local_layer_ids",
-    "num_mtp_layers",
-    "local_layer_ids",
-)
 
 
 def _zaya_shift(f: Fields) -> tuple[Scheme, ...]:
@@ -148,6 +133,12 @@ BAICHUAN: Mapping[str, Part] = {
 
 
 # fmt: off
+INKLING_UNUSED = (
+    "loop_config", "loop_layer_index_start", "loop_layer_index_end", "loop_num_passes", "d_rel",
+    "rel_extent", "number_of_conv_states", "window", "n_layers_per_attn_res_block",
+    "loop_gate_rank", "mtp_local_layer_ids", "num_mtp_layers", "local_layer_ids",
+)
+
 CONVOLUTION = (
     family("lfm2", defaults=dict(layers=32, hidden=2560, heads=32, kv_heads=8, conv_L_cache=3),
         schedule=_lfm_schedule, parts={CONV: _lfm_conv, FULL: full()}, unused=LFM_UNUSED),

@@ -144,15 +144,12 @@ QWEN_NEXT: Mapping[str, Part] = {LINEAR: _qwen_linear, FULL: full()}
 KIMI: Mapping[str, Part] = {LINEAR: _kimi_linear, FULL: latent}
 
 
+# fmt: off
 KIMI_UNUSED = (
-    "linear_attn_config",
-    "mla_use_nope",
-    "mla_use_output_gate",
-    "linear_lower_bound",
+    "linear_attn_config", "mla_use_nope", "mla_use_output_gate", "linear_lower_bound",
     "attn_res_block_size",
 )
 
-# fmt: off
 LINEAR_ATTENTION = (
     family("qwen3_next", defaults=dict(layers=48, hidden=2048, heads=16, kv_heads=2, head_dim=256,
             full_attention_interval=4, **GDN),

@@ -30,15 +30,6 @@ if TYPE_CHECKING:
     from kvcalc.importers.family import Part
     from kvcalc.importers.fields import Fields
 
-CHUNKS = (
-    "mamba_expand",
-    "chunk_size",
-    "mamba_chunk_size",
-    "num_logits_to_keep",
-    "mamba_d_ssm",
-    "mamba_dt_rank",
-)
-
 
 def _mamba1(f: Fields) -> tuple[Scheme, ...]:
     """Mamba-1 as hybrids name its sizes."""
@@ -230,6 +221,11 @@ def _mamba_ssm(f: Fields) -> tuple[Scheme, ...]:
 
 
 # fmt: off
+CHUNKS = (
+    "mamba_expand", "chunk_size", "mamba_chunk_size", "num_logits_to_keep", "mamba_d_ssm",
+    "mamba_dt_rank",
+)
+
 MAMBA = (
     family("jamba", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8, attn_layer_period=8,
             attn_layer_offset=4, mamba_d_state=16, mamba_d_conv=4, mamba_expand=2),

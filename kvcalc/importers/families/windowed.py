@@ -179,16 +179,13 @@ def _halved(f: Fields) -> tuple[Scheme, ...]:
 
 
 QWEN_UNUSED = ("use_sliding_window", "window", "max_window_layers")
-GEMMA4_UNUSED = (
-    "attention_k_eq_v",
-    "use_bidirectional_attention",
-    "num_global_key_value_heads",
-    "hidden_size_per_layer_input",
-    "use_double_wide_mlp",
-    "global_head_dim",
-)
 
 # fmt: off
+GEMMA4_UNUSED = (
+    "attention_k_eq_v", "use_bidirectional_attention", "num_global_key_value_heads",
+    "hidden_size_per_layer_input", "use_double_wide_mlp", "global_head_dim",
+)
+
 WINDOWED = (
     sliding("afmoe", defaults=dict(layers=32, hidden=2048, heads=16, head_dim=128, window=1024,
             global_attn_every_n_layers=4), schedule=every("global_attn_every_n_layers")),

@@ -87,9 +87,6 @@ def crossing(f: Fields) -> tuple[Scheme, ...]:
     return (keyed(**own), keyed(**own, cross=True))
 
 
-# Multi-head latent attention ---------------------------------------------------------------------
-
-
 def _latent_fields(f: Fields) -> dict[str, Any]:
     """A latent, a RoPE key, and the widths of the keys and values that heads make of them.
 
@@ -205,9 +202,6 @@ def compressed(ratio: int, sparse: bool) -> Part:
         return (scheme,)
 
     return part
-
-
-# Layers with a state -----------------------------------------------------------------------------
 
 
 def _split(f: Fields, parts: int) -> int:

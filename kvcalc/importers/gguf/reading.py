@@ -121,12 +121,8 @@ def _layers(name: str, row: Family, f: Fields) -> Layers:
         if part is None:
             f.problem(f"{kind!r} layers are not known in {name}", f.names_of("layers")[0])
             continue
-        try:
+        with f.collecting():
             kept.append(part(f.at(number % f.count("layers"))))
-        except InvalidValue as error:
-            for problem in error.problems:
-                if problem not in f.problems:
-                    f.problems.append(problem)
     return kept
 
 

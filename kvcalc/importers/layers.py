@@ -1,0 +1,99 @@
+"""The layers of a configuration: of which kind each is, and what it keeps."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from kvcalc.errors import InvalidValue, did_you_mean
+from kvcalc.importers.schedules import FULL, LINEAR
+from kvcalc.schema.layers import MAX_LAYERS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kvcalc.attention.base import Scheme
+    from kvcalc.importers.family import Family
+    from kvcalc.importers.fields import Fields
+
+ALWAYS = ("use_sliding_window", "attention_chunk_size", "sliding_window_size")
+"""Fields that switch a kind of layer on, and say nothing of the order."""
+SYNONYMS = {"attention": FULL, "mamba": LINEAR, "recurrent": LINEAR}
+"""Older names for the kinds of layers."""
+
+
+def layers_of(family: Family, fields: Fields) -> list[tuple[Scheme, ...]]:
+    """What each layer keeps, in order: as the file lists them, else by the family's schedule."""
+    if fields.count("layers") > MAX_LAYERS:
+        fields.wrong("layers", f"is more than {MAX_LAYERS:,}")
+        return []
+    listed = fields.items("layer_kinds", str, per_layer=True)
+    _read_what_others_need(family, fields)
+    if listed:
+        _refuse_another_order(family, fields, listed)
+    kinds = listed or family.schedule(fields)
+    _refuse_another_number(family, fields, len(kinds))
+    kinds = [_known(kind, family, fields) for kind in kinds[: fields.count("layers")]]
+    caches = []
+    for number, kind in enumerate(family.amend(fields, kinds)):
+        with fields.collecting():
+            if kind:
+                caches.append(family.parts[kind](fields.at(number)))
+    return caches
+
+
+def mtp_layers_of(family: Family, fields: Fields) -> list[tuple[Scheme, ...]]:
+    """What each layer of multi-token prediction keeps; none where the family knows none."""
+    count = fields.optional("mtp_layers", least=0) or 0
+    if not family.mtp or count > MAX_LAYERS:
+        return []
+    last = fields.at(fields.count("layers") - 1)
+    return [family.parts[family.mtp](last)] * count
+
+
+def _read_what_others_need(family: Family, fields: Fields) -> None:
+    """Mark the fields of kinds of layers that this model happens not to have as known."""
+    scratch = fields.scratch()
+    for reader in (family.schedule, *family.parts.values()):
+        with contextlib.suppress(InvalidValue):
+            reader(scratch)
+
+
+def _refuse_another_order(family: Family, fields: Fields, listed: Sequence[str]) -> None:
+    """What the file says of the order of its layers besides must make the same list."""
+    scratch = fields.scratch()
+    scratch.used = set()
+    ruled = [SYNONYMS.get(kind, kind) for kind in family.schedule(scratch)]
+    common = {n for name in ("layers", "window") for n in fields.names_of(name)}
+    rules = [name for name in fields.data if name in scratch.used - common - set(ALWAYS)]
+    said = [name for name in rules if fields.data[name] not in (None, [], False)]
+    own = [SYNONYMS.get(kind, kind) for kind in listed[: len(ruled)]]
+    if said and not scratch.problems and own != ruled:
+        where = _listing(family, fields)
+        text = f"{where} is not the order that {', '.join(said)} says"
+        fields.problem(f"{text}: they contradict each other", where)
+
+
+def _refuse_another_number(family: Family, fields: Fields, listed: int) -> None:
+    """Lists name every layer, and may go on for the MTP layers, but no further."""
+    layers, mtp = fields.count("layers"), fields.optional("mtp_layers", least=0) or 0
+    if listed and not layers <= listed <= layers + mtp:
+        where, name = _listing(family, fields), fields.names_of("layers")[0]
+        text = f"{where} lists {listed} layers, {name} is {layers}"
+        fields.problem(f"{text}: they contradict each other", where)
+
+
+def _known(kind: str, family: Family, fields: Fields) -> str:
+    """A kind of layer as the family calls it; "" where it is not known, which is told."""
+    for name in (kind, SYNONYMS.get(kind, "")):
+        if name in family.parts:
+            return name
+    hint = did_you_mean(kind, family.parts)
+    text = f"{kind!r} layers are not known in {family.name or 'plain attention'}"
+    fields.problem(text, _listing(family, fields), hint)
+    return ""
+
+
+def _listing(family: Family, fields: Fields) -> str:
+    """The field that lists the layers, to point at."""
+    return next((name for name in family.listings if fields.data.get(name)), "model_type")

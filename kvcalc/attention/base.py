@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args, get_type_hints
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args, get_
 from kvcalc.cache import CacheTensor
 from kvcalc.errors import InvalidValue, Problem
 from kvcalc.extents import Chunk, Every, Extent, Fixed, Window
-from kvcalc.formats import Layout
+from kvcalc.formats import Format, Layout
 from kvcalc.units import MAX_TOKENS
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ SourceLength = Annotated[int, Bound(0, MAX_TOKENS)]
 
 INHERITED = ("heads", "head_dim", "dtype", "source_length")
 """Fields that an attention entry takes from the model where it does not set them itself."""
+
+Parts = Callable[[Format], tuple[Format, Format | None]]
+"""Tells a format's dtype from the scale that is stored with it, if any."""
 
 Offer = dict[str, int] | str
 """How a kind stands beside any model unasked: its fields, or why it cannot."""
@@ -139,6 +142,19 @@ class Scheme(ABC):
         return self
 
     @classmethod
+    @cache
+    def names(cls) -> frozenset[str]:
+        """The names of its fields."""
+        return frozenset(field.name for field in dataclasses.fields(cls))
+
+    def unscaled(self, parts: Parts) -> Scheme:
+        """The same scheme with scales in fields of their own, where it has such fields.
+
+        Raises UsageError where one field cannot hold them.
+        """
+        return self
+
+    @classmethod
     def offered(cls, native: Sequence[Scheme], heads: Sequence[int]) -> Offer:
         """How this kind stands beside a model with these schemes and head counts, unasked.
 
@@ -187,7 +203,7 @@ def _standing_in(scheme: type[Scheme], shape: Shape, given: tuple[tuple[str, Any
         "cross": shape.cross,
         "source_length": shape.source_length,
     }
-    taken = {name: value for name, value in own.items() if name in field_hints(scheme)}
+    taken = {name: value for name, value in own.items() if name in scheme.names()}
     return scheme.made({**taken, **widths, **fields})
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from kvcalc.attention.base import Attention, Bound, Count, TokenCount
+from kvcalc.attention.base import Attention, Bound, Count, Parts, TokenCount
 from kvcalc.attention.heads import GQA
 from kvcalc.attention.mla import MLA
 from kvcalc.cache import CacheTensor
-from kvcalc.errors import Problem
+from kvcalc.errors import Problem, UsageError
 from kvcalc.extents import Every, TopBlocks, TopK
 from kvcalc.formats import BF16, FP8, FP32, Format
 
@@ -23,9 +23,19 @@ class Indexed(Attention):
 
     index_heads: Annotated[Count, "query heads of the indexer"]
     index_dim: Annotated[Count, "width of one index key"]
+    index_dtype: Annotated[Format, "dtype of the index key"]
     index_scale: Annotated[
         IndexScale, "dtype of an index key's scale; without it fp32 for fp8 keys, else none"
     ] = None
+
+    def unscaled(self, parts: Parts) -> Self:
+        dtype, scale = parts(self.index_dtype)
+        if scale is None:
+            return self
+        if isinstance(self.index_scale, Format):
+            text = f"index keys in {self.index_dtype.name} with one scale more cannot be written"
+            raise UsageError(text)
+        return replace(self, index_dtype=dtype, index_scale=scale)
 
     def index_key(self, dtype: Format) -> CacheTensor:
         """The index key, stored in its own format: `kv_dtype` leaves it alone."""

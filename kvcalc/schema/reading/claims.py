@@ -93,7 +93,12 @@ class _Reading:
         )
 
     def _form(self, raw: Any, prefix: Path) -> dict[str, Any]:
+        """A claim's well-formed fields; None stands for a side that is not."""
         form, problems = held_to(CLAIM, raw)
+        for name, written in (form.get("of") or {}).items():
+            side, wrong = held_to(SIDE, written, ("of", name))
+            form["of"][name] = None if wrong else side
+            problems += wrong
         self.problems += [problem.under(prefix) for problem in problems]
         return form
 
@@ -145,11 +150,8 @@ class _Reading:
                 found = self._side({"model": model}, form, prefix, prefix)
                 sides.update({"": found} if found else {})
             return sides
-        for name, raw in of.items():
-            path = (*prefix, "of", name)
-            side, problems = held_to(SIDE, raw, path)
-            self.problems += problems
-            if not problems and (found := self._side(side, form, path, prefix)):
+        for name, side in of.items():
+            if side and (found := self._side(side, form, (*prefix, "of", name), prefix)):
                 sides[name] = found
         return sides
 
@@ -252,9 +254,7 @@ class _Reading:
         base = {name: value for name, value in self.raw.items() if name != "holds_if"}
         count, path = len(self.problems), ("holds_if",)
         merged = self._form(_merged(base, over), path)
-        sound = len(self.problems) == count
-        sides = self._sides(merged, path)
-        if not sound:
+        if len(self.problems) > count:
             return None
         of, model = merged.get("of"), merged.get("model")
         if (of is None) == (model is None):
@@ -267,7 +267,7 @@ class _Reading:
             text = "holds_if takes the expect entry away; write another figure or leave it"
             self.problems.append(Problem(text, path=(*path, "expect")))
             return None
-        assumed = self._statement(merged, sides, path)
+        assumed = self._statement(merged, self._sides(merged, path), path)
         if len(self.problems) == count and assumed == stated:
             text = "holds_if changes nothing in the claim"
             self.problems.append(Problem(text, "name what it assumes", path))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kvcalc.attention import KINDS
@@ -38,9 +38,12 @@ class Found:
         kind = KINDS[self.kind]
         try:
             given = self.given()
-            own = {field.name for field in fields(kind)}
             for name in INHERITED:
-                if name in own and given.get(name) is None and inherited.get(name) is not None:
+                if (
+                    name in kind.names()
+                    and given.get(name) is None
+                    and inherited.get(name) is not None
+                ):
                     given[name] = inherited[name]
             return kind.made(given)
         except InvalidValue as error:

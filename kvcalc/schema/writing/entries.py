@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kvcalc.attention.base import Attention, KeyedAttention, Scheme, Shape
+from kvcalc.attention.base import Attention, Scheme, Shape
 from kvcalc.cache import STATE_ROLES, CacheTensor
 from kvcalc.errors import UsageError
 from kvcalc.extents import (
@@ -50,7 +50,7 @@ class Top:
 
 def common(name: str, schemes: Sequence[Scheme]) -> int | None:
     """The value that all schemes with such a field have in it; None: they differ, or have none."""
-    values = {getattr(scheme, name) for scheme in schemes if hasattr(scheme, name)}
+    values = {getattr(scheme, name) for scheme in schemes if name in scheme.names()}
     return values.pop() if len(values) == 1 else None
 
 
@@ -59,12 +59,12 @@ def portrait(scheme: Scheme, top: Top) -> dict[str, Any]:
 
     Raises UsageError for a format that has no name.
     """
-    scheme = _unscaled(scheme)
+    scheme = scheme.unscaled(_parts)
     _refuse_to_inherit(scheme, top)
     told: dict[str, Any] = {"dtype": top.dtype, **top.fields}
-    if isinstance(scheme, KeyedAttention) and scheme.head_dim is None and top.head_dim:
+    if top.head_dim and getattr(scheme, "head_dim", top.head_dim) is None:
         # it takes the file's head_dim over, which then speaks for the widths that are the same
-        told |= dict.fromkeys((scheme.key_field, "value_dim"), top.head_dim)
+        told |= scheme.widths(Shape(0, top.head_dim, top.head_dim))
     given = {}
     for field in sorted(dataclasses.fields(scheme), key=_place):
         value = getattr(scheme, field.name)
@@ -75,25 +75,16 @@ def portrait(scheme: Scheme, top: Top) -> dict[str, Any]:
 
 def _refuse_to_inherit(scheme: Scheme, top: Top) -> None:
     """Raises UsageError where what a reader would fill in changes what a what-if takes over."""
-    names = [name for name in ("heads", "head_dim") if hasattr(scheme, name)]
-    changes = {n: top.fields[n] for n in names if getattr(scheme, n) is None and top.fields[n]}
+    names = [name for name in ("heads", "head_dim") if name in scheme.names()]
+    changes: dict[str, Any] = {
+        name: top.fields[name]
+        for name in names
+        if getattr(scheme, name) is None and top.fields[name]
+    }
     both = Shape(top.heads, top.head_dim, top.head_dim) if top.heads and top.head_dim else None
-    given: dict[str, Any] = dict(changes)
-    if changes and dataclasses.replace(scheme, **given).shape != (scheme.shape or both):
+    if changes and dataclasses.replace(scheme, **changes).shape != (scheme.shape or both):
         text = f"a {scheme.kind} entry without {' and '.join(changes)} of its own cannot be written"
         raise UsageError(f"{text} in a model that has some")
-
-
-def _unscaled(scheme: Scheme) -> Scheme:
-    """The same scheme with the scale of its index keys in the field for it."""
-    stored = getattr(scheme, "index_dtype", None)
-    if not isinstance(stored, Format) or " " not in stored.name:
-        return scheme
-    dtype, scale = _parts(stored)
-    if isinstance(getattr(scheme, "index_scale", None), Format):
-        raise UsageError(f"index keys in {stored.name} with one scale more cannot be written")
-    changes: dict[str, Any] = {"index_dtype": dtype, "index_scale": scale}
-    return dataclasses.replace(scheme, **changes)
 
 
 def _place(field: dataclasses.Field[Any]) -> tuple[int, str]:

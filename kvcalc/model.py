@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kvcalc.question import Question
 
 DEFAULT_CONTEXT = 131_072
+MAX_LAYERS = 10_000
 
 Layer = tuple[str, ...]
 """The names of the attention entries that one layer keeps; () keeps nothing."""

@@ -101,7 +101,8 @@ def _of_hub(reference: str) -> Model:
 
 
 def _of_folder(folder: Path) -> Document | Model:
-    from kvcalc.importers.files import config_of, weight_bytes_of
+    from kvcalc.importers.files import config_of
+    from kvcalc.importers.weights import weight_bytes_of
 
     path = config_of(folder)
     found = _of_foreign(path, _origin(path, weight_bytes_of(folder)))

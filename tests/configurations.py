@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kvcalc.errors import Problem
+import pytest
+
+from kvcalc.errors import InvalidValue, Problem
 from kvcalc.importers.assembly import Origin
 from kvcalc.importers.huggingface import read_config
 from kvcalc.model import Model
@@ -13,18 +15,17 @@ from kvcalc.model import Model
 Config = dict[str, Any]
 
 
-def parsed(config: Mapping[str, Any]) -> tuple[Model | None, list[Problem]]:
+def loaded(config: Mapping[str, Any]) -> Model:
     return read_config(config, Origin("config.json"))
 
 
-def loaded(config: Mapping[str, Any]) -> Model:
-    model, problems = parsed(config)
-    assert model is not None, [problem.message for problem in problems]
-    return model
+def problems_of(config: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """What is wrong with a configuration that must not be read."""
+    with pytest.raises(InvalidValue) as caught:
+        loaded(config)
+    return caught.value.problems
 
 
 def refused(config: Mapping[str, Any]) -> str:
-    """What is said of a configuration that must not be read."""
-    model, problems = parsed(config)
-    assert model is None, f"{config} is read as {dict(model.attention)}"
-    return "\n".join(problem.message for problem in problems)
+    """The same in words."""
+    return "\n".join(problem.message for problem in problems_of(config))

@@ -19,7 +19,8 @@ from kvcalc.cache import CacheTensor
 from kvcalc.catalog import bundled, load
 from kvcalc.extents import Every, Fixed
 from kvcalc.formats import BF16, FP8, FP8_KEY, FP32, LAYOUTS, uniform
-from kvcalc.model import Change, Model
+from kvcalc.model import Model
+from kvcalc.question import Question
 from kvcalc.queries.diff import diff
 from kvcalc.render.diff import diff_document, diff_text
 
@@ -199,12 +200,12 @@ def test_what_makes_no_difference(ours: Model, theirs: Model) -> None:
         ),
         (
             of(a=FULL),
-            of(a=FULL).adapted(Change(kv_dtype=uniform(FP8))),
+            of(a=FULL).adapted(Question(kv_dtype=uniform(FP8))),
             ["kv_dtype: none and fp8"],
         ),
         (
             of(a=INDEXED),
-            of(a=INDEXED).adapted(Change(index_dtype=BF16)),
+            of(a=INDEXED).adapted(Question(index_dtype=BF16)),
             ["index_dtype: none and bf16"],
         ),
         # several entries: how many layers of each, and in which order

@@ -17,7 +17,7 @@ from kvcalc.importers.families.encoders import ENCODERS
 from kvcalc.importers.families.plain import OF_THEIR_OWN, PLAIN
 from kvcalc.importers.families.windowed import WINDOWED
 from kvcalc.model import Model
-from tests.configurations import loaded, parsed, refused
+from tests.configurations import loaded, problems_of, refused
 
 KV = "num_key_value_heads"
 # six heads over two KV heads, 66 / 6 = 11 wide
@@ -660,14 +660,14 @@ LANGUAGE = {"model_type": "qwen2", **THREE}
     ids=["text", "llm", "language", "thinker", "talker"],
 )
 def test_the_language_model_of_several(data: Mapping[str, Any]) -> None:
-    model = parsed({**data, "vision_config": {"hidden_size": 12}, "cutting_size": 448})
+    model = loaded({**data, "vision_config": {"hidden_size": 12}, "cutting_size": 448})
     assert stored(model) == GQA_11
     assert any("cutting_size" in note for note in model.notes)
 
 
 def test_the_fields_in_between_are_noted_by_their_path() -> None:
     thinker = {"text_config": LANGUAGE, "listening_size": 3}
-    model = parsed({"model_type": "qwen2_5_omni", "thinker_config": thinker})
+    model = loaded({"model_type": "qwen2_5_omni", "thinker_config": thinker})
     assert any("thinker_config.listening_size" in note for note in model.notes)
 
 
@@ -725,7 +725,7 @@ def test_a_decoder_beside_its_encoder(decoder: Mapping[str, Any]) -> None:
     inner = {**decoder, "is_decoder": True, "add_cross_attention": True}
     encoder = {"model_type": "vit", "hidden_size": 12, "num_hidden_layers": 9}
     wrapper = {"model_type": "vision-encoder-decoder", "encoder": encoder, "decoder": inner}
-    model = parsed({**wrapper, "is_encoder_decoder": True})
+    model = loaded({**wrapper, "is_encoder_decoder": True})
     assert stored(model, source_length=7) == 3 * 2 * 6 * 11 * 2 * (100 + 7)
 
 

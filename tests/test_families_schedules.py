@@ -19,7 +19,6 @@ from kvcalc.attention.base import Attention, Scheme
 from kvcalc.attention.compressed import CSA, HCA
 from kvcalc.attention.recurrent import GatedDeltaNet, Mamba2, Recurrent, ShortConv
 from kvcalc.attention.sparse import DSA, BlockSparse
-from kvcalc.errors import InvalidValue
 from kvcalc.formats import BF16, FP16, FP32, Format
 from kvcalc.model import Model
 from tests.configurations import Config, loaded, refused

@@ -20,7 +20,8 @@ from kvcalc.importers.assembly import Origin
 from kvcalc.importers.gguf import is_gguf, read_gguf
 from kvcalc.importers.gguf.architectures import ARCHITECTURES, REFUSED, TABLE
 from kvcalc.importers.gguf.keys import KEYS, is_harmless
-from kvcalc.model import Architecture, Change
+from kvcalc.model import Architecture
+from kvcalc.question import Question
 
 if TYPE_CHECKING:
     import pathlib
@@ -333,13 +334,13 @@ def test_multi_token_prediction_is_apart(tmp_path: pathlib.Path) -> None:
     model = model_of(tmp_path, "mimo2", keys)
     # 1,000 x 4 x 320 x 2, and 128 x 8 x 320 x 2 for each sliding layer
     assert model.stored(1000) == 2_560_000 + 655_360
-    assert model.adapted(Change(mtp=True)).stored(1000) == 2_560_000 + 2 * 655_360
+    assert model.adapted(Question(mtp=True)).stored(1000) == 2_560_000 + 2 * 655_360
 
 
 def test_an_encoder_keeps_nothing_and_its_decoder_both(tmp_path: pathlib.Path) -> None:
     """T5: 3 decoder layers, each 8 x (64 + 64) x 2 a token of its own and of the source."""
     keys = {**heads(2, 512, 8, 8, 64), "decoder_block_count": 3}
-    model = model_of(tmp_path, "t5", keys).adapted(Change(source_length=10))
+    model = model_of(tmp_path, "t5", keys).adapted(Question(source_length=10))
     assert model.stored(1000) == 3 * 2048 * (1000 + 10)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kvcalc.importers.families import FAMILIES, TABLE
-from tests.configurations import parsed, refused
+from tests.configurations import loaded, refused
 
 LLAMA: Mapping[str, Any] = {
     "model_type": "llama",
@@ -57,8 +57,7 @@ def test_a_renamed_window_is_refused_by_name(other: str) -> None:
 
 def test_a_misspelt_null_does_not_let_a_default_in() -> None:
     mistral = {**LLAMA, "model_type": "mistral"}
-    model, _ = parsed({**mistral, "sliding_window": None})
-    assert model is not None
+    model = loaded({**mistral, "sliding_window": None})
     assert model.stored(9000) == 4 * 2 * 2 * 8 * 2 * 9000
     assert "sliding_windwo" in refused({**mistral, "sliding_windwo": None})
 
@@ -143,8 +142,7 @@ def test_falcon_mamba_states_its_inner_width() -> None:
 
 def test_all_heads_for_want_of_kv_heads_is_told() -> None:
     data = {name: value for name, value in LLAMA.items() if name != "num_key_value_heads"}
-    model, _ = parsed(data)
-    assert model is not None
+    model = loaded(data)
     assert model.stored(100) == 4 * 2 * 8 * 8 * 2 * 100
     assert "num_key_value_heads is not stated: all 8 heads keep their own" in model.notes
 

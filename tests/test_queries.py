@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from kvcalc.queries.verdict import verdict_on
 
 from kvcalc.attention.base import Scheme, Shape
 from kvcalc.attention.compressed import HCA
@@ -21,13 +22,12 @@ from kvcalc.errors import UsageError
 from kvcalc.expect import Quantity, parse_expectation
 from kvcalc.extents import Every, Fixed, ReadWrite
 from kvcalc.formats import BF16, FP16, parse_index_format, parse_layout, uniform
-from kvcalc.model import DEFAULT_CONTEXT, Change, Layer, Model, Source
-from kvcalc.queries.check import Checked, judge, quantity_of
+from kvcalc.model import DEFAULT_CONTEXT, Layer, Model, Source
+from kvcalc.question import Question
+from kvcalc.queries.check import Checked, expected
 from kvcalc.queries.compare import compare
 from kvcalc.queries.crossover import crossover
-from kvcalc.queries.judge import judge_claim
 from kvcalc.queries.listing import list_models
-from kvcalc.queries.query import Query
 from kvcalc.queries.show import show
 from kvcalc.units import MAX_BATCH, MAX_TOKENS
 
@@ -133,8 +133,8 @@ def test_the_default_context_is_131072_or_the_models_own_if_less(
     subject: Model, context: int
 ) -> None:
     assert subject.default_context == context
-    assert show(subject).query == Query(context, 1)
-    assert compare([subject]).query == Query(context, 1)
+    assert show(subject).query == Question(context, 1)
+    assert compare([subject]).query == Question(context, 1)
     assert list_models([subject]).models[0].context == context
 
 
@@ -251,7 +251,7 @@ def test_rows_of_one_model() -> None:
     assert own.stored == own.read == 8 * 4_096 * 70_272
     assert own.growth == 70_272
     assert own.fixed == 0
-    assert answer.query == Query(4_096, 8)
+    assert answer.query == Question(4_096, 8)
     assert answer.models == (LATENT,)
 
 
@@ -359,7 +359,7 @@ def test_an_expectation_is_judged(
     verdict: str,
     by_hand: str,
 ) -> None:
-    (result,) = judge(replace(subject, expect=(parse_expectation(entry, printed, 12),)))
+    (result,) = expected(replace(subject, expect=(parse_expectation(entry, printed, 12),)))
     assert result.computed == Fraction(computed), by_hand
     assert (result.verdict, result.computed_text) == (verdict, text)
     assert result.ok is (verdict == "confirmed")
@@ -376,7 +376,7 @@ EMPTY = Custom(
 def test_a_division_by_nothing_is_undefined_and_refuted(entry: str) -> None:
     printed = "1%" if entry.startswith("custom") else "1x"
     subject = model("Empty", {"custom": EMPTY}, (("custom",),), {entry: printed})
-    (result,) = judge(subject)
+    (result,) = expected(subject)
     assert result.computed is None
     assert (result.verdict, result.computed_text, result.ok) == ("refuted", "undefined", False)
 
@@ -384,7 +384,7 @@ def test_a_division_by_nothing_is_undefined_and_refuted(entry: str) -> None:
 def test_an_expectation_of_no_row_is_a_usage_error() -> None:
     subject = replace(LATENT, expect=(parse_expectation("mha/gqa-16", "8x"),))
     with pytest.raises(UsageError, match="no row is called 'gqa-16'"):
-        judge(subject)
+        expected(subject)
 
 
 HELD = replace(
@@ -395,7 +395,7 @@ UNNAMED = replace(HELD, file="")
 
 
 def test_every_expectation_of_a_model_has_a_result() -> None:
-    answer = Checked((*judge(HELD), *judge(LAYERED), *judge(UNNAMED)))
+    answer = Checked((*expected(HELD), *expected(LAYERED), *expected(UNNAMED)))
     assert [(r.id, r.file, r.line, r.ok) for r in answer.results] == [
         ("latent:mha/mla", "models/latent.yaml", 12, True),
         ("latent:mha/mqa", "models/latent.yaml", 13, False),
@@ -407,7 +407,7 @@ def test_every_expectation_of_a_model_has_a_result() -> None:
 
 def test_compare_shows_what_check_says_whatever_it_is_asked() -> None:
     asked = compare([HELD], context=1_000, batch=8, metric="read", baseline="mqa")
-    assert asked.expect == judge(HELD)
+    assert asked.expect == expected(HELD)
     assert [result.ok for result in asked.expect] == [True, False]
 
 
@@ -420,7 +420,7 @@ def test_compare_shows_what_check_says_whatever_it_is_asked() -> None:
     ],
 )
 def test_quantities_by_name(quantity: Quantity, context: int, size: int) -> None:
-    assert quantity_of(LAYERED.cache, quantity, context) == size
+    assert LAYERED.cache.amount(quantity, context) == size
 
 
 def test_a_listing_has_each_model_at_its_own_context() -> None:
@@ -450,12 +450,12 @@ def test_like_layers_stand_together_in_the_order_they_first_come() -> None:
     ] == [("a", 3, {"fp16"}), ("b", 1, {"bf16"})]
 
 
-def changed(**changes: Any) -> Change:
+def changed(**changes: Any) -> Question:
     if "kv_dtype" in changes:
         changes["kv_dtype"] = parse_layout(changes["kv_dtype"])
     if "index_dtype" in changes:
         changes["index_dtype"] = parse_index_format(changes["index_dtype"])
-    return Change(**changes)
+    return Question(**changes)
 
 
 LATENT_MTP = replace(LATENT, mtp=(("mla",),))
@@ -662,7 +662,7 @@ def test_a_claim_about_named_sides(
     by_hand: str,
 ) -> None:
     statement = Statement(parse_expectation(entry, printed), sides, context)
-    result = judge_claim(claim(statement, verdict))
+    result = verdict_on(claim(statement, verdict))
     assert result.computed == (None if computed is None else Fraction(computed)), by_hand
     assert (result.verdict, result.ok) == (verdict, True)
     assert result.printed == printed
@@ -691,13 +691,13 @@ def test_a_claim_about_named_sides(
 )  # fmt: skip
 def test_the_verdict_on_a_claim_is_computed_and_not_read(subject: Claim, verdict: Verdict) -> None:
     for expected in ("confirmed", "refuted"):
-        result = judge_claim(replace(subject, expected=expected))
+        result = verdict_on(replace(subject, expected=expected))
         assert result.verdict == verdict
         assert result.ok is (verdict == expected)
 
 
 def test_a_claim_without_a_figure_prints_none() -> None:
-    result = judge_claim(claim(None, "not-computable", note="no number in it"))
+    result = verdict_on(claim(None, "not-computable", note="no number in it"))
     assert (result.printed, result.computed, result.computed_text) == ("", None, "")
     assert (result.ok, result.note) == (True, "no number in it")
 
@@ -781,8 +781,8 @@ def test_an_index_that_costs_more_than_it_saves_is_said_to() -> None:
 
 def test_derived_facts_follow_a_claims_own_note() -> None:
     subject = model("Sparse", {"dsa": sparse()}, (("dsa",),), active_parameters=100)
-    result = judge_claim(claim(None, note="They say half.", about=Side(subject)))
+    result = verdict_on(claim(None, note="They say half.", about=Side(subject)))
     assert result.note == f"They say half. {crossover(subject)}"
-    assert judge_claim(claim(None, note="They say half.", about=Side(LATENT))).note == (
+    assert verdict_on(claim(None, note="They say half.", about=Side(LATENT))).note == (
         "They say half."
     )

@@ -18,7 +18,8 @@ from kvcalc.cache import CacheTensor
 from kvcalc.errors import InvalidValue
 from kvcalc.extents import Every, Fixed, ReadWrite
 from kvcalc.formats import BF16, FP8, parse_layout, uniform
-from kvcalc.model import Change, Layer, Model
+from kvcalc.model import Layer, Model
+from kvcalc.question import Question
 from kvcalc.whatif import Rows, rows_of
 
 MHA_32 = MHA(heads=32, head_dim=128)
@@ -547,7 +548,7 @@ def test_a_model_without_query_heads_shows_its_own_row_and_says_why(subject: Mod
 def test_roles_that_a_layout_does_not_name_keep_the_models_dtype(
     subject: Model, kv_dtype: str, rows: list[tuple[str, int, tuple[str, ...]]]
 ) -> None:
-    found = rows_of(subject.adapted(Change(kv_dtype=parse_layout(kv_dtype)))).rows
+    found = rows_of(subject.adapted(Question(kv_dtype=parse_layout(kv_dtype)))).rows
     assert [(row.name, row.cache.stored(1)) for row in found] == [row[:2] for row in rows]
     for row, (_, _, unnamed) in zip(found, rows, strict=True):
         if not unnamed:

@@ -33,9 +33,10 @@ from kvcalc.extents import (
     Window,
 )
 from kvcalc.formats import BF16, FP8, FP8_KEY, FP32, LAYOUTS, Format, Layout, parse_layout, uniform
-from kvcalc.model import Change, Model, Source
-from kvcalc.schema.reading import read_model
-from kvcalc.schema.writing import to_yaml
+from kvcalc.model import Model, Source
+from kvcalc.question import Question
+from kvcalc.schema.reading.model import read_model
+from kvcalc.schema.writing.model import to_yaml
 
 if TYPE_CHECKING:
     from kvcalc.attention.base import Scheme
@@ -50,10 +51,7 @@ CONTEXTS = (1, 100, 4_097, 131_072)
 def read(text: str, file: str = "") -> Model:
     """The model of a text that has no problem."""
     document = parse(file or "model.yaml", text.encode())
-    model, problems = read_model(document.data, file, document.line)
-    assert [*problems, *document.problems] == []
-    assert model
-    return model
+    return document.read_by(lambda: read_model(document.data, file, document.line))
 
 
 def without_lines(model: Model) -> Model:
@@ -521,7 +519,7 @@ OWN = Format("own", 8)
         (replace(MHA_MODEL, layers=()), "it has no layers"),
         (replace(MHA_MODEL, layers=((),)), "none of its layers keeps anything"),
         (replace(MHA_MODEL, shape=Shape(8, 64, 32)), "more than one width"),
-        (MHA_MODEL.adapted(Change(kv_dtype=uniform(FP8))), "as a question asked"),
+        (MHA_MODEL.adapted(Question(kv_dtype=uniform(FP8))), "as a question asked"),
         (replace(MHA_MODEL, dtype=Layout("own")), "'own' cannot be written"),
         (replace(MHA_MODEL, dtype=Layout("bf16")), "'bf16' cannot be written"),
         (tensor(replace(STATE, extent=Fixed(), format=OWN)), "'own' cannot be written"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kvcalc.errors import InvalidValue, did_you_mean
 from kvcalc.importers.schedules import FULL, LINEAR
-from kvcalc.schema.layers import MAX_LAYERS
+from kvcalc.model import MAX_LAYERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,7 +20,7 @@ from kvcalc.importers.schedules import (
     sliding_above,
     sliding_where_stated,
 )
-from kvcalc.schema.layers import MAX_LAYERS
+from kvcalc.model import MAX_LAYERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kvcalc.importers.fields import PLACEHOLDER
 from kvcalc.importers.schedules import FULL, LINEAR, SLIDING
-from kvcalc.schema.layers import MAX_LAYERS
+from kvcalc.model import MAX_LAYERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,9 +7,9 @@ from typing import Annotated, Any, TypedDict
 from pydantic_core import core_schema as core
 
 from kvcalc.attention.base import Bound
+from kvcalc.model import MAX_LAYERS
 from kvcalc.schema.forms.fields import NOT_EMPTY, WrittenAs, branches, schema_of
 
-MAX_LAYERS = 10_000
 NO_CACHE = "none"
 """What stands in the place of an entry's name for a layer that keeps nothing."""
 

@@ -7,7 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from kvcalc.errors import InvalidValue, Problem, did_you_mean
-from kvcalc.schema.forms.layers import MAX_LAYERS, NO_CACHE
+from kvcalc.model import MAX_LAYERS
+from kvcalc.schema.forms.layers import NO_CACHE
 
 if TYPE_CHECKING:
     from collections.abc import Collection

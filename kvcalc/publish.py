@@ -159,7 +159,7 @@ class _Types:
             return _or_null(shown)
         name = f"{ref.rpartition('/')[2]}_or_null"
         self.found[name] = _or_null(_ref(name.removesuffix("_or_null")))
-        return _ref(name)
+        return {**shown, **_ref(name)}
 
 
 def _limits(schema: Any, of: str) -> Json:

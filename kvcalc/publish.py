@@ -70,12 +70,9 @@ def claims_schema() -> Json:
 
 def output_schema() -> Json:
     """The schema of every document that `--json` prints, told apart by `kind`."""
-    from pydantic import TypeAdapter
+    from kvcalc.render.schema import output_schema
 
-    from kvcalc.render.documents import Printed
-
-    schema = TypeAdapter(Printed).json_schema(mode="serialization")
-    return {"$schema": DIALECT, "title": "kvcalc output", **schema}
+    return {"$schema": DIALECT, **output_schema()}
 
 
 SCHEMAS = {"model": model_schema, "claims": claims_schema, "output": output_schema}
@@ -159,7 +156,7 @@ class _Types:
             return _or_null(shown)
         name = f"{ref.rpartition('/')[2]}_or_null"
         self.found[name] = _or_null(_ref(name.removesuffix("_or_null")))
-        return _ref(name)
+        return {**shown, **_ref(name)}
 
 
 def _limits(schema: Any, of: str) -> Json:

@@ -158,6 +158,21 @@ UNKNOWN = {
     "dtype of an entry": (FLAT + "  dtype: fp88\n", [Wrong(9, 3, "'fp88'", "fp8")]),
     "role": (edited(CUSTOM, "role: latent", "role: latnt"), [Wrong(8, 7, "latnt", "latent")]),
     "reads": (CUSTOM + "      reads: al\n", [Wrong(10, 7, "reads", "all")]),
+    "index_scale": (
+        edited(FLAT, "  kind: gqa\n  kv_heads: 8\n", "  kind: dsa\n")
+        + "  latent_dim: 512\n  rope_dim: 64\n  index_heads: 4\n  index_dim: 128\n  top_k: 16\n"
+        + "  index_scale: fp23\n",
+        [Wrong(13, 3, "index_scale: unknown dtype 'fp23'", "fp32")],
+    ),
+    "engines": (FLAT + "engines: {}\n", [Wrong(9, 1, "'engines'")]),
+    "field of an architecture": (
+        FLAT + "architecture: { modeltype: llama }\n",
+        [Wrong(9, 1, "'model_type'", "gguf: "), Wrong(9, 17, "'modeltype'", "did you mean model_")],
+    ),
+    "field of a GGUF's architecture": (
+        FLAT + "architecture: { gguf: gemma3, inner: gemma3_text }\n",
+        [Wrong(9, 31, "'inner'", "known: gguf")],
+    ),
     "confidence": (
         FLAT + "confidence: publishd\n",
         [Wrong(9, 1, "'publishd'", "did you mean published")],
@@ -186,6 +201,24 @@ TYPES = {
     "pattern, a number in it": (
         layered("list: [local*3, global]", "pattern: [local, 3]"),
         [Wrong(5, 38, "3", "quotes")],
+    ),
+    "mtp, a word": (FLAT + "mtp: one\n", [Wrong(9, 1, "mtp is neither a number", "layers: ")]),
+    "architecture, a number": (
+        FLAT + "architecture: 7\n",
+        [Wrong(9, 1, "architecture is 7", "quotes")],
+    ),
+    "architecture, empty": (FLAT + "architecture: ''\n", [Wrong(9, 1, "not be empty")]),
+    "model_type, empty": (
+        FLAT + "architecture: { model_type: '' }\n",
+        [Wrong(9, 17, "model_type is ''", "not be empty")],
+    ),
+    "name of an entry, empty": (
+        layered("  local: { kind", "  '': { kind").replace("local*3", "global*3"),
+        [Wrong(7, 3, "a name in attention is empty", "give it one")],
+    ),
+    "tensors of a what-if, null": (
+        FLAT + "compare:\n  custom: { tensors: null }\n",
+        [Wrong(10, 13, "custom needs tensors")],
     ),
     "dtype, a number": (flat("bf16", "16"), [Wrong(5, 1, "16 is not a dtype", "bf16")]),
     "attention, a word": (
@@ -475,6 +508,15 @@ SEVERAL = {
         "  mla: { latent_dim: 512, rope_dim: 64, window: 4, chunk: 4 }\n",
         [Wrong(10, 10, "7", "4 or 8"), Wrong(11, 52, "window and chunk")],
     ),
+    "one in each what-if, and the rows that are left": (
+        FLAT + "compare:\n  mlaa: {}\n  gqa: { groups: 7 }\n  mla: { latent_dim: 0, rope_dim: 8 }\n"
+        "expect:\n  mha/mla: 4x\n",
+        [Wrong(10, 3, "'mlaa'"), Wrong(11, 10, "7", "4 or 8"), Wrong(12, 10, "latent_dim is 0")],
+    ),
+    "in the layers and in those of mtp": (
+        layered("local*3", "local*2") + "mtp: { count: 1, list: [globl] }\n",
+        [Wrong(5, 21, "3 layers"), Wrong(9, 25, "'globl'", "global")],
+    ),
     "a what-if and expectations": (
         FLAT + "compare:\n  gqa: { groups: 7 }\nexpect:\n  gqa.growth: 4x\n",
         [Wrong(10, 10, "7", "4 or 8"), Wrong(12, 3, "is a size")],
@@ -503,6 +545,10 @@ FILES = {
     "UTF-16": ("name: Model\n".encode("utf-16"), [Wrong(ANYWHERE, ANYWHERE, "", "UTF-8")]),
     "a megabyte of comment": (b"#" * 1_000_001, [Wrong(0, 0, "larger than 1,000,000 bytes")]),
 }
+
+
+LEAKS = ("constrained-int", "StrideForm", "function-", "literal[", "isoformat", "datetime", "[key]")
+"""Words of pydantic, of Python and of our own classes, which tell a reader of YAML nothing."""
 
 
 TABLES: dict[str, Mapping[str, tuple[str | bytes, list[Wrong]]]] = {

@@ -20,8 +20,8 @@ from kvcalc.catalog import bundled, load
 from kvcalc.extents import Every, Fixed
 from kvcalc.formats import BF16, FP8, FP8_KEY, FP32, LAYOUTS, uniform
 from kvcalc.model import Model
-from kvcalc.question import Question
 from kvcalc.queries.diff import diff
+from kvcalc.question import Question
 from kvcalc.render.diff import diff_document, diff_text
 
 if TYPE_CHECKING:

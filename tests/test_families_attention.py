@@ -18,7 +18,7 @@ from kvcalc.importers.families.plain import PLAIN
 from kvcalc.importers.families.windowed import WINDOWED
 from kvcalc.model import Model
 from tests import configurations
-from tests.configurations import loaded, problems_of, refused
+from tests.configurations import loaded, problems_of
 
 CONTEXT = 100
 SOURCE = 7

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from kvcalc.importers.families import FAMILIES, TABLE
+from kvcalc.importers.families.windowed import sliding
+from kvcalc.importers.schedules import same
+from kvcalc.model import Architecture
 from tests.configurations import loaded, refused
 
 LLAMA: Mapping[str, Any] = {
@@ -72,8 +75,7 @@ def test_an_unknown_model_is_refused_by_what_could_change_its_cache(field: dict[
 
 
 def test_an_unknown_model_is_read_as_plain_attention_with_a_note() -> None:
-    model, problems = parsed({**LLAMA, "model_type": "brand_new"})
-    assert model is not None, problems
+    model = loaded({**LLAMA, "model_type": "brand_new"})
     assert model.stored(100) == 4 * 2 * 2 * 8 * 2 * 100
     assert any("read as plain attention in every layer" in note for note in model.notes)
 
@@ -135,8 +137,7 @@ def test_falcon_mamba_states_its_inner_width() -> None:
         "state_size": 16,
         "conv_kernel": 4,
     }
-    model, problems = parsed(data)
-    assert model is not None, problems
+    model = loaded(data)
     assert model.stored(100) == 64 * (8192 * 16 * 4 + 3 * 8192 * 2)
 
 
@@ -166,14 +167,12 @@ def test_a_field_of_the_language_model_that_stands_around_it_is_refused(
 
 def test_the_same_said_twice_is_no_contradiction() -> None:
     data = {"model_type": "gemma3", "text_config": dict(GEMMA), "num_key_value_heads": 2}
-    model, problems = parsed(data)
-    assert model is not None, problems
+    model = loaded(data)
 
 
 def test_a_second_language_model_is_told_of() -> None:
     data = {"thinker_config": {"text_config": dict(LLAMA)}, "talker_config": dict(LLAMA)}
-    model, problems = parsed(data)
-    assert model is not None, problems
+    model = loaded(data)
     assert any("talker_config" in note for note in model.notes)
 
 
@@ -181,8 +180,7 @@ def test_an_order_of_layers_must_agree_with_the_rule_beside_it() -> None:
     kinds = ["sliding_attention", "full_attention"] * 2
     text = refused({**GEMMA, "layer_types": kinds, "sliding_window_pattern": 4})
     assert "layer_types is not the order that sliding_window_pattern says" in text
-    model, problems = parsed({**GEMMA, "layer_types": kinds, "sliding_window_pattern": 2})
-    assert model is not None, problems
+    model = loaded({**GEMMA, "layer_types": kinds, "sliding_window_pattern": 2})
 
 
 def test_no_family_is_named_twice() -> None:
@@ -230,5 +228,5 @@ NAMELESS = {name: value for name, value in LLAMA.items() if name != "model_type"
 def test_the_architecture_is_what_the_outermost_configuration_says(
     data: Mapping[str, Any], architecture: Architecture | None
 ) -> None:
-    model = read_config(data, Origin("config.json"))
+    model = loaded(data)
     assert model.architecture == architecture

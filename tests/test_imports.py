@@ -67,8 +67,9 @@ OTHERS = {
     "kvcalc.cli": {"typer"},
     "kvcalc.publish": {"pydantic"},
     "kvcalc.render.table": {"rich"},
-    "kvcalc.schema": {"pydantic", "pydantic_core"},
-    "kvcalc.schema.emitting": {"yaml"},
+    "kvcalc.schema.forms": {"pydantic_core"},
+    "kvcalc.schema.reading": {"pydantic_core"},
+    "kvcalc.schema.writing.text": {"yaml"},
     "kvcalc.importers.hub": {"huggingface_hub", "httpx", "requests"},
     "kvcalc.importers.gguf": {"gguf"},
 }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import pytest
-from kvcalc.queries.verdict import verdict_on
 
 from kvcalc.attention.base import Scheme, Shape
 from kvcalc.attention.compressed import HCA
@@ -23,12 +22,15 @@ from kvcalc.expect import Quantity, parse_expectation
 from kvcalc.extents import Every, Fixed, ReadWrite
 from kvcalc.formats import BF16, FP16, parse_index_format, parse_layout, uniform
 from kvcalc.model import DEFAULT_CONTEXT, Layer, Model, Source
-from kvcalc.question import Question
+from kvcalc.queries import compare as comparing
+from kvcalc.queries import show as showing
 from kvcalc.queries.check import Checked, expected
-from kvcalc.queries.compare import compare
+from kvcalc.queries.compare import Comparison
 from kvcalc.queries.crossover import crossover
 from kvcalc.queries.listing import list_models
-from kvcalc.queries.show import show
+from kvcalc.queries.show import Breakdown
+from kvcalc.queries.verdict import verdict_on
+from kvcalc.question import NOTHING_ASKED, Question, question
 from kvcalc.units import MAX_BATCH, MAX_TOKENS
 
 
@@ -44,6 +46,26 @@ def model(
         for line, (entry, printed) in enumerate((expect or {}).items(), start=10)
     )
     return Model(name, uniform(BF16), attention, layers, expect=expectations, **facts)
+
+
+def show(
+    model: Model, context: int | None = None, batch: int = 1, change: Question = NOTHING_ASKED
+) -> Breakdown:
+    question(context, batch)
+    return showing.show(model, replace(change, context=context, batch=batch))
+
+
+def compare(
+    models: Sequence[Model],
+    context: int | None = None,
+    batch: int = 1,
+    metric: Quantity = "stored",
+    baseline: str | None = None,
+    change: Question = NOTHING_ASKED,
+) -> Comparison:
+    question(context, batch)
+    asked = replace(change, context=context, batch=batch)
+    return comparing.compare(models, asked, metric, baseline)
 
 
 LATENT = model(
@@ -516,7 +538,7 @@ def test_what_a_question_changes_in_a_model(
     assert subject.adapted(asked).stored(1) == by_hand == stored, source
     assert show(subject, 1, change=asked).stored == stored
     answer = compare([subject], 1, change=asked)
-    assert answer.query.change == asked
+    assert answer.query == replace(asked, context=1)
     assert [row.stored for row in answer.rows if row.native] == [stored]
 
 
@@ -631,22 +653,22 @@ def about(entry: str, printed: str, side: Side) -> Statement:
          "0.8972"),
         ("a/b", "0.9x", {"a": Side(LATENT, scheme="mqa"), "b": Side(SPARSE)}, None, "31232/78324",
          "refuted", "0.3988"),
-        ("a.stored", "18.42 GB", {"a": Side(LATENT, batch=2)}, None, "18421383168", "confirmed",
+        ("a.stored", "18.42 GB", {"a": Side(LATENT, question=Question(batch=2))}, None, "18421383168", "confirmed",
          "2 x 131,072 x 70,272"),
-        ("a.growth", "70.272 kB", {"a": Side(LATENT, batch=2)}, None, "70272", "confirmed",
+        ("a.growth", "70.272 kB", {"a": Side(LATENT, question=Question(batch=2))}, None, "70272", "confirmed",
          "of one sequence"),
         ("a.stored", "2.30 GB", {"a": Side(LATENT)}, 32_768, "2302672896", "confirmed",
          "32,768 x 70,272"),
         ("a.stored@1000", "70.272 MB", {"a": Side(LATENT)}, 32_768, "70272000", "confirmed",
          "1,000 x 70,272"),
-        ("a/b", "2x", {"a": Side(LATENT, context=2_000), "b": Side(LATENT, context=1_000)}, None,
+        ("a/b", "2x", {"a": Side(LATENT, question=Question(2_000)), "b": Side(LATENT, question=Question(1_000))}, None,
          "2", "confirmed", "2,000 / 1,000"),
         ("a/b", "549x", {"a": Side(LATENT), "b": Side(SHORT)}, None, "70272/256", "refuted",
          "274.5 at the 2,048 tokens that both can do"),
-        ("a.stored/b.stored", "4x", {"a": Side(LATENT, context=8_192), "b": Side(SHORT)}, None,
+        ("a.stored/b.stored", "4x", {"a": Side(LATENT, question=Question(8_192)), "b": Side(SHORT)}, None,
          "1098", "refuted", "8,192 x 70,272 / (2,048 x 256)"),
         ("a/b", "1.76x",
-         {"a": Side(LATENT), "b": Side(LATENT, change=changed(kv_dtype="fp8_ds_mla"))}, None,
+         {"a": Side(LATENT), "b": Side(LATENT, question=changed(kv_dtype="fp8_ds_mla"))}, None,
          "1152/656", "confirmed", "1.756"),
         ("a.flops", "1 GFLOPs", {"a": Side(STATE)}, None, None, "refuted", "unknown"),
         ("a.growth", "1 B", {"a": Side(STATE, scheme="mha")}, None, None, "refuted", "no such row"),
@@ -673,7 +695,7 @@ def test_a_claim_about_named_sides(
     [
         (claim(about("mha/mla", "57x", Side(LATENT))), "confirmed"),
         (claim(about("mha/mla", "58x", Side(LATENT))), "refuted"),
-        (claim(about("mla.stored", "4.61 GB", Side(LATENT, change=changed(kv_dtype="fp8")))),
+        (claim(about("mla.stored", "4.61 GB", Side(LATENT, question=changed(kv_dtype="fp8")))),
          "confirmed"),
         (claim(about("mha/mla", "57x", Side(LATENT)), ships="mla"), "confirmed"),
         (claim(about("mha/gqa", "8x", Side(LATENT)), ships="gqa"), "misattributed"),
@@ -681,10 +703,10 @@ def test_a_claim_about_named_sides(
         (claim(Statement(parse_expectation("a.growth", "70 kB"), {"a": Side(LATENT)}), ships="x"),
          "confirmed"),
         (claim(about("mla.growth", "35.1 kB", Side(LATENT)),
-          assumed=about("mla.growth", "35.1 kB", Side(LATENT, change=changed(kv_dtype="fp8")))),
+          assumed=about("mla.growth", "35.1 kB", Side(LATENT, question=changed(kv_dtype="fp8")))),
          "holds-if"),
         (claim(about("mla.growth", "36.0 kB", Side(LATENT)),
-          assumed=about("mla.growth", "36.0 kB", Side(LATENT, change=changed(kv_dtype="fp8")))),
+          assumed=about("mla.growth", "36.0 kB", Side(LATENT, question=changed(kv_dtype="fp8")))),
          "refuted"),
         (claim(None, evidence="nothing to compute"), "not-computable"),
     ],

@@ -33,8 +33,8 @@ from kvcalc.extents import (
     Window,
 )
 from kvcalc.formats import BF16, FP8, FP8_KEY, FP32, LAYOUTS, Format, Layout, parse_layout, uniform
-from kvcalc.model import Model, Source
-from kvcalc.question import Question
+from kvcalc.model import Architecture, Model, Source
+from kvcalc.question import question
 from kvcalc.schema.reading.model import read_model
 from kvcalc.schema.writing.model import to_yaml
 
@@ -51,7 +51,8 @@ CONTEXTS = (1, 100, 4_097, 131_072)
 def read(text: str, file: str = "") -> Model:
     """The model of a text that has no problem."""
     document = parse(file or "model.yaml", text.encode())
-    return document.read_by(lambda: read_model(document.data, file, document.line))
+    assert not document.problems
+    return read_model(document.data, file, document.line)
 
 
 def without_lines(model: Model) -> Model:
@@ -171,7 +172,7 @@ INDEXED = Model(
         ),
     },
     layers=(("dsa",), ("gqa",), ("csa",)),
-    engines={"transformers": {"gqa": GQA(heads=64, head_dim=128, kv_heads=8, window=129)}},
+    architecture=Architecture("glm_moe_dsa"),
 )
 
 WRITTEN = {
@@ -258,6 +259,7 @@ attention:
         """\
 # kvcalc import x
 name: Indexed
+architecture: glm_moe_dsa
 heads: 64
 head_dim: 128
 layers: { count: 3, list: [dsa, gqa, csa] }
@@ -268,9 +270,6 @@ attention:
   gqa: { kind: gqa, heads: 72, kv_heads: 8, window: 128, dtype: fp8 }
   csa: { kind: csa, head_dim: 512, index_heads: 64, index_dim: 128, rope_dim: 64, compress: 4,
          top_k: 1024, index_dtype: bf16, index_scale: none, window: 128 }
-engines:
-  transformers:
-    gqa: { kind: gqa, kv_heads: 8, window: 129 }
 """,
     ),
 }
@@ -292,9 +291,7 @@ def test_what_was_written_comes_back(model: Model, text: str) -> None:
     assert back.sources == model.sources
     assert back.compare == model.compare
     assert back.cache.contents == model.cache.contents
-    assert {e: list(by) for e, by in back.engines.items()} == {
-        e: list(by) for e, by in model.engines.items()
-    }
+    assert back.architecture == model.architecture
     assert [back.stored(context) for context in CONTEXTS] == [
         model.stored(context) for context in CONTEXTS
     ]
@@ -404,11 +401,10 @@ SPEAKABLE = st.text(min_size=1, max_size=12).filter(
 @given(st.lists(st.one_of(st.sampled_from(ODD), SPEAKABLE), min_size=1, max_size=4, unique=True))
 def test_odd_names_of_entries_come_back(names: list[str]) -> None:
     mha = MHA(heads=2, head_dim=8)
-    engines = {"transformers": dict.fromkeys(names, MHA(heads=2, head_dim=8, window=3))}
     layers = (*((name,) for name in names), tuple(names))
-    model = Model("m", STORED, dict.fromkeys(names, mha), layers, engines=engines)
+    model = Model("m", STORED, dict.fromkeys(names, mha), layers)
     back = read(to_yaml(model))
-    assert (back.layers, back.attention, back.engines) == (layers, model.attention, engines)
+    assert (back.layers, back.attention) == (layers, model.attention)
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -519,7 +515,7 @@ OWN = Format("own", 8)
         (replace(MHA_MODEL, layers=()), "it has no layers"),
         (replace(MHA_MODEL, layers=((),)), "none of its layers keeps anything"),
         (replace(MHA_MODEL, shape=Shape(8, 64, 32)), "more than one width"),
-        (MHA_MODEL.adapted(Question(kv_dtype=uniform(FP8))), "as a question asked"),
+        (MHA_MODEL.adapted(question(kv_dtype="fp8")), "as a question asked"),
         (replace(MHA_MODEL, dtype=Layout("own")), "'own' cannot be written"),
         (replace(MHA_MODEL, dtype=Layout("bf16")), "'bf16' cannot be written"),
         (tensor(replace(STATE, extent=Fixed(), format=OWN)), "'own' cannot be written"),
@@ -545,6 +541,28 @@ def test_what_yaml_has_no_words_for_is_refused(model: Model, message: str) -> No
     with pytest.raises(UsageError) as caught:
         to_yaml(model)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "line"),
+    [
+        (None, ""),
+        (Architecture("llama"), "architecture: llama\n"),
+        (Architecture("1e5"), 'architecture: "1e5"\n'),
+        (
+            Architecture("gemma3", inner="gemma3_text"),
+            "architecture: { model_type: gemma3, inner: gemma3_text }\n",
+        ),
+        (Architecture("deepseek2", "gguf"), "architecture: { gguf: deepseek2 }\n"),
+    ],
+)
+def test_the_architecture_stands_after_the_vendor(
+    architecture: Architecture | None, line: str
+) -> None:
+    model = replace(of(mha=MHA(heads=8, head_dim=64)), vendor="Me", architecture=architecture)
+    text = to_yaml(model)
+    assert f"vendor: Me\n{line}heads: 8\n" in text
+    assert read(text).architecture == architecture
 
 
 def test_an_entry_takes_the_widths_of_the_file_over() -> None:

@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 from jsonschema import Draft202012Validator
 
-from kvcalc import catalog
+from kvcalc import catalog, question
+from kvcalc.errors import UsageError
+from kvcalc.queries.diff import diff
+from kvcalc.queries.listing import Listing
+from kvcalc.render import Style, render
+from kvcalc.render.schema import output_schema
 
 if TYPE_CHECKING:
     from tests.conftest import Cli, ModelFile
@@ -75,7 +80,9 @@ ANSWERS = {
     ),
     "compare, with a note": (("compare", "falcon-7b", "-c", "1M", "-b", "3", "-q"), ""),
     "compare, without heads": (("compare", "-", "-q"), MIXED),
+    "compare, with an engine": (("compare", "gemma-3-27b", "--engine", "transformers"), ""),
     "show": (("show", "deepseek-v3"), ""),
+    "show, with an engine": (("show", "gemma-3-27b", "-b", "3", "--engine", "transformers"), ""),
     "show, layered": (("show", "gemma-3-27b", "-b", "3"), ""),
     "show, mixed": (("show", "-", "-c", "100"), MIXED),
     "show, nothing stored": (("show", "-", "-c", "1"), EMPTY),
@@ -451,3 +458,63 @@ def test_a_model_whose_layers_keep_nothing_is_explained(cli: Cli, model_file: Mo
     layers = "layers: { count: 2, pattern: [none] }\nmtp: 1\n"
     text = f"name: M\n{layers}dtype: bf16\nheads: 4\nhead_dim: 8\nattention: {{ kind: mha }}\n"
     assert "stored = 0 B" in cli("show", model_file(text), "--explain").out
+
+
+# what no question shows alone
+
+
+def test_a_list_of_nothing_still_has_a_header(told: Told) -> None:
+    header, *_ = told("list", "-f", "csv").splitlines()
+    assert render(Listing(()), "csv", Style()) == header + "\n"
+    assert render(Listing(()), "jsonl", Style()) == ""
+
+
+@pytest.mark.parametrize("name", ["github", "junit"])
+def test_what_checks_nothing_has_no_report_for_ci(name: str) -> None:
+    with pytest.raises(UsageError, match="what is checked"):
+        render(Listing(()), name, Style())
+
+
+def test_an_unknown_format_is_refused_with_a_hint() -> None:
+    with pytest.raises(UsageError, match="did you mean json or jsonl"):
+        render(Listing(()), "jsonn", Style())
+
+
+@every_answer
+def test_the_schema_tells_documents_apart_by_their_kind(
+    args: tuple[str, ...], stdin: str, told: Told, validator: Draft202012Validator
+) -> None:
+    document = parsed(told(*args, "--json", stdin=stdin))
+    for kind in {"compare", "show", "check", "list", "diff", "other"} - {document["kind"]}:
+        assert not validator.is_valid({**document, "kind": kind})
+
+
+def test_a_setting_of_questions_is_one_of_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Asked(question.Asked, total=False):
+        block: int | None
+
+    monkeypatch.setattr(question, "Asked", Asked)
+    defined = output_schema()["$defs"]
+    for name in ("ShowQueryDocument", "CompareQueryDocument"):
+        assert "block" in defined[name]["required"]
+        assert defined[name]["properties"]["block"] == {
+            "anyOf": [{"type": "integer"}, {"type": "null"}]
+        }
+
+
+def test_a_difference_is_an_answer_like_others(validator: Draft202012Validator) -> None:
+    difference = diff(catalog.load("deepseek-v3"), catalog.load("gemma-3-27b"))
+    document = parsed(render(difference, "json", Style()))
+    validator.validate(document)
+    wanted = [
+        {"part": part, **changed} for part in ("cache", "facts") for changed in document[part]
+    ]
+    lines = render(difference, "jsonl", Style()).splitlines()
+    assert [parsed(line) for line in lines] == wanted
+    rows = list(csv.DictReader(io.StringIO(render(difference, "csv", Style()))))
+    assert rows == wanted
+    text = render(difference, "markdown", Style())
+    assert "**DeepSeek-V3 and Gemma 3 27B do not keep the same cache**" in text
+    header, _, *shown = [cells(line) for line in text.splitlines() if line.startswith("|")]
+    assert header == ["part", "what", "DeepSeek-V3", "Gemma 3 27B"]
+    assert [row[2:] for row in shown] == [[row["model"], row["other"]] for row in wanted]

@@ -181,6 +181,7 @@ CONTRACT = {
         "bytes_per_token_exact",
         "fixed_bytes",
         "reserved_bytes",
+        "reserved_terms",
         "groups",
         "notes",
     },
@@ -199,6 +200,7 @@ ELEMENT = {
         "fixed_bytes",
         "read_bytes_per_step",
         "reserved_bytes",
+        "reserved_terms",
         "ratio",
         "ratio_exact",
         "notes",
@@ -328,7 +330,9 @@ def cell(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return "; ".join(value)
+        return "; ".join(map(cell, value))
+    if isinstance(value, dict):
+        return "{rule}: {bytes}".format_map(value)
     return "" if value is None else str(value)
 
 
@@ -436,6 +440,31 @@ def test_the_items_of_explain_add_up_to_the_byte(
             assert math.prod(factors(item[1])) == number(item[2])
             items.append(number(item[2]))
     assert sums == wanted
+
+
+@pytest.mark.parametrize(
+    "args",
+    [("gemma-3-27b",), ("gemma-3-27b", "-b", "3", "--metric", "read"), ("deepseek-v3",)],
+    ids=" ".join,
+)
+def test_explain_leads_from_what_is_stored_to_what_an_engine_charges(
+    args: tuple[str, ...], told: Told
+) -> None:
+    asked = ("show", *args, "--engine", "transformers")
+    document = parsed(told(*asked, "--json"))
+    _, _, block = told(*asked, "--explain").partition("\nreserved by transformers at T = 131,072")
+    found = re.findall(rf"^  (.+?) += +(-?{NUMBER}) B$", block.partition("\n\n")[0], re.MULTILINE)
+    (stored, *terms, charged) = [(rule, number(size)) for rule, size in found]
+    assert stored == ("stored", document["stored_bytes"])
+    assert terms == [(term["rule"], term["bytes"]) for term in document["reserved_terms"]]
+    assert charged == ("reserved", document["reserved_bytes"])
+    assert charged[1] == stored[1] + sum(size for _, size in terms)
+
+
+def test_without_an_engine_nothing_is_reserved(told: Told) -> None:
+    document = parsed(told("show", "gemma-3-27b", "--json"))
+    assert (document["reserved_bytes"], document["reserved_terms"]) == (None, None)
+    assert "reserved" not in told("show", "gemma-3-27b", "--explain")
 
 
 def test_explain_names_what_was_read(cli: Cli) -> None:

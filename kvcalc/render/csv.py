@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def write(view: View, answer: Any, style: Style) -> str:
-    """The answer's list; null is empty, true and false as in JSON, notes are joined."""
+    """The answer's list; null is empty, true and false as in JSON, notes and terms are joined."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(view.RECORDS.document.header)
@@ -24,4 +24,6 @@ def write(view: View, answer: Any, style: Style) -> str:
 def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
-    return "; ".join(value) if isinstance(value, list) else value
+    if isinstance(value, dict):
+        return ": ".join(map(str, value.values()))
+    return "; ".join(map(_cell, value)) if isinstance(value, list) else value

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from kvcalc.units import exact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from fractions import Fraction
 
+    from kvcalc.engines import Reservation
     from kvcalc.expect import Quantity
     from kvcalc.queries.show import Breakdown, TensorLine
 
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
 def explain(answer: Breakdown, metric: Quantity | None = None) -> tuple[str, ...]:
     """Lines of text; the items under each heading add up to its total, to the byte.
 
-    Without a metric the three sums in bytes, else the one asked for; then the sources.
+    Without a metric the three sums in bytes, else the one asked for; what an engine adds; sources.
     """
     wanted: tuple[Quantity, ...] = ("stored", "growth", "read") if metric is None else (metric,)
     sums = [_of_tensors(answer, quantity) for quantity in wanted]
+    if answer.reservation:
+        sums.append(_of_terms(answer, answer.reservation))
     return (*(line for lines in sums for line in (*lines, "")), *_sources(answer))
 
 
@@ -47,11 +50,21 @@ def _of_tensors(answer: Breakdown, quantity: Quantity) -> list[str]:
     return _sum(heading, items, f"{total} B", "B")
 
 
+def _of_terms(answer: Breakdown, reservation: Reservation) -> list[str]:
+    """What an engine charges: the bytes stored, and each rule by which it keeps more or less."""
+    engine, tokens = answer.query.engine, answer.query.tokens
+    items = [("stored", "", Fraction(answer.stored))]
+    items += [(term.rule, "", Fraction(term.bytes)) for term in reservation.terms]
+    heading = f"reserved by {engine} at T = {tokens:,}: stored, and how {engine} differs from it"
+    return _sum(heading, items, f"reserved = {reservation.bytes:,} B", "B")
+
+
 def _sum(heading: str, items: Sequence[Item], total: str, unit: str) -> list[str]:
     rows = [(name, text, _size(value)) for name, text, value in items]
     wide, long, large = (max((len(row[n]) for row in rows), default=0) for n in range(3))
     lines = [
-        f"  {name:<{wide}}  {text:<{long}}  = {size:>{large}} {unit}" for name, text, size in rows
+        f"  {name:<{wide}}{f'  {text:<{long}}' if long else ''}  = {size:>{large}} {unit}"
+        for name, text, size in rows
     ]
     return [heading, *lines, f"  {total}"]
 

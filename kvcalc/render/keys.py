@@ -108,6 +108,10 @@ def exactly(value: Fraction | None) -> str | None:
     return None if value is None else f"{value.numerator}/{value.denominator}"
 
 
+def _terms(thing: Any) -> list[dict[str, Any]] | None:
+    return None if thing.reservation is None else [TERM(term) for term in thing.reservation.terms]
+
+
 STORED = Key("stored_bytes", int, "stored")
 GROWTH = (
     Key("bytes_per_token", int | float, lambda measured: number(measured.growth)),
@@ -116,7 +120,14 @@ GROWTH = (
 FIXED = Key("fixed_bytes", int, "fixed")
 READ = Key("read_bytes_per_step", int, "read")
 FLOPS = Key("attention_flops_per_step", int | None, "flops")
+TERM = Document(
+    "TermDocument",
+    "By how many bytes one rule of an engine differs from what is stored.",
+    Key("rule", str),
+    Key("bytes", int),
+)
 RESERVED = (
     Key("reserved_bytes", int | None, "reserved", "What the engine charges; null without one."),
+    Key("reserved_terms", ([TERM], None), _terms, "What leads there from `stored_bytes`."),
 )
 NOTES = Key("notes", [str], lambda thing: list(thing.notes))

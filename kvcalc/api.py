@@ -37,7 +37,7 @@ def show(
 ) -> Breakdown:
     """A model's cache by layer group and tensor, in bytes.
 
-    What may be `asked` besides is told by `kvcalc.question.Question`. Raises InputError, UsageError.
+    What may be `asked` besides, `kvcalc.question.Question` tells. Raises InputError, UsageError.
     """
     from kvcalc.queries.show import show as answer
 

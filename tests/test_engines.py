@@ -16,7 +16,7 @@ from kvcalc.errors import UsageError
 
 if TYPE_CHECKING:
     from kvcalc.model import Model
-    from kvcalc.question import Asked, Question
+    from kvcalc.question import Question
 
 
 class Case(NamedTuple):
@@ -236,7 +236,7 @@ class Counted(Counter[object]):
 @pytest.mark.parametrize("asked", [{}, {"kv_dtype": "fp16"}, {"mtp": True}])
 @pytest.mark.parametrize("name", ["deepseek-v3", "deepseek-v3.2", "gemma-3-27b", "falcon-h1-7b"])
 def test_a_comparison_expands_each_scheme_and_plans_each_row_once(
-    monkeypatch: pytest.MonkeyPatch, name: str, asked: Asked
+    monkeypatch: pytest.MonkeyPatch, name: str, asked: dict[str, Any]
 ) -> None:
     expanded, planned = Counted(), Counter[int]()
     _standing_in.cache_clear()

@@ -10,7 +10,7 @@ import pytest
 import kvcalc
 from kvcalc.catalog import bundled
 from kvcalc.expect import Expectation, Quantity, parse_expectation
-from kvcalc.queries.check import judge
+from kvcalc.queries.check import expected
 from tests.figures import changed
 
 
@@ -129,7 +129,7 @@ BUNDLED = [(name, expectation) for name, model in MODELS.items() for expectation
 
 def verdict(name: str, expectation: Expectation, printed: str) -> str:
     entry = parse_expectation(expectation.entry, printed)
-    return judge(replace(MODELS[name], expect=(entry,)))[0].verdict
+    return expected(replace(MODELS[name], expect=(entry,)))[0].verdict
 
 
 @pytest.mark.parametrize(

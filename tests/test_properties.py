@@ -48,8 +48,6 @@ from kvcalc.extents import (
 )
 from kvcalc.formats import BF16, FP8, FP32, uniform
 from kvcalc.model import Layer, Model
-from kvcalc.queries.compare import compare
-from kvcalc.queries.show import show
 from kvcalc.units import decimals, format_ratio, parse_figure, parse_tokens
 from kvcalc.whatif import rows_of
 
@@ -319,13 +317,15 @@ def test_names_are_unique_in_a_table(model: Model) -> None:
 @quick
 @given(models(), st.integers(1, 100_000), st.integers(1, 1_000))
 def test_bytes_are_linear_in_the_batch(model: Model, context: int, batch: int) -> None:
-    one, many = show(model, context), show(model, context, batch)
+    one, many = kvcalc.show(model, context), kvcalc.show(model, context, batch)
     assert many.stored == batch * one.stored == model.stored(context, batch)
     assert many.fixed == batch * one.fixed == model.fixed(context, batch)
     assert many.read == batch * one.read == model.read(context, batch)
     assert many.growth == one.growth
     for row, rows in zip(
-        compare([model], context).rows, compare([model], context, batch).rows, strict=True
+        kvcalc.compare(model, context=context).rows,
+        kvcalc.compare(model, context=context, batch=batch).rows,
+        strict=True,
     ):
         assert (rows.stored, rows.fixed) == (batch * row.stored, batch * row.fixed)
         assert (rows.read, rows.growth, rows.ratio) == (batch * row.read, row.growth, row.ratio)
@@ -347,7 +347,7 @@ def test_sixty_like_layers_are_sixty_times_one(scheme: Scheme, layers: int, toke
 @quick
 @given(models(), st.integers(1, 100_000))
 def test_the_lines_of_show_add_up(model: Model, context: int) -> None:
-    answer = show(model, context)
+    answer = kvcalc.show(model, context)
     assert sum(line.stored for line in answer.lines) == answer.stored
     assert sum(line.growth for line in answer.lines) == answer.growth
     assert sum(line.read for line in answer.lines) == answer.read
@@ -358,8 +358,8 @@ def test_the_lines_of_show_add_up(model: Model, context: int) -> None:
 def test_ratios_of_two_models_are_each_others_reciprocal(
     one: Model, other: Model, context: int, metric: Quantity
 ) -> None:
-    ratio = compare([one, other], context, metric=metric).rows[1].ratio
-    back = compare([other, one], context, metric=metric).rows[1].ratio
+    ratio = kvcalc.compare(one, other, context=context, metric=metric).rows[1].ratio
+    back = kvcalc.compare(other, one, context=context, metric=metric).rows[1].ratio
     if ratio and back:
         assert ratio * back == 1
 
@@ -395,7 +395,7 @@ def test_bundled_models_keep_what_holds_of_every_cache(name: str) -> None:
     stored = [model.stored(context) for context in contexts]
     assert stored == sorted(stored)
     for context in contexts:
-        breakdown = show(model, context)
+        breakdown = kvcalc.show(model, context)
         assert 0 <= breakdown.fixed <= breakdown.stored
         if not any(line.settled.tensor.shared for line in breakdown.lines):
             assert breakdown.read <= 2 * breakdown.stored

@@ -22,9 +22,10 @@ from kvcalc.expect import Quantity, parse_expectation
 from kvcalc.extents import Every, Fixed, ReadWrite
 from kvcalc.formats import BF16, FP16, parse_index_format, parse_layout, uniform
 from kvcalc.model import DEFAULT_CONTEXT, Layer, Model, Source
+from kvcalc.queries import check as checking
 from kvcalc.queries import compare as comparing
 from kvcalc.queries import show as showing
-from kvcalc.queries.check import Checked, expected
+from kvcalc.queries.check import Checked
 from kvcalc.queries.compare import Comparison
 from kvcalc.queries.crossover import crossover
 from kvcalc.queries.listing import list_models
@@ -381,7 +382,7 @@ def test_an_expectation_is_judged(
     verdict: str,
     by_hand: str,
 ) -> None:
-    (result,) = expected(replace(subject, expect=(parse_expectation(entry, printed, 12),)))
+    (result,) = checking.expected(replace(subject, expect=(parse_expectation(entry, printed, 12),)))
     assert result.computed == Fraction(computed), by_hand
     assert (result.verdict, result.computed_text) == (verdict, text)
     assert result.ok is (verdict == "confirmed")
@@ -398,7 +399,7 @@ EMPTY = Custom(
 def test_a_division_by_nothing_is_undefined_and_refuted(entry: str) -> None:
     printed = "1%" if entry.startswith("custom") else "1x"
     subject = model("Empty", {"custom": EMPTY}, (("custom",),), {entry: printed})
-    (result,) = expected(subject)
+    (result,) = checking.expected(subject)
     assert result.computed is None
     assert (result.verdict, result.computed_text, result.ok) == ("refuted", "undefined", False)
 
@@ -406,7 +407,7 @@ def test_a_division_by_nothing_is_undefined_and_refuted(entry: str) -> None:
 def test_an_expectation_of_no_row_is_a_usage_error() -> None:
     subject = replace(LATENT, expect=(parse_expectation("mha/gqa-16", "8x"),))
     with pytest.raises(UsageError, match="no row is called 'gqa-16'"):
-        expected(subject)
+        checking.expected(subject)
 
 
 HELD = replace(
@@ -417,7 +418,9 @@ UNNAMED = replace(HELD, file="")
 
 
 def test_every_expectation_of_a_model_has_a_result() -> None:
-    answer = Checked((*expected(HELD), *expected(LAYERED), *expected(UNNAMED)))
+    answer = Checked(
+        (*checking.expected(HELD), *checking.expected(LAYERED), *checking.expected(UNNAMED))
+    )
     assert [(r.id, r.file, r.line, r.ok) for r in answer.results] == [
         ("latent:mha/mla", "models/latent.yaml", 12, True),
         ("latent:mha/mqa", "models/latent.yaml", 13, False),
@@ -429,7 +432,7 @@ def test_every_expectation_of_a_model_has_a_result() -> None:
 
 def test_compare_shows_what_check_says_whatever_it_is_asked() -> None:
     asked = compare([HELD], context=1_000, batch=8, metric="read", baseline="mqa")
-    assert asked.expect == expected(HELD)
+    assert asked.expect == checking.expected(HELD)
     assert [result.ok for result in asked.expect] == [True, False]
 
 
@@ -642,8 +645,15 @@ def claim(stated: Statement | None, expected: Verdict = "confirmed", **facts: An
     return Claim("it", "so they say", Source("a paper"), True, stated, expected=expected, **facts)
 
 
+TWICE = Side(LATENT, question=Question(batch=2))
+
+
+def at(context: int) -> Side:
+    return Side(LATENT, question=Question(context))
+
+
 def about(entry: str, printed: str, side: Side) -> Statement:
-    return Statement(parse_expectation(entry, printed), {"": side}, side.context)
+    return Statement(parse_expectation(entry, printed), {"": side}, side.question.context)
 
 
 @pytest.mark.parametrize(
@@ -653,19 +663,19 @@ def about(entry: str, printed: str, side: Side) -> Statement:
          "0.8972"),
         ("a/b", "0.9x", {"a": Side(LATENT, scheme="mqa"), "b": Side(SPARSE)}, None, "31232/78324",
          "refuted", "0.3988"),
-        ("a.stored", "18.42 GB", {"a": Side(LATENT, question=Question(batch=2))}, None, "18421383168", "confirmed",
+        ("a.stored", "18.42 GB", {"a": TWICE}, None, "18421383168", "confirmed",
          "2 x 131,072 x 70,272"),
-        ("a.growth", "70.272 kB", {"a": Side(LATENT, question=Question(batch=2))}, None, "70272", "confirmed",
+        ("a.growth", "70.272 kB", {"a": TWICE}, None, "70272", "confirmed",
          "of one sequence"),
         ("a.stored", "2.30 GB", {"a": Side(LATENT)}, 32_768, "2302672896", "confirmed",
          "32,768 x 70,272"),
         ("a.stored@1000", "70.272 MB", {"a": Side(LATENT)}, 32_768, "70272000", "confirmed",
          "1,000 x 70,272"),
-        ("a/b", "2x", {"a": Side(LATENT, question=Question(2_000)), "b": Side(LATENT, question=Question(1_000))}, None,
+        ("a/b", "2x", {"a": at(2_000), "b": at(1_000)}, None,
          "2", "confirmed", "2,000 / 1,000"),
         ("a/b", "549x", {"a": Side(LATENT), "b": Side(SHORT)}, None, "70272/256", "refuted",
          "274.5 at the 2,048 tokens that both can do"),
-        ("a.stored/b.stored", "4x", {"a": Side(LATENT, question=Question(8_192)), "b": Side(SHORT)}, None,
+        ("a.stored/b.stored", "4x", {"a": at(8_192), "b": Side(SHORT)}, None,
          "1098", "refuted", "8,192 x 70,272 / (2,048 x 256)"),
         ("a/b", "1.76x",
          {"a": Side(LATENT), "b": Side(LATENT, question=changed(kv_dtype="fp8_ds_mla"))}, None,

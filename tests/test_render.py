@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 from jsonschema import Draft202012Validator
 
-from kvcalc import catalog
+from kvcalc import catalog, question
+from kvcalc.errors import UsageError
+from kvcalc.queries.diff import diff
+from kvcalc.queries.listing import Listing
+from kvcalc.render import Style, render
+from kvcalc.render.schema import output_schema
 from tests.documents import cells, closed, validator_of
 
 if TYPE_CHECKING:
@@ -76,7 +81,9 @@ ANSWERS = {
     ),
     "compare, with a note": (("compare", "falcon-7b", "-c", "1M", "-b", "3", "-q"), ""),
     "compare, without heads": (("compare", "-", "-q"), MIXED),
+    "compare, with an engine": (("compare", "gemma-3-27b", "--engine", "transformers"), ""),
     "show": (("show", "deepseek-v3"), ""),
+    "show, with an engine": (("show", "gemma-3-27b", "-b", "3", "--engine", "transformers"), ""),
     "show, layered": (("show", "gemma-3-27b", "-b", "3"), ""),
     "show, mixed": (("show", "-", "-c", "100"), MIXED),
     "show, nothing stored": (("show", "-", "-c", "1"), EMPTY),
@@ -165,6 +172,7 @@ CONTRACT = {
         "bytes_per_token_exact",
         "fixed_bytes",
         "reserved_bytes",
+        "reserved_terms",
         "groups",
         "notes",
     },
@@ -183,6 +191,7 @@ ELEMENT = {
         "fixed_bytes",
         "read_bytes_per_step",
         "reserved_bytes",
+        "reserved_terms",
         "ratio",
         "ratio_exact",
         "notes",
@@ -312,7 +321,9 @@ def cell(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return "; ".join(value)
+        return "; ".join(map(cell, value))
+    if isinstance(value, dict):
+        return "{rule}: {bytes}".format_map(value)
     return "" if value is None else str(value)
 
 
@@ -416,6 +427,31 @@ def test_the_items_of_explain_add_up_to_the_byte(
     assert sums == wanted
 
 
+@pytest.mark.parametrize(
+    "args",
+    [("gemma-3-27b",), ("gemma-3-27b", "-b", "3", "--metric", "read"), ("deepseek-v3",)],
+    ids=" ".join,
+)
+def test_explain_leads_from_what_is_stored_to_what_an_engine_charges(
+    args: tuple[str, ...], told: Told
+) -> None:
+    asked = ("show", *args, "--engine", "transformers")
+    document = parsed(told(*asked, "--json"))
+    _, _, block = told(*asked, "--explain").partition("\nreserved by transformers at T = 131,072")
+    found = re.findall(rf"^  (.+?) += +(-?{NUMBER}) B$", block.partition("\n\n")[0], re.MULTILINE)
+    (stored, *terms, charged) = [(rule, number(size)) for rule, size in found]
+    assert stored == ("stored", document["stored_bytes"])
+    assert terms == [(term["rule"], term["bytes"]) for term in document["reserved_terms"]]
+    assert charged == ("reserved", document["reserved_bytes"])
+    assert charged[1] == stored[1] + sum(size for _, size in terms)
+
+
+def test_without_an_engine_nothing_is_reserved(told: Told) -> None:
+    document = parsed(told("show", "gemma-3-27b", "--json"))
+    assert (document["reserved_bytes"], document["reserved_terms"]) == (None, None)
+    assert "reserved" not in told("show", "gemma-3-27b", "--explain")
+
+
 def test_explain_names_what_was_read(cli: Cli) -> None:
     model = catalog.load("deepseek-v3")
     shown = cli("show", "deepseek-v3", "--explain").out
@@ -436,3 +472,63 @@ def test_a_model_whose_layers_keep_nothing_is_explained(cli: Cli, model_file: Mo
     layers = "layers: { count: 2, pattern: [none] }\nmtp: 1\n"
     text = f"name: M\n{layers}dtype: bf16\nheads: 4\nhead_dim: 8\nattention: {{ kind: mha }}\n"
     assert "stored = 0 B" in cli("show", model_file(text), "--explain").out
+
+
+# what no question shows alone
+
+
+def test_a_list_of_nothing_still_has_a_header(told: Told) -> None:
+    header, *_ = told("list", "-f", "csv").splitlines()
+    assert render(Listing(()), "csv", Style()) == header + "\n"
+    assert render(Listing(()), "jsonl", Style()) == ""
+
+
+@pytest.mark.parametrize("name", ["github", "junit"])
+def test_what_checks_nothing_has_no_report_for_ci(name: str) -> None:
+    with pytest.raises(UsageError, match="what is checked"):
+        render(Listing(()), name, Style())
+
+
+def test_an_unknown_format_is_refused_with_a_hint() -> None:
+    with pytest.raises(UsageError, match="did you mean json or jsonl"):
+        render(Listing(()), "jsonn", Style())
+
+
+@every_answer
+def test_the_schema_tells_documents_apart_by_their_kind(
+    args: tuple[str, ...], stdin: str, told: Told, validator: Draft202012Validator
+) -> None:
+    document = parsed(told(*args, "--json", stdin=stdin))
+    for kind in {"compare", "show", "check", "list", "diff", "other"} - {document["kind"]}:
+        assert not validator.is_valid({**document, "kind": kind})
+
+
+def test_a_setting_of_questions_is_one_of_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Asked(question.Asked, total=False):
+        block: int | None
+
+    monkeypatch.setattr(question, "Asked", Asked)
+    defined = output_schema()["$defs"]
+    for name in ("ShowQueryDocument", "CompareQueryDocument"):
+        assert "block" in defined[name]["required"]
+        assert defined[name]["properties"]["block"] == {
+            "anyOf": [{"type": "integer"}, {"type": "null"}]
+        }
+
+
+def test_a_difference_is_an_answer_like_others(validator: Draft202012Validator) -> None:
+    difference = diff(catalog.load("deepseek-v3"), catalog.load("gemma-3-27b"))
+    document = parsed(render(difference, "json", Style()))
+    validator.validate(document)
+    wanted = [
+        {"part": part, **changed} for part in ("cache", "facts") for changed in document[part]
+    ]
+    lines = render(difference, "jsonl", Style()).splitlines()
+    assert [parsed(line) for line in lines] == wanted
+    rows = list(csv.DictReader(io.StringIO(render(difference, "csv", Style()))))
+    assert rows == wanted
+    text = render(difference, "markdown", Style())
+    assert "**DeepSeek-V3 and Gemma 3 27B do not keep the same cache**" in text
+    header, _, *shown = [cells(line) for line in text.splitlines() if line.startswith("|")]
+    assert header == ["part", "what", "DeepSeek-V3", "Gemma 3 27B"]
+    assert [row[2:] for row in shown] == [[row["model"], row["other"]] for row in wanted]

@@ -1,6 +1,6 @@
 """The options of all commands, each declared once with its help, and what is made of them."""
 
-# annotations are evaluated here, as typer reads them from the signatures that `taking` puts together
+# annotations are evaluated here, as `taking` puts signatures together that typer reads
 import functools
 import inspect
 from collections.abc import Callable

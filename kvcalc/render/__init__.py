@@ -1,22 +1,43 @@
-"""Results to text, one file per output format; adding a format is a file and a line here."""
+"""Answers to text: a module per question says what there is to print, a module per format how."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, NamedTuple
+
+from kvcalc.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Protocol
+
     from kvcalc.expect import Quantity
-    from kvcalc.queries.check import Checked
-    from kvcalc.queries.compare import Comparison
-    from kvcalc.queries.listing import Listing
-    from kvcalc.queries.show import Breakdown
+    from kvcalc.queries.check import Result
+    from kvcalc.render.keys import Document, Each
+    from kvcalc.render.sheets import Sheet
     from kvcalc.units import System
 
-    Answer = Comparison | Breakdown | Checked | Listing
+    class View(Protocol):
+        """What the module of a question has; `results` or `fact_sheet` besides, if it has any."""
 
-FORMATS = {
+        DOCUMENT: Document
+        RECORDS: Each
+        """The list that the document is about, flat."""
+
+        def sheet(self, answer: Any, style: Style) -> Sheet:
+            """Titled columns of text."""
+
+
+VIEWS = {
+    "Comparison": "kvcalc.render.compare",
+    "Breakdown": "kvcalc.render.show",
+    "Checked": "kvcalc.render.check",
+    "Listing": "kvcalc.render.listing",
+    "Difference": "kvcalc.render.diff",
+}
+"""By the class of the answer, the module of its question; imported when it is used."""
+
+WRITERS = {
     "table": "kvcalc.render.table",
     "json": "kvcalc.render.json",
     "jsonl": "kvcalc.render.jsonl",
@@ -25,13 +46,10 @@ FORMATS = {
     "github": "kvcalc.render.github",
     "junit": "kvcalc.render.junit",
 }
-"""By name, the module whose `render(answer, style)` writes it; imported when it is used."""
-
-FormatName = Literal["table", "json", "jsonl", "csv", "markdown", "github", "junit"]
+"""By format, the module whose `write(view, answer, style)` writes it; imported when it is used."""
 
 
-@dataclass(frozen=True)
-class Style:
+class Style(NamedTuple):
     """How an answer looks: units for people, the sum written out (of one metric, or of all).
 
     width is the terminal's, None where the text goes to a pipe or a file.
@@ -43,7 +61,19 @@ class Style:
     width: int | None = None
 
 
-def render(answer: Answer, format_name: FormatName, style: Style) -> str:
-    """The answer as text that ends in a newline."""
-    text: str = import_module(FORMATS[format_name]).render(answer, style)
+def render(answer: object, format_name: str, style: Style) -> str:
+    """The answer as text that ends in a newline. Raises UsageError for what no format can do."""
+    if format_name not in WRITERS:
+        hint = did_you_mean(format_name, WRITERS)
+        raise UsageError(f"unknown format {format_name!r}; {hint}")
+    view = import_module(VIEWS[type(answer).__name__])
+    text: str = import_module(WRITERS[format_name]).write(view, answer, style)
     return text
+
+
+def results_of(view: Any, answer: Any) -> Sequence[Result]:
+    """What an answer holds to figures, for formats of CI. Raises UsageError where that is none."""
+    if not hasattr(view, "results"):
+        raise UsageError("this format is for what is checked: name another, or ask check")
+    found: Sequence[Result] = view.results(answer)
+    return found

@@ -1,28 +1,29 @@
-"""CSV: a header and a line per row, result, model or tensor, under the JSON keys."""
+"""CSV: a header, and a line per row, result, model, tensor or difference, under the JSON keys."""
 
 from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING, Any
-
-from kvcalc.render.records import records_of
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kvcalc.render import Answer, Style
+    from typing import Any
+
+    from kvcalc.render import Style, View
 
 
-def render(answer: Answer, style: Style) -> str:
-    """The answer's list; null is empty, true and false as in JSON, notes are joined."""
-    keys, records = records_of(answer)
+def write(view: View, answer: Any, style: Style) -> str:
+    """The answer's list; null is empty, true and false as in JSON, notes and terms are joined."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(keys)
-    writer.writerows([_cell(record[key]) for key in keys] for record in records)
+    writer.writerow(view.RECORDS.document.header)
+    writer.writerows(map(_cell, record.values()) for record in view.RECORDS.records(answer))
     return out.getvalue()
 
 
 def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
-    return "; ".join(value) if isinstance(value, list) else value
+    if isinstance(value, dict):
+        return ": ".join(map(str, value.values()))
+    return "; ".join(map(_cell, value)) if isinstance(value, list) else value

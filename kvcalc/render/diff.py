@@ -1,52 +1,81 @@
-"""The difference of two models, as text and as its JSON document."""
+"""What the difference of two models prints: a line per thing that differs."""
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from kvcalc.render.documents import SCHEMA_VERSION, ChangedDocument, DiffDocument
+from kvcalc.render.keys import Document, Each, Key, opening
+from kvcalc.render.sheets import Sheet, text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from kvcalc.queries.diff import Changed, Difference
+    from kvcalc.render import Style
+
+CHANGED = Document(
+    "ChangedDocument",
+    "One thing that differs, with both values in words; `entry` is empty for the whole model.",
+    Key("entry", str),
+    Key("what", str),
+    Key("model", str, "first"),
+    Key("other", str, "second"),
+)
+DOCUMENT = Document(
+    "DiffDocument",
+    "Two models beside each other: `cache` is what bytes come of, `facts` all else that differs.",
+    *opening("diff"),
+    Key("model", str, "model.name"),
+    Key("file", str, "model.file"),
+    Key("other_model", str, "other.name"),
+    Key("other_file", str, "other.file"),
+    Key("same_cache", bool, "same"),
+    Each("cache", CHANGED),
+    Each("facts", CHANGED),
+)
 
 
-def diff_text(difference: Difference) -> str:
+def _parts(answer: Difference) -> list[tuple[str, Changed]]:
+    parts = ("cache", answer.cache), ("facts", answer.facts)
+    return [(part, changed) for part, changes in parts for changed in changes]
+
+
+def _of_second(key: Key) -> Key:
+    """A key of what differs, taken from what `_parts` pairs it with."""
+    return Key(key.name, key.holds, lambda pair: key.of(pair[1]))
+
+
+PART = Document("", "", Key("part", str, itemgetter(0)), *map(_of_second, CHANGED.keys))
+RECORDS = Each("parts", PART, _parts)
+
+
+def sheet(answer: Difference, style: Style) -> Sheet:
     """A line that says whether the caches are the same, then a line per thing that differs."""
-    first, second = _names(difference)
-    verdict = "keep the same cache" if difference.same else "do not keep the same cache"
-    lines = [f"{first} and {second} {verdict}"]
-    lines += [f"  {changed}" for changed in difference.cache]
-    if difference.facts:
-        lines += ["", "other facts that differ"]
-        lines += [f"  {changed}" for changed in difference.facts]
-    return "\n".join(lines) + "\n"
+    lines = [_verdict(answer), *(f"  {changed}" for changed in answer.cache)]
+    if answer.facts:
+        lines += ["", "other facts that differ", *(f"  {changed}" for changed in answer.facts)]
+    return Sheet("", (), below=tuple(lines))
 
 
-def _names(difference: Difference) -> tuple[str, str]:
-    """What the two are called, with their files where they have one name."""
-    both = difference.model, difference.other
-    if both[0].name != both[1].name:
-        return both[0].name, both[1].name
-    first, second = (f"{model.name} ({model.file or '-'})" for model in both)
-    return first, second
-
-
-def diff_document(difference: Difference) -> DiffDocument:
-    """The document that `--json` prints."""
-    return DiffDocument(
-        schema_version=SCHEMA_VERSION,
-        kind="diff",
-        model=difference.model.name,
-        file=difference.model.file,
-        other_model=difference.other.name,
-        other_file=difference.other.file,
-        same_cache=difference.same,
-        cache=_documents(difference.cache),
-        facts=_documents(difference.facts),
+def fact_sheet(answer: Difference, style: Style) -> Sheet:
+    """The same as columns."""
+    found, names = _parts(answer), _names(answer)
+    columns = (
+        text("part", (part for part, _ in found)),
+        text("what", (f"{c.entry}: {c.what}" if c.entry else c.what for _, c in found)),
+        text(names[0], (changed.first for _, changed in found)),
+        text(names[1], (changed.second for _, changed in found)),
     )
+    return Sheet(_verdict(answer), columns)
 
 
-def _documents(changes: Sequence[Changed]) -> list[ChangedDocument]:
-    return [ChangedDocument(c.entry, c.what, c.first, c.second) for c in changes]
+def _verdict(answer: Difference) -> str:
+    first, second = _names(answer)
+    return f"{first} and {second} {'' if answer.same else 'do not '}keep the same cache"
+
+
+def _names(answer: Difference) -> tuple[str, str]:
+    """What the two are called, with their files where they have one name."""
+    one, other = answer.model, answer.other
+    if one.name != other.name:
+        return one.name, other.name
+    return f"{one.name} ({one.file or '-'})", f"{other.name} ({other.file or '-'})"

@@ -2,96 +2,116 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from kvcalc.units import exact
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kvcalc.engines import Reservation
     from kvcalc.expect import Quantity
     from kvcalc.queries.show import Breakdown, TensorLine
+
+    Item = tuple[str, str, Fraction | None]
+    """A name, the product that it stands for, and what that comes to, as far as it is known."""
 
 
 def explain(answer: Breakdown, metric: Quantity | None = None) -> tuple[str, ...]:
     """Lines of text; the items under each heading add up to its total, to the byte.
 
-    Without a metric the three sums in bytes, else the one asked for; then the sources.
+    Without a metric the three sums in bytes, else the one asked for; what an engine adds; sources.
     """
-    sums = {"stored": _stored, "growth": _growth, "read": _read, "flops": _flops}
-    wanted = ("stored", "growth", "read") if metric is None else (metric,)
-    lines = [line for name in wanted for line in (*sums[name](answer), "")]
-    return (*lines, *_sources(answer))
+    wanted: tuple[Quantity, ...] = ("stored", "growth", "read") if metric is None else (metric,)
+    sums = [_of_tensors(answer, quantity) for quantity in wanted]
+    if answer.reservation:
+        sums.append(_of_terms(answer, answer.reservation))
+    return (*(line for lines in sums for line in (*lines, "")), *_sources(answer))
 
 
-def _stored(answer: Breakdown) -> list[str]:
-    tokens, times = answer.query.context, _times(answer)
+def _of_tensors(answer: Breakdown, quantity: Quantity) -> list[str]:
+    tokens, batch = answer.query.tokens, answer.query.batch
+    # growth is that of one sequence
+    times = f"{batch:,} sequences x " if batch > 1 and quantity != "growth" else ""
+    heading, product = SUMS[quantity]
     items = [
-        (f"{times}{_kept(line)} x {_entries(line, tokens)} x {_bytes(line)}", f"{line.stored:,}")
+        (
+            f"{line.group}.{line.settled.tensor.name}",
+            product(line, tokens, times),
+            line.amounts.of(quantity),
+        )
         for line in answer.lines
     ]
-    heading = f"stored at T = {tokens:,}: {times}layers x entries x bytes per entry"
-    return _sum(answer, heading, items, f"stored = {answer.stored:,} B")
+    total = f"{quantity} = {_size(answer.amounts.of(quantity))}"
+    heading = heading.format(f"{tokens:,}", times)
+    if quantity == "flops":
+        return _sum(heading, items, total, "FLOPs")
+    return _sum(heading, items, f"{total} B", "B")
 
 
-def _growth(answer: Breakdown) -> list[str]:
-    tokens = answer.query.context
-    items = [
-        (f"{_kept(line)} x {_growing(line, tokens)} x {_bytes(line)}", exact(line.growth))
-        for line in answer.lines
-    ]
-    heading = f"growth just after T = {tokens:,}: layers x entries per token x bytes per entry"
-    return _sum(answer, heading, items, f"growth = {exact(answer.growth)} B")
+def _of_terms(answer: Breakdown, reservation: Reservation) -> list[str]:
+    """What an engine charges: the bytes stored, and each rule by which it keeps more or less."""
+    engine, tokens = answer.query.engine, answer.query.tokens
+    items = [("stored", "", Fraction(answer.stored))]
+    items += [(term.rule, "", Fraction(term.bytes)) for term in reservation.terms]
+    heading = f"reserved by {engine} at T = {tokens:,}: stored, and how {engine} differs from it"
+    return _sum(heading, items, f"reserved = {reservation.bytes:,} B", "B")
 
 
-def _read(answer: Breakdown) -> list[str]:
-    tokens, times = answer.query.context, _times(answer)
-    items = [
-        (f"{times}{_layers(line)} x {_touched(line)} x {_bytes(line)}", f"{line.read:,}")
-        for line in answer.lines
-    ]
-    heading = (
-        f"read by a decode step at T = {tokens:,}: {times}layers x entries moved x bytes per entry"
-    )
-    return _sum(answer, heading, items, f"read = {answer.read:,} B")
-
-
-def _flops(answer: Breakdown) -> list[str]:
-    tokens, times = answer.query.context, _times(answer)
-    items = []
-    for line in answer.lines:
-        tensor = line.settled.tensor
-        if tensor.macs is None or line.flops is None:
-            items.append(("the file does not say: macs", "unknown"))
-            continue
-        used = f"{tensor.reads.used(line.entries):,}"
-        text = f"{times}{_layers(line)} x {used} x 2 x {tensor.macs:,} multiply-adds"
-        items.append((text, f"{line.flops:,}"))
-    heading = (
-        f"attention FLOPs of a decode step at T = {tokens:,}: layers x entries used x 2 x macs"
-    )
-    total = "unknown" if answer.flops is None else f"{answer.flops:,}"
-    return _sum(answer, heading, items, f"flops = {total}", unit="FLOPs")
-
-
-def _times(answer: Breakdown) -> str:
-    return f"{answer.query.batch:,} sequences x " if answer.query.batch > 1 else ""
-
-
-def _sum(
-    answer: Breakdown, heading: str, items: list[tuple[str, str]], total: str, unit: str = "B"
-) -> list[str]:
-    names = [_name(line) for line in answer.lines]
-    wide = max(map(len, names), default=0)
-    long = max((len(text) for text, _ in items), default=0)
-    large = max((len(size) for _, size in items), default=0)
+def _sum(heading: str, items: Sequence[Item], total: str, unit: str) -> list[str]:
+    rows = [(name, text, _size(value)) for name, text, value in items]
+    wide, long, large = (max((len(row[n]) for row in rows), default=0) for n in range(3))
     lines = [
-        f"  {name:<{wide}}  {text:<{long}}  = {size:>{large}} {unit}"
-        for name, (text, size) in zip(names, items, strict=True)
+        f"  {name:<{wide}}{f'  {text:<{long}}' if long else ''}  = {size:>{large}} {unit}"
+        for name, text, size in rows
     ]
     return [heading, *lines, f"  {total}"]
 
 
-def _name(line: TensorLine) -> str:
-    return f"{line.group}.{line.settled.tensor.name}"
+def _size(value: Fraction | None) -> str:
+    return "unknown" if value is None else exact(value)
+
+
+def _stored(line: TensorLine, tokens: int, times: str) -> str:
+    rule = line.settled.tensor.extent.rule
+    entries = f"{line.entries:,}" if rule == "T" else f"({rule} = {line.entries:,})"
+    return f"{times}{_kept(line)} x {entries} x {_bytes(line)}"
+
+
+def _growth(line: TensorLine, tokens: int, times: str) -> str:
+    growing = exact(Fraction(line.settled.tensor.extent.growth(tokens)))
+    return f"{_kept(line)} x {growing} x {_bytes(line)}"
+
+
+def _read(line: TensorLine, tokens: int, times: str) -> str:
+    reads = line.settled.tensor.reads
+    moved = f"{reads.touched(line.entries):,}"
+    touched = moved if reads.rule == "all" else f"({reads.rule}: {moved})"
+    return f"{times}{_layers(line)} x {touched} x {_bytes(line)}"
+
+
+def _flops(line: TensorLine, tokens: int, times: str) -> str:
+    tensor = line.settled.tensor
+    if tensor.macs is None:
+        return "the file does not say: macs"
+    used = f"{tensor.reads.used(line.entries):,}"
+    return f"{times}{_layers(line)} x {used} x 2 x {tensor.macs:,} multiply-adds"
+
+
+SUMS: dict[Quantity, tuple[str, Callable[[TensorLine, int, str], str]]] = {
+    "stored": ("stored at T = {}: {}layers x entries x bytes per entry", _stored),
+    "growth": ("growth just after T = {}: layers x entries per token x bytes per entry", _growth),
+    "read": (
+        "read by a decode step at T = {}: {}layers x entries moved x bytes per entry",
+        _read,
+    ),
+    "flops": (
+        "attention FLOPs of a decode step at T = {}: layers x entries used x 2 x macs",
+        _flops,
+    ),
+}
+"""By quantity, the heading of its sum, and how a tensor's part of it comes about."""
 
 
 def _layers(line: TensorLine) -> str:
@@ -101,21 +121,6 @@ def _layers(line: TensorLine) -> str:
 def _kept(line: TensorLine) -> str:
     """The layers that store the tensor: none where another layer's cache is shared."""
     return f"0 of {_layers(line)} (shared)" if line.settled.tensor.shared else _layers(line)
-
-
-def _entries(line: TensorLine, tokens: int) -> str:
-    rule = line.settled.tensor.extent.rule
-    return f"{line.entries:,}" if rule == "T" else f"({rule} = {line.entries:,})"
-
-
-def _growing(line: TensorLine, tokens: int) -> str:
-    return exact(line.settled.tensor.extent.growth(tokens))
-
-
-def _touched(line: TensorLine) -> str:
-    moved = line.settled.tensor.reads.touched(line.entries)
-    rule = line.settled.tensor.reads.rule
-    return f"{moved:,}" if rule == "all" else f"({rule}: {moved:,})"
 
 
 def _bytes(line: TensorLine) -> str:

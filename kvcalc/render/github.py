@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvcalc.queries.check import Checked
-from kvcalc.render.sheets import said
+from kvcalc.render import results_of
+from kvcalc.render.check import tally, told
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from kvcalc.queries.check import Result
-    from kvcalc.render import Answer, Style
+    from kvcalc.render import Style, View
 
 
-def render(answer: Answer, style: Style) -> str:
+def write(view: View, answer: Any, style: Style) -> str:
     """An error per result that is not as recorded, and a notice with the tally."""
-    assert isinstance(answer, Checked)
-    lines = [_error(result) for result in answer.results if not result.ok]
-    lines.append(f"::notice title=kvcalc check::{answer.passed} passed, {answer.failed} failed")
+    results = results_of(view, answer)
+    lines = [_error(result) for result in results if not result.ok]
+    lines.append(f"::notice title=kvcalc check::{tally(results)}")
     return "".join(f"{line}\n" for line in lines)
 
 
 def _error(result: Result) -> str:
-    message = " ".join(part for part in (said(result), result.note) if part)
+    message = " ".join(part for part in (told(result), result.note) if part)
     place = f"file={_property(result.file)},line={result.line},title={_property(result.id)}"
     return f"::error {place}::{_data(message)}"
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from kvcalc.render.mapping import document_of
-
 if TYPE_CHECKING:
-    from kvcalc.render import Answer, Style
+    from typing import Any
+
+    from kvcalc.render import Style, View
 
 
-def render(answer: Answer, style: Style) -> str:
+def write(view: View, answer: Any, style: Style) -> str:
     """The answer's document."""
-    text = json.dumps(asdict(document_of(answer)), indent=2, allow_nan=False)
-    return text + "\n"
+    return json.dumps(view.DOCUMENT(answer), indent=2, allow_nan=False) + "\n"

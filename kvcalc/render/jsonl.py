@@ -1,18 +1,17 @@
-"""JSON lines: an object per row, result, model or tensor."""
+"""JSON lines: an object per row, result, model, tensor or difference."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
-from kvcalc.render.records import records_of
-
 if TYPE_CHECKING:
-    from kvcalc.render import Answer, Style
+    from typing import Any
+
+    from kvcalc.render import Style, View
 
 
-def render(answer: Answer, style: Style) -> str:
+def write(view: View, answer: Any, style: Style) -> str:
     """One line per element of the answer's list."""
-    _, records = records_of(answer)
-    lines = [json.dumps(record, allow_nan=False) for record in records]
-    return "".join(f"{line}\n" for line in lines)
+    records = view.RECORDS.records(answer)
+    return "".join(json.dumps(record, allow_nan=False) + "\n" for record in records)

@@ -6,20 +6,23 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from kvcalc.queries.check import Checked
-from kvcalc.render.sheets import said
+from kvcalc.render import results_of
+from kvcalc.render.check import told
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
     from kvcalc.queries.check import Result
-    from kvcalc.render import Answer, Style
+    from kvcalc.render import Style, View
 
 
-def render(answer: Answer, style: Style) -> str:
+def write(view: View, answer: Any, style: Style) -> str:
     """One suite per file, in the order checked."""
-    assert isinstance(answer, Checked)
-    root = ET.Element("testsuites", _counts(answer.results))
-    for file, results in groupby(answer.results, key=lambda result: result.file):
-        cases = list(results)
+    results = results_of(view, answer)
+    root = ET.Element("testsuites", _counts(results))
+    for file, of_file in groupby(results, key=lambda result: result.file):
+        cases = list(of_file)
         suite = ET.SubElement(root, "testsuite", {"name": _xml(file), **_counts(cases)})
         for result in cases:
             _case(suite, result)
@@ -27,7 +30,7 @@ def render(answer: Answer, style: Style) -> str:
     return ET.tostring(root, encoding="unicode", xml_declaration=False) + "\n"
 
 
-def _counts(results: list[Result] | tuple[Result, ...]) -> dict[str, str]:
+def _counts(results: Sequence[Result]) -> dict[str, str]:
     failed = sum(not result.ok for result in results)
     return {"tests": str(len(results)), "failures": str(failed), "errors": "0"}
 
@@ -36,7 +39,7 @@ def _case(suite: ET.Element, result: Result) -> None:
     where = {"classname": _xml(result.file), "name": _xml(result.id), "time": "0"}
     case = ET.SubElement(suite, "testcase", where)
     if not result.ok:
-        message = _xml(said(result))
+        message = _xml(told(result))
         failure = ET.SubElement(case, "failure", {"message": message, "type": result.verdict})
         failure.text = _xml(result.note) or message
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvcalc.queries.check import Checked
-from kvcalc.render.sheets import fact_sheet, sheet_of
-
 if TYPE_CHECKING:
-    from kvcalc.render import Answer, Style
+    from typing import Any
+
+    from kvcalc.render import Style, View
 
 
-def render(answer: Answer, style: Style) -> str:
+def write(view: View, answer: Any, style: Style) -> str:
     """Title, table, and the lines below it as they are."""
-    sheet = fact_sheet(answer) if isinstance(answer, Checked) else sheet_of(answer, style)
+    sheet = getattr(view, "fact_sheet", view.sheet)(answer, style)
     widths = [max(map(len, (c.heading, "---", *map(_escaped, c.cells)))) for c in sheet.columns]
     numbers = [column.number for column in sheet.columns]
     rules = [

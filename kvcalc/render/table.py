@@ -11,36 +11,41 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from kvcalc.render.sheets import sheet_of
-
 if TYPE_CHECKING:
-    from kvcalc.render import Answer, Style
+    from typing import Any
+
+    from kvcalc.render import Style, View
     from kvcalc.render.sheets import Sheet
 
 FULL_WIDTH = 100_000
 
 
-def render(answer: Answer, style: Style) -> str:
+def write(view: View, answer: Any, style: Style) -> str:
     """The answer's sheet with its title above and its other lines below.
 
-    A table wider than the terminal is printed without box lines; no cell is ever broken.
+    A sheet without columns is those lines alone. A table wider than the terminal is printed
+    without box lines; no cell is ever broken.
     """
-    sheet = sheet_of(answer, style)
+    sheet = view.sheet(answer, style)
     out = io.StringIO()
     console = Console(
         file=out, force_terminal=style.width is not None, width=FULL_WIDTH, highlight=False
     )
-    table = _table(sheet, boxed=style.width is not None)
-    if style.width is not None and Measurement.get(console, console.options, table).maximum > (
-        style.width
-    ):
-        table = _table(sheet, boxed=False)
-    if sheet.title:
-        console.print(Text(sheet.title, style="bold"), "", sep="\n")
-    console.print(table)
-    if sheet.below:
-        console.print(Text("\n".join(("", *sheet.below))))
+    blocks: list[Text | Table] = [Text(sheet.title, style="bold")] if sheet.title else []
+    blocks += [_fitting(sheet, console, style.width)] if sheet.columns else []
+    blocks += [Text("\n".join(sheet.below))] if sheet.below else []
+    for number, block in enumerate(blocks):
+        if number:
+            console.print()
+        console.print(block)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _fitting(sheet: Sheet, console: Console, width: int | None) -> Table:
+    table = _table(sheet, boxed=width is not None)
+    if width is not None and Measurement.get(console, console.options, table).maximum > width:
+        return _table(sheet, boxed=False)
+    return table
 
 
 def _table(sheet: Sheet, *, boxed: bool) -> Table:

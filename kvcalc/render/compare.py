@@ -1,0 +1,104 @@
+"""What `compare` prints: a row per scheme or model, and the model's own expectations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvcalc.expect import Quantity
+from kvcalc.render import keys
+from kvcalc.render.check import RESULT
+from kvcalc.render.keys import Document, Each, Key, exactly, opening, queried
+from kvcalc.render.sheets import Sheet, asked, flops, numbers, sizes, text, titled
+from kvcalc.units import exact, format_ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kvcalc.queries.check import Result
+    from kvcalc.queries.compare import ComparedRow, Comparison
+    from kvcalc.render import Style
+
+
+def _ratio(row: ComparedRow) -> float | None:
+    return None if row.ratio is None else float(row.ratio)
+
+
+ROW = Document(
+    "RowDocument",
+    "One row of `kvcalc compare`; `ratio` is the baseline's metric over this row's.",
+    Key("model", str),
+    Key("scheme", str),
+    Key("native", bool, says="Whether the model ships it."),
+    keys.STORED,
+    *keys.GROWTH,
+    keys.FIXED,
+    keys.READ,
+    keys.FLOPS,
+    *keys.RESERVED,
+    Key("ratio", float | None, _ratio, "Null where this row's metric is 0 or not known."),
+    Key("ratio_exact", str | None, lambda row: exactly(row.ratio)),
+    keys.NOTES,
+)
+RECORDS = Each("rows", ROW)
+BASELINE = Key("baseline", str)
+DOCUMENT = Document(
+    "CompareDocument",
+    "`kvcalc compare`.",
+    *opening("compare"),
+    queried(
+        "CompareQueryDocument",
+        "What changed the answer, and what the ratio compares with which row.",
+        Key("metric", Quantity),
+        BASELINE,
+    ),
+    BASELINE,
+    RECORDS,
+    Each("expect", RESULT),
+    keys.NOTES,
+)
+
+
+def sheet(answer: Comparison, style: Style) -> Sheet:
+    """The rows, those that a model ships marked, and its expectations below."""
+    rows, query, several = answer.rows, answer.query, len(answer.models) > 1
+    ratio = "ratio" if answer.metric == "stored" else f"ratio ({answer.metric})"
+    per_batch = "per sequence" if query.batch == 1 else "stored"
+    columns = [
+        *([text("model", (row.model for row in rows))] if several else []),
+        text("scheme", (row.label + " (ships)" * (row.native and not several) for row in rows)),
+        sizes("per token", [row.growth for row in rows], style.units, 1),
+        numbers("exact B", (exact(row.growth) for row in rows)),
+        sizes(per_batch, [row.stored for row in rows], style.units, 2),
+        numbers(ratio, ("-" if row.ratio is None else format_ratio(row.ratio) for row in rows)),
+        sizes("read per step", [row.read for row in rows], style.units, 2),
+    ]
+    if query.engine:
+        columns.append(numbers("reserved B", (f"{row.reserved or 0:,}" for row in rows)))
+    if answer.metric == "flops":
+        columns.append(flops("FLOPs per step", (row.flops for row in rows)))
+    title = (
+        f"{len(rows)} models, {asked(query)}, ratio to {answer.baseline}"
+        if several
+        else titled(answer.models[0], query)
+    )
+    native = frozenset(n for n, row in enumerate(rows) if row.native and not several)
+    below = _under("expected", [_expected(result) for result in answer.expect])
+    return Sheet(title, tuple(columns), native, below)
+
+
+def _expected(result: Result) -> str:
+    entry = result.id.partition(":")[2]
+    aside = "" if result.computed_text == result.printed else f" ({result.computed_text})"
+    return f"{entry} {result.printed} {'ok' if result.ok else 'FAILED'}{aside}"
+
+
+def _under(word: str, items: Sequence[str]) -> tuple[str, ...]:
+    """Items side by side under one word, a few to a line."""
+    lines, current = [], ""
+    for item in items:
+        if current and len(current) + len(item) > 85:
+            lines.append(current)
+            current = ""
+        current = f"{current}   {item}" if current else item
+    lines += [current] if current else []
+    return tuple(f"{word if n == 0 else '':<{len(word)}}  {text}" for n, text in enumerate(lines))

@@ -1,0 +1,133 @@
+"""The keys of JSON documents: what each is called, what it holds, and how it is taken.
+
+Within one `schema_version` keys are only ever added. Bytes are integers; a per-token figure and a
+ratio have an exact "num/den" string beside them; null stands for what does not exist.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from fractions import Fraction
+
+SCHEMA_VERSION = 1
+
+
+class Key:
+    """One key of a document: by default the attribute of the same name.
+
+    holds  a type, a document, [either] for a list of them, a tuple for any of several, text for
+           that very text; or a function that returns one of these, called for a schema alone
+    of     an attribute, `a.b.c` for one further in, or a function
+    says   what a schema tells of it
+    """
+
+    __slots__ = ("holds", "name", "of", "says")
+
+    def __init__(
+        self, name: str, holds: Any, of: str | Callable[[Any], Any] = "", says: str = ""
+    ) -> None:
+        self.name, self.holds, self.says = name, holds, says
+        self.of: Callable[[Any], Any] = of if callable(of) else attrgetter(of or name)
+
+
+class Each(Key):
+    """A key that holds a list: a document for each of the things that it takes."""
+
+    __slots__ = ("document", "things")
+
+    def __init__(self, name: str, document: Document, of: str | Callable[[Any], Any] = "") -> None:
+        super().__init__(name, [document], of)
+        self.document, self.things = document, self.of
+        self.of = lambda thing: list(self.records(thing))
+
+    def records(self, thing: Any) -> Iterator[dict[str, Any]]:
+        """The same one by one, for an answer that is long."""
+        return map(self.document, self.things(thing))
+
+
+class Document:
+    """A JSON object: its keys in order, called with what it tells of.
+
+    `name` and `says` are what a schema calls it and tells of it.
+    """
+
+    __slots__ = ("keys", "name", "says")
+
+    def __init__(self, name: str, says: str, *keys: Key) -> None:
+        self.name, self.says, self.keys = name, says, keys
+
+    def __call__(self, thing: Any) -> dict[str, Any]:
+        """The document of one thing."""
+        return taken(self.keys, thing)
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The names of its keys."""
+        return tuple(key.name for key in self.keys)
+
+
+def taken(keys: tuple[Key, ...], thing: Any) -> dict[str, Any]:
+    """What each key takes from a thing."""
+    return {key.name: key.of(thing) for key in keys}
+
+
+def opening(kind: str) -> tuple[Key, Key]:
+    """The keys with which the document of an answer begins."""
+    return (
+        Key("schema_version", int, lambda _: SCHEMA_VERSION),
+        Key("kind", kind, lambda _: kind),
+    )
+
+
+def queried(name: str, says: str, *more: Key) -> Key:
+    """The key of what was asked: the settings of a question, and what one answer has besides."""
+
+    def described() -> Document:
+        # a setting's type stands where the setting does
+        from typing import get_type_hints
+
+        from kvcalc.question import Asked
+
+        settings = {"context": int, "batch": int, **get_type_hints(Asked)}
+        return Document(name, says, *(Key(*setting) for setting in settings.items()), *more)
+
+    return Key("query", described, lambda answer: {**answer.query.echo(), **taken(more, answer)})
+
+
+def number(value: Fraction) -> int | float:
+    """A fraction as JSON has it, whole where it is whole."""
+    return value.numerator if value.denominator == 1 else float(value)
+
+
+def exactly(value: Fraction | None) -> str | None:
+    """The exact twin of a number."""
+    return None if value is None else f"{value.numerator}/{value.denominator}"
+
+
+def _terms(thing: Any) -> list[dict[str, Any]] | None:
+    return None if thing.reservation is None else [TERM(term) for term in thing.reservation.terms]
+
+
+STORED = Key("stored_bytes", int, "stored")
+GROWTH = (
+    Key("bytes_per_token", int | float, lambda measured: number(measured.growth)),
+    Key("bytes_per_token_exact", str, lambda measured: exactly(measured.growth)),
+)
+FIXED = Key("fixed_bytes", int, "fixed")
+READ = Key("read_bytes_per_step", int, "read")
+FLOPS = Key("attention_flops_per_step", int | None, "flops")
+TERM = Document(
+    "TermDocument",
+    "By how many bytes one rule of an engine differs from what is stored.",
+    Key("rule", str),
+    Key("bytes", int),
+)
+RESERVED = (
+    Key("reserved_bytes", int | None, "reserved", "What the engine charges; null without one."),
+    Key("reserved_terms", ([TERM], None), _terms, "What leads there from `stored_bytes`."),
+)
+NOTES = Key("notes", [str], lambda thing: list(thing.notes))

@@ -1,0 +1,53 @@
+"""What `list` prints: a line per model, at its own default context."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvcalc.render.keys import FIXED, GROWTH, Document, Each, Key, opening
+from kvcalc.render.sheets import Sheet, numbers, sizes, text
+from kvcalc.units import exact
+
+if TYPE_CHECKING:
+    from kvcalc.queries.listing import Listing
+    from kvcalc.render import Style
+
+LISTED = Document(
+    "ListedDocument",
+    "One model of `kvcalc list`, at its own default context.",
+    Key("name", str, "model.name"),
+    Key("file", str, "model.file"),
+    Key("vendor", str, "model.vendor"),
+    Key("attention", str),
+    Key("layers", int, lambda listed: len(listed.model.layers)),
+    Key("context", int),
+    *GROWTH,
+    FIXED,
+    Key("max_context", int | None, "model.max_context"),
+    Key("confidence", str, "model.confidence"),
+    Key("parameters", int | None, "model.parameters"),
+    Key("active_parameters", int | None, "model.active_parameters"),
+    Key("weight_bytes", int | None, "model.weight_bytes"),
+)
+RECORDS = Each("models", LISTED)
+DOCUMENT = Document("ListDocument", "`kvcalc list`.", *opening("list"), RECORDS)
+
+
+def sheet(answer: Listing, style: Style) -> Sheet:
+    """The models by vendor, whose name stands once."""
+    listed = sorted(answer.models, key=lambda m: (m.model.vendor.lower(), m.model.file))
+    vendors = [m.model.vendor for m in listed]
+    first = ["" if n and vendors[n - 1] == v else v for n, v in enumerate(vendors)]
+    longest = [m.model.max_context for m in listed]
+    columns = (
+        text("vendor", first),
+        text("model", (m.model.file.removesuffix(".yaml") for m in listed)),
+        text("attention", (m.attention for m in listed)),
+        numbers("layers", (f"{len(m.model.layers)}" for m in listed)),
+        sizes("per token", [m.growth for m in listed], style.units, 1),
+        numbers("exact B", (exact(m.growth) for m in listed)),
+        sizes("fixed", [m.fixed for m in listed], style.units, 1),
+        numbers("at context", (f"{m.context:,}" for m in listed)),
+        numbers("max context", ("" if tokens is None else f"{tokens:,}" for tokens in longest)),
+    )
+    return Sheet("", columns, below=(f"{len(listed)} models",))

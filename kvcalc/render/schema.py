@@ -1,0 +1,60 @@
+"""The JSON Schema of all documents that are printed, from the keys that they are made of."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import FunctionType
+from typing import Any, Literal, get_args, get_origin
+
+from kvcalc.render import VIEWS
+from kvcalc.render.keys import Document
+
+NAMES = {
+    int: "integer",
+    float: "number",
+    str: "string",
+    bool: "boolean",
+    type(None): "null",
+    None: "null",
+}
+
+
+def output_schema() -> dict[str, Any]:
+    """The schema of the documents of all questions, told apart by `kind`."""
+    defined: dict[str, Any] = {}
+    answers = [_schema(import_module(view).DOCUMENT, defined) for view in VIEWS.values()]
+    return {"title": "kvcalc output", "$defs": dict(sorted(defined.items())), "anyOf": answers}
+
+
+def _schema(holds: Any, defined: dict[str, Any]) -> dict[str, Any]:
+    """The schema of what a key holds; documents go by name to those already defined."""
+    if isinstance(holds, FunctionType):
+        return _schema(holds(), defined)
+    if isinstance(holds, Document):
+        if holds.name not in defined:
+            defined[holds.name] = _object(holds, defined)
+        return {"$ref": f"#/$defs/{holds.name}"}
+    if isinstance(holds, list):
+        return {"type": "array", "items": _schema(holds[0], defined)}
+    if isinstance(holds, str):
+        return {"const": holds}
+    if get_origin(holds) is Literal:
+        return {"enum": list(get_args(holds))}
+    several = holds if isinstance(holds, tuple) else get_args(holds)
+    if several:
+        return {"anyOf": [_schema(one, defined) for one in several]}
+    return {"type": NAMES[holds]}
+
+
+def _object(document: Document, defined: dict[str, Any]) -> dict[str, Any]:
+    properties = {
+        key.name: ({"description": key.says} if key.says else {}) | _schema(key.holds, defined)
+        for key in document.keys
+    }
+    return {
+        "title": document.name,
+        "description": document.says,
+        "type": "object",
+        "properties": properties,
+        "required": list(document.header),
+    }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from kvcalc.attention.base import Attention, Bound, Count, TokenCount
 from kvcalc.attention.heads import GQA
@@ -26,6 +27,16 @@ class Indexed(Attention):
     index_scale: Annotated[
         IndexScale, "dtype of an index key's scale; without it fp32 for fp8 keys, else none"
     ] = None
+
+    @property
+    @abstractmethod
+    def index_dtype(self) -> Format:
+        """The dtype of an index key: a field of each kind, which knows the usual one."""
+
+    def plain(self) -> Self:
+        stored = self.index_key(self.index_dtype).format
+        given: dict[str, Any] = {"index_dtype": stored, "index_scale": "none"}
+        return replace(super().plain(), **given)
 
     def index_key(self, dtype: Format) -> CacheTensor:
         """The index key, stored in its own format: `kv_dtype` leaves it alone."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 import kvcalc
-from kvcalc.attention import KINDS
+from kvcalc.attention import BESIDE, KINDS
 from kvcalc.attention.base import MAX_COUNT, Bound, Scheme, Shape, bound_of, field_hints
 from kvcalc.attention.compressed import CSA, HCA, SharedKV
 from kvcalc.attention.custom import Custom
@@ -604,9 +604,10 @@ def test_no_number_of_groups_fits(heads: list[int], counts: str) -> None:
 
 
 def test_what_every_model_is_compared_with() -> None:
-    unasked = {kind for kind, scheme in KINDS.items() if scheme.offered([V3], [128]) is not None}
-    assert unasked == {"mha", "gqa", "mqa"}
-    assert list(KINDS)[:3] == ["mha", "gqa", "mqa"]
+    """By a table and not by inheritance: what is like GQA does not stand beside others for that."""
+    assert BESIDE == ("mha", "gqa", "mqa") == tuple(KINDS)[:3]
+    likes = [kind for kind in KINDS if issubclass(KINDS[kind], GQA | MQA) and kind not in BESIDE]
+    assert likes == ["mfa", "block_sparse"]
 
 
 NO_WIDTH = {"head_dim": None}
@@ -738,7 +739,7 @@ class Bare(Scheme):
 def test_a_scheme_says_nothing_about_what_ifs_unless_it_wants_to() -> None:
     scheme = Bare()
     assert (scheme.shape, scheme.expanded, scheme.detail) == (None, None, "")
-    assert Bare.offered([scheme], []) is None
+    assert Bare.kind not in BESIDE
     fp8 = uniform(FP8)
     assert Bare.stand_in(Shape(32, 128, 128, fp8), {}) == Bare(dtype=fp8)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import get_args
 
 import pytest
 
-from kvcalc.cache import STATE_ROLES, Cache, CacheTensor, Group, Role, Settled, Storage
+from kvcalc.cache import STATE_ROLES, Amounts, Cache, CacheTensor, Group, Role, Settled, Storage
 from kvcalc.errors import UsageError
 from kvcalc.extents import (
     All,
@@ -253,7 +254,6 @@ def settled(tensor: CacheTensor) -> Settled:
         (POOLED, 512 * 2, 102, 25 * 1_024, 1_024 // 4, 25 * 1_024),
         (STATE, 32 * 16_384 * 4, 100, 2_097_152, 0, 2 * 2_097_152),
         (SHARED, 8 * 128 * 2, 100, 0, 0, 100 * 2_048),
-        (CARRY, 128 * 2, 100, 0, 0, 0),
     ],
 )
 def test_one_tensor_in_bytes(
@@ -275,7 +275,7 @@ def cache_of(*groups: tuple[int, tuple[CacheTensor, ...]]) -> Cache:
     )
 
 
-MIXED = cache_of((3, (KEY, WINDOWED)), (2, (STATE,)), (1, (POOLED, CARRY)), (2, (SHARED,)))
+MIXED = cache_of((3, (KEY, WINDOWED)), (2, (STATE,)), (1, (POOLED,)), (2, (SHARED,)))
 
 
 @pytest.mark.parametrize(
@@ -295,6 +295,28 @@ def test_a_cache_sums_over_layers_and_tensors(
     assert MIXED.growth(tokens) == growth
     assert MIXED.fixed(tokens) == fixed
     assert MIXED.read(tokens) == read
+    amounts = Amounts(stored, Fraction(growth), fixed, read, MIXED.flops(tokens))
+    assert MIXED.at(tokens) == amounts
+    parts = (tensor.at(tokens).times(layers) for layers, tensor in MIXED.tensors)
+    assert sum(parts, Amounts()) == amounts
+
+
+def test_what_a_compressor_leaves_over_is_part_of_a_cache_and_counted_by_engines_alone() -> None:
+    pooled = Group("pooled", 1, (settled(POOLED),))
+    carried = replace(pooled, left_over=(settled(CARRY),))
+    assert Cache((carried,)).at(102) == Cache((pooled,)).at(102)
+    assert Cache((carried,)).contents != Cache((pooled,)).contents
+
+
+def test_amounts_of_a_batch_keep_the_growth_of_one_sequence() -> None:
+    one = Amounts(10, Fraction(1, 3), 4, 20, 7)
+    assert one.of_batch(3) == Amounts(30, Fraction(1, 3), 12, 60, 21)
+    assert one.times(3) == one + one + one == Amounts(30, Fraction(1), 12, 60, 21)
+    assert (one + Amounts(flops=None)).flops is None is Amounts(flops=None).times(3).flops
+    assert one.of_batch(1) is one
+    assert [one.of("growth"), one.of("stored"), Amounts(flops=None).of("flops")] == [
+        Fraction(1, 3), 10, None
+    ]  # fmt: skip
 
 
 def test_growth_is_a_fraction_even_where_nothing_is_kept() -> None:

@@ -102,6 +102,10 @@ class Scheme(ABC):
         """What a compressor keeps of tokens that no finished entry holds; only engines count it."""
         return ()
 
+    def plain(self) -> Self:
+        """The same with its defaults written out, so that two that mean the same are equal."""
+        return self
+
     @property
     def shape(self) -> Shape | None:
         """The heads and widths a what-if takes over; None leaves them to the model's own."""
@@ -263,6 +267,11 @@ class Attention(Scheme):
             return self.entries()
         return tuple(replace(tensor, shared=True) for tensor in self.entries())
 
+    def plain(self) -> Self:
+        # without cross attention nobody asks for the source; 0 tokens of it is what none says
+        source = (self.source_length or None) if self.cross else None
+        return replace(super().plain(), source_length=source)
+
     @property
     def crosses(self) -> bool:
         return self.cross
@@ -298,6 +307,10 @@ class KeyedAttention(Attention):
 
     def problems(self) -> Sequence[Problem]:
         return self.lacking(vars(self)) or super().problems()
+
+    def plain(self) -> Self:
+        given: dict[str, Any] = {**self.widths(self.shape), "head_dim": None}
+        return replace(super().plain(), **given)
 
     @property
     def shape(self) -> Shape:

@@ -6,13 +6,13 @@ state. A convolution of `conv_kernel` taps remembers conv_kernel - 1 columns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Self
 
 from kvcalc.attention.base import Count, CountOrZero, Scheme
 from kvcalc.cache import CacheTensor
 from kvcalc.extents import Fixed, ReadWrite
-from kvcalc.formats import Format
+from kvcalc.formats import FP32, Format
 
 ConvKernel = Annotated[CountOrZero, "taps of the short convolution before the state; 0: none"]
 
@@ -25,6 +25,9 @@ class Recurrent(Scheme):
     """Multiply-adds per element of the state and step: one to update it, one to read it out."""
 
     state_dtype: Annotated[Format | None, "dtype of the state, where the model pins it"] = None
+
+    def plain(self) -> Self:
+        return replace(super().plain(), state_dtype=self.state_dtype or FP32)
 
     def state(self, heads: int, width: int, name: str = "state") -> CacheTensor:
         """A recurrent state of `heads` x `width` elements."""

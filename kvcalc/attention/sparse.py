@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from kvcalc.attention.base import Attention, Bound, Count, Parts, TokenCount
 from kvcalc.attention.heads import GQA
@@ -36,6 +36,11 @@ class Indexed(Attention):
             text = f"index keys in {self.index_dtype.name} with one scale more cannot be written"
             raise UsageError(text)
         return replace(self, index_dtype=dtype, index_scale=scale)
+
+    def plain(self) -> Self:
+        stored = self.index_key(self.index_dtype).format
+        given: dict[str, Any] = {"index_dtype": stored, "index_scale": "none"}
+        return replace(super().plain(), **given)
 
     def index_key(self, dtype: Format) -> CacheTensor:
         """The index key, stored in its own format: `kv_dtype` leaves it alone."""

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 from collections import Counter
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass, fields, replace
+from itertools import chain, product
+from operator import eq, itemgetter
 from typing import TYPE_CHECKING
 
-from kvcalc.errors import InvalidValue
-from kvcalc.queries.likeness import contents_of, entry_of, keep_alike, pairs_of, word, words
-from kvcalc.units import decimals
+from kvcalc.cache import Cache
+from kvcalc.errors import KvcalcError
+from kvcalc.formats import Format, Layout
+from kvcalc.units import format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
     from kvcalc.attention.base import Scheme
-    from kvcalc.cache import CacheTensor
     from kvcalc.model import Layer, Model
-    from kvcalc.queries.likeness import Contents, Entry, Pair
 
 CONTEXTS = (1, 1_000, 4_096, 131_072)
+DTYPES = ("dtype", "kv_dtype", "index_dtype")
 STATED = ("max_context", "parameters", "active_parameters", "weight_bytes")
 """Facts that a model may leave unsaid, which is then no difference."""
 
@@ -42,17 +41,44 @@ class Changed:
 
 @dataclass(frozen=True)
 class Difference:
-    """What differs between two models: what bytes come of, and all other facts."""
+    """What differs between two models: what bytes come of, and all other facts.
+
+    same  whether they keep the same, layer by layer, MTP layers included
+    """
 
     model: Model
     other: Model
-    cache: tuple[Changed, ...] = ()
-    facts: tuple[Changed, ...] = ()
+    same: bool
+    cache: tuple[Changed, ...]
+    facts: tuple[Changed, ...]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A scheme with its defaults written out, all its names, and what one layer of it keeps."""
+
+    model: Model
+    names: tuple[str, ...]
+    scheme: Scheme
+    contents: Mapping[Hashable, int]
 
     @property
-    def same(self) -> bool:
-        """Whether they keep the same, layer by layer, MTP layers and engines included."""
-        return not self.cache
+    def marks(self) -> tuple[object, ...]:
+        """What two entries that are alike have in common, what says most first."""
+        kind = self.scheme.kind
+        outline = kind, [(t.role, type(t.extent), t.shared) for t in self.scheme.kept]
+        return self.scheme, self.contents, outline, kind, self.names[0]
+
+    def moot(self, name: str, other: _Entry) -> bool:
+        """Whether a layer would keep the same if it had this one field of the other's."""
+        try:
+            scheme = replace(self.scheme, **{name: getattr(other.scheme, name)})
+            return _contents(self.model, scheme) == self.contents
+        except KvcalcError:  # it cannot be, or this model's dtype has no place for it
+            return False
+
+
+_Pair = tuple[_Entry | None, _Entry | None]
 
 
 def diff(model: Model, other: Model) -> Difference:
@@ -65,172 +91,154 @@ def diff(model: Model, other: Model) -> Difference:
         untold = Changed("mtp layers", *(str(len(m.mtp) or "not stated") for m in (model, other)))
         found = diff(replace(model, mtp=()), replace(other, mtp=()))
         return replace(found, facts=(*found.facts, untold))
-    return _Comparing(model, other).difference()
+    pairs = _pairs(_entries(model), _entries(other))
+    cache = [
+        *_changed(model, other, DTYPES),
+        *_orders("layers", model.layers, other.layers, pairs),
+        *_orders("mtp layers", model.mtp, other.mtp, pairs),
+    ]
+    facts: list[Changed] = []
+    for one, another in pairs:
+        if one and another:
+            for changed, matters in _unlike(one, another):
+                (cache if matters else facts).append(changed)
+    same = _kept(model) == _kept(other)
+    if same:
+        # what differs in the words of two models that keep the same is no more than words
+        cache, facts = [], cache + facts
+    cache += _bytes(model, other)
+    return Difference(model, other, same, tuple(cache), (*facts, *_facts(model, other)))
 
 
-@dataclass(frozen=True)
-class _Comparing:
-    model: Model
-    other: Model
-
-    def difference(self) -> Difference:
-        pairs = pairs_of(_entries(self.model), _entries(self.other))
-        # what differs in the words of two files whose layers keep the same is no more than words
-        same = _kept(self.model) == _kept(self.other)
-        lines = [*self._dtypes(), *self._orders(pairs)]
-        cache, facts = ([], lines) if same else (lines, [])
-        for one, another in pairs:
-            if one and another:
-                for changed, matters in self._fields(one, another):
-                    (cache if matters and not same else facts).append(changed)
-                told = self.model.engines and self.other.engines
-                (cache if told else facts).extend(_engines(one, another))
-        cache += [] if same else self._bytes()
-        return Difference(self.model, self.other, tuple(cache), (*facts, *self._facts()))
-
-    def _dtypes(self) -> Iterator[Changed]:
-        for name in ("dtype", "kv_dtype", "index_dtype"):
-            yield from _changed(name, getattr(self.model, name), getattr(self.other, name))
-
-    def _orders(self, pairs: Sequence[Pair]) -> Iterator[Changed]:
-        """How many layers there are, how many of each entry, and in which order."""
-        for what, mine, theirs in (
-            ("layers", self.model.layers, self.other.layers),
-            ("mtp layers", self.model.mtp, self.other.mtp),
-        ):
-            yield from _changed(what, len(mine), len(theirs))
-            ours = _numbered(self.model, mine, [one for one, _ in pairs])
-            others = _numbered(self.other, theirs, [another for _, another in pairs])
-            counts = [Counter(n for layer in order for n in layer) for order in (ours, others)]
-            even = len(mine) == len(theirs)
-            uneven = (
-                []
-                if len(pairs) == 1 and not even
-                else [n for n in range(len(pairs)) if counts[0][n] != counts[1][n]]
-            )
-            for number in uneven:
-                label = f"{what} of {_label(pairs[number])}"
-                yield from _changed(label, counts[0][number], counts[1][number])
-            if even and not uneven and ours != others:
-                first = next(
-                    n for n, both in enumerate(zip(ours, others, strict=True)) if len({*both}) > 1
-                )
-                label = f"order of {what}, from number {first + 1} on"
-                yield Changed(label, _item(mine[first]), _item(theirs[first]))
-
-    def _fields(self, one: Entry, another: Entry) -> Iterator[tuple[Changed, bool]]:
-        """What differs between two entries, and whether bytes come of it."""
-        label = _label((one, another))
-        ours, theirs = one.scheme, another.scheme
-        differ = not keep_alike(self.model, ours, theirs)
-        if ours.kind != theirs.kind:
-            yield Changed(label, words(ours), words(theirs)), differ
-            return
-        names = _unlike(ours, theirs)
-        matter = [n for n in names if self._matters(ours, theirs, n)] or names if differ else []
-        for name in names:
-            both = getattr(ours, name), getattr(theirs, name)
-            yield Changed(name, word(both[0]), word(both[1]), label), name in matter
-
-    def _matters(self, ours: Scheme, theirs: Scheme, name: str) -> bool:
-        """Whether this field alone changes what a layer of either keeps, as far as it can."""
-        verdicts = []
-        for model, scheme, other in ((self.model, ours, theirs), (self.other, theirs, ours)):
-            with contextlib.suppress(InvalidValue):
-                mixed = dataclasses.replace(scheme, **{name: getattr(other, name)})
-                verdicts.append(not keep_alike(model, scheme, mixed))
-        return any(verdicts) or not verdicts
-
-    def _bytes(self) -> Iterator[Changed]:
-        ours, theirs = self.model, self.other
-        longest = [m.max_context for m in (ours, theirs) if m.max_context]
-        for context in sorted({*CONTEXTS, *([min(longest)] if longest else [])}):
-            yield from _sizes("stored", context, ours.stored(context), theirs.stored(context))
-        context = min(ours.default_context, theirs.default_context)
-        yield from _sizes("growth", context, ours.growth(context), theirs.growth(context))
-        yield from _sizes("fixed", context, ours.fixed(context), theirs.fixed(context))
-        yield from _sizes("read", context, ours.read(context), theirs.read(context))
-
-    def _facts(self) -> Iterator[Changed]:
-        for name in STATED:
-            both = getattr(self.model, name), getattr(self.other, name)
-            if None not in both:
-                yield from _changed(name, *both)
-        shapes = self.model.shape, self.other.shape
-        if all(shapes) and any(map(_needs_shape, (self.model, self.other))):
-            texts = [f"{s.heads:,} of {s.key_dim:,}" for s in shapes if s]
-            yield from _changed("heads for what-ifs", *texts)
-
-
-def _entries(model: Model) -> list[Entry]:
-    names = dict.fromkeys(n for layer in (*model.layers, *model.mtp) for n in layer)
-    return list(dict.fromkeys(entry_of(model, name) for name in names))
-
-
-def _kept(model: Model) -> list[list[Contents]]:
+def _kept(model: Model) -> list[list[Mapping[Hashable, int]]]:
+    """What every layer keeps, in order."""
     orders = model.layers, model.mtp
-    return [[contents_of(model, layer) for layer in order] for order in orders]
+    return [[_contents(model, *(model.attention[n] for n in layer)) for layer in o] for o in orders]
 
 
-def _numbered(
-    model: Model, layers: Sequence[Layer], entries: Sequence[Entry | None]
-) -> list[tuple[int, ...]]:
+def _contents(model: Model, *schemes: Scheme) -> Mapping[Hashable, int]:
+    return Cache(tuple(model.group("", 1, scheme) for scheme in schemes)).contents
+
+
+def _entries(model: Model) -> list[_Entry]:
+    """The entries that its layers keep; those that mean the same are one."""
+    found: dict[Scheme, dict[str, None]] = {}
+    for name in (name for layer in (*model.layers, *model.mtp) for name in layer):
+        scheme = model.attention[name].plain()
+        if scheme.dtype == model.dtype:
+            scheme = replace(scheme, dtype=None)
+        found.setdefault(scheme, {})[name] = None
+    return [_Entry(model, tuple(names), s, _contents(model, s)) for s, names in found.items()]
+
+
+def _pairs(ours: Sequence[_Entry], theirs: Sequence[_Entry]) -> list[_Pair]:
+    """Every entry of both once, beside the one it is most like, or beside None."""
+    left, right = list(ours), list(theirs)
+    pairs: list[_Pair] = []
+    found = [(tuple(map(eq, a.marks, b.marks)), a, b) for a, b in product(ours, theirs)]
+    for likeness, one, another in sorted(found, key=itemgetter(0), reverse=True):
+        alike = any(likeness) or len(left) == len(right) == 1
+        if alike and one in left and another in right:
+            left.remove(one)
+            right.remove(another)
+            pairs.append((one, another))
+    return [*pairs, *((one, None) for one in left), *((None, another) for another in right)]
+
+
+def _orders(
+    what: str, ours: Sequence[Layer], theirs: Sequence[Layer], pairs: Sequence[_Pair]
+) -> Iterator[Changed]:
+    """How many layers there are, how many of each entry, and in which order."""
+    even = len(ours) == len(theirs)
+    if not even:
+        yield Changed(what, str(len(ours)), str(len(theirs)))
+        if len(pairs) == 1:
+            return
+    mine = _numbered(ours, [one for one, _ in pairs])
+    others = _numbered(theirs, [another for _, another in pairs])
+    counts = [Counter(chain.from_iterable(order)) for order in (mine, others)]
+    for n in (uneven := [n for n in range(len(pairs)) if counts[0][n] != counts[1][n]]):
+        yield Changed(f"{what} of {_label(pairs[n])}", *(str(count[n]) for count in counts))
+    if even and not uneven and mine != others:
+        first = list(map(eq, mine, others)).index(False)
+        names = ("+".join(layers[first]) or "none" for layers in (ours, theirs))
+        yield Changed(f"order of {what}, from number {first + 1} on", *names)
+
+
+def _numbered(layers: Sequence[Layer], entries: Sequence[_Entry | None]) -> list[list[int]]:
     """The layers with the numbers of their entries in place of the names."""
-    used = dict.fromkeys(name for layer in layers for name in layer)
-    numbers = {name: entries.index(entry_of(model, name)) for name in used}
-    return [tuple(sorted(numbers[name] for name in layer)) for layer in layers]
+    numbers = {name: n for n, entry in enumerate(entries) if entry for name in entry.names}
+    return [sorted(numbers[name] for name in layer) for layer in layers]
 
 
-def _engines(one: Entry, another: Entry) -> Iterator[Changed]:
-    ours, theirs = dict(one.instead), dict(another.instead)
-    for engine in dict.fromkeys([*ours, *theirs]):
-        mine, other = ours.get(engine), theirs.get(engine)
-        label = f"{engine}, in the place of {_label((one, another))}"
-        if mine and other and _tensors(mine) == _tensors(other):
-            continue
-        if mine and other and mine.kind == other.kind:
-            for name in _unlike(mine, other):
-                values = word(getattr(mine, name)), word(getattr(other, name))
-                yield Changed(name, *values, label)
-        else:
-            yield Changed(
-                label, *(words(kept) if kept else "nothing else" for kept in (mine, other))
-            )
+def _unlike(one: _Entry, another: _Entry) -> Iterator[tuple[Changed, bool]]:
+    """What differs between two entries, and whether bytes come of it."""
+    label, ours, theirs = _label((one, another)), one.scheme, another.scheme
+    if ours.kind != theirs.kind:
+        yield Changed(label, _words(ours), _words(theirs)), one.contents != another.contents
+        return
+    for changed in _changed(ours, theirs, (field.name for field in fields(ours)), label):
+        moot = one.moot(changed.what, another) or another.moot(changed.what, one)
+        yield changed, not moot
 
 
-def _tensors(scheme: Scheme) -> list[CacheTensor]:
-    """What is kept, whatever a step computes with it."""
-    return [dataclasses.replace(tensor, macs=None) for tensor in scheme.expand()]
+def _bytes(model: Model, other: Model) -> Iterator[Changed]:
+    longest = sorted(m.max_context for m in (model, other) if m.max_context)
+    asked = [("stored", context) for context in sorted({*CONTEXTS, *longest[:1]})]
+    default = min(model.default_context, other.default_context)
+    for quantity, context in (*asked, *((rate, default) for rate in ("growth", "fixed", "read"))):
+        both = [getattr(m.cache.at(context), quantity) for m in (model, other)]
+        if both[0] != both[1]:
+            yield Changed(f"{quantity} at {context:,}", *(format_size(n, "B", 0) for n in both))
 
 
-def _unlike(ours: Scheme, theirs: Scheme) -> list[str]:
-    names = (field.name for field in dataclasses.fields(ours))
-    return [name for name in names if getattr(ours, name) != getattr(theirs, name)]
+def _facts(model: Model, other: Model) -> Iterator[Changed]:
+    stated = [n for n in STATED if None not in (getattr(model, n), getattr(other, n))]
+    yield from _changed(model, other, stated)
+    runs, shapes = (model.architecture, other.architecture), (model.shape, other.shape)
+    # a GGUF has its own name for what Hugging Face calls otherwise
+    if runs[0] and runs[1] and runs[0].dialect == runs[1].dialect and runs[0] != runs[1]:
+        texts = (run.name + (run.inner and f" ({run.inner})") for run in runs if run)
+        yield Changed("architecture", *texts)
+    if shapes[0] and shapes[1] and shapes[0] != shapes[1] and any(map(_shapeless, (model, other))):
+        texts = (f"{shape.heads:,} of {shape.key_dim:,}" for shape in shapes if shape)
+        yield Changed("heads for what-ifs", *texts)
 
 
-def _needs_shape(model: Model) -> bool:
-    kept = (layer for layer in model.layers if layer)
-    return any(all(model.attention[name].shape is None for name in layer) for layer in kept)
+def _shapeless(model: Model) -> bool:
+    """Whether a what-if takes over the model's own heads in some layer."""
+    schemes = ([model.attention[name] for name in layer] for layer in model.layers if layer)
+    return any(all(scheme.shape is None for scheme in layer) for layer in schemes)
 
 
-def _label(pair: Pair) -> str:
-    names = " / ".join(dict.fromkeys(entry.name for entry in pair if entry))
-    alone = [words(entry.scheme) for entry in pair if entry and None in pair]
+def _label(pair: _Pair) -> str:
+    names = " / ".join(dict.fromkeys(entry.names[0] for entry in pair if entry))
+    alone = [_words(entry.scheme) for entry in pair if entry and None in pair]
     return ", a ".join([names, *alone])
 
 
-def _item(layer: Layer) -> str:
-    return "+".join(layer) or "none"
-
-
-def _changed(what: str, first: object, second: object) -> Iterator[Changed]:
-    if first != second:
-        yield Changed(what, word(first), word(second))
-
-
-def _sizes(
-    what: str, context: int, first: Fraction | int, second: Fraction | int
+def _changed(
+    ours: object, theirs: object, names: Iterable[str], entry: str = ""
 ) -> Iterator[Changed]:
-    if first != second:
-        texts = (f"{decimals(Fraction(v), 0 if v == int(v) else 3)} B" for v in (first, second))
-        yield Changed(f"{what} at {context:,}", *texts)
+    for name in names:
+        first, second = getattr(ours, name), getattr(theirs, name)
+        if first != second:
+            yield Changed(name, _word(first), _word(second), entry)
+
+
+def _words(scheme: Scheme) -> str:
+    """A scheme as a reader would say it: `gqa (heads 32, kv_heads 8, window 128)`."""
+    values = ((f.name, f.default, getattr(scheme, f.name)) for f in fields(scheme))
+    said = [f"{n} {_word(v)}" for n, usual, v in values if v not in (None, usual, "none")]
+    return f"{scheme.kind} ({', '.join(said)})"
+
+
+def _word(value: object) -> str:
+    """A value as a reader would say it."""
+    if isinstance(value, Format | Layout):
+        return value.name
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, tuple):
+        return "; ".join(f"{t.name} {t.heads or 1} x {t.width} ({t.extent.rule})" for t in value)
+    return f"{value:,}" if isinstance(value, int) else str(value)

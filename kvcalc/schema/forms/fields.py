@@ -73,12 +73,9 @@ class Form:
             name: core.typed_dict_field(schema, required=name in required)
             for name, schema in self.fields.items()
         }
-        return core.typed_dict_schema(
-            fields, config=STRICT, metadata={"description": self.description}
-        )
-
-
-STRICT = core.CoreConfig(strict=True, extra_fields_behavior="forbid")
+        strict = core.CoreConfig(strict=True, extra_fields_behavior="forbid")
+        metadata = {"description": self.description}
+        return core.typed_dict_schema(fields, config=strict, metadata=metadata)
 
 
 def form_of(written: type) -> Form:
@@ -97,28 +94,17 @@ def tag(word: str) -> str:
 def branches(choose: Callable[[Any], str | None], **choices: CoreSchema) -> CoreSchema:
     """One of several, by the word that `choose` has for a value; for None it is none of them."""
 
-    def chosen(value: Any) -> str | None:
-        word = choose(value)
-        return None if word is None else tag(word)
-
-    return core.tagged_union_schema({tag(word): s for word, s in choices.items()}, chosen)
+    tagged = {tag(word): schema for word, schema in choices.items()}
+    return core.tagged_union_schema(tagged, lambda value: (word := choose(value)) and tag(word))
 
 
-def word_or_mapping(value: object) -> str:
-    """The branch of a union that is a plain value in short and a mapping in full."""
-    return "mapping" if isinstance(value, dict) else "word"
+def _named(parse: Callable[[str], object], known: Iterable[str], *shown: Any) -> CoreSchema:
+    def read(value: object) -> object:
+        if not isinstance(value, str):
+            raise ValueError(f"{value!r} is not a dtype; known: {', '.join(known)}")
+        return parse(value)
 
-
-def _dtype(value: object) -> Format:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a dtype; known: {', '.join(FORMATS)}")
-    return parse_format(value)
-
-
-def _layout(value: object) -> Layout:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a dtype; known: {', '.join([*FORMATS, *LAYOUTS])}")
-    return parse_layout(value)
+    return _read_by(read, {"anyOf": list(shown)})
 
 
 def _date(value: object) -> str:
@@ -147,21 +133,17 @@ _TOKENS = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
 NOT_EMPTY = core.str_schema(min_length=1)
 Text = Annotated[str, WrittenAs(NOT_EMPTY)]
 Date = Annotated[str, WrittenAs(_read_by(_date, {"type": "string", "format": "date"}))]
-Context = Annotated[
-    int,
-    WrittenAs(
-        core.no_info_before_validator_function(
-            _tokens, core.int_schema(ge=1, le=MAX_TOKENS), metadata={"shown": _TOKENS}
-        )
-    ),
-]
+_CONTEXT = core.no_info_before_validator_function(
+    _tokens, core.int_schema(ge=1, le=MAX_TOKENS), metadata={"shown": _TOKENS}
+)
+Context = Annotated[int, WrittenAs(_CONTEXT)]
 _PLAIN: dict[Any, CoreSchema] = {
     Any: core.any_schema(),
     int: core.int_schema(),
     str: core.str_schema(),
     bool: core.bool_schema(),
-    Format: _read_by(_dtype, {"anyOf": [_NAMES, _N_BIT]}),
-    Layout: _read_by(_layout, {"anyOf": [_NAMES, _LAYOUTS, _N_BIT, _PAIR]}),
+    Format: _named(parse_format, FORMATS, _NAMES, _N_BIT),
+    Layout: _named(parse_layout, [*FORMATS, *LAYOUTS], _NAMES, _LAYOUTS, _N_BIT, _PAIR),
 }
 
 
@@ -181,7 +163,6 @@ def schema_of(hint: Any) -> CoreSchema:
     if origin is list:
         return core.list_schema(schema_of(arguments[0]))
     if origin is dict:
-        # text even where it is empty: an odd key is told of by whoever looks it up
         return core.dict_schema(core.str_schema(), schema_of(arguments[1]))
     if CacheTensor in arguments:
         # made for files that have tensors of their own
@@ -195,16 +176,10 @@ def _annotated(hint: Any, inner: Any, *extras: Any) -> CoreSchema:
     schema = next((extra.schema for extra in extras if isinstance(extra, WrittenAs)), None)
     if schema is None and inner is int and (bound := bound_of(hint)):
         schema = core.int_schema(ge=bound.low, le=bound.high)
+    schema = schema or schema_of(inner)
     text = next((extra for extra in extras if isinstance(extra, str)), None)
-    return described(schema or schema_of(inner), text)
-
-
-def described(schema: CoreSchema, text: str | None) -> CoreSchema:
-    """The same with a description for editors."""
-    if not text:
-        return schema
     metadata = {**(schema.get("metadata") or {}), "description": text}
-    return cast("CoreSchema", {**schema, "metadata": metadata})
+    return cast("CoreSchema", {**schema, "metadata": metadata}) if text else schema
 
 
 def _union(options: tuple[Any, ...]) -> CoreSchema:
@@ -216,9 +191,5 @@ def _union(options: tuple[Any, ...]) -> CoreSchema:
     # a word of its own beside something else: whoever writes neither is told of the latter
     (word,) = [option for option in options if get_origin(option) is Literal]
     (other,) = [option for option in options if option is not word]
-    words = get_args(word)
-    return branches(
-        lambda value: "word" if value in words else "other",
-        word=schema_of(word),
-        other=schema_of(other),
-    )
+    words, choices = get_args(word), {"word": schema_of(word), "other": schema_of(other)}
+    return branches(lambda value: "word" if value in words else "other", **choices)

@@ -9,7 +9,7 @@ from pydantic_core import core_schema as core
 from kvcalc.attention.base import Bound, Count, TokenCount
 from kvcalc.cache import Role
 from kvcalc.formats import Format
-from kvcalc.schema.forms.fields import Text, WrittenAs, branches, schema_of, word_or_mapping
+from kvcalc.schema.forms.fields import Text, WrittenAs, branches, schema_of
 
 
 class StrideForm(TypedDict):
@@ -34,8 +34,12 @@ class _Tensor(TypedDict):
     width: Annotated[int, Bound(1, 10**9), "elements per entry and head"]
 
 
+def _form(value: Any) -> str:
+    return "mapping" if isinstance(value, dict) else "word"
+
+
 def _word_or(word: Any, mapping: type) -> WrittenAs:
-    return WrittenAs(branches(word_or_mapping, word=schema_of(word), mapping=schema_of(mapping)))
+    return WrittenAs(branches(_form, word=schema_of(word), mapping=schema_of(mapping)))
 
 
 Stride = Annotated[int | StrideForm, _word_or(TokenCount, StrideForm)]

@@ -8,7 +8,7 @@ from typing import Any
 from kvcalc.attention import KINDS
 from kvcalc.claim import Claim, Side, Statement
 from kvcalc.errors import InputError, InvalidValue, KvcalcError, Path, Problem, did_you_mean
-from kvcalc.expect import Expectation, parse_expectation
+from kvcalc.expect import parse_expectation
 from kvcalc.formats import parse_index_format, parse_layout
 from kvcalc.model import Model, Source
 from kvcalc.question import Question
@@ -16,6 +16,16 @@ from kvcalc.schema.forms.claims import ClaimForm, ClaimsForm, SideForm
 from kvcalc.schema.forms.fields import form_of
 from kvcalc.schema.reading.problems import held_to
 from kvcalc.whatif import NATIVE
+
+BOTH = "keep of or model, not both"
+NEITHER = "expect needs the model it speaks of: write model: or of:"
+FIGURE = "evidence is for claims without a figure; keep expect or evidence"
+NOTHING = "a claim has an expect entry, or evidence where nothing can be computed"
+NOTHING_TO_CHANGE = "holds_if needs an expect entry to change"
+NO_MODEL = "ships needs the one model it speaks of: write model:"
+
+SHARED = ("batch", "kv_dtype", "index_dtype", "mtp", "source_length")
+"""What a claim may say for all of its sides."""
 
 CLAIMS, CLAIM, SIDE = form_of(ClaimsForm), form_of(ClaimForm), form_of(SideForm)
 
@@ -43,16 +53,13 @@ def read_claims(
     return tuple(claim for claim in claims if claim)
 
 
-def _repeated(raw_claims: list[Any]) -> list[Problem]:
-    problems: list[Problem] = []
-    seen: set[str] = set()
-    for number, raw in enumerate(raw_claims):
-        name = raw.get("id") if isinstance(raw, dict) else None
-        if isinstance(name, str) and name in seen:
-            text = f"two claims are called {name!r}"
-            problems.append(Problem(text, "rename one", ("claims", number, "id")))
-        seen.add(str(name))
-    return problems
+def _repeated(claims: list[Any]) -> list[Problem]:
+    names = [claim.get("id") if isinstance(claim, dict) else None for claim in claims]
+    return [
+        Problem(f"two claims are called {name!r}", "rename one", ("claims", number, "id"))
+        for number, name in enumerate(names)
+        if isinstance(name, str) and name in names[:number]
+    ]
 
 
 class _Reading:
@@ -72,7 +79,6 @@ class _Reading:
         sides = self._sides(form, ())
         stated = self._statement(form, sides, ())
         assumed = self._assumed(form, stated)
-        self._shipped(form)
         if self.problems:
             return None
         source = form["source"]
@@ -104,83 +110,51 @@ class _Reading:
 
     def _consistent(self, form: Mapping[str, Any]) -> None:
         given = {name for name, value in self.raw.items() if value is not None}
-        has, of, model = "expect" in given, form.get("of"), form.get("model")
-        evidence = form.get("evidence")
-        checks: list[tuple[Path, Any, str]] = [
-            (("of",), of and model, "keep of or model, not both"),
-            (
-                ("expect",),
-                has and given.isdisjoint({"of", "model"}),
-                "expect needs the model it speaks of: write model: or of:",
-            ),
-            (
-                ("evidence",),
-                has and evidence,
-                "evidence is for claims without a figure; keep expect or evidence",
-            ),
-            (
-                (),
-                not has and "evidence" not in given,
-                "a claim has an expect entry, or evidence where nothing can be computed",
-            ),
-            (
-                ("holds_if",),
-                not has and form.get("holds_if"),
-                "holds_if needs an expect entry to change",
-            ),
-            (
-                ("ships",),
-                form.get("ships") and "model" not in given,
-                "ships needs the one model it speaks of: write model:",
-            ),
-        ]
-        self.problems += [Problem(text, path=path) for path, wrong, text in checks if wrong]
-
-    def _shipped(self, form: Mapping[str, Any]) -> None:
+        has, named = "expect" in given, form.get("of") and form.get("model")
         ships = form.get("ships")
-        if ships is not None and ships not in (*KINDS, NATIVE):
-            hint = did_you_mean(ships, [*KINDS, NATIVE])
+        for field, wrong, text in (
+            ("of", named, BOTH),
+            ("expect", has and given.isdisjoint({"of", "model"}), NEITHER),
+            ("evidence", has and form.get("evidence"), FIGURE),
+            ("", not has and "evidence" not in given, NOTHING),
+            ("holds_if", not has and form.get("holds_if"), NOTHING_TO_CHANGE),
+            ("ships", ships and "model" not in given, NO_MODEL),
+        ):
+            if wrong:
+                self.problems.append(Problem(text, path=(field,) if field else ()))
+        if ships is not None and ships not in (known := [*KINDS, NATIVE]):
+            hint = did_you_mean(ships, known)
             self.problems.append(Problem(f"unknown kind {ships!r}", hint, ("ships",)))
 
     def _sides(self, form: Mapping[str, Any], prefix: Path) -> dict[str, Side]:
         """The sides that could be made; what is wrong with the others is told."""
         sides = {}
-        if (of := form.get("of")) is None:
-            if (model := form.get("model")) is not None:
-                found = self._side({"model": model}, form, prefix, prefix)
-                sides.update({"": found} if found else {})
-            return sides
-        for name, side in of.items():
-            if side and (found := self._side(side, form, (*prefix, "of", name), prefix)):
-                sides[name] = found
-        return sides
+        of, model = form.get("of"), form.get("model")
+        if of is None and model is not None:
+            sides[""] = self._side({"model": model}, form, prefix, prefix)
+        for name, side in (of or {}).items():
+            sides[name] = side and self._side(side, form, (*prefix, "of", name), prefix)
+        return {name: side for name, side in sides.items() if side}
 
     def _side(
         self, side: Mapping[str, Any], claim: Mapping[str, Any], path: Path, above: Path
     ) -> Side | None:
         """A side; what it does not say itself, the claim may say for all of its sides."""
 
-        def said(name: str, unsaid: Any = None) -> tuple[Any, Path]:
-            own = name in side
-            place = (*(path if own else above), name)
-            return (side if own else claim).get(name, unsaid), place
+        said = {name: claim[name] for name in SHARED if name in claim} | dict(side)
+
+        def place(name: str) -> Path:
+            return (*(path if name in side else above), name)
 
         count = len(self.problems)
         model = self._model(side["model"], (*path, "model"))
-        kv_dtype = self._parsed(parse_layout, *said("kv_dtype"))
-        index_dtype = self._parsed(parse_index_format, *said("index_dtype"))
+        for name, parse in (("kv_dtype", parse_layout), ("index_dtype", parse_index_format)):
+            said[name] = self._parsed(parse, said.get(name), place(name))
         if model is None or len(self.problems) > count:
             return None
-        question = Question(
-            context=side.get("context"),
-            batch=said("batch", 1)[0],
-            kv_dtype=kv_dtype,
-            index_dtype=index_dtype,
-            mtp=said("mtp", False)[0],
-            source_length=said("source_length")[0],
-        )
-        found = Side(model, side.get("scheme"), question)
-        return found if self._fits(found, path, said("kv_dtype")[1]) else None
+        settings = {name: said[name] for name in ("context", *SHARED) if name in said}
+        found = Side(model, side.get("scheme"), Question(**settings))
+        return found if self._fits(found, path, place("kv_dtype")) else None
 
     def _fits(self, side: Side, path: Path, stored: Path) -> bool:
         """Whether the question fits the model, and a row of it is called as the side says."""
@@ -219,21 +193,17 @@ class _Reading:
                 self._told(Problem(text, problem.hint, path))
             return None
 
-    def _expectation(self, form: Mapping[str, Any], prefix: Path) -> Expectation | None:
-        if (expect := form.get("expect")) is None:
-            return None
-        entry, printed = next(iter(expect.items()))
-        try:
-            return parse_expectation(entry, printed)
-        except ValueError as error:
-            self._told(Problem(str(error), path=(*prefix, "expect", entry)))
-            return None
-
     def _statement(
         self, form: Mapping[str, Any], sides: Mapping[str, Side], prefix: Path
     ) -> Statement | None:
-        expectation = self._expectation(form, prefix)
-        if expectation is None:
+        if (expect := form.get("expect")) is None:
+            return None
+        entry, printed = next(iter(expect.items()))
+        path = (*prefix, "expect", entry)
+        try:
+            expectation = parse_expectation(entry, printed)
+        except ValueError as error:
+            self._told(Problem(str(error), path=path))
             return None
         known, what = list(expectation.schemes), "row of this model"
         if (of := form.get("of")) is not None:
@@ -242,7 +212,6 @@ class _Reading:
             known = list(sides[""].rows.names)
         for name in dict.fromkeys(expectation.schemes):
             if name not in known:
-                path = (*prefix, "expect", expectation.entry)
                 text = f"no {what} is called {name!r}"
                 self._told(Problem(text, did_you_mean(name, known), path))
         return Statement(expectation, sides, form.get("context"))
@@ -258,10 +227,8 @@ class _Reading:
             return None
         of, model = merged.get("of"), merged.get("model")
         if (of is None) == (model is None):
-            text = "keep of or model, not both"
-            if of is None:
-                text = "expect needs the model it speaks of: write model: or of:"
-            self.problems.append(Problem(text, path=(*path, "of" if of else "model")))
+            text, field = (NEITHER, "model") if of is None else (BOTH, "of")
+            self.problems.append(Problem(text, path=(*path, field)))
             return None
         if merged.get("expect") is None:
             text = "holds_if takes the expect entry away; write another figure or leave it"

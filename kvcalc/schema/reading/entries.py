@@ -62,11 +62,7 @@ class Found:
         if given.get("tensors") is not None:
             from kvcalc.schema.reading.tensors import tensors_of
 
-            try:
-                given["tensors"] = tensors_of(given["tensors"])
-            except InvalidValue as error:
-                under = [problem.under(("tensors",)) for problem in error.problems]
-                raise InvalidValue(under) from None
+            given["tensors"] = tensors_of(given["tensors"])
         return given
 
     def placed(self, problem: Problem) -> Problem:
@@ -89,18 +85,16 @@ def entries_of(attention: object) -> dict[str, Found]:
 
 
 def _entry(entry: Mapping[str, Any], place: Path) -> Found:
-    kind = entry.get("kind")
+    kind = str(entry.get("kind"))
     problems = [] if place[-1] else [unnamed(place)]
-    if kind is None:
-        return Found(place, "", {}, (*problems, untagged(place)), whole=False)
-    if str(kind) not in KINDS:
-        text, hint = f"unknown kind {str(kind)!r}", did_you_mean(str(kind), KINDS)
-        problems.append(Problem(text, hint, (*place, "kind")))
-        return Found(place, "", {}, tuple(problems), whole=False)
-    form = entry_form(str(kind))
-    found, wrong = held_to(form, entry, place)
-    whole = form.required <= found.keys()
-    return Found(place, str(kind), found, (*problems, *wrong), whole)
+    if kind in KINDS:
+        form = entry_form(kind)
+        found, wrong = held_to(form, entry, place)
+        whole = form.required <= found.keys()
+        return Found(place, kind, found, (*problems, *wrong), whole)
+    told = Problem(f"unknown kind {kind!r}", did_you_mean(kind, KINDS), (*place, "kind"))
+    problems.append(untagged(place) if entry.get("kind") is None else told)
+    return Found(place, "", {}, tuple(problems), whole=False)
 
 
 def what_ifs_of(compare: Mapping[str, Any]) -> dict[str, Found]:

@@ -24,7 +24,9 @@ def layers_of(layers: int | OrderForm, names: Collection[str]) -> tuple[Layer, .
     """The entries of each layer, in order. Raises InvalidValue with every problem of the items."""
     if isinstance(layers, int):
         if len(names) != 1:
-            raise InvalidValue([_which(names)])
+            text = "layers is a number, but attention has several entries"
+            hint = f"write layers: {{count: ..., pattern: [{', '.join(names)}]}}"
+            raise InvalidValue([Problem(text, hint)])
         return (tuple(names),) * layers
     pattern, listed, count = layers.get("pattern"), layers.get("list"), layers["count"]
     if (pattern is None) == (listed is None):
@@ -46,11 +48,6 @@ def layers_of(layers: int | OrderForm, names: Collection[str]) -> tuple[Layer, .
     order = itertools.chain.from_iterable(itertools.repeat(*run) for run in runs)
     repeated = itertools.cycle(order) if key == "pattern" else order
     return tuple(itertools.islice(repeated, count))
-
-
-def _which(names: Collection[str]) -> Problem:
-    hint = f"write layers: {{count: ..., pattern: [{', '.join(names)}]}}"
-    return Problem("layers is a number, but attention has several entries", hint)
 
 
 def _run(item: str, names: Collection[str]) -> tuple[Layer, int]:

@@ -112,7 +112,7 @@ class _Reading:
 
     def _used(self, layers: tuple[Layer, ...], mtp: tuple[Layer, ...]) -> None:
         used = {name for layer in dict.fromkeys((*layers, *mtp)) for name in layer}
-        for name in self.entries.keys() - used if layers else ():
+        for name in [name for name in self.entries if layers and name not in used]:
             text, hint = f"no layer uses {name!r}", "name it in layers, or take it out"
             self.problems.append(Problem(text, hint, ("attention", name)))
 
@@ -139,17 +139,13 @@ class _Reading:
             rows = rows_of(model)
             return rows if all(what_if.whole for what_if in self.what_ifs.values()) else None
         except InvalidValue:
-            # of all what-ifs, not only of the first that cannot be
-            for kind, what_if in self.what_ifs.items():
-                if kind in model.compare:
-                    self._fits(replace(model, compare={kind: model.compare[kind]}), what_if)
-            return None
-
-    def _fits(self, model: Model, what_if: Found) -> None:
-        try:
-            rows_of(model)
-        except InvalidValue as error:
-            self.problems += map(what_if.placed, error.problems)
+            pass
+        for kind, fields in model.compare.items():
+            try:
+                rows_of(replace(model, compare={kind: fields}))
+            except InvalidValue as error:
+                self.problems += map(self.what_ifs[kind].placed, error.problems)
+        return None
 
     def _expectations(self, rows: Rows | None, line_of: LineOf) -> tuple[Expectation, ...]:
         expectations = []
@@ -179,14 +175,10 @@ def _architecture(written: str | Mapping[str, str] | None) -> Architecture | Non
 
 def _facts(form: Mapping[str, Any]) -> dict[str, Any]:
     """What a model says of itself that its cache does not depend on."""
-    numbers = ("max_context", "parameters", "active_parameters", "weight_bytes")
-    sources = tuple(
+    sources = (
         Source(source["from"], source.get("says", ""), source.get("read") or "")
         for source in form.get("sources") or ()
     )
-    return {
-        "vendor": form.get("vendor", ""),
-        "confidence": form.get("confidence") or "",
-        "sources": sources,
-        **{name: form.get(name) for name in numbers},
-    }
+    numbers = ("max_context", "parameters", "active_parameters", "weight_bytes")
+    words = {name: form.get(name) or "" for name in ("vendor", "confidence")}
+    return {**words, "sources": tuple(sources), **{name: form.get(name) for name in numbers}}

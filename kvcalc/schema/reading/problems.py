@@ -85,8 +85,9 @@ def _problem(detail: ErrorDetails, place: Path, schema: CoreSchema) -> Problem:
             return unknown(str(path[-1]), _fields_at(schema, raw[:-1]), path)
         case "union_tag_not_found":
             return untagged(path)
-        case "literal_error" | "enum":
-            hint = did_you_mean(str(detail["input"]), _words(detail["ctx"]["expected"]))
+        case "literal_error":
+            words = detail["ctx"]["expected"].replace(" or ", ",").split(",")
+            hint = did_you_mean(str(detail["input"]), [word.strip(" '") for word in words])
             return Problem(f"{_name(path)} cannot be {_shown(detail['input'])}", hint, path)
         case "value_error":
             return Problem(f"{_name(path)}: {detail['ctx']['error']}", path=path)
@@ -127,10 +128,6 @@ def _shown(value: object) -> str:
         return words[value]
     text = f"{value:,}" if isinstance(value, int) else repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-def _words(expected: str) -> list[str]:
-    return [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
 
 
 def _example(field: str | int) -> str:

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kvcalc import extents
 from kvcalc.cache import ALL, STATE_ROLES, CacheTensor
 from kvcalc.errors import InvalidValue, Problem
-from kvcalc.extents import (
-    All,
-    Beyond,
-    Chunk,
-    Every,
-    Extent,
-    Fixed,
-    Reads,
-    ReadWrite,
-    TopBlocks,
-    TopK,
-    Window,
-)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from kvcalc.schema.forms.tensors import ReadsForm, TensorForm
 
-EXTENTS = ("every", "window", "chunk", "beyond", "fixed")
+EXTENTS: dict[str, Callable[[int], extents.Extent]] = {
+    "window": extents.Window,
+    "chunk": extents.Chunk,
+    "beyond": extents.Beyond,
+    "fixed": extents.Fixed,
+}
 
 
 def tensors_of(forms: Sequence[TensorForm]) -> tuple[CacheTensor, ...]:
@@ -35,7 +28,7 @@ def tensors_of(forms: Sequence[TensorForm]) -> tuple[CacheTensor, ...]:
         try:
             found.append(_tensor(form))
         except InvalidValue as error:
-            problems += [problem.under((number,)) for problem in error.problems]
+            problems += [problem.under(("tensors", number)) for problem in error.problems]
     if problems:
         raise InvalidValue(problems)
     return tuple(found)
@@ -44,7 +37,7 @@ def tensors_of(forms: Sequence[TensorForm]) -> tuple[CacheTensor, ...]:
 def _tensor(form: TensorForm) -> CacheTensor:
     """The tensor it describes. Raises InvalidValue where its fields exclude each other."""
     name, dtype, scale = form["name"], form.get("dtype"), form.get("scale")
-    given = [extent for extent in EXTENTS if form.get(extent) is not None]
+    given = [extent for extent in ("every", *EXTENTS) if form.get(extent) is not None]
     problems = []
     if len(given) > 1:
         text = f"tensor {name!r} has {' and '.join(given)}; keep one"
@@ -52,7 +45,7 @@ def _tensor(form: TensorForm) -> CacheTensor:
     if scale is not None and dtype is None:
         hint = "set dtype beside it, for example dtype: fp8"
         problems.append(Problem(f"tensor {name!r} has a scale but no dtype", hint, ("scale",)))
-    reads: Reads = ALL
+    reads: extents.Reads = ALL
     try:
         reads = _reads(form)
     except InvalidValue as error:
@@ -72,35 +65,30 @@ def _tensor(form: TensorForm) -> CacheTensor:
     )
 
 
-def _extent(form: TensorForm) -> Extent:
-    if window := form.get("window"):
-        return Window(window)
-    if chunk := form.get("chunk"):
-        return Chunk(chunk)
-    if beyond := form.get("beyond"):
-        return Beyond(beyond)
-    if fixed := form.get("fixed"):
-        return Fixed(fixed)
+def _extent(form: TensorForm) -> extents.Extent:
+    for name, extent in EXTENTS.items():
+        if isinstance(size := form.get(name), int):
+            return extent(size)
     every = form.get("every")
     if isinstance(every, dict):
-        return Every(every["stride"], every["first"])
-    return Every(every, every) if every else Every()
+        return extents.Every(every["stride"], every["first"])
+    return extents.Every(every, every) if every else extents.Every()
 
 
-def _reads(form: TensorForm) -> Reads:
+def _reads(form: TensorForm) -> extents.Reads:
     reads = form.get("reads")
     if isinstance(reads, dict):
         return _picked(reads)
     default = "read_write" if form["role"] in STATE_ROLES else "all"
-    return ReadWrite() if (reads or default) == "read_write" else All()
+    return extents.ReadWrite() if (reads or default) == "read_write" else extents.All()
 
 
-def _picked(form: ReadsForm) -> Reads:
+def _picked(form: ReadsForm) -> extents.Reads:
     given = {name for name, value in form.items() if value is not None}
     top_k, blocks = form.get("top_k"), form.get("top_k_blocks")
     if top_k is not None and given <= {"top_k", "pool"}:
-        return TopK(top_k, form.get("pool") or 1)
+        return extents.TopK(top_k, form.get("pool") or 1)
     if blocks is not None and given == {"top_k_blocks", "block_size"}:
-        return TopBlocks(blocks, form.get("block_size") or 1)
+        return extents.TopBlocks(blocks, form.get("block_size") or 1)
     text = "reads is neither a top_k (with or without pool) nor top_k_blocks with block_size"
     raise InvalidValue([Problem(text, "write for example {top_k: 2048}", ("reads",))])

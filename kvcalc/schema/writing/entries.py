@@ -8,22 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kvcalc import extents
 from kvcalc.attention.base import Attention, Scheme, Shape
 from kvcalc.cache import STATE_ROLES, CacheTensor
 from kvcalc.errors import UsageError
-from kvcalc.extents import (
-    All,
-    Beyond,
-    Chunk,
-    Every,
-    Extent,
-    Fixed,
-    Reads,
-    ReadWrite,
-    TopBlocks,
-    TopK,
-    Window,
-)
 from kvcalc.formats import Format, Layout, parse_format, parse_layout
 
 if TYPE_CHECKING:
@@ -37,15 +25,8 @@ class Top:
     """What a file says once for all its entries."""
 
     dtype: Layout
-    heads: int | None = None
-    head_dim: int | None = None
-    source_length: int | None = None
-
-    @property
-    def fields(self) -> dict[str, int | None]:
-        """The geometry, as it stands at the top of the file."""
-        names = ("heads", "head_dim", "source_length")
-        return {name: getattr(self, name) for name in names}
+    fields: Mapping[str, int | None]
+    """The geometry: heads, head_dim and source_length."""
 
 
 def common(name: str, schemes: Sequence[Scheme]) -> int | None:
@@ -62,12 +43,15 @@ def portrait(scheme: Scheme, top: Top) -> dict[str, Any]:
     scheme = scheme.unscaled(_parts)
     _refuse_to_inherit(scheme, top)
     told: dict[str, Any] = {"dtype": top.dtype, **top.fields}
-    if top.head_dim and getattr(scheme, "head_dim", top.head_dim) is None:
+    width = top.fields["head_dim"]
+    fields = sorted(dataclasses.fields(scheme), key=_place)
+    values = {field.name: getattr(scheme, field.name) for field in fields}
+    if width and "head_dim" in values and values["head_dim"] is None:
         # it takes the file's head_dim over, which then speaks for the widths that are the same
-        told |= scheme.widths(Shape(0, top.head_dim, top.head_dim))
+        told |= scheme.widths(Shape(0, width, width))
     given = {}
-    for field in sorted(dataclasses.fields(scheme), key=_place):
-        value = getattr(scheme, field.name)
+    for field in fields:
+        value = values[field.name]
         if value is not None and value != told.get(field.name, field.default):
             given[field.name] = written(value)
     return {"kind": scheme.kind, **given}
@@ -81,7 +65,8 @@ def _refuse_to_inherit(scheme: Scheme, top: Top) -> None:
         for name in names
         if getattr(scheme, name) is None and top.fields[name]
     }
-    both = Shape(top.heads, top.head_dim, top.head_dim) if top.heads and top.head_dim else None
+    heads, width = top.fields["heads"], top.fields["head_dim"]
+    both = Shape(heads, width, width) if heads and width else None
     if changes and dataclasses.replace(scheme, **changes).shape != (scheme.shape or both):
         text = f"a {scheme.kind} entry without {' and '.join(changes)} of its own cannot be written"
         raise UsageError(f"{text} in a model that has some")
@@ -132,7 +117,7 @@ def _parts(stored: Format) -> tuple[Format, Format | None]:
 def tensor(kept: CacheTensor) -> dict[str, Any]:
     """A tensor of a custom entry. Raises UsageError where YAML has no words for it."""
     dtype, scale = _parts(kept.format) if kept.format else (None, None)
-    usual = ReadWrite() if kept.role in STATE_ROLES else All()
+    usual = extents.ReadWrite() if kept.role in STATE_ROLES else extents.All()
     fields = {
         "name": kept.name,
         "role": kept.role,
@@ -148,31 +133,31 @@ def tensor(kept: CacheTensor) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _extent(extent: Extent) -> dict[str, Any]:
+def _extent(extent: extents.Extent) -> dict[str, Any]:
     match extent:
-        case Every(stride=1, first=1):
+        case extents.Every(stride=1, first=1):
             return {}
-        case Every(stride=stride, first=first):
+        case extents.Every(stride=stride, first=first):
             return {"every": stride if first == stride else {"stride": stride, "first": first}}
-        case Chunk(size=size):
+        case extents.Chunk(size=size):
             return {"chunk": size}
-        case Window(size=size):
+        case extents.Window(size=size):
             return {"window": size}
-        case Beyond(size=size):
+        case extents.Beyond(size=size):
             return {"beyond": size}
-        case Fixed(count=count) if count:
+        case extents.Fixed(count=count) if count:
             return {"fixed": count}
     raise UsageError(f"a tensor of entries {extent.rule} cannot be written as YAML")
 
 
-def _reads(reads: Reads) -> str | dict[str, int]:
+def _reads(reads: extents.Reads) -> str | dict[str, int]:
     match reads:
-        case All():
+        case extents.All():
             return "all"
-        case ReadWrite():
+        case extents.ReadWrite():
             return "read_write"
-        case TopK(k=k, pool=pool):
+        case extents.TopK(k=k, pool=pool):
             return {"top_k": k, "pool": pool} if pool > 1 else {"top_k": k}
-        case TopBlocks(blocks=blocks, size=size):
+        case extents.TopBlocks(blocks=blocks, size=size):
             return {"top_k_blocks": blocks, "block_size": size}
     raise UsageError(f"a tensor that a step reads {reads.rule} of cannot be written as YAML")

@@ -44,7 +44,8 @@ def to_yaml(model: Model, comments: Sequence[str] = ()) -> str:
     if model.mtp:
         lines += field("mtp", order_of(model.mtp, list(entries)))
     lines += _several("compare", {kind: written(given) for kind, given in model.compare.items()})
-    lines += section("expect", [f"  {line}" for line in _expect(model)])
+    expect = [line for e in model.expect for line in field(e.entry, e.figure.text, 2)]
+    lines += section("expect", expect)
     lines += _fields({fact: getattr(model, fact) or None for fact in FACTS})
     lines += section("sources", [line for source in model.sources for line in _source(source)])
     return "\n".join(lines) + "\n"
@@ -70,7 +71,9 @@ def _top(model: Model, schemes: Sequence[Scheme]) -> Top:
     head_dim = model.shape.key_dim if model.shape else None
     if heads is None and head_dim is None:
         head_dim = common("head_dim", schemes)  # beside heads it would be the what-ifs' too
-    return Top(model.dtype, heads, head_dim, common("source_length", schemes))
+    source_length = common("source_length", schemes)
+    fields = {"heads": heads, "head_dim": head_dim, "source_length": source_length}
+    return Top(model.dtype, fields)
 
 
 def _architecture(known: Architecture | None) -> str | dict[str, str] | None:
@@ -108,10 +111,6 @@ def _entry(name: str, entry: Mapping[str, Any], indent: int) -> list[str]:
         if key != "tensors":
             lines += field(key, value, indent + 2)
     return [*lines, f"{' ' * (indent + 2)}tensors:", *items(entry["tensors"], indent + 4)]
-
-
-def _expect(model: Model) -> list[str]:
-    return [line for e in model.expect for line in field(e.entry, e.figure.text)]
 
 
 def _source(source: Source) -> list[str]:

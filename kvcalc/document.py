@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
-from kvcalc import errors
 from kvcalc.errors import InputError, InvalidValue, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from kvcalc.errors import Place
 
 T = TypeVar("T")
 
@@ -59,11 +60,11 @@ class Document:
             raise InputError(sorted(found, key=_line_and_column))
         return made
 
-    def line(self, path: errors.Path) -> int:
+    def line(self, path: Place) -> int:
         """The line of the value at a path."""
         return self.position(path)[0]
 
-    def position(self, path: errors.Path) -> tuple[int, int]:
+    def position(self, path: Place) -> tuple[int, int]:
         """Line and column of the value at a path, or of the nearest thing above it."""
         node, mark = self.root, self.root.start_mark
         for step in path:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-Path = tuple[str | int, ...]
+Place = tuple[str | int, ...]
 """Where in a file's data a value stands: keys and list positions from the top."""
 
 
@@ -25,12 +25,12 @@ class Problem:
 
     message: str
     hint: str = ""
-    path: Path = ()
+    path: Place = ()
     file: str = ""
     line: int = 0
     column: int = 0
 
-    def under(self, prefix: Path) -> Problem:
+    def under(self, prefix: Place) -> Problem:
         """The same problem seen from further up in the file."""
         return replace(self, path=(*prefix, *self.path))
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from kvcalc.errors import InvalidValue, Path, Problem
+from kvcalc.errors import InvalidValue, Place, Problem
 from kvcalc.importers.family import As
 from kvcalc.importers.harmless import is_harmless
 from kvcalc.importers.vocabulary import ALIASES, STANDARD
@@ -34,7 +34,7 @@ class Fields:
     data: Mapping[str, Any]
     defaults: Mapping[str, Any] = field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    where: Path = ()
+    where: Place = ()
     layer: int | None = None
     used: set[str] = field(default_factory=set)
     filled: dict[str, Any] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from kvcalc.errors import Path, Problem
+from kvcalc.errors import Place, Problem
 from kvcalc.importers.families import FAMILIES, MARKS
 from kvcalc.importers.family import Family, family
 from kvcalc.importers.fields import Fields
@@ -17,7 +17,7 @@ from kvcalc.model import Architecture
 if TYPE_CHECKING:
     from kvcalc.attention.base import Scheme
 
-Levels = list[tuple[Path, Mapping[str, Any]]]
+Levels = list[tuple[Place, Mapping[str, Any]]]
 """Where each configuration stands and what it says, the innermost first."""
 
 _SHARED = (*ALIASES["max_context"], "is_encoder_decoder", "is_decoder", "add_cross_attention")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kvcalc.errors import Path, Problem
+from kvcalc.errors import Place, Problem
 from kvcalc.formats import Layout, parse_format, parse_layout
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def cache_dtype(levels: Levels) -> CacheDtype:
     return CacheDtype(parse_layout(dtype), kv, why, tuple(problems))
 
 
-def _strangers(quantization: Mapping[str, Any], path: Path) -> list[Problem]:
+def _strangers(quantization: Mapping[str, Any], path: Place) -> list[Problem]:
     """Fields that speak of the cache and that are not known."""
     return [
         Problem(f"{path[-1]}.{name} is not a KV scheme that kvcalc knows", _WAY_OUT, (*path, name))

@@ -7,7 +7,7 @@ from typing import Any
 
 from kvcalc.attention import KINDS
 from kvcalc.claim import Claim, Side, Statement
-from kvcalc.errors import InputError, InvalidValue, KvcalcError, Path, Problem, did_you_mean
+from kvcalc.errors import InputError, InvalidValue, KvcalcError, Place, Problem, did_you_mean
 from kvcalc.expect import parse_expectation
 from kvcalc.formats import parse_index_format, parse_layout
 from kvcalc.model import Model, Source
@@ -34,7 +34,7 @@ ModelOf = Callable[[str], Model]
 
 
 def read_claims(
-    data: object, file: str, line_of: Callable[[Path], int], model_of: ModelOf
+    data: object, file: str, line_of: Callable[[Place], int], model_of: ModelOf
 ) -> tuple[Claim, ...]:
     """The claims that a file's data makes.
 
@@ -44,7 +44,7 @@ def read_claims(
     problems += _repeated(form.get("claims", []))
     claims = []
     for number, raw in enumerate(form.get("claims", [])):
-        path: Path = ("claims", number)
+        path: Place = ("claims", number)
         reading = _Reading(raw, model_of)
         claims.append(reading.claim(file, line_of(path)))
         problems += [problem.under(path) for problem in reading.problems]
@@ -98,7 +98,7 @@ class _Reading:
             line=line,
         )
 
-    def _form(self, raw: Any, prefix: Path) -> dict[str, Any]:
+    def _form(self, raw: Any, prefix: Place) -> dict[str, Any]:
         """A claim's well-formed fields; None stands for a side that is not."""
         form, problems = held_to(CLAIM, raw)
         for name, written in (form.get("of") or {}).items():
@@ -126,7 +126,7 @@ class _Reading:
             hint = did_you_mean(ships, known)
             self.problems.append(Problem(f"unknown kind {ships!r}", hint, ("ships",)))
 
-    def _sides(self, form: Mapping[str, Any], prefix: Path) -> dict[str, Side]:
+    def _sides(self, form: Mapping[str, Any], prefix: Place) -> dict[str, Side]:
         """The sides that could be made; what is wrong with the others is told."""
         sides = {}
         of, model = form.get("of"), form.get("model")
@@ -137,13 +137,13 @@ class _Reading:
         return {name: side for name, side in sides.items() if side}
 
     def _side(
-        self, side: Mapping[str, Any], claim: Mapping[str, Any], path: Path, above: Path
+        self, side: Mapping[str, Any], claim: Mapping[str, Any], path: Place, above: Place
     ) -> Side | None:
         """A side; what it does not say itself, the claim may say for all of its sides."""
 
         said = {name: claim[name] for name in SHARED if name in claim} | dict(side)
 
-        def place(name: str) -> Path:
+        def place(name: str) -> Place:
             return (*(path if name in side else above), name)
 
         count = len(self.problems)
@@ -156,7 +156,7 @@ class _Reading:
         found = Side(model, side.get("scheme"), Question(**settings))
         return found if self._fits(found, path, place("kv_dtype")) else None
 
-    def _fits(self, side: Side, path: Path, stored: Path) -> bool:
+    def _fits(self, side: Side, path: Place, stored: Place) -> bool:
         """Whether the question fits the model, and a row of it is called as the side says."""
         try:
             names = side.rows.names
@@ -173,7 +173,7 @@ class _Reading:
         if problem not in self.problems:
             self.problems.append(problem)
 
-    def _parsed(self, parse: Callable[[str], Any], name: str | None, path: Path) -> Any:
+    def _parsed(self, parse: Callable[[str], Any], name: str | None, path: Place) -> Any:
         if name is None:
             return None
         try:
@@ -182,7 +182,7 @@ class _Reading:
             self._told(Problem(str(error), path=path))
             return None
 
-    def _model(self, reference: str, path: Path) -> Model | None:
+    def _model(self, reference: str, path: Place) -> Model | None:
         try:
             return self.model_of(reference)
         except InputError as error:
@@ -194,7 +194,7 @@ class _Reading:
             return None
 
     def _statement(
-        self, form: Mapping[str, Any], sides: Mapping[str, Side], prefix: Path
+        self, form: Mapping[str, Any], sides: Mapping[str, Side], prefix: Place
     ) -> Statement | None:
         if (expect := form.get("expect")) is None:
             return None

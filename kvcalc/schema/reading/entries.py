@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kvcalc.attention import KINDS
 from kvcalc.attention.base import INHERITED
-from kvcalc.errors import InvalidValue, Path, Problem, did_you_mean
+from kvcalc.errors import InvalidValue, Place, Problem, did_you_mean
 from kvcalc.schema.forms.entries import entry_form, what_if_form
 from kvcalc.schema.reading.problems import held_to, unknown, unnamed, untagged
 
@@ -23,7 +23,7 @@ class Found:
     kind  empty where that is not known
     """
 
-    place: Path
+    place: Place
     kind: str
     fields: Mapping[str, Any]
     problems: tuple[Problem, ...] = ()
@@ -84,7 +84,7 @@ def entries_of(attention: object) -> dict[str, Found]:
     return {entry.kind if entry.whole else "": entry}
 
 
-def _entry(entry: Mapping[str, Any], place: Path) -> Found:
+def _entry(entry: Mapping[str, Any], place: Place) -> Found:
     kind = str(entry.get("kind"))
     problems = [] if place[-1] else [unnamed(place)]
     if kind in KINDS:

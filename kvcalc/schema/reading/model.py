@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kvcalc.attention.base import Shape
-from kvcalc.errors import InvalidValue, Path, Problem, UsageError, did_you_mean
+from kvcalc.errors import InvalidValue, Place, Problem, UsageError, did_you_mean
 from kvcalc.expect import Expectation, parse_expectation
 from kvcalc.model import Architecture, Layer, Model, Source
 from kvcalc.schema.forms.fields import form_of
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kvcalc.schema.forms.layers import OrderForm
     from kvcalc.schema.reading.entries import Found
 
-LineOf = Callable[[Path], int]
+LineOf = Callable[[Place], int]
 """The line on which a value stands, 0 where that is not known."""
 
 INHERITED = ("heads", "head_dim", "source_length")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import ValidationError
 
-from kvcalc.errors import Path, Problem, did_you_mean
+from kvcalc.errors import Place, Problem, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kvcalc.schema.forms.fields import Form
 
 
-def held_to(form: Form, data: object, place: Path = ()) -> tuple[dict[str, Any], list[Problem]]:
+def held_to(form: Form, data: object, place: Place = ()) -> tuple[dict[str, Any], list[Problem]]:
     """The fields that are as the form has them, and what is wrong with the others.
 
     `place` is where the data stands in the file.
@@ -34,7 +34,7 @@ def held_to(form: Form, data: object, place: Path = ()) -> tuple[dict[str, Any],
     return form.lenient.validate_python(rest), problems
 
 
-def untagged(path: Path) -> Problem:
+def untagged(path: Place) -> Problem:
     """A value that is none of the things that may stand there."""
     if path in (("layers",), ("mtp",)):
         text = f"{path[0]} is neither a number nor a mapping"
@@ -43,17 +43,17 @@ def untagged(path: Path) -> Problem:
     return Problem(text, "write for example {kind: gqa, kv_heads: 8}", path)
 
 
-def unnamed(path: Path) -> Problem:
+def unnamed(path: Place) -> Problem:
     """A name that is empty."""
     return Problem(f"a name in {_name(path[:-1])} is empty", "give it one", path)
 
 
-def unknown(field: str, known: Iterable[str], path: Path) -> Problem:
+def unknown(field: str, known: Iterable[str], path: Place) -> Problem:
     """A field that a mapping does not have."""
     return Problem(f"unknown field {field!r}", did_you_mean(field, known), path)
 
 
-def _fields_at(schema: Any, place: Path) -> Iterable[str]:
+def _fields_at(schema: Any, place: Place) -> Iterable[str]:
     """The fields of the mapping at a place, branches of unions included."""
     for step in place:
         while schema["type"] == "nullable":
@@ -73,8 +73,8 @@ def _is_tag(step: str | int) -> bool:
     return isinstance(step, str) and step.startswith("<") and step.endswith(">")
 
 
-def _problem(detail: ErrorDetails, place: Path, schema: CoreSchema) -> Problem:
-    raw: Path = detail["loc"]
+def _problem(detail: ErrorDetails, place: Place, schema: CoreSchema) -> Problem:
+    raw: Place = detail["loc"]
     path = (*place, *(step for step in raw if not _is_tag(step)))
     if path and path[-1] == "[key]":
         return unnamed(path[:-1])
@@ -94,7 +94,7 @@ def _problem(detail: ErrorDetails, place: Path, schema: CoreSchema) -> Problem:
     return Problem(_range_or_type(detail, path), path=path)
 
 
-def _range_or_type(detail: ErrorDetails, path: Path) -> str:
+def _range_or_type(detail: ErrorDetails, path: Place) -> str:
     shown, context = _shown(detail["input"]), detail.get("ctx", {})
     limits = {
         "greater_than_equal": "at least {ge:,}",
@@ -117,7 +117,7 @@ def _range_or_type(detail: ErrorDetails, path: Path) -> str:
     return f"{_name(path)} is {shown}; it {must}"
 
 
-def _name(path: Path) -> str:
+def _name(path: Place) -> str:
     words = [str(step) for step in path if isinstance(step, str)]
     return words[-1] if words else "the file"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -52,6 +53,7 @@ def main() -> None:
 
         print(f"kvcalc {__version__}")
         return
+    gc.disable()  # a run is over before its garbage would be worth the time
     from kvcalc.cli import run
 
     run()

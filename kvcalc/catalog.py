@@ -12,7 +12,7 @@ from kvcalc.importers.recognition import HUB
 from kvcalc.opening import SUFFIX, exists, model_of, of_bundle, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from kvcalc.claim import Claim
     from kvcalc.model import Model
@@ -52,7 +52,7 @@ def load(reference: str) -> Model:
 
     Raises InputError, with every problem of the file.
     """
-    return model_of(_found(reference, bundled()))
+    return model_of(_found(reference, "models"))
 
 
 def load_checkable(reference: str) -> Model | tuple[Claim, ...]:
@@ -60,7 +60,7 @@ def load_checkable(reference: str) -> Model | tuple[Claim, ...]:
 
     Raises InputError.
     """
-    found = _found(reference, {**bundled_claims(), **bundled()})
+    found = _found(reference, "models", "claims")
     if isinstance(found, Document) and isinstance(found.data, dict) and "claims" in found.data:
         return _claims(found)
     return model_of(found)
@@ -98,14 +98,22 @@ def _all(read: Callable[[str], T], references: Sequence[str]) -> list[T]:
     return found
 
 
-def _found(reference: str, known: Mapping[str, Path]) -> Document | Model:
-    found = opened(reference, known)
+def _found(reference: str, *folders: str) -> Document | Model:
+    found = opened(reference, lambda name: _bundled(name, folders))
     if found is None:
-        raise _unknown(reference, known)
+        raise _unknown(reference, {name for folder in folders for name in _files(folder)})
     return found
 
 
-def _unknown(reference: str, known: Mapping[str, Path]) -> InputError:
+def _bundled(name: str, folders: Sequence[str]) -> Path | None:
+    """A file of that name, without a look at all the others beside it."""
+    if Path(name).name != name:
+        return None
+    paths = (configs() / folder / f"{name}{SUFFIX}" for folder in folders)
+    return next(filter(exists, paths), None)
+
+
+def _unknown(reference: str, known: Iterable[str]) -> InputError:
     path = Path(reference)
     if path.suffix in (".json", ".gguf") or (
         path.suffix in (SUFFIX, ".yml") and len(path.parts) > 1

@@ -13,7 +13,7 @@ Quantity = Literal["stored", "growth", "read", "flops"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 
 _SIDE = r"([\w-]+)(?:\.([\w-]+))?"
-_ENTRY = re.compile(rf"{_SIDE}(?:/{_SIDE})?(?:@(.+))?")
+_ENTRY = rf"{_SIDE}(?:/{_SIDE})?(?:@(.+))?"
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Expectation:
 
 def parse_expectation(entry: str, printed: object, line: int = 0) -> Expectation:
     """Read one entry and its printed figure. Raises ValueError, saying what would do."""
-    match = _ENTRY.fullmatch(entry.strip())
+    match = re.fullmatch(_ENTRY, entry.strip())
     if match is None or not (match[2] or match[3]):
         raise ValueError(f"{entry!r} is no expectation; write a/b, a.stored, a.growth or a.read")
     if not isinstance(printed, str):

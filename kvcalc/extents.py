@@ -60,7 +60,6 @@ class Window:
         return f"min(T, {self.size:,})"
 
 
-@dataclass(frozen=True)
 class Chunk(Window):
     """The current chunk of at most `size` tokens: min(T, size), the most held up to T."""
 

@@ -92,13 +92,13 @@ FORMATS = {
     )
 }
 
-_N_BIT = re.compile(r"([1-9]\d?)bit")
+_N_BIT = r"([1-9]\d?)bit"
 MAX_BITS = 32
 
 
 def parse_format(name: str) -> Format:
     """The format of that name; `6bit` is so many bits and nothing else. Raises ValueError."""
-    match = _N_BIT.fullmatch(name)
+    match = re.fullmatch(_N_BIT, name)
     if match and int(match[1]) <= MAX_BITS:
         return Format(name, int(match[1]))
     if name not in FORMATS:

@@ -16,7 +16,7 @@ from kvcalc.importers.recognition import HUB, is_config
 from kvcalc.schema.reading.model import read_model
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from kvcalc.importers.assembly import Origin
     from kvcalc.model import Model
@@ -29,10 +29,10 @@ HEAD = 1024
 """Bytes by which a kind of file is told from others."""
 
 
-def opened(reference: str, bundled: Mapping[str, Path]) -> Document | Model | None:
+def opened(reference: str, bundled: Callable[[str], Path | None]) -> Document | Model | None:
     """What a reference names: a Model of a hub id, folder or file of somebody else, else data.
 
-    bundled  files that may be called by their names alone; a path that exists wins
+    bundled  finds a file that may be called by its name alone; a path that exists wins
 
     None where nothing is called so. Raises InputError.
     """
@@ -45,8 +45,8 @@ def opened(reference: str, bundled: Mapping[str, Path]) -> Document | Model | No
     path = Path(reference)
     if exists(path):
         return _of_folder(path) if path.is_dir() else _of_file(path, reference)
-    name = reference.removesuffix(SUFFIX)
-    return of_bundle(bundled[name]) if name in bundled else None
+    found = bundled(reference.removesuffix(SUFFIX))
+    return of_bundle(found) if found else None
 
 
 def of_bundle(path: Path) -> Document:

@@ -43,40 +43,40 @@ TOKEN_UNITS = {"": 1, "k": 10**3, "m": 10**6, "K": 2**10, "Ki": 2**10, "M": 2**2
 SIDES: dict[str | None, Literal["", ">", "<"]] = {None: "", ">": ">", "<": "<"}
 
 _NUMBER = r"(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?(?:[eE][+-]?\d{1,2})?)"
-_FIGURE = re.compile(r"([<>])?\s*" + _NUMBER + r"\s*(x|%|[A-Za-z]+)?")
-_TOKENS = re.compile(r"(\d{1,3}(?:[,_]\d{3})+|\d+(?:\.\d+)?)\s*([A-Za-z]*)")
+_FIGURE = r"([<>])?\s*" + _NUMBER + r"\s*(x|%|[A-Za-z]+)?"
+_TOKENS = r"(\d{1,3}(?:[,_]\d{3})+|\d+(?:\.\d+)?)\s*([A-Za-z]*)"
 
 
 @dataclass(frozen=True)
 class Figure:
     """A printed number, as a ratio, a fraction, bytes or FLOPs.
 
-    It stands for every value that rounds to it: low <= value < high, half a `step` around `exact`.
+    It stands for every value that rounds to it: low <= value < high, half a `step` around `value`.
     `>20x` is one-sided: strictly more than 20; `<1.7 GB` is at most 1.7 GB.
     """
 
     text: str
     unit: str
-    exact: Fraction
+    value: Fraction
     step: Fraction
     side: Literal["", ">", "<"] = ""
 
     @property
     def low(self) -> Fraction:
         """The smallest value that prints so."""
-        return self.exact - self.step / 2
+        return self.value - self.step / 2
 
     @property
     def high(self) -> Fraction:
         """The smallest value above that does not."""
-        return self.exact + self.step / 2
+        return self.value + self.step / 2
 
     def holds(self, value: Fraction) -> bool:
         """Whether the figure is true of this value."""
         if self.side == ">":
-            return value > self.exact
+            return value > self.value
         if self.side == "<":
-            return value <= self.exact
+            return value <= self.value
         return self.low <= value < self.high
 
     def printed(self, value: Fraction) -> str:
@@ -112,7 +112,7 @@ class Figure:
 
 def parse_figure(text: str) -> Figure:
     """Read `57x`, `93.3%`, `70.272 kB`, `2.88e8 B`, `>20x`. Raises ValueError with the way out."""
-    match = _FIGURE.fullmatch(text.strip())
+    match = re.fullmatch(_FIGURE, text.strip())
     if match is None or len(text) > MAX_DIGITS:
         raise ValueError(f"{text!r} is not a figure; write it like 57x, 93.3% or 70.272 kB")
     side, number, unit = match.groups()
@@ -121,15 +121,15 @@ def parse_figure(text: str) -> Figure:
         raise ValueError(
             f"{have}; write x for a ratio, % for a reduction, a size (kB, GB, GiB) or GFLOPs"
         )
-    value = Decimal(number.replace(",", ""))
-    step = Fraction(10) ** int(value.as_tuple().exponent) * FIGURE_UNITS[unit]
-    exact = Fraction(value) * FIGURE_UNITS[unit]
-    return Figure(text.strip(), unit, exact, step, SIDES[side])
+    decimal = Decimal(number.replace(",", ""))
+    step = Fraction(10) ** int(decimal.as_tuple().exponent) * FIGURE_UNITS[unit]
+    value = Fraction(decimal) * FIGURE_UNITS[unit]
+    return Figure(text.strip(), unit, value, step, SIDES[side])
 
 
 def parse_tokens(text: str) -> int:
     """Read a context: `4096`, `128k` = 128,000, `128K` = 131,072, `1m`, `1M`. Raises ValueError."""
-    match = _TOKENS.fullmatch(text.strip())
+    match = re.fullmatch(_TOKENS, text.strip())
     if match is None or match[2] not in TOKEN_UNITS or len(text) > MAX_DIGITS:
         raise ValueError(f"{text!r} is not a number of tokens; write it like 131072, 128k or 128K")
     value = Fraction(re.sub("[,_]", "", match[1])) * TOKEN_UNITS[match[2]]

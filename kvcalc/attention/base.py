@@ -7,7 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args, get_type_hints
+from inspect import get_annotations
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args
 
 from kvcalc.cache import CacheTensor
 from kvcalc.errors import InvalidValue, Problem
@@ -46,8 +47,15 @@ Offer = dict[str, int] | str
 @cache
 def field_hints(scheme: type[Scheme]) -> Mapping[str, Any]:
     """The annotations of a scheme's fields, extras included: what the YAML schema is made from."""
-    hints = get_type_hints(scheme, include_extras=True)
+    hints: dict[str, Any] = {}
+    for base in reversed(scheme.__mro__):
+        hints |= _own_hints(base)
     return {field.name: hints[field.name] for field in dataclasses.fields(scheme)}
+
+
+@cache
+def _own_hints(scheme: type) -> Mapping[str, Any]:
+    return get_annotations(scheme, eval_str=True)
 
 
 def bound_of(hint: Any) -> Bound | None:

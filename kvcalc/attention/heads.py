@@ -38,7 +38,6 @@ class _PerHead(KeyedAttention):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
 class MHA(_PerHead):
     """Multi-head attention: every query head keeps its own key and value.
 
@@ -105,7 +104,6 @@ def _nearest_divisors(heads: int, wanted: int) -> str:
     return " or ".join(str(n) for n in below + above)
 
 
-@dataclass(frozen=True, kw_only=True)
 class MQA(_PerHead):
     """Multi-query attention: one key and one value, shared by all query heads.
 
@@ -119,7 +117,6 @@ class MQA(_PerHead):
         return 1
 
 
-@dataclass(frozen=True, kw_only=True)
 class MFA(MQA):
     """Multi-matrix factorization attention: many wide query heads over one key and one value.
 

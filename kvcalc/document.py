@@ -69,7 +69,7 @@ class Document:
         node, mark = self.root, self.root.start_mark
         for step in path:
             if isinstance(node, yaml.MappingNode):
-                found = next((kv for kv in node.value if _key(kv[0]) == str(step)), None)
+                found = next((kv for kv in node.value if str(kv[0].value) == str(step)), None)
                 if found is None:
                     break
                 mark, node = found[0].start_mark, found[1]
@@ -283,7 +283,7 @@ def _wrong_keys(root: yaml.Node) -> Iterator[Problem]:
         keys: dict[str, int] = {}
         for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
             line, column = key.start_mark.line + 1, key.start_mark.column + 1
-            word = _key(key)
+            word = str(key.value)
             if key.tag == MERGE and isinstance(value, yaml.SequenceNode):
                 # which of several mappings wins is not the same in every reader of YAML
                 yield Problem("a merge of several anchors", "merge one", line=line, column=column)
@@ -294,10 +294,6 @@ def _wrong_keys(root: yaml.Node) -> Iterator[Problem]:
                 text = f"{word!r} is given twice, first in line {keys[word]}"
                 yield Problem(text, "keep one", line=line, column=column)
             keys.setdefault(word, line)
-
-
-def _key(node: yaml.Node) -> str:
-    return str(node.value)
 
 
 def _line_and_column(problem: Problem) -> tuple[int, int]:

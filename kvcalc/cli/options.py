@@ -64,52 +64,55 @@ def taking(**bundles: Callable[..., Any]) -> Callable[[Callable[..., None]], Cal
     return decorated
 
 
+Context = Annotated[
+    str | None,
+    typer.Option(
+        "-c",
+        "--context",
+        metavar="TOKENS",
+        help="Tokens per sequence: 4096, 128k = 128,000, 128K = 131,072. "
+        "Default: 131,072, or the model's own maximum if that is less.",
+    ),
+]
+Batch = Annotated[int, typer.Option("-b", "--batch", metavar="N", help="Sequences.")]
+KvDtype = Annotated[
+    str | None,
+    typer.Option(
+        "--kv-dtype",
+        metavar="DTYPE",
+        help="Store keys, values and latents as fp8, int4_per_token_head, nvfp4, 6bit, q8_0, "
+        "q8_0/q4_0 (K/V), fp8_ds_mla, ... instead of the model's dtype.",
+    ),
+]
+IndexDtype = Annotated[
+    str | None,
+    typer.Option(
+        "--index-dtype", metavar="DTYPE", help="Store index keys as bf16, fp8 (with a scale), ..."
+    ),
+]
+Mtp = Annotated[bool, typer.Option("--mtp", help="Count multi-token-prediction layers too.")]
+SourceLength = Annotated[
+    str | None,
+    typer.Option(
+        "--source-length", metavar="TOKENS", help="Tokens that cross attention looks back at."
+    ),
+]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        "--engine", metavar="NAME", help=f"Add what an engine keeps of it: {', '.join(ENGINES)}."
+    ),
+]
+
+
 def question(
-    context: Annotated[
-        str | None,
-        typer.Option(
-            "-c",
-            "--context",
-            metavar="TOKENS",
-            help="Tokens per sequence: 4096, 128k = 128,000, 128K = 131,072. "
-            "Default: 131,072, or the model's own maximum if that is less.",
-        ),
-    ] = None,
-    batch: Annotated[int, typer.Option("-b", "--batch", metavar="N", help="Sequences.")] = 1,
-    kv_dtype: Annotated[
-        str | None,
-        typer.Option(
-            "--kv-dtype",
-            metavar="DTYPE",
-            help="Store keys, values and latents as fp8, int4_per_token_head, nvfp4, 6bit, q8_0, "
-            "q8_0/q4_0 (K/V), fp8_ds_mla, ... instead of the model's dtype.",
-        ),
-    ] = None,
-    index_dtype: Annotated[
-        str | None,
-        typer.Option(
-            "--index-dtype",
-            metavar="DTYPE",
-            help="Store index keys as bf16, fp8 (with a scale), ...",
-        ),
-    ] = None,
-    mtp: Annotated[
-        bool, typer.Option("--mtp", help="Count multi-token-prediction layers too.")
-    ] = False,
-    source_length: Annotated[
-        str | None,
-        typer.Option(
-            "--source-length", metavar="TOKENS", help="Tokens that cross attention looks back at."
-        ),
-    ] = None,
-    engine: Annotated[
-        str | None,
-        typer.Option(
-            "--engine",
-            metavar="NAME",
-            help=f"Add what an engine keeps of it: {', '.join(ENGINES)}.",
-        ),
-    ] = None,
+    context: Context = None,
+    batch: Batch = 1,
+    kv_dtype: KvDtype = None,
+    index_dtype: IndexDtype = None,
+    mtp: Mtp = False,
+    source_length: SourceLength = None,
+    engine: Engine = None,
 ) -> dict[str, Any]:
     """What is asked of models, as the public functions take it."""
     return {

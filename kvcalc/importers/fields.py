@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kvcalc.errors import InvalidValue, Place, Problem
 from kvcalc.importers.family import As
 from kvcalc.importers.harmless import is_harmless
 from kvcalc.importers.vocabulary import ALIASES, STANDARD
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 COUNTS = ("layers", "mtp_layers")
 """Numbers that no layer has of its own."""

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kvcalc.errors import InputError, Problem
 from kvcalc.importers.recognition import is_config
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"

@@ -6,18 +6,15 @@ A part gets the fields as its layer sees them and returns the caches of that lay
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kvcalc.attention.base import Attention
+from kvcalc.attention.base import Attention, Scheme
 from kvcalc.attention.heads import GQA, MHA, MQA
 from kvcalc.attention.mla import MLA
 from kvcalc.attention.sparse import DSA
 from kvcalc.errors import InvalidValue, Problem
 from kvcalc.importers.family import Part
-
-if TYPE_CHECKING:
-    from kvcalc.attention.base import Scheme
-    from kvcalc.importers.fields import Fields
+from kvcalc.importers.fields import Fields
 
 
 def none(f: Fields) -> tuple[Scheme, ...]:

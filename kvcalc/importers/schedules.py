@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from kvcalc.importers.family import Schedule
-    from kvcalc.importers.fields import Fields
+from kvcalc.importers.family import Schedule
+from kvcalc.importers.fields import Fields
 
 FULL = "full_attention"
 SLIDING = "sliding_attention"

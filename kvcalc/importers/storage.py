@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kvcalc.errors import Place, Problem
-from kvcalc.formats import Layout, parse_format, parse_layout
+from kvcalc.formats import Format, Layout, parse_format, parse_layout
+from kvcalc.importers.fields import Fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from kvcalc.formats import Format
-    from kvcalc.importers.fields import Fields
     from kvcalc.importers.levels import Levels
 
 DTYPES = {

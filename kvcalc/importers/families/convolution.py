@@ -5,13 +5,15 @@ Numbers and rules as in transformers 5.24.0 (models/<family>/configuration_*.py)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
+from kvcalc.attention.base import Scheme
 from kvcalc.attention.custom import Custom
 from kvcalc.attention.recurrent import ShortConv
 from kvcalc.cache import CacheTensor
 from kvcalc.extents import Fixed, ReadWrite
-from kvcalc.importers.family import family
+from kvcalc.importers.family import Family, Part
+from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import USUAL, Heads, both, full, windowed
 from kvcalc.importers.schedules import (
     CONV,
@@ -23,13 +25,6 @@ from kvcalc.importers.schedules import (
     numbered,
     same,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from kvcalc.attention.base import Scheme
-    from kvcalc.importers.family import Part
-    from kvcalc.importers.fields import Fields
 
 
 def _lfm_conv(f: Fields) -> tuple[Scheme, ...]:
@@ -140,31 +135,31 @@ INKLING_UNUSED = (
 )
 
 CONVOLUTION = (
-    family("lfm2", defaults=dict(layers=32, hidden=2560, heads=32, kv_heads=8, conv_L_cache=3),
+    Family("lfm2", defaults=dict(layers=32, hidden=2560, heads=32, kv_heads=8, conv_L_cache=3),
         schedule=_lfm_schedule, parts={CONV: _lfm_conv, FULL: full()}, unused=LFM_UNUSED),
-    family("lfm2_moe", defaults=dict(layers=32, hidden=2048, heads=32, kv_heads=8, conv_L_cache=3),
+    Family("lfm2_moe", defaults=dict(layers=32, hidden=2048, heads=32, kv_heads=8, conv_L_cache=3),
         schedule=_lfm_schedule, parts={CONV: _lfm_conv, FULL: full()}, unused=LFM_UNUSED),
-    family("lfm3", defaults=dict(layers=24, hidden=2048, heads=16, kv_heads=4, head_dim=128,
+    Family("lfm3", defaults=dict(layers=24, hidden=2048, heads=16, kv_heads=4, head_dim=128,
             window=256, conv_L_cache=7), schedule=_lfm3_schedule,
         parts={CONV: _lfm_conv, FULL: full(), SLIDING: windowed()}, unused=("use_attention_gate",)),
-    family("inkling_text", "inkling_mm_model", defaults=dict(layers=66, hidden=6144, heads=64,
+    Family("inkling_text", "inkling_mm_model", defaults=dict(layers=66, hidden=6144, heads=64,
             kv_heads=8, head_dim=128, swa_num_attention_heads=64, swa_num_key_value_heads=16,
             swa_head_dim=128, sliding_window_size=512, conv_kernel_size=4),
         schedule=_inkling_schedule, parts=INKLING_PARTS, names=INKLING_NAMES,
         unused=INKLING_UNUSED),
-    family("inkling2_text", defaults=dict(layers=48, hidden=4608, heads=48, kv_heads=8,
+    Family("inkling2_text", defaults=dict(layers=48, hidden=4608, heads=48, kv_heads=8,
             head_dim=128, swa_num_attention_heads=48, swa_num_key_value_heads=8, swa_head_dim=128,
             sliding_window_size=1024, conv_kernel_size=4), schedule=_inkling_schedule,
         parts=INKLING_PARTS, names=INKLING_NAMES, unused=INKLING_UNUSED),
-    family("inkling2_loop_text", defaults=dict(layers=24, hidden=2304, heads=24, kv_heads=8,
+    Family("inkling2_loop_text", defaults=dict(layers=24, hidden=2304, heads=24, kv_heads=8,
             head_dim=128, swa_num_attention_heads=24, swa_num_key_value_heads=8, swa_head_dim=128,
             sliding_window_size=1024, conv_kernel_size=4, loop_layer_index_start=6,
             loop_layer_index_end=18, loop_num_passes=3), schedule=_inkling_schedule, amend=_looped,
         parts=INKLING_PARTS, names=INKLING_NAMES, unused=INKLING_UNUSED),
-    family("zaya", defaults=dict(layers=40, hidden=2048, heads=8, kv_heads=2, head_dim=128,
+    Family("zaya", defaults=dict(layers=40, hidden=2048, heads=8, kv_heads=2, head_dim=128,
             cca_time0=2, cca_time1=2), schedule=same(HYBRID),
         parts={HYBRID: both(full(), _zaya_shift), HYBRID_SLIDING: both(windowed(), _zaya_shift)}),
-    family("baichuan_m1", schedule=numbered("sliding_window_layers", SLIDING, FULL),
+    Family("baichuan_m1", schedule=numbered("sliding_window_layers", SLIDING, FULL),
         parts=BAICHUAN),
 )
 # fmt: on

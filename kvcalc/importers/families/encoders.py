@@ -6,19 +6,14 @@ defaults of the class in transformers 5.24.0 (models/<family>/configuration_*.py
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
-from kvcalc.importers.family import As, family
+from kvcalc.attention.base import Scheme
+from kvcalc.importers.family import As, Default, Family
+from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import MULTI, Heads, both, crossing, full
 from kvcalc.importers.schedules import FULL, every, numbered, same
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from kvcalc.attention.base import Scheme
-    from kvcalc.importers.family import Default, Family
-    from kvcalc.importers.fields import Fields
 
 DECODER: Mapping[str, tuple[str, ...]] = {
     "layers": ("decoder_layers",),
@@ -46,7 +41,7 @@ CROSS = "cross_attention"
 CROSSING = both(full(MULTI), crossing(MULTI))
 
 pair = partial(
-    family,
+    Family,
     parts={FULL: CROSSING},
     schedule=same(),
     names=DECODER,
@@ -87,7 +82,7 @@ def _mllama(f: Fields) -> Sequence[str]:
     return numbered("cross_attention_layers", CROSS, FULL)(f)
 
 
-bert = partial(family, parts={FULL: _decoder}, schedule=same())
+bert = partial(Family, parts={FULL: _decoder}, schedule=same())
 """An encoder that is a decoder where `is_decoder` says so."""
 
 # fmt: off
@@ -120,7 +115,7 @@ ENCODERS = (
     bert("electra", defaults=dict(layers=12, hidden=256, heads=4)),
     bert("rembert", defaults=dict(layers=32, hidden=1152, heads=18)),
     bert("xlm-roberta-xl", defaults=dict(layers=36, hidden=2560, heads=32)),
-    family("mllama_text_model", defaults=dict(layers=40, hidden=4096, heads=32, kv_heads=8),
+    Family("mllama_text_model", defaults=dict(layers=40, hidden=4096, heads=32, kv_heads=8),
         parts={FULL: full(), CROSS: crossing()}, schedule=_mllama,
         note="the cross-attention layers keep the vision tokens: --source-length says how many"),
 )

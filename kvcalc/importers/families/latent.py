@@ -5,12 +5,15 @@ Numbers and rules as in transformers 5.24.0 (models/<family>/configuration_*.py)
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kvcalc.attention.base import Scheme
 from kvcalc.attention.compressed import CSA, HCA, SharedKV
 from kvcalc.attention.mla import MLA
-from kvcalc.importers.family import As, family
+from kvcalc.importers.family import As, Family, Part
+from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import (
     both,
     indexed,
@@ -22,18 +25,11 @@ from kvcalc.importers.parts import (
 from kvcalc.importers.schedules import FULL, SLIDING, same
 from kvcalc.importers.storage import INDEX_DTYPE
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from kvcalc.attention.base import Scheme
-    from kvcalc.importers.family import Part
-    from kvcalc.importers.fields import Fields
-
 INDEXED = "indexed_attention"
 PICKED = "indexed_by_another"
 WINDOW, HEAVY, SPARSE = SLIDING, "heavily_compressed_attention", "compressed_sparse_attention"
 
-mla = partial(family, parts={FULL: latent}, schedule=same())
+mla = partial(Family, parts={FULL: latent}, schedule=same())
 """A family of latent attention in every layer."""
 
 DSA_PARTS: Mapping[str, Part] = {INDEXED: indexed, PICKED: indexed_by_another, FULL: latent}

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from kvcalc.attention.base import Scheme
 from kvcalc.attention.custom import Custom
 from kvcalc.attention.heads import MFA
 from kvcalc.attention.sparse import BlockSparse
 from kvcalc.cache import CacheTensor
 from kvcalc.extents import Fixed
 from kvcalc.importers.families.windowed import STANDARD
-from kvcalc.importers.family import family
+from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import Heads, full, hidden_over, keyed, none, shared, windowed
 from kvcalc.importers.schedules import FULL, SLIDING, every, listed, same
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from kvcalc.attention.base import Scheme
-
 
 SPARSE, SHARED = "minimax_m3_sparse", "shared_attention"
 
@@ -222,41 +217,41 @@ def _nas(f: Fields) -> Sequence[str]:
 
 # fmt: off
 SPECIAL = (
-    family("cpmant",
+    Family("cpmant",
         defaults=dict(layers=48, hidden=4096, heads=32, dim_head=128, prompt_length=32),
         parts={FULL: _cpmant}, schedule=same(), unused=("prompt_types", "segment_types")),
-    family("dory", defaults=dict(layers=36, hidden=2560, heads=16, kv_heads=4, head_dim=256,
+    Family("dory", defaults=dict(layers=36, hidden=2560, heads=16, kv_heads=4, head_dim=256,
             window=1024, n_input_layers=8, n_output_layers=8, n_recurrent_loops=2),
         parts={**STANDARD, "mlp": none}, schedule=every(4), amend=_dory_kinds,
         unused=("n_recurrent_layers",)),
-    family("hrm_text",
+    Family("hrm_text",
         defaults=dict(layers=16, hidden=1536, heads=12, head_dim=128, H_cycles=2, L_cycles=3),
         parts={FULL: full(Heads(kv_heads=""))}, schedule=same(), amend=_hrm_kinds,
         unused=("kv_heads", "L_bp_cycles", "prefix_lm")),
-    family("hunyuan", parts={FULL: full(), SHARED: shared(full())}, schedule=_hunyuan,
+    Family("hunyuan", parts={FULL: full(), SHARED: shared(full())}, schedule=_hunyuan,
         unused=("cla_share_factor",)),
-    family("laguna",
+    Family("laguna",
         defaults=dict(layers=40, hidden=2048, heads=48, kv_heads=8, head_dim=128, window=512),
         parts={FULL: _laguna_full, SLIDING: _laguna_window}, schedule=same(),
         unused=("window", "num_attention_heads_per_layer", "heads")),
-    family("mimo_v2_flash", "mimo_v2", defaults=dict(layers=48, hidden=4096, heads=64, kv_heads=4,
+    Family("mimo_v2_flash", "mimo_v2", defaults=dict(layers=48, hidden=4096, heads=64, kv_heads=4,
             head_dim=192, v_head_dim=128, window=129), listing="hybrid_layer_pattern",
         parts={FULL: full(MIMO_FULL), SLIDING: _mimo_local}, schedule=_mimo,
         unused=("window", "sliding_window_size", "hybrid_layer_pattern", "attention_chunk_size")),
-    family("minimax_m2", defaults=dict(layers=62, hidden=3072, heads=48, kv_heads=8, head_dim=128),
+    Family("minimax_m2", defaults=dict(layers=62, hidden=3072, heads=48, kv_heads=8, head_dim=128),
         listing="attn_type_list", parts={FULL: full()}, schedule=_softmax_everywhere,
         unused=("attn_type_list",)),
-    family("minimax_m3_vl_text", "minimax_m3", defaults=dict(layers=60, hidden=6144, heads=64,
+    Family("minimax_m3_vl_text", "minimax_m3", defaults=dict(layers=60, hidden=6144, heads=64,
             kv_heads=4, head_dim=128, index_n_heads=4, index_head_dim=128, index_block_size=128,
             index_topk_blocks=16), parts={FULL: full(), SPARSE: _minimax_m3_sparse},
         schedule=_minimax_m3,
         unused=("sparse_attention_config", "index_local_blocks", "index_topk_blocks")),
-    family("muse_glimmer_text", "muse_glimmer", parts=STANDARD, schedule=_from_the_end),
-    family("muse_spark_text", "muse_spark", parts=STANDARD, schedule=_from_the_end),
-    family("nemotron-nas", listing="block_configs", parts={FULL: _nas_block, "none": none},
+    Family("muse_glimmer_text", "muse_glimmer", parts=STANDARD, schedule=_from_the_end),
+    Family("muse_spark_text", "muse_spark", parts=STANDARD, schedule=_from_the_end),
+    Family("nemotron-nas", listing="block_configs", parts={FULL: _nas_block, "none": none},
         schedule=_nas,
         unused=("block_configs", "kv_heads")),
-    family("step3_text", "step3_vl", parts={FULL: _step3}, schedule=same(),
+    Family("step3_text", "step3_vl", parts={FULL: _step3}, schedule=same(),
         unused=("share_q_dim",)),
 )
 # fmt: on

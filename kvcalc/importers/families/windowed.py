@@ -5,10 +5,12 @@ Numbers and rules as in transformers 5.24.0 (models/<family>/configuration_*.py)
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
-from kvcalc.importers.family import family
+from kvcalc.attention.base import Scheme
+from kvcalc.importers.family import Family, Part, Schedule
+from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import MULTI, chunked, full, keyed, shared, windowed
 from kvcalc.importers.schedules import (
     CHUNKED,
@@ -22,15 +24,8 @@ from kvcalc.importers.schedules import (
 )
 from kvcalc.model import MAX_LAYERS
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from kvcalc.attention.base import Scheme
-    from kvcalc.importers.family import Part, Schedule
-    from kvcalc.importers.fields import Fields
-
 STANDARD: Mapping[str, Part] = {FULL: full(), SLIDING: windowed(), CHUNKED: chunked()}
-sliding = partial(family, parts=STANDARD, schedule=sliding_where_stated)
+sliding = partial(Family, parts=STANDARD, schedule=sliding_where_stated)
 """A family whose layers are full, sliding or chunked."""
 
 
@@ -220,14 +215,14 @@ WINDOWED = (
             head_dim=256, window=4096, sliding_window_pattern=6),
         schedule=every("sliding_window_pattern"), parts=GEMMA,
         unused=("_sliding_window_pattern", "use_bidirectional_attention")),
-    family("gemma3n_text", "gemma3n", defaults=dict(layers=35, hidden=2048, heads=8, kv_heads=2,
+    Family("gemma3n_text", "gemma3n", defaults=dict(layers=35, hidden=2048, heads=8, kv_heads=2,
             head_dim=256, window=512, num_kv_shared_layers=15), schedule=every(5),
         parts={**GEMMA, f"shared_{FULL}": shared(full()), f"shared_{SLIDING}": shared(windowed())},
         amend=_shares),
-    family("gemma4_text", "gemma4", defaults=dict(layers=30, hidden=2304, heads=8, kv_heads=4,
+    Family("gemma4_text", "gemma4", defaults=dict(layers=30, hidden=2304, heads=8, kv_heads=4,
             head_dim=256, window=512, num_kv_shared_layers=0, global_head_dim=512),
         schedule=every(6), parts=GEMMA4, amend=_gemma4_kinds, unused=GEMMA4_UNUSED),
-    family("gemma4_unified_text", "gemma4_unified", defaults=dict(layers=30, hidden=2304, heads=8,
+    Family("gemma4_unified_text", "gemma4_unified", defaults=dict(layers=30, hidden=2304, heads=8,
             kv_heads=4, head_dim=256, window=1024, num_kv_shared_layers=0, global_head_dim=512),
         schedule=every(6), parts=GEMMA4, amend=_gemma4_kinds, unused=GEMMA4_UNUSED),
     sliding("gpt_neo", defaults=dict(layers=24, hidden=2048, heads=16, window_size=256),

@@ -6,8 +6,9 @@ A part gets the fields as its layer sees them and returns the caches of that lay
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kvcalc.attention.base import Scheme
 from kvcalc.attention.compressed import CSA, HCA, SharedKV
 from kvcalc.attention.custom import Custom
 from kvcalc.attention.mla import MLA
@@ -22,13 +23,10 @@ from kvcalc.attention.recurrent import (
 )
 from kvcalc.attention.sparse import DSA, BlockSparse
 from kvcalc.extents import Fixed
+from kvcalc.importers.family import Part
+from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import hidden_over, indexer_fields, keyed
 from kvcalc.importers.storage import INDEX_DTYPE
-
-if TYPE_CHECKING:
-    from kvcalc.attention.base import Scheme
-    from kvcalc.importers.family import Part
-    from kvcalc.importers.fields import Fields
 
 LLAMA4_CHUNK = 8192
 

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kvcalc.attention.base import Shape
+from kvcalc.attention.base import Scheme, Shape
 from kvcalc.errors import InvalidValue, Problem, did_you_mean
 from kvcalc.formats import parse_layout
-from kvcalc.importers.assembly import assemble
+from kvcalc.importers.assembly import Origin, assemble
+from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.gguf.architectures import ARCHITECTURES, REFUSED, STRANGER
-from kvcalc.importers.gguf.header import CONVERT
+from kvcalc.importers.gguf.header import CONVERT, Header
 from kvcalc.importers.gguf.keys import KEYS, PER_LAYER, PLAIN_READ, is_harmless
 from kvcalc.importers.gguf.schedules import layers_of, trunk
 from kvcalc.model import Architecture, Model, Source
-
-if TYPE_CHECKING:
-    from kvcalc.attention.base import Scheme
-    from kvcalc.importers.assembly import Origin
-    from kvcalc.importers.family import Family
-    from kvcalc.importers.gguf.header import Header
 
 DTYPE = "fp16"
 DTYPE_NOTE = (

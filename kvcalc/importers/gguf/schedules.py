@@ -5,19 +5,14 @@ A schedule names the kinds of all blocks, those of multi-token prediction behind
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
-from kvcalc.importers.fields import PLACEHOLDER
+from kvcalc.importers.family import Schedule
+from kvcalc.importers.fields import PLACEHOLDER, Fields
 from kvcalc.importers.schedules import FULL, LINEAR, SLIDING
 from kvcalc.model import MAX_LAYERS
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from kvcalc.importers.family import Schedule
-    from kvcalc.importers.fields import Fields
-
-    Rule = Callable[[int], bool]
+Rule = Callable[[int], bool]
 
 NONE, UNUSED, INDEXED, PICKED = "none", "sliding_unused", "indexed", "picked"
 MLP, SPARSE = "mlp", "block_sparse"

@@ -11,10 +11,10 @@ import json
 import logging
 import re
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kvcalc.errors import InputError
 from kvcalc.importers.files import CONFIG, INDEX
@@ -22,9 +22,6 @@ from kvcalc.importers.hub.reference import Asked, asked_of, misnamed
 from kvcalc.importers.hub.refusals import NoHubError, told
 from kvcalc.importers.recognition import HUB
 from kvcalc.importers.weights import stated_bytes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 

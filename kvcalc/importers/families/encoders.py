@@ -15,14 +15,7 @@ from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import MULTI, Heads, both, crossing, full
 from kvcalc.importers.schedules import FULL, every, numbered, same
 
-DECODER: Mapping[str, tuple[str, ...]] = {
-    "layers": ("decoder_layers",),
-    "heads": ("decoder_attention_heads",),
-}
-TROCR_NAMES = {
-    "layers": ("decoder_layers", "num_hidden_layers"),
-    "heads": ("decoder_attention_heads", "num_attention_heads"),
-}
+DECODER = {"layers": ("decoder_layers",), "heads": ("decoder_attention_heads",)}
 # fmt: off
 ENCODER_SIDE = (
     "encoder_layers", "encoder_attention_heads", "num_hidden_layers", "num_attention_heads",
@@ -64,10 +57,6 @@ def t5(*types: str, defaults: Mapping[str, Default]) -> Family:
     )
 
 
-WHISPER = both(full(MULTI), crossing(MULTI, source="max_source_positions"))
-"""The encoder's output has as many tokens as it has positions, whatever is said."""
-
-
 def _decoder(f: Fields) -> tuple[Scheme, ...]:
     """An encoder keeps nothing; as a decoder it does, with cross attention if that is added."""
     if not f.flag("is_decoder"):
@@ -97,11 +86,14 @@ ENCODERS = (
     pair("blenderbot-small", defaults=dict(layers=8, hidden=512, heads=16)),
     pair("prophetnet", defaults=dict(layers=12, hidden=1024, heads=16),
         names={"layers": ("num_decoder_layers",), "heads": ("num_decoder_attention_heads",)}),
-    pair("trocr", defaults=dict(layers=12, hidden=1024, heads=16), names=TROCR_NAMES),
+    pair("trocr", defaults=dict(layers=12, hidden=1024, heads=16),
+        names={"layers": ("decoder_layers", "num_hidden_layers"),
+            "heads": ("decoder_attention_heads", "num_attention_heads")}),
     pair("musicgen_decoder", "musicgen_melody_decoder",
         defaults=dict(layers=24, hidden=1024, heads=16), names={}),
+    # the encoder's output has as many tokens as it has positions, whatever is said
     pair("whisper", defaults=dict(layers=4, hidden=384, heads=6, max_source_positions=1500),
-        parts={FULL: WHISPER}),
+        parts={FULL: both(full(MULTI), crossing(MULTI, source="max_source_positions"))}),
     t5("t5", "longt5", defaults=dict(num_layers=6, heads=8)),
     t5("mt5", "umt5", defaults=dict(num_layers=8, heads=6)),
     bert("bert", "camembert", "data2vec-text", "ernie", "roberta", "roberta-prelayernorm",

@@ -5,8 +5,7 @@ Numbers and rules as in transformers 5.24.0 (models/<family>/configuration_*.py)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from kvcalc.attention.base import Scheme
 from kvcalc.attention.recurrent import Mamba1, Mamba2
@@ -85,13 +84,9 @@ BAMBA = _mamba2(
     "mamba_expand",
 )
 
-MAMBA2: Mapping[str, Any] = {
-    "mamba_d_state": 256,
-    "mamba_d_conv": 4,
-    "mamba_expand": 2,
-    "mamba_n_heads": 128,
-    "mamba_n_groups": 1,
-}
+MAMBA2 = dict(
+    mamba_d_state=256, mamba_d_conv=4, mamba_expand=2, mamba_n_heads=128, mamba_n_groups=1
+)
 
 
 def _width(f: Fields, heads: int, head_dim: str, expand: str) -> int:

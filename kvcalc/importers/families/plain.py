@@ -50,9 +50,8 @@ def _mpt(f: Fields) -> tuple[Scheme, ...]:
     inner.ignore("alibi_bias_max", "rope", "is_encoder_decoder")
     kind = inner.word("attn_type")
     if kind not in (None, "multihead_attention"):
-        inner.problem(
-            f"attn_type of attn_config is {kind!r}; multihead_attention alone is known", "attn_type"
-        )
+        text = f"attn_type of attn_config is {kind!r}; multihead_attention alone is known"
+        inner.problem(text, "attn_type")
     return full(MULTI)(f)
 
 

@@ -22,14 +22,9 @@ SPARSE, SHARED = "minimax_m3_sparse", "shared_attention"
 def _cpmant(f: Fields) -> tuple[Scheme, ...]:
     """Every sequence begins with `prompt_length` learned tokens, which are cached too."""
     sizes = Heads(kv_heads="", head_dim="dim_head").read(f)
+    length = Fixed(f.count("prompt_length"))
     prompt = tuple(
-        CacheTensor(
-            f"prompt_{name}",
-            name,
-            sizes["key_dim"],
-            Fixed(f.count("prompt_length")),
-            sizes["heads"],
-        )
+        CacheTensor(f"prompt_{name}", name, sizes["key_dim"], length, sizes["heads"])
         for name in ("k", "v")
     )
     return (keyed(**sizes), Custom(tensors=prompt))
@@ -73,17 +68,6 @@ def _laguna(f: Fields) -> Heads:
     return Heads(heads="num_attention_heads_per_layer") if own else Heads()
 
 
-def _laguna_full(f: Fields) -> tuple[Scheme, ...]:
-    return full(_laguna(f))(f)
-
-
-def _laguna_window(f: Fields) -> tuple[Scheme, ...]:
-    return windowed(_laguna(f))(f)
-
-
-MIMO_FULL = Heads(value_dim="v_head_dim")
-
-
 def _mimo(f: Fields) -> Sequence[str]:
     """`hybrid_layer_pattern`: 1 slides; without it the class has the first and every sixth full."""
     if f.has("hybrid_layer_pattern"):
@@ -96,18 +80,13 @@ def _mimo(f: Fields) -> Sequence[str]:
 
 def _mimo_local(f: Fields) -> tuple[Scheme, ...]:
     """Its window leaves the query out: `sliding_window_size` does, `sliding_window` counts it."""
-    own = [
-        f.optional(name) for name in ("swa_num_attention_heads", "swa_head_dim", "swa_v_head_dim")
-    ]
+    names = ("swa_num_attention_heads", "swa_head_dim", "swa_v_head_dim")
+    own = [f.optional(name) for name in names]
     heads, key_dim = own[0] or f.count("heads"), own[1] or f.count("head_dim")
-    sizes = {
-        "heads": heads,
-        "kv_heads": f.optional("swa_num_key_value_heads") or 2 * f.count("kv_heads"),
-        "key_dim": key_dim,
-        "value_dim": own[2] or f.optional("v_head_dim") or key_dim,
-    }
+    groups = f.optional("swa_num_key_value_heads") or 2 * f.count("kv_heads")
+    value_dim = own[2] or f.optional("v_head_dim") or key_dim
     window = f.optional("sliding_window_size") or max(1, f.count("window", least=2) - 1)
-    return (keyed(**sizes, window=window),)
+    return (keyed(heads, groups, key_dim, value_dim, window=window),)
 
 
 def _softmax_everywhere(f: Fields) -> Sequence[str]:
@@ -150,10 +129,8 @@ def _minimax_m3(f: Fields) -> Sequence[str]:
     if freq is None or inner.get("use_sparse_attention") is False:
         return [FULL] * layers
     if len(freq) < layers:
-        inner.problem(
-            f"sparse_attention_freq has {len(freq)} items for {layers} layers",
-            "sparse_attention_freq",
-        )
+        text = f"sparse_attention_freq has {len(freq)} items for {layers} layers"
+        inner.problem(text, "sparse_attention_freq")
     return [SPARSE if item else FULL for item in freq]
 
 
@@ -187,9 +164,7 @@ def _blocks(f: Fields) -> list[Fields]:
         block = Fields(config["attention"], where=where, problems=f.problems, prefix=prefix)
         for name, value in config["attention"].items():
             if name not in NAS_KNOWN and value not in (None, False):
-                block.problem(
-                    f"block_configs {number}: {name} is not a field that kvcalc knows", name
-                )
+                block.problem(f"{prefix}{name} is not a field that kvcalc knows", name)
         blocks.append(block)
     return blocks
 
@@ -200,11 +175,10 @@ def _nas_block(f: Fields) -> tuple[Scheme, ...]:
     width = f.optional("head_dim") or hidden_over(f, heads)
     if f.layer is None or f.layer >= len(blocks):
         return ()
-    group = blocks[f.layer].count("n_heads_in_group")
+    block = blocks[f.layer]
+    group = block.count("n_heads_in_group")
     if heads % group:
-        blocks[f.layer].wrong(
-            "n_heads_in_group", f"is {group}, which does not divide {heads} heads"
-        )
+        block.wrong("n_heads_in_group", f"is {group}, which does not divide {heads} heads")
         return ()
     return (keyed(heads, heads // group, width, width),)
 
@@ -230,13 +204,13 @@ SPECIAL = (
         unused=("kv_heads", "L_bp_cycles", "prefix_lm")),
     Family("hunyuan", parts={FULL: full(), SHARED: shared(full())}, schedule=_hunyuan,
         unused=("cla_share_factor",)),
-    Family("laguna",
+    Family("laguna", schedule=same(),
         defaults=dict(layers=40, hidden=2048, heads=48, kv_heads=8, head_dim=128, window=512),
-        parts={FULL: _laguna_full, SLIDING: _laguna_window}, schedule=same(),
+        parts={FULL: lambda f: full(_laguna(f))(f), SLIDING: lambda f: windowed(_laguna(f))(f)},
         unused=("window", "num_attention_heads_per_layer", "heads")),
     Family("mimo_v2_flash", "mimo_v2", defaults=dict(layers=48, hidden=4096, heads=64, kv_heads=4,
             head_dim=192, v_head_dim=128, window=129), listing="hybrid_layer_pattern",
-        parts={FULL: full(MIMO_FULL), SLIDING: _mimo_local}, schedule=_mimo,
+        parts={FULL: full(Heads(value_dim="v_head_dim")), SLIDING: _mimo_local}, schedule=_mimo,
         unused=("window", "sliding_window_size", "hybrid_layer_pattern", "attention_chunk_size")),
     Family("minimax_m2", defaults=dict(layers=62, hidden=3072, heads=48, kv_heads=8, head_dim=128),
         listing="attn_type_list", parts={FULL: full()}, schedule=_softmax_everywhere,
@@ -249,8 +223,7 @@ SPECIAL = (
     Family("muse_glimmer_text", "muse_glimmer", parts=STANDARD, schedule=_from_the_end),
     Family("muse_spark_text", "muse_spark", parts=STANDARD, schedule=_from_the_end),
     Family("nemotron-nas", listing="block_configs", parts={FULL: _nas_block, "none": none},
-        schedule=_nas,
-        unused=("block_configs", "kv_heads")),
+        schedule=_nas, unused=("block_configs", "kv_heads")),
     Family("step3_text", "step3_vl", parts={FULL: _step3}, schedule=same(),
         unused=("share_q_dim",)),
 )

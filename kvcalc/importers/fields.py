@@ -209,7 +209,7 @@ class Fields:
             name
             for name, value in self.data.items()
             if name not in self.used
-            and ((silent and name not in STANDARD) or not _says_nothing(value))
+            and ((silent and name not in STANDARD) or value not in (None, [], {}, ""))
             and not is_harmless(name)
         ]
 
@@ -222,10 +222,6 @@ class Fields:
 
 
 _PLURAL = {int: "whole numbers", str: "texts", dict: "objects", list: "lists"}
-
-
-def _says_nothing(value: Any) -> bool:
-    return value is None or value == [] or value == {} or value == ""
 
 
 def _short(value: Any) -> str:

@@ -98,6 +98,7 @@ lfm2 = partial(
     parts={CONV: _lfm_conv, FULL: full()},
     unused=("full_attn_idxs", "conv_dim", "conv_dim_out", "block_dim"),
 )
+"""Short convolutions, and full layers where the file says."""
 
 INKLING_LOCAL = Heads("swa_num_attention_heads", "swa_num_key_value_heads", "swa_head_dim")
 BAICHUAN_LOCAL = Heads("num_swa_attention_heads", "num_swa_key_value_heads", "swa_head_dim")

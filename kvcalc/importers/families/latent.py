@@ -87,6 +87,11 @@ def _dots3_window(f: Fields) -> tuple[Scheme, ...]:
     return (MLA(**own, window=f.count("window")),)
 
 
+def _v4_window(f: Fields) -> tuple[Scheme, ...]:
+    """One entry is key and value at once."""
+    return (SharedKV(**_v4_fields(f)),)
+
+
 def _v4_rope(f: Fields) -> int:
     stated = f.optional("qk_rope_head_dim", least=0)
     if stated is not None:
@@ -112,11 +117,6 @@ def _v4_rate(f: Fields, kind: str, usual: int) -> int:
     rates = f.group("compress_rates")
     rates.ignore(HEAVY, SPARSE)
     return rates.optional(kind) or usual
-
-
-def _v4_window(f: Fields) -> tuple[Scheme, ...]:
-    """One entry is key and value at once."""
-    return (SharedKV(**_v4_fields(f)),)
 
 
 def _v4_heavy(f: Fields) -> tuple[Scheme, ...]:
@@ -172,17 +172,17 @@ V3 = dict(kv_lora_rank=512, qk_rope_head_dim=64, qk_nope_head_dim=128, v_head_di
 GLM = dict(kv_lora_rank=512, qk_rope_head_dim=64, qk_nope_head_dim=192, v_head_dim=256)
 PICKS = dict(index_head_dim=128, index_topk=2048)
 
-picking = partial(mla, schedule=same(INDEXED), parts=DSA_PARTS, note=INDEX_DTYPE)
-"""The same with an indexer."""
+dsa = partial(mla, schedule=same(INDEXED), parts=DSA_PARTS, note=INDEX_DTYPE)
+"""A family of latent attention with an indexer in every layer."""
 
 # fmt: off
 LATENT = (
     mla("axk1", defaults=dict(layers=61, hidden=7168, heads=64, **V3)),
-    picking("axk2", defaults=dict(layers=48, hidden=2048, heads=32, kv_lora_rank=128,
+    dsa("axk2", defaults=dict(layers=48, hidden=2048, heads=32, kv_lora_rank=128,
             qk_rope_head_dim=32, qk_nope_head_dim=64, v_head_dim=64, index_n_heads=16, **PICKS)),
     mla("deepseek_v2", defaults=dict(layers=32, hidden=4096, heads=32, **V3)),
     mla("deepseek_v3", "kimi_k2", defaults=dict(layers=61, hidden=7168, heads=128, **V3), mtp=FULL),
-    picking("deepseek_v32", mtp=INDEXED,
+    dsa("deepseek_v32", mtp=INDEXED,
         defaults=dict(layers=61, hidden=7168, heads=128, index_n_heads=64, **V3, **PICKS)),
     mla("deepseek_v4", defaults=dict(layers=43, hidden=4096, heads=64, head_dim=512, window=128,
             index_n_heads=64, index_head_dim=128, index_topk=512), listing="compress_ratios",
@@ -196,9 +196,9 @@ LATENT = (
             "swa_q_lora_rank", "is_causal")),
     mla("glm4_moe_lite", defaults=dict(layers=47, hidden=2048, heads=20, **GLM),
         names={"qk_rope_head_dim": ("qk_rope_head_dim", "head_dim")}, mtp=FULL),
-    picking("glm_moe_dsa", amend=shared_picks, mtp=INDEXED,
+    dsa("glm_moe_dsa", amend=shared_picks, mtp=INDEXED,
         defaults=dict(layers=78, hidden=6144, heads=64, index_n_heads=32, **GLM, **PICKS)),
-    picking("hy_v4", amend=_hy_v4,
+    dsa("hy_v4", amend=_hy_v4,
         defaults=dict(layers=34, hidden=2816, heads=32, index_n_heads=16, **GLM, **PICKS)),
     mla("longcat_flash", defaults=dict(layers=As("num_hidden_layers", over=2), num_hidden_layers=56,
             hidden=6144, heads=64, **V3), names={"layers": ("num_layers",)},

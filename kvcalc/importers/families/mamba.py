@@ -28,8 +28,7 @@ from kvcalc.importers.storage import state_dtype
 
 def _mamba1(f: Fields) -> tuple[Scheme, ...]:
     """Mamba-1 as hybrids name its sizes."""
-    inner = _times(f, "mamba_expand")
-    return _mamba1_of(f, inner, "mamba_d_state", "mamba_d_conv")
+    return _mamba1_of(f, _times(f, "mamba_expand"), "mamba_d_state", "mamba_d_conv")
 
 
 def _mamba1_alone(f: Fields) -> tuple[Scheme, ...]:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from kvcalc.attention.base import Attention
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from kvcalc.attention.base import Scheme
-    from kvcalc.formats import Layout
-    from kvcalc.model import Layer
+from kvcalc.attention.base import Attention, Scheme
+from kvcalc.formats import Layout
+from kvcalc.model import Layer
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kvcalc.importers.vocabulary import ALIASES
@@ -33,7 +33,6 @@ class As:
 Default = int | float | bool | str | As
 
 
-@dataclass(frozen=True)
 class Family:
     """One line of the table of families: what is special about these configurations.
 
@@ -51,55 +50,25 @@ class Family:
     amend     what becomes of the kinds of the layers, also where the file lists them
     """
 
-    types: tuple[str, ...]
-    parts: Mapping[str, Part]
-    schedule: Schedule
-    defaults: Mapping[str, Default] = field(default_factory=dict)
-    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    unused: tuple[str, ...] = ()
-    marks: tuple[str, ...] = ()
-    mtp: str = ""
-    note: str = ""
-    encoder: bool = False
-    amend: Amend = lambda f, kinds: kinds
-    listing: str = ""
-
-    @property
-    def name(self) -> str:
-        return self.types[0]
-
-    @property
-    def listings(self) -> tuple[str, ...]:
+    def __init__(
+        self,
+        *types: str,
+        parts: Mapping[str, Part],
+        schedule: Schedule,
+        defaults: Mapping[str, Default] | None = None,
+        names: Mapping[str, tuple[str, ...]] | None = None,
+        unused: tuple[str, ...] = (),
+        marks: tuple[str, ...] = (),
+        mtp: str = "",
+        note: str = "",
+        encoder: bool = False,
+        amend: Amend = lambda f, kinds: kinds,
+        listing: str = "",
+    ) -> None:
+        self.types, self.name = types, types[0]
+        self.parts, self.schedule, self.amend = parts, schedule, amend
+        self.defaults, self.names = defaults or {}, names or {}
+        self.unused, self.marks, self.mtp, self.note = unused, marks, mtp, note
+        self.encoder = encoder
+        self.listings = (*ALIASES["layer_kinds"], listing)
         """The fields that may have an item per layer, which tells its kind."""
-        return (*ALIASES["layer_kinds"], self.listing)
-
-
-def family(
-    *types: str,
-    parts: Mapping[str, Part],
-    schedule: Schedule,
-    defaults: Mapping[str, Default] | None = None,
-    names: Mapping[str, tuple[str, ...]] | None = None,
-    unused: tuple[str, ...] = (),
-    marks: tuple[str, ...] = (),
-    mtp: str = "",
-    note: str = "",
-    encoder: bool = False,
-    amend: Amend = lambda f, kinds: kinds,
-    listing: str = "",
-) -> Family:
-    """A line of the table; a keyword that is not here is an error."""
-    return Family(
-        types,
-        parts,
-        schedule,
-        defaults or {},
-        names or {},
-        unused,
-        marks,
-        mtp,
-        note,
-        encoder,
-        amend,
-        listing,
-    )

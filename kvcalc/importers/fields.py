@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kvcalc.errors import InvalidValue, Place, Problem
 from kvcalc.importers.family import As
 from kvcalc.importers.harmless import is_harmless
 from kvcalc.importers.vocabulary import ALIASES, STANDARD
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 COUNTS = ("layers", "mtp_layers")
 """Numbers that no layer has of its own."""
@@ -212,7 +209,7 @@ class Fields:
             name
             for name, value in self.data.items()
             if name not in self.used
-            and ((silent and name not in STANDARD) or not _says_nothing(value))
+            and ((silent and name not in STANDARD) or value not in (None, [], {}, ""))
             and not is_harmless(name)
         ]
 
@@ -225,10 +222,6 @@ class Fields:
 
 
 _PLURAL = {int: "whole numbers", str: "texts", dict: "objects", list: "lists"}
-
-
-def _says_nothing(value: Any) -> bool:
-    return value is None or value == [] or value == {} or value == ""
 
 
 def _short(value: Any) -> str:

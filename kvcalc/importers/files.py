@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kvcalc.errors import InputError, Problem
 from kvcalc.importers.recognition import is_config
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
@@ -157,25 +154,22 @@ _BY_NAME = {
     **dict.fromkeys(INDEXES, _INDEX),
 }
 
-_BY_FIELDS: tuple[tuple[frozenset[str], _Kind], ...] = tuple(
-    (frozenset(fields), kind)
-    for fields, kind in (
-        (("dim", "n_layers", "n_heads"), _PARAMS),
-        (("weight_map",), _INDEX),
-        (("_class_name",), _PIPELINE),
-        (("_diffusers_version",), _PIPELINE),
-        (("word_embedding_dimension",), _SENTENCES),
-        (("quantization", "producer"), _QUANTIZATION),
-        (("tokenizer_class",), _TOKENIZER),
-        (("added_tokens_decoder",), _TOKENIZER),
-        (("added_tokens", "pre_tokenizer"), _TOKENIZER),
-        (("image_processor_type",), _PROCESSOR),
-        (("feature_extractor_type",), _PROCESSOR),
-        (("processor_class",), _PROCESSOR),
-        (("_from_model_config",), _GENERATION),
-        (("do_sample",), _GENERATION),
-        (("transformers_version", "eos_token_id"), _GENERATION),
-    )
+_BY_FIELDS = (
+    ({"dim", "n_layers", "n_heads"}, _PARAMS),
+    ({"weight_map"}, _INDEX),
+    ({"_class_name"}, _PIPELINE),
+    ({"_diffusers_version"}, _PIPELINE),
+    ({"word_embedding_dimension"}, _SENTENCES),
+    ({"quantization", "producer"}, _QUANTIZATION),
+    ({"tokenizer_class"}, _TOKENIZER),
+    ({"added_tokens_decoder"}, _TOKENIZER),
+    ({"added_tokens", "pre_tokenizer"}, _TOKENIZER),
+    ({"image_processor_type"}, _PROCESSOR),
+    ({"feature_extractor_type"}, _PROCESSOR),
+    ({"processor_class"}, _PROCESSOR),
+    ({"_from_model_config"}, _GENERATION),
+    ({"do_sample"}, _GENERATION),
+    ({"transformers_version", "eos_token_id"}, _GENERATION),
 )
 """Fields that a kind of file has, all of a row; the first row that fits decides."""
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-from kvcalc.attention.base import Shape
+from kvcalc.attention.base import Scheme, Shape
 from kvcalc.errors import InvalidValue, did_you_mean
 from kvcalc.importers import levels as nested
 from kvcalc.importers.assembly import Origin, assemble
 from kvcalc.importers.families import FAMILIES
+from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.harmless import is_harmless
 from kvcalc.importers.layers import layers_of, mtp_layers_of
 from kvcalc.importers.storage import cache_dtype
 from kvcalc.model import Model, Source
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from kvcalc.attention.base import Scheme
-    from kvcalc.importers.family import Family
 
 OFF = ("add_cross_attention", "cross_attention_hidden_size", "use_bidirectional_attention")
 """Fields that change the cache where they say yes, which most files state to say no."""

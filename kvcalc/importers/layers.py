@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from kvcalc.attention.base import Scheme
 from kvcalc.errors import InvalidValue, did_you_mean
+from kvcalc.importers.family import Family
+from kvcalc.importers.fields import Fields
 from kvcalc.importers.schedules import FULL, LINEAR
 from kvcalc.model import MAX_LAYERS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from kvcalc.attention.base import Scheme
-    from kvcalc.importers.family import Family
-    from kvcalc.importers.fields import Fields
 
 ALWAYS = ("use_sliding_window", "attention_chunk_size", "sliding_window_size")
 """Fields that switch a kind of layer on, and say nothing of the order."""

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kvcalc.attention.base import Scheme
 from kvcalc.errors import Place, Problem
 from kvcalc.importers.families import FAMILIES, MARKS
-from kvcalc.importers.family import Family, family
+from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import full
 from kvcalc.importers.schedules import FULL, same
 from kvcalc.importers.vocabulary import ALIASES, WRAPPERS
 from kvcalc.model import Architecture
-
-if TYPE_CHECKING:
-    from kvcalc.attention.base import Scheme
 
 Levels = list[tuple[Place, Mapping[str, Any]]]
 """Where each configuration stands and what it says, the innermost first."""
@@ -49,7 +47,7 @@ def family_of(levels: Levels) -> Family:
     if not stated:
         known = [MARKS[name] for name in MARKS if name in inner]
     name = stated[0] if stated else ""
-    return known[0] if known else family(name, parts={FULL: _of_a_stranger}, schedule=same())
+    return known[0] if known else Family(name, parts={FULL: _of_a_stranger}, schedule=same())
 
 
 def _of_a_stranger(f: Fields) -> tuple[Scheme, ...]:

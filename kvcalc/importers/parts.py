@@ -5,19 +5,17 @@ A part gets the fields as its layer sees them and returns the caches of that lay
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kvcalc.attention.base import Attention
+from kvcalc.attention.base import Attention, Scheme
 from kvcalc.attention.heads import GQA, MHA, MQA
 from kvcalc.attention.mla import MLA
 from kvcalc.attention.sparse import DSA
 from kvcalc.errors import InvalidValue, Problem
 from kvcalc.importers.family import Part
-
-if TYPE_CHECKING:
-    from kvcalc.attention.base import Scheme
-    from kvcalc.importers.fields import Fields
+from kvcalc.importers.fields import Fields
 
 
 def none(f: Fields) -> tuple[Scheme, ...]:
@@ -59,9 +57,8 @@ class Heads:
         key_dim = stated or hidden_over(f, heads)
         groups = f.optional(self.kv_heads) if self.kv_heads else heads
         if groups is None:
-            f.note(
-                f"{f.names_of(self.kv_heads)[0]} is not stated: all {heads} heads keep their own"
-            )
+            name = f.names_of(self.kv_heads)[0]
+            f.note(f"{name} is not stated: all {heads} heads keep their own")
         return {
             "heads": heads,
             "kv_heads": groups or heads,
@@ -78,11 +75,10 @@ MULTI = Heads(kv_heads="", head_dim="")
 def hidden_over(f: Fields, heads: int) -> int:
     """The width of a head that no field states: hidden_size over heads."""
     hidden = f.count("hidden")
+    width = hidden // heads
     if hidden % heads:
-        f.note(
-            f"head_dim {hidden // heads}: {hidden:,} / {heads:,} rounded down, as none is stated"
-        )
-    return max(1, hidden // heads)
+        f.note(f"head_dim {width}: {hidden:,} / {heads:,} rounded down, as none is stated")
+    return max(1, width)
 
 
 def keyed(heads: int, kv_heads: int, key_dim: int, value_dim: int, **limits: Any) -> Attention:
@@ -105,14 +101,19 @@ def windowed(heads: Heads = USUAL, window: str = "window") -> Part:
     return lambda f: (keyed(**heads.read(f), window=f.count(window)),)
 
 
-def chunked(heads: Heads = USUAL, chunk: str = "attention_chunk_size") -> Part:
-    """Attention within chunks of as many tokens as the field `chunk` says."""
-    return lambda f: (keyed(**heads.read(f), chunk=f.count(chunk)),)
+def chunked(f: Fields) -> tuple[Scheme, ...]:
+    """Attention within chunks."""
+    return (keyed(**USUAL.read(f), chunk=f.count("attention_chunk_size")),)
 
 
 def shared(part: Part) -> Part:
     """A layer that reads the cache of an earlier one and stores none."""
     return lambda f: tuple(_read_only(scheme) for scheme in part(f))
+
+
+def with_shared(parts: Mapping[str, Part]) -> Mapping[str, Part]:
+    """Parts by their kinds, and beside each the one that reads an earlier layer's cache."""
+    return {**parts, **{f"shared_{kind}": shared(part) for kind, part in parts.items()}}
 
 
 def _read_only(scheme: Scheme) -> Scheme:

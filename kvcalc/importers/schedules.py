@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from kvcalc.importers.family import Schedule
-    from kvcalc.importers.fields import Fields
+from kvcalc.importers.family import Schedule
+from kvcalc.importers.fields import Fields
 
 FULL = "full_attention"
 SLIDING = "sliding_attention"
@@ -70,14 +67,14 @@ def listed(name: str, kinds: Mapping[object, str]) -> Schedule:
     return schedule
 
 
-def numbered(name: str, kind: str, others: str, first: int = 0) -> Schedule:
-    """A list with the numbers of the layers of one kind; `first` is the number of the first."""
+def numbered(name: str, kind: str, others: str) -> Schedule:
+    """A list with the numbers of the layers of one kind, from 0."""
 
     def schedule(f: Fields) -> Sequence[str]:
         chosen = f.items(name) or []
-        outside = [n for n in chosen if not first <= n < first + f.count("layers")]
+        outside = [n for n in chosen if not 0 <= n < f.count("layers")]
         if outside:
             f.wrong(name, f"names layer {outside[0]}, which the model does not have")
-        return [kind if layer + first in chosen else others for layer in range(f.count("layers"))]
+        return [kind if layer in chosen else others for layer in range(f.count("layers"))]
 
     return schedule

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kvcalc.errors import Place, Problem
-from kvcalc.formats import Layout, parse_format, parse_layout
+from kvcalc.formats import Format, Layout, parse_format, parse_layout
+from kvcalc.importers.fields import Fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from kvcalc.formats import Format
-    from kvcalc.importers.fields import Fields
     from kvcalc.importers.levels import Levels
 
 DTYPES = {
-    "bfloat16": "bf16",
-    "bf16": "bf16",
-    "float16": "fp16",
-    "half": "fp16",
-    "fp16": "fp16",
-    "float32": "fp32",
-    "float": "fp32",
-    "fp32": "fp32",
+    **dict.fromkeys(("bfloat16", "bf16"), "bf16"),
+    **dict.fromkeys(("float16", "half", "fp16"), "fp16"),
+    **dict.fromkeys(("float32", "float", "fp32"), "fp32"),
 }
 """What configurations call the dtypes that a model computes, and caches, in."""
 
@@ -99,15 +91,12 @@ def _contradictions(levels: Levels) -> Iterator[Problem]:
             yield Problem(f"{text}: they contradict each other", "", (*path, NAMES[0]))
 
 
-def state_dtype(f: Fields, *names: str) -> Format | None:
-    """The dtype of a recurrent state, where one of these fields pins it."""
-    for name in names:
-        word = f.word(name)
-        if word:
-            if word in DTYPES:
-                return parse_format(DTYPES[word])
-            f.wrong(name, f"is {word!r}; it must be one of {', '.join(DTYPES)}")
-    return None
+def state_dtype(f: Fields, name: str) -> Format | None:
+    """The dtype of a recurrent state, where this field pins it."""
+    word = f.word(name)
+    if word and word not in DTYPES:
+        f.wrong(name, f"is {word!r}; it must be one of {', '.join(DTYPES)}")
+    return parse_format(DTYPES[word]) if word in DTYPES else None
 
 
 def _stated(levels: Levels) -> tuple[str, str]:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kvcalc.errors import InputError
 from kvcalc.importers.files import INDEXES, LFS, PART, files_of, json_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 LFS_MAX = 200
 """No pointer of git LFS is longer, in bytes."""

@@ -5,13 +5,16 @@ Numbers and rules as in transformers 5.24.0 (models/<family>/configuration_*.py)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from functools import partial
 
+from kvcalc.attention.base import Scheme
 from kvcalc.attention.custom import Custom
 from kvcalc.attention.recurrent import ShortConv
 from kvcalc.cache import CacheTensor
 from kvcalc.extents import Fixed, ReadWrite
-from kvcalc.importers.family import family
+from kvcalc.importers.family import Family, Part
+from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import USUAL, Heads, both, full, windowed
 from kvcalc.importers.schedules import (
     CONV,
@@ -24,19 +27,9 @@ from kvcalc.importers.schedules import (
     same,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from kvcalc.attention.base import Scheme
-    from kvcalc.importers.family import Part
-    from kvcalc.importers.fields import Fields
-
 
 def _lfm_conv(f: Fields) -> tuple[Scheme, ...]:
     return (ShortConv(channels=f.count("hidden"), conv_kernel=f.count("conv_L_cache")),)
-
-
-LFM_UNUSED = ("full_attn_idxs", "conv_dim", "conv_dim_out", "block_dim")
 
 
 def _lfm_schedule(f: Fields) -> Sequence[str]:
@@ -53,16 +46,13 @@ def _lfm3_schedule(f: Fields) -> Sequence[str]:
     ]
 
 
-LOCAL_HEADS = Heads("swa_num_attention_heads", "swa_num_key_value_heads", "swa_head_dim")
-
-
-def _inkling_convs(heads: Heads) -> Part:
-    """Four convolutions: key, value, attention output, MLP output."""
+def _convs(heads: Heads, taps: str, outputs: bool = False) -> Part:
+    """Convolutions over key and value, with `outputs` over those of attention and MLP too."""
 
     def part(f: Fields) -> tuple[Scheme, ...]:
-        sizes, kernel = heads.read(f), f.count("conv_kernel_size")
-        channels = 2 * sizes["kv_heads"] * sizes["key_dim"] + 2 * f.count("hidden")
-        return (ShortConv(channels=channels, conv_kernel=kernel),)
+        sizes, kernel = heads.read(f), f.count(taps)
+        channels = sizes["kv_heads"] * sizes["key_dim"] + (f.count("hidden") if outputs else 0)
+        return (ShortConv(channels=2 * channels, conv_kernel=kernel),)
 
     return part
 
@@ -87,16 +77,6 @@ def _looped(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     return [*kinds[:start], *list(kinds[start:end]) * passes, *kinds[end:]]
 
 
-INKLING_PARTS: Mapping[str, Part] = {
-    HYBRID: both(full(), _inkling_convs(USUAL)),
-    HYBRID_SLIDING: both(windowed(LOCAL_HEADS, "sliding_window_size"), _inkling_convs(LOCAL_HEADS)),
-}
-INKLING_NAMES = {
-    "conv_kernel_size": ("conv_kernel_size", "sconv_kernel_size"),
-    "sliding_window_size": ("sliding_window_size", "sliding_window"),
-}
-
-
 def _zaya_shift(f: Fields) -> tuple[Scheme, ...]:
     """Compressed convolutional attention: two convolutions over Q and K, a part of V's last input.
 
@@ -112,25 +92,16 @@ def _zaya_shift(f: Fields) -> tuple[Scheme, ...]:
     return (Custom(tensors=shift),)
 
 
+lfm2 = partial(
+    Family,
+    schedule=_lfm_schedule,
+    parts={CONV: _lfm_conv, FULL: full()},
+    unused=("full_attn_idxs", "conv_dim", "conv_dim_out", "block_dim"),
+)
+"""Short convolutions, and full layers where the file says."""
+
+INKLING_LOCAL = Heads("swa_num_attention_heads", "swa_num_key_value_heads", "swa_head_dim")
 BAICHUAN_LOCAL = Heads("num_swa_attention_heads", "num_swa_key_value_heads", "swa_head_dim")
-
-
-def _baichuan_conv(heads: Heads) -> Part:
-    """A convolution of `conv_window` taps over keys and values."""
-
-    def part(f: Fields) -> tuple[Scheme, ...]:
-        sizes = heads.read(f)
-        channels = 2 * sizes["kv_heads"] * sizes["key_dim"]
-        return (ShortConv(channels=channels, conv_kernel=f.count("conv_window")),)
-
-    return part
-
-
-BAICHUAN: Mapping[str, Part] = {
-    FULL: both(full(), _baichuan_conv(USUAL)),
-    SLIDING: both(windowed(BAICHUAN_LOCAL), _baichuan_conv(BAICHUAN_LOCAL)),
-}
-
 
 # fmt: off
 INKLING_UNUSED = (
@@ -139,32 +110,34 @@ INKLING_UNUSED = (
     "loop_gate_rank", "mtp_local_layer_ids", "num_mtp_layers", "local_layer_ids",
 )
 
+inkling = partial(Family, schedule=_inkling_schedule, unused=INKLING_UNUSED,
+    parts={HYBRID: both(full(), _convs(USUAL, "conv_kernel_size", outputs=True)),
+        HYBRID_SLIDING: both(windowed(INKLING_LOCAL, "sliding_window_size"),
+            _convs(INKLING_LOCAL, "conv_kernel_size", outputs=True))},
+    names={"conv_kernel_size": ("conv_kernel_size", "sconv_kernel_size"),
+        "sliding_window_size": ("sliding_window_size", "sliding_window")})
+
 CONVOLUTION = (
-    family("lfm2", defaults=dict(layers=32, hidden=2560, heads=32, kv_heads=8, conv_L_cache=3),
-        schedule=_lfm_schedule, parts={CONV: _lfm_conv, FULL: full()}, unused=LFM_UNUSED),
-    family("lfm2_moe", defaults=dict(layers=32, hidden=2048, heads=32, kv_heads=8, conv_L_cache=3),
-        schedule=_lfm_schedule, parts={CONV: _lfm_conv, FULL: full()}, unused=LFM_UNUSED),
-    family("lfm3", defaults=dict(layers=24, hidden=2048, heads=16, kv_heads=4, head_dim=128,
+    lfm2("lfm2", defaults=dict(layers=32, hidden=2560, heads=32, kv_heads=8, conv_L_cache=3)),
+    lfm2("lfm2_moe", defaults=dict(layers=32, hidden=2048, heads=32, kv_heads=8, conv_L_cache=3)),
+    Family("lfm3", defaults=dict(layers=24, hidden=2048, heads=16, kv_heads=4, head_dim=128,
             window=256, conv_L_cache=7), schedule=_lfm3_schedule,
         parts={CONV: _lfm_conv, FULL: full(), SLIDING: windowed()}, unused=("use_attention_gate",)),
-    family("inkling_text", "inkling_mm_model", defaults=dict(layers=66, hidden=6144, heads=64,
+    inkling("inkling_text", "inkling_mm_model", defaults=dict(layers=66, hidden=6144, heads=64,
             kv_heads=8, head_dim=128, swa_num_attention_heads=64, swa_num_key_value_heads=16,
-            swa_head_dim=128, sliding_window_size=512, conv_kernel_size=4),
-        schedule=_inkling_schedule, parts=INKLING_PARTS, names=INKLING_NAMES,
-        unused=INKLING_UNUSED),
-    family("inkling2_text", defaults=dict(layers=48, hidden=4608, heads=48, kv_heads=8,
+            swa_head_dim=128, sliding_window_size=512, conv_kernel_size=4)),
+    inkling("inkling2_text", defaults=dict(layers=48, hidden=4608, heads=48, kv_heads=8,
             head_dim=128, swa_num_attention_heads=48, swa_num_key_value_heads=8, swa_head_dim=128,
-            sliding_window_size=1024, conv_kernel_size=4), schedule=_inkling_schedule,
-        parts=INKLING_PARTS, names=INKLING_NAMES, unused=INKLING_UNUSED),
-    family("inkling2_loop_text", defaults=dict(layers=24, hidden=2304, heads=24, kv_heads=8,
-            head_dim=128, swa_num_attention_heads=24, swa_num_key_value_heads=8, swa_head_dim=128,
-            sliding_window_size=1024, conv_kernel_size=4, loop_layer_index_start=6,
-            loop_layer_index_end=18, loop_num_passes=3), schedule=_inkling_schedule, amend=_looped,
-        parts=INKLING_PARTS, names=INKLING_NAMES, unused=INKLING_UNUSED),
-    family("zaya", defaults=dict(layers=40, hidden=2048, heads=8, kv_heads=2, head_dim=128,
+            sliding_window_size=1024, conv_kernel_size=4)),
+    inkling("inkling2_loop_text", amend=_looped, defaults=dict(layers=24, hidden=2304, heads=24,
+            kv_heads=8, head_dim=128, swa_num_attention_heads=24, swa_num_key_value_heads=8,
+            swa_head_dim=128, sliding_window_size=1024, conv_kernel_size=4,
+            loop_layer_index_start=6, loop_layer_index_end=18, loop_num_passes=3)),
+    Family("zaya", defaults=dict(layers=40, hidden=2048, heads=8, kv_heads=2, head_dim=128,
             cca_time0=2, cca_time1=2), schedule=same(HYBRID),
         parts={HYBRID: both(full(), _zaya_shift), HYBRID_SLIDING: both(windowed(), _zaya_shift)}),
-    family("baichuan_m1", schedule=numbered("sliding_window_layers", SLIDING, FULL),
-        parts=BAICHUAN),
+    Family("baichuan_m1", schedule=numbered("sliding_window_layers", SLIDING, FULL),
+        parts={FULL: both(full(), _convs(USUAL, "conv_window")),
+            SLIDING: both(windowed(BAICHUAN_LOCAL), _convs(BAICHUAN_LOCAL, "conv_window"))}),
 )
 # fmt: on

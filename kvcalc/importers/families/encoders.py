@@ -6,28 +6,16 @@ defaults of the class in transformers 5.24.0 (models/<family>/configuration_*.py
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
-from kvcalc.importers.family import As, family
+from kvcalc.attention.base import Scheme
+from kvcalc.importers.family import As, Default, Family
+from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import MULTI, Heads, both, crossing, full
 from kvcalc.importers.schedules import FULL, every, numbered, same
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from kvcalc.attention.base import Scheme
-    from kvcalc.importers.family import Default, Family
-    from kvcalc.importers.fields import Fields
-
-DECODER: Mapping[str, tuple[str, ...]] = {
-    "layers": ("decoder_layers",),
-    "heads": ("decoder_attention_heads",),
-}
-TROCR_NAMES = {
-    "layers": ("decoder_layers", "num_hidden_layers"),
-    "heads": ("decoder_attention_heads", "num_attention_heads"),
-}
+DECODER = {"layers": ("decoder_layers",), "heads": ("decoder_attention_heads",)}
 # fmt: off
 ENCODER_SIDE = (
     "encoder_layers", "encoder_attention_heads", "num_hidden_layers", "num_attention_heads",
@@ -46,7 +34,7 @@ CROSS = "cross_attention"
 CROSSING = both(full(MULTI), crossing(MULTI))
 
 pair = partial(
-    family,
+    Family,
     parts={FULL: CROSSING},
     schedule=same(),
     names=DECODER,
@@ -69,10 +57,6 @@ def t5(*types: str, defaults: Mapping[str, Default]) -> Family:
     )
 
 
-WHISPER = both(full(MULTI), crossing(MULTI, source="max_source_positions"))
-"""The encoder's output has as many tokens as it has positions, whatever is said."""
-
-
 def _decoder(f: Fields) -> tuple[Scheme, ...]:
     """An encoder keeps nothing; as a decoder it does, with cross attention if that is added."""
     if not f.flag("is_decoder"):
@@ -87,7 +71,7 @@ def _mllama(f: Fields) -> Sequence[str]:
     return numbered("cross_attention_layers", CROSS, FULL)(f)
 
 
-bert = partial(family, parts={FULL: _decoder}, schedule=same())
+bert = partial(Family, parts={FULL: _decoder}, schedule=same())
 """An encoder that is a decoder where `is_decoder` says so."""
 
 # fmt: off
@@ -102,11 +86,14 @@ ENCODERS = (
     pair("blenderbot-small", defaults=dict(layers=8, hidden=512, heads=16)),
     pair("prophetnet", defaults=dict(layers=12, hidden=1024, heads=16),
         names={"layers": ("num_decoder_layers",), "heads": ("num_decoder_attention_heads",)}),
-    pair("trocr", defaults=dict(layers=12, hidden=1024, heads=16), names=TROCR_NAMES),
+    pair("trocr", defaults=dict(layers=12, hidden=1024, heads=16),
+        names={"layers": ("decoder_layers", "num_hidden_layers"),
+            "heads": ("decoder_attention_heads", "num_attention_heads")}),
     pair("musicgen_decoder", "musicgen_melody_decoder",
         defaults=dict(layers=24, hidden=1024, heads=16), names={}),
+    # the encoder's output has as many tokens as it has positions, whatever is said
     pair("whisper", defaults=dict(layers=4, hidden=384, heads=6, max_source_positions=1500),
-        parts={FULL: WHISPER}),
+        parts={FULL: both(full(MULTI), crossing(MULTI, source="max_source_positions"))}),
     t5("t5", "longt5", defaults=dict(num_layers=6, heads=8)),
     t5("mt5", "umt5", defaults=dict(num_layers=8, heads=6)),
     bert("bert", "camembert", "data2vec-text", "ernie", "roberta", "roberta-prelayernorm",
@@ -120,7 +107,7 @@ ENCODERS = (
     bert("electra", defaults=dict(layers=12, hidden=256, heads=4)),
     bert("rembert", defaults=dict(layers=32, hidden=1152, heads=18)),
     bert("xlm-roberta-xl", defaults=dict(layers=36, hidden=2560, heads=32)),
-    family("mllama_text_model", defaults=dict(layers=40, hidden=4096, heads=32, kv_heads=8),
+    Family("mllama_text_model", defaults=dict(layers=40, hidden=4096, heads=32, kv_heads=8),
         parts={FULL: full(), CROSS: crossing()}, schedule=_mllama,
         note="the cross-attention layers keep the vision tokens: --source-length says how many"),
 )

@@ -5,12 +5,15 @@ Numbers and rules as in transformers 5.24.0 (models/<family>/configuration_*.py)
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kvcalc.attention.base import Scheme
 from kvcalc.attention.compressed import CSA, HCA, SharedKV
 from kvcalc.attention.mla import MLA
-from kvcalc.importers.family import As, family
+from kvcalc.importers.family import As, Family, Part
+from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import (
     both,
     indexed,
@@ -22,18 +25,11 @@ from kvcalc.importers.parts import (
 from kvcalc.importers.schedules import FULL, SLIDING, same
 from kvcalc.importers.storage import INDEX_DTYPE
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from kvcalc.attention.base import Scheme
-    from kvcalc.importers.family import Part
-    from kvcalc.importers.fields import Fields
-
 INDEXED = "indexed_attention"
 PICKED = "indexed_by_another"
 WINDOW, HEAVY, SPARSE = SLIDING, "heavily_compressed_attention", "compressed_sparse_attention"
 
-mla = partial(family, parts={FULL: latent}, schedule=same())
+mla = partial(Family, parts={FULL: latent}, schedule=same())
 """A family of latent attention in every layer."""
 
 DSA_PARTS: Mapping[str, Part] = {INDEXED: indexed, PICKED: indexed_by_another, FULL: latent}
@@ -50,11 +46,9 @@ def shared_picks(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     if types is None and pattern is not None:
         types = [{"F": "full", "S": "shared"}.get(word, word) for word in pattern]
     if types is None:
-        freq, offset = f.optional("index_topk_freq") or 1, f.optional("index_skip_topk_offset", 0)
-        offset = 2 if offset is None else offset
-        types = [
-            "full" if max(i - offset + 1, 0) % freq == 0 else "shared" for i in range(len(kinds))
-        ]
+        freq, skipped = f.optional("index_topk_freq") or 1, f.optional("index_skip_topk_offset", 0)
+        first = 1 if skipped is None else skipped - 1
+        types = ["shared" if max(i - first, 0) % freq else "full" for i in range(len(kinds))]
     f.ignore("index_topk_freq", "index_skip_topk_offset", "index_topk_pattern")
     unknown = sorted(set(types) - {"full", "shared"})
     if unknown or len(types) < len(kinds):
@@ -174,25 +168,22 @@ def _minicpm3(f: Fields) -> tuple[Scheme, ...]:
     return (MLA(**latent_fields(f, value_dim=f.count("hidden") // f.count("heads"))),)
 
 
-V3: Mapping[str, Any] = {
-    "kv_lora_rank": 512,
-    "qk_rope_head_dim": 64,
-    "qk_nope_head_dim": 128,
-    "v_head_dim": 128,
-}
-PICKS: Mapping[str, Any] = {"index_head_dim": 128, "index_topk": 2048}
+V3 = dict(kv_lora_rank=512, qk_rope_head_dim=64, qk_nope_head_dim=128, v_head_dim=128)
+GLM = dict(kv_lora_rank=512, qk_rope_head_dim=64, qk_nope_head_dim=192, v_head_dim=256)
+PICKS = dict(index_head_dim=128, index_topk=2048)
+
+dsa = partial(mla, schedule=same(INDEXED), parts=DSA_PARTS, note=INDEX_DTYPE)
+"""A family of latent attention with an indexer in every layer."""
 
 # fmt: off
 LATENT = (
     mla("axk1", defaults=dict(layers=61, hidden=7168, heads=64, **V3)),
-    mla("axk2", defaults=dict(layers=48, hidden=2048, heads=32, kv_lora_rank=128,
-            qk_rope_head_dim=32, qk_nope_head_dim=64, v_head_dim=64, index_n_heads=16, **PICKS),
-        schedule=same(INDEXED), parts=DSA_PARTS, note=INDEX_DTYPE),
+    dsa("axk2", defaults=dict(layers=48, hidden=2048, heads=32, kv_lora_rank=128,
+            qk_rope_head_dim=32, qk_nope_head_dim=64, v_head_dim=64, index_n_heads=16, **PICKS)),
     mla("deepseek_v2", defaults=dict(layers=32, hidden=4096, heads=32, **V3)),
     mla("deepseek_v3", "kimi_k2", defaults=dict(layers=61, hidden=7168, heads=128, **V3), mtp=FULL),
-    mla("deepseek_v32",
-        defaults=dict(layers=61, hidden=7168, heads=128, index_n_heads=64, **V3, **PICKS),
-        schedule=same(INDEXED), parts=DSA_PARTS, mtp=INDEXED, note=INDEX_DTYPE),
+    dsa("deepseek_v32", mtp=INDEXED,
+        defaults=dict(layers=61, hidden=7168, heads=128, index_n_heads=64, **V3, **PICKS)),
     mla("deepseek_v4", defaults=dict(layers=43, hidden=4096, heads=64, head_dim=512, window=128,
             index_n_heads=64, index_head_dim=128, index_topk=512), listing="compress_ratios",
         schedule=_v4_schedule, parts={WINDOW: _v4_window, HEAVY: _v4_heavy, SPARSE: _v4_sparse},
@@ -203,15 +194,12 @@ LATENT = (
         parts={FULL: latent, INDEXED: indexed, SLIDING: _dots3_window}, note=INDEX_DTYPE,
         unused=("use_dsa", "use_sliding_window", "window", "swa_num_key_value_heads",
             "swa_q_lora_rank", "is_causal")),
-    mla("glm4_moe_lite", defaults=dict(layers=47, hidden=2048, heads=20, kv_lora_rank=512,
-            qk_rope_head_dim=64, qk_nope_head_dim=192, v_head_dim=256),
+    mla("glm4_moe_lite", defaults=dict(layers=47, hidden=2048, heads=20, **GLM),
         names={"qk_rope_head_dim": ("qk_rope_head_dim", "head_dim")}, mtp=FULL),
-    mla("glm_moe_dsa", defaults=dict(layers=78, hidden=6144, heads=64, kv_lora_rank=512,
-            qk_rope_head_dim=64, qk_nope_head_dim=192, v_head_dim=256, index_n_heads=32, **PICKS),
-        schedule=same(INDEXED), amend=shared_picks, parts=DSA_PARTS, mtp=INDEXED, note=INDEX_DTYPE),
-    mla("hy_v4", defaults=dict(layers=34, hidden=2816, heads=32, kv_lora_rank=512,
-            qk_rope_head_dim=64, qk_nope_head_dim=192, v_head_dim=256, index_n_heads=16, **PICKS),
-        schedule=same(INDEXED), amend=_hy_v4, parts=DSA_PARTS, note=INDEX_DTYPE),
+    dsa("glm_moe_dsa", amend=shared_picks, mtp=INDEXED,
+        defaults=dict(layers=78, hidden=6144, heads=64, index_n_heads=32, **GLM, **PICKS)),
+    dsa("hy_v4", amend=_hy_v4,
+        defaults=dict(layers=34, hidden=2816, heads=32, index_n_heads=16, **GLM, **PICKS)),
     mla("longcat_flash", defaults=dict(layers=As("num_hidden_layers", over=2), num_hidden_layers=56,
             hidden=6144, heads=64, **V3), names={"layers": ("num_layers",)},
         parts={FULL: both(latent, latent)},

@@ -5,12 +5,15 @@ Numbers and rules as in transformers 5.24.0 (models/<family>/configuration_*.py)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from functools import partial
 
+from kvcalc.attention.base import Scheme
 from kvcalc.attention.recurrent import KDA, GatedDeltaNet, Lightning
 from kvcalc.attention.sparse import DSA
-from kvcalc.importers.families.latent import INDEXED, PICKED, shared_picks
-from kvcalc.importers.family import family
+from kvcalc.importers.families.latent import INDEXED, PICKED, PICKS, V3, shared_picks
+from kvcalc.importers.family import Family
+from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import (
     full,
     hidden_over,
@@ -22,13 +25,6 @@ from kvcalc.importers.parts import (
 )
 from kvcalc.importers.schedules import FULL, LINEAR, SLIDING, every
 from kvcalc.importers.storage import INDEX_DTYPE, state_dtype
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from kvcalc.attention.base import Scheme
-    from kvcalc.importers.family import Part
-    from kvcalc.importers.fields import Fields
 
 
 def _qwen_linear(f: Fields) -> tuple[Scheme, ...]:
@@ -56,15 +52,6 @@ def _olmo_linear(f: Fields) -> tuple[Scheme, ...]:
         conv_kernel=f.count("linear_conv_kernel_dim"),
     )
     return (scheme,)
-
-
-GDN: Mapping[str, Any] = {
-    "linear_num_key_heads": 16,
-    "linear_num_value_heads": 32,
-    "linear_key_head_dim": 128,
-    "linear_value_head_dim": 128,
-    "linear_conv_kernel_dim": 4,
-}
 
 
 def _olmo_hybrid(f: Fields) -> Sequence[str]:
@@ -140,58 +127,56 @@ def _lara_mini(f: Fields) -> Sequence[str]:
     return [pattern[i % len(pattern)] for i in range(f.count("layers"))]
 
 
-QWEN_NEXT: Mapping[str, Part] = {LINEAR: _qwen_linear, FULL: full()}
-KIMI: Mapping[str, Part] = {LINEAR: _kimi_linear, FULL: latent}
-
+qwen = partial(
+    Family,
+    schedule=every("full_attention_interval", others=LINEAR),
+    parts={LINEAR: _qwen_linear, FULL: full()},
+    unused=("full_attention_interval",),
+    mtp=FULL,
+)
+"""Gated DeltaNet, and one full layer in each interval."""
 
 # fmt: off
+GDN = dict(linear_num_key_heads=16, linear_num_value_heads=32, linear_key_head_dim=128,
+    linear_value_head_dim=128, linear_conv_kernel_dim=4)
 KIMI_UNUSED = (
     "linear_attn_config", "mla_use_nope", "mla_use_output_gate", "linear_lower_bound",
     "attn_res_block_size",
 )
 
 LINEAR_ATTENTION = (
-    family("qwen3_next", defaults=dict(layers=48, hidden=2048, heads=16, kv_heads=2, head_dim=256,
-            full_attention_interval=4, **GDN),
-        schedule=every("full_attention_interval", others=LINEAR), parts=QWEN_NEXT,
-        unused=("full_attention_interval",), mtp=FULL),
-    family("qwen3_5_text", "qwen3_5", defaults=dict(layers=32, hidden=4096, heads=16, kv_heads=4,
-            head_dim=256, full_attention_interval=4, **GDN),
-        schedule=every("full_attention_interval", others=LINEAR), parts=QWEN_NEXT,
-        unused=("full_attention_interval",), mtp=FULL),
-    family("qwen3_5_moe_text", "qwen3_5_moe", defaults=dict(layers=40, hidden=2048, heads=16,
-            kv_heads=2, head_dim=256, full_attention_interval=4, **GDN),
-        schedule=every("full_attention_interval", others=LINEAR), parts=QWEN_NEXT,
-        unused=("full_attention_interval",), mtp=FULL),
-    family("olmo_hybrid", defaults=dict(layers=32, hidden=3840, heads=30, linear_conv_kernel_dim=4),
+    qwen("qwen3_next", defaults=dict(layers=48, hidden=2048, heads=16, kv_heads=2, head_dim=256,
+            full_attention_interval=4, **GDN)),
+    qwen("qwen3_5_text", "qwen3_5", defaults=dict(layers=32, hidden=4096, heads=16, kv_heads=4,
+            head_dim=256, full_attention_interval=4, **GDN)),
+    qwen("qwen3_5_moe_text", "qwen3_5_moe", defaults=dict(layers=40, hidden=2048, heads=16,
+            kv_heads=2, head_dim=256, full_attention_interval=4, **GDN)),
+    Family("olmo_hybrid", defaults=dict(layers=32, hidden=3840, heads=30, linear_conv_kernel_dim=4),
         schedule=_olmo_hybrid, parts={LINEAR: _olmo_linear, FULL: full()},
         unused=("linear_a_log_min", "linear_a_log_max", "linear_dt_min", "linear_dt_max",
             "linear_allow_neg_eigval")),
-    family("lara_mini", defaults=dict(layers=34, hidden=1024, heads=16, kv_heads=4, head_dim=128,
+    Family("lara_mini", defaults=dict(layers=34, hidden=1024, heads=16, kv_heads=4, head_dim=128,
             window=512, linear_num_key_heads=8, linear_num_value_heads=16, linear_key_head_dim=128,
             linear_value_head_dim=128, linear_conv_kernel_dim=4), schedule=_lara_mini,
         parts={LINEAR: _qwen_linear, FULL: full(), SLIDING: windowed()}),
-    family("kimi_linear", defaults=dict(layers=27, hidden=2304, heads=32, kv_lora_rank=512,
-            qk_rope_head_dim=64, qk_nope_head_dim=128, v_head_dim=128, linear_head_dim=128,
-            linear_num_heads=32, linear_conv_kernel_dim=4), schedule=_kimi_schedule, parts=KIMI,
-        unused=KIMI_UNUSED),
-    family("glm5_next_text", "glm5_next", defaults=dict(layers=45, hidden=4096, heads=64,
+    Family("kimi_linear", defaults=dict(layers=27, hidden=2304, heads=32, **V3, linear_head_dim=128,
+            linear_num_heads=32, linear_conv_kernel_dim=4), schedule=_kimi_schedule,
+        parts={LINEAR: _kimi_linear, FULL: latent}, unused=KIMI_UNUSED),
+    Family("glm5_next_text", "glm5_next", defaults=dict(layers=45, hidden=4096, heads=64,
             kv_lora_rank=512, qk_rope_head_dim=0, qk_nope_head_dim=256, v_head_dim=256,
-            index_n_heads=32, index_head_dim=128, index_topk=2048, index_kpool=16,
-            linear_head_dim=128, linear_num_heads=64, linear_conv_kernel_dim=4),
-        schedule=every(4, INDEXED, LINEAR), amend=_glm5_kinds,
+            index_n_heads=32, **PICKS, index_kpool=16, linear_head_dim=128, linear_num_heads=64,
+            linear_conv_kernel_dim=4), schedule=every(4, INDEXED, LINEAR), amend=_glm5_kinds,
         parts={LINEAR: _kimi_linear, INDEXED: _glm5_indexed, FULL: _glm5_indexed,
             PICKED: indexed_by_another}, mtp=INDEXED, note=INDEX_DTYPE,
         unused=(*KIMI_UNUSED, "index_kpool_always_select_tail")),
-    family("bailing_hybrid", defaults=dict(layers=42, hidden=2560, heads=32, head_dim=128,
-            kv_lora_rank=512, qk_rope_head_dim=64, qk_nope_head_dim=128, v_head_dim=128,
-            short_conv_kernel_size=4, layer_group_size=6),
+    Family("bailing_hybrid", defaults=dict(layers=42, hidden=2560, heads=32, head_dim=128,
+            short_conv_kernel_size=4, layer_group_size=6, **V3),
         schedule=every("layer_group_size", others=LINEAR),
         parts={LINEAR: _bailing_linear, FULL: latent}, mtp=FULL,
         unused=("kda_safe_gate", "kda_lower_bound", "linear_head_dim", "linear_num_heads",
             "linear_conv_kernel_dim", "layer_group_size")),
-    family("minimax", "minimax_m1", "minimax_text_01",
-        defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8), listing="attn_type_list",
+    Family("minimax", "minimax_m1", "minimax_text_01", listing="attn_type_list",
+        defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8),
         schedule=_minimax_schedule, parts={LINEAR: _lightning, FULL: full()},
         unused=("block_size", "attn_type_list", "full_attn_alpha_factor", "full_attn_beta_factor",
             "linear_attn_alpha_factor", "linear_attn_beta_factor",

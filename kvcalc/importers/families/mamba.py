@@ -5,10 +5,12 @@ Numbers and rules as in transformers 5.24.0 (models/<family>/configuration_*.py)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
+from kvcalc.attention.base import Scheme
 from kvcalc.attention.recurrent import Mamba1, Mamba2
-from kvcalc.importers.family import family
+from kvcalc.importers.family import Family, Part
+from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import both, full, keyed, none, shared, windowed
 from kvcalc.importers.schedules import (
     FULL,
@@ -23,18 +25,10 @@ from kvcalc.importers.schedules import (
 )
 from kvcalc.importers.storage import state_dtype
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from kvcalc.attention.base import Scheme
-    from kvcalc.importers.family import Part
-    from kvcalc.importers.fields import Fields
-
 
 def _mamba1(f: Fields) -> tuple[Scheme, ...]:
     """Mamba-1 as hybrids name its sizes."""
-    inner = _times(f, "mamba_expand")
-    return _mamba1_of(f, inner, "mamba_d_state", "mamba_d_conv")
+    return _mamba1_of(f, _times(f, "mamba_expand"), "mamba_d_state", "mamba_d_conv")
 
 
 def _mamba1_alone(f: Fields) -> tuple[Scheme, ...]:
@@ -89,13 +83,9 @@ BAMBA = _mamba2(
     "mamba_expand",
 )
 
-MAMBA2: Mapping[str, Any] = {
-    "mamba_d_state": 256,
-    "mamba_d_conv": 4,
-    "mamba_expand": 2,
-    "mamba_n_heads": 128,
-    "mamba_n_groups": 1,
-}
+MAMBA2 = dict(
+    mamba_d_state=256, mamba_d_conv=4, mamba_expand=2, mamba_n_heads=128, mamba_n_groups=1
+)
 
 
 def _width(f: Fields, heads: int, head_dim: str, expand: str) -> int:
@@ -227,31 +217,31 @@ CHUNKS = (
 )
 
 MAMBA = (
-    family("jamba", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8, attn_layer_period=8,
+    Family("jamba", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8, attn_layer_period=8,
             attn_layer_offset=4, mamba_d_state=16, mamba_d_conv=4, mamba_expand=2),
         schedule=every("attn_layer_period", others=LINEAR, offset="attn_layer_offset"),
         parts={LINEAR: _mamba1, FULL: full()}, unused=CHUNKS),
-    family("zamba", defaults=dict(layers=76, hidden=3712, heads=16, kv_heads=16,
+    Family("zamba", defaults=dict(layers=76, hidden=3712, heads=16, kv_heads=16,
             attn_layer_period=6, attn_layer_offset=4, mamba_d_state=16, mamba_d_conv=4,
             mamba_expand=2), schedule=_zamba_schedule,
         parts={LINEAR: _mamba1, HYBRID: both(_zamba_full, _mamba1)},
         unused=(*CHUNKS, "attention_hidden_size", "n_mamba_heads")),
-    family("zamba2", defaults=dict(layers=54, hidden=2560, heads=32, mamba_d_state=64,
+    Family("zamba2", defaults=dict(layers=54, hidden=2560, heads=32, mamba_d_state=64,
             mamba_d_conv=4, mamba_expand=2, mamba_ngroups=1, n_mamba_heads=8),
         schedule=_zamba2_schedule,
         parts={LINEAR: _zamba2_mamba, HYBRID: both(_zamba_full, _zamba2_mamba)},
         unused=(*CHUNKS, "attention_hidden_size", "mamba_headdim", "num_mem_blocks",
             "use_shared_attention_adapter", "adapter_rank", "kv_channels", "num_query_groups",
             "hybrid_layer_ids")),
-    family("bamba", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8, **MAMBA2),
+    Family("bamba", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8, **MAMBA2),
         schedule=numbered("attn_layer_indices", FULL, LINEAR), parts={LINEAR: BAMBA, FULL: full()},
         unused=CHUNKS),
-    family("granitemoehybrid", defaults=dict(layers=32, hidden=4096, heads=32, **MAMBA2),
+    Family("granitemoehybrid", defaults=dict(layers=32, hidden=4096, heads=32, **MAMBA2),
         schedule=same(LINEAR), parts={LINEAR: BAMBA, FULL: full()}, unused=CHUNKS),
-    family("falcon_h1",
+    Family("falcon_h1",
         defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8, **MAMBA2, mamba_d_ssm=1024),
         schedule=same(HYBRID), parts={HYBRID: _falcon_h1, FULL: _falcon_h1}, unused=CHUNKS),
-    family("nemotron_h", defaults=dict(hidden=4096, heads=32, kv_heads=8, head_dim=128,
+    Family("nemotron_h", defaults=dict(hidden=4096, heads=32, kv_heads=8, head_dim=128,
             conv_kernel=4, n_groups=8, mamba_num_heads=128, mamba_head_dim=64, ssm_state_size=128),
         listing="hybrid_override_pattern", schedule=_nemotron_schedule,
         parts={LINEAR: _mamba2("mamba_num_heads", "mamba_head_dim", "ssm_state_size", "n_groups",
@@ -260,16 +250,16 @@ MAMBA = (
             "mamba_n_groups"), "conv_kernel": ("conv_kernel", "mamba_d_conv")},
         unused=(*CHUNKS, "expand", "mamba_expand", "hybrid_override_pattern",
             "mtp_layers_block_type", "mtp_hybrid_override_pattern")),
-    family("mamba", "falcon_mamba",
+    Family("mamba", "falcon_mamba",
         defaults=dict(layers=32, hidden=768, state_size=16, expand=2, conv_kernel=4),
         schedule=same(LINEAR), parts={LINEAR: _mamba1_alone}),
-    family("mamba2", defaults=dict(layers=64, hidden=4096, heads=128, head_dim=64, state_size=128,
+    Family("mamba2", defaults=dict(layers=64, hidden=4096, heads=128, head_dim=64, state_size=128,
             n_groups=8, conv_kernel=4), schedule=same(LINEAR),
         parts={LINEAR: _mamba2("heads", "head_dim", "state_size", "n_groups", "conv_kernel",
             "expand")}, unused=("expand", "chunk_size")),
-    family("mamba_ssm", schedule=same(LINEAR), parts={LINEAR: _mamba_ssm}, marks=("ssm_cfg",),
+    Family("mamba_ssm", schedule=same(LINEAR), parts={LINEAR: _mamba_ssm}, marks=("ssm_cfg",),
         unused=("attn_layer_idx", "attn_cfg", "d_intermediate", "fused_add_norm")),
-    family("phi4flash", defaults=dict(layers=32, hidden=2560, heads=40, kv_heads=20, window=512,
+    Family("phi4flash", defaults=dict(layers=32, hidden=2560, heads=40, kv_heads=20, window=512,
             mb_per_layer=2, mamba_d_state=16, mamba_d_conv=4, mamba_expand=2), schedule=_phi4flash,
         parts={LINEAR: _mamba1, SLIDING: windowed(), FULL: full(), CROSS: shared(full()),
             GMU: none}, unused=CHUNKS),

@@ -6,21 +6,17 @@ Numbers are the defaults of the class in transformers 5.24.0 (models/<family>/co
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
-from kvcalc.importers.family import family
+from kvcalc.attention.base import Scheme
+from kvcalc.importers.family import Family
+from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import MULTI, full, hidden_over, keyed
 from kvcalc.importers.schedules import FULL, same
 
-if TYPE_CHECKING:
-    from kvcalc.attention.base import Scheme
-    from kvcalc.importers.fields import Fields
-
-
-plain = partial(family, parts={FULL: full()}, schedule=same())
+plain = partial(Family, parts={FULL: full()}, schedule=same())
 """A family of full attention in every layer."""
 
-multi = partial(family, parts={FULL: full(MULTI)}, schedule=same())
+multi = partial(Family, parts={FULL: full(MULTI)}, schedule=same())
 """The same, from before KV heads could be fewer than query heads."""
 
 
@@ -54,9 +50,8 @@ def _mpt(f: Fields) -> tuple[Scheme, ...]:
     inner.ignore("alibi_bias_max", "rope", "is_encoder_decoder")
     kind = inner.word("attn_type")
     if kind not in (None, "multihead_attention"):
-        inner.problem(
-            f"attn_type of attn_config is {kind!r}; multihead_attention alone is known", "attn_type"
-        )
+        text = f"attn_type of attn_config is {kind!r}; multihead_attention alone is known"
+        inner.problem(text, "attn_type")
     return full(MULTI)(f)
 
 

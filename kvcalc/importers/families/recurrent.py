@@ -5,20 +5,15 @@ Numbers and rules as in transformers 5.24.0 (models/<family>/configuration_*.py)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from kvcalc.attention.base import Scheme
 from kvcalc.attention.recurrent import MLSTM, RGLRU, RWKV7
-from kvcalc.importers.family import family
-from kvcalc.importers.fields import PLACEHOLDER
+from kvcalc.importers.family import Family
+from kvcalc.importers.fields import PLACEHOLDER, Fields
 from kvcalc.importers.parts import windowed
 from kvcalc.importers.schedules import LINEAR, same
 from kvcalc.importers.storage import state_dtype
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from kvcalc.attention.base import Scheme
-    from kvcalc.importers.fields import Fields
 
 
 def _rglru(f: Fields) -> tuple[Scheme, ...]:
@@ -61,13 +56,13 @@ def _rounded(f: Fields, name: str) -> int:
 
 # fmt: off
 RECURRENT = (
-    family("recurrent_gemma",
+    Family("recurrent_gemma",
         defaults=dict(layers=26, hidden=2560, heads=10, attention_window_size=2048, conv1d_width=4),
         schedule=_recurrent_gemma,
         parts={"recurrent": _rglru, "attention": windowed(window="attention_window_size")},
         unused=("block_types", "window")),
-    family("rwkv7", defaults=dict(head_dim=64), schedule=same(LINEAR), parts={LINEAR: _rwkv7}),
-    family("xlstm", defaults=dict(layers=32, hidden=4096, heads=8, qk_dim_factor=0.5,
+    Family("rwkv7", defaults=dict(head_dim=64), schedule=same(LINEAR), parts={LINEAR: _rwkv7}),
+    Family("xlstm", defaults=dict(layers=32, hidden=4096, heads=8, qk_dim_factor=0.5,
             v_dim_factor=1.0, inference_state_dtype="float32"), schedule=same(LINEAR),
         parts={LINEAR: _mlstm},
         names={"layers": ("num_hidden_layers", "num_blocks"), "hidden": ("hidden_size",

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from kvcalc.attention.base import Scheme
 from kvcalc.attention.custom import Custom
 from kvcalc.attention.heads import MFA
 from kvcalc.attention.sparse import BlockSparse
 from kvcalc.cache import CacheTensor
 from kvcalc.extents import Fixed
 from kvcalc.importers.families.windowed import STANDARD
-from kvcalc.importers.family import family
+from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import Heads, full, hidden_over, keyed, none, shared, windowed
 from kvcalc.importers.schedules import FULL, SLIDING, every, listed, same
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from kvcalc.attention.base import Scheme
-
 
 SPARSE, SHARED = "minimax_m3_sparse", "shared_attention"
 
@@ -27,14 +22,9 @@ SPARSE, SHARED = "minimax_m3_sparse", "shared_attention"
 def _cpmant(f: Fields) -> tuple[Scheme, ...]:
     """Every sequence begins with `prompt_length` learned tokens, which are cached too."""
     sizes = Heads(kv_heads="", head_dim="dim_head").read(f)
+    length = Fixed(f.count("prompt_length"))
     prompt = tuple(
-        CacheTensor(
-            f"prompt_{name}",
-            name,
-            sizes["key_dim"],
-            Fixed(f.count("prompt_length")),
-            sizes["heads"],
-        )
+        CacheTensor(f"prompt_{name}", name, sizes["key_dim"], length, sizes["heads"])
         for name in ("k", "v")
     )
     return (keyed(**sizes), Custom(tensors=prompt))
@@ -78,17 +68,6 @@ def _laguna(f: Fields) -> Heads:
     return Heads(heads="num_attention_heads_per_layer") if own else Heads()
 
 
-def _laguna_full(f: Fields) -> tuple[Scheme, ...]:
-    return full(_laguna(f))(f)
-
-
-def _laguna_window(f: Fields) -> tuple[Scheme, ...]:
-    return windowed(_laguna(f))(f)
-
-
-MIMO_FULL = Heads(value_dim="v_head_dim")
-
-
 def _mimo(f: Fields) -> Sequence[str]:
     """`hybrid_layer_pattern`: 1 slides; without it the class has the first and every sixth full."""
     if f.has("hybrid_layer_pattern"):
@@ -101,18 +80,13 @@ def _mimo(f: Fields) -> Sequence[str]:
 
 def _mimo_local(f: Fields) -> tuple[Scheme, ...]:
     """Its window leaves the query out: `sliding_window_size` does, `sliding_window` counts it."""
-    own = [
-        f.optional(name) for name in ("swa_num_attention_heads", "swa_head_dim", "swa_v_head_dim")
-    ]
+    names = ("swa_num_attention_heads", "swa_head_dim", "swa_v_head_dim")
+    own = [f.optional(name) for name in names]
     heads, key_dim = own[0] or f.count("heads"), own[1] or f.count("head_dim")
-    sizes = {
-        "heads": heads,
-        "kv_heads": f.optional("swa_num_key_value_heads") or 2 * f.count("kv_heads"),
-        "key_dim": key_dim,
-        "value_dim": own[2] or f.optional("v_head_dim") or key_dim,
-    }
+    groups = f.optional("swa_num_key_value_heads") or 2 * f.count("kv_heads")
+    value_dim = own[2] or f.optional("v_head_dim") or key_dim
     window = f.optional("sliding_window_size") or max(1, f.count("window", least=2) - 1)
-    return (keyed(**sizes, window=window),)
+    return (keyed(heads, groups, key_dim, value_dim, window=window),)
 
 
 def _softmax_everywhere(f: Fields) -> Sequence[str]:
@@ -155,10 +129,8 @@ def _minimax_m3(f: Fields) -> Sequence[str]:
     if freq is None or inner.get("use_sparse_attention") is False:
         return [FULL] * layers
     if len(freq) < layers:
-        inner.problem(
-            f"sparse_attention_freq has {len(freq)} items for {layers} layers",
-            "sparse_attention_freq",
-        )
+        text = f"sparse_attention_freq has {len(freq)} items for {layers} layers"
+        inner.problem(text, "sparse_attention_freq")
     return [SPARSE if item else FULL for item in freq]
 
 
@@ -192,9 +164,7 @@ def _blocks(f: Fields) -> list[Fields]:
         block = Fields(config["attention"], where=where, problems=f.problems, prefix=prefix)
         for name, value in config["attention"].items():
             if name not in NAS_KNOWN and value not in (None, False):
-                block.problem(
-                    f"block_configs {number}: {name} is not a field that kvcalc knows", name
-                )
+                block.problem(f"{prefix}{name} is not a field that kvcalc knows", name)
         blocks.append(block)
     return blocks
 
@@ -205,11 +175,10 @@ def _nas_block(f: Fields) -> tuple[Scheme, ...]:
     width = f.optional("head_dim") or hidden_over(f, heads)
     if f.layer is None or f.layer >= len(blocks):
         return ()
-    group = blocks[f.layer].count("n_heads_in_group")
+    block = blocks[f.layer]
+    group = block.count("n_heads_in_group")
     if heads % group:
-        blocks[f.layer].wrong(
-            "n_heads_in_group", f"is {group}, which does not divide {heads} heads"
-        )
+        block.wrong("n_heads_in_group", f"is {group}, which does not divide {heads} heads")
         return ()
     return (keyed(heads, heads // group, width, width),)
 
@@ -222,41 +191,40 @@ def _nas(f: Fields) -> Sequence[str]:
 
 # fmt: off
 SPECIAL = (
-    family("cpmant",
+    Family("cpmant",
         defaults=dict(layers=48, hidden=4096, heads=32, dim_head=128, prompt_length=32),
         parts={FULL: _cpmant}, schedule=same(), unused=("prompt_types", "segment_types")),
-    family("dory", defaults=dict(layers=36, hidden=2560, heads=16, kv_heads=4, head_dim=256,
+    Family("dory", defaults=dict(layers=36, hidden=2560, heads=16, kv_heads=4, head_dim=256,
             window=1024, n_input_layers=8, n_output_layers=8, n_recurrent_loops=2),
         parts={**STANDARD, "mlp": none}, schedule=every(4), amend=_dory_kinds,
         unused=("n_recurrent_layers",)),
-    family("hrm_text",
+    Family("hrm_text",
         defaults=dict(layers=16, hidden=1536, heads=12, head_dim=128, H_cycles=2, L_cycles=3),
         parts={FULL: full(Heads(kv_heads=""))}, schedule=same(), amend=_hrm_kinds,
         unused=("kv_heads", "L_bp_cycles", "prefix_lm")),
-    family("hunyuan", parts={FULL: full(), SHARED: shared(full())}, schedule=_hunyuan,
+    Family("hunyuan", parts={FULL: full(), SHARED: shared(full())}, schedule=_hunyuan,
         unused=("cla_share_factor",)),
-    family("laguna",
+    Family("laguna", schedule=same(),
         defaults=dict(layers=40, hidden=2048, heads=48, kv_heads=8, head_dim=128, window=512),
-        parts={FULL: _laguna_full, SLIDING: _laguna_window}, schedule=same(),
+        parts={FULL: lambda f: full(_laguna(f))(f), SLIDING: lambda f: windowed(_laguna(f))(f)},
         unused=("window", "num_attention_heads_per_layer", "heads")),
-    family("mimo_v2_flash", "mimo_v2", defaults=dict(layers=48, hidden=4096, heads=64, kv_heads=4,
+    Family("mimo_v2_flash", "mimo_v2", defaults=dict(layers=48, hidden=4096, heads=64, kv_heads=4,
             head_dim=192, v_head_dim=128, window=129), listing="hybrid_layer_pattern",
-        parts={FULL: full(MIMO_FULL), SLIDING: _mimo_local}, schedule=_mimo,
+        parts={FULL: full(Heads(value_dim="v_head_dim")), SLIDING: _mimo_local}, schedule=_mimo,
         unused=("window", "sliding_window_size", "hybrid_layer_pattern", "attention_chunk_size")),
-    family("minimax_m2", defaults=dict(layers=62, hidden=3072, heads=48, kv_heads=8, head_dim=128),
+    Family("minimax_m2", defaults=dict(layers=62, hidden=3072, heads=48, kv_heads=8, head_dim=128),
         listing="attn_type_list", parts={FULL: full()}, schedule=_softmax_everywhere,
         unused=("attn_type_list",)),
-    family("minimax_m3_vl_text", "minimax_m3", defaults=dict(layers=60, hidden=6144, heads=64,
+    Family("minimax_m3_vl_text", "minimax_m3", defaults=dict(layers=60, hidden=6144, heads=64,
             kv_heads=4, head_dim=128, index_n_heads=4, index_head_dim=128, index_block_size=128,
             index_topk_blocks=16), parts={FULL: full(), SPARSE: _minimax_m3_sparse},
         schedule=_minimax_m3,
         unused=("sparse_attention_config", "index_local_blocks", "index_topk_blocks")),
-    family("muse_glimmer_text", "muse_glimmer", parts=STANDARD, schedule=_from_the_end),
-    family("muse_spark_text", "muse_spark", parts=STANDARD, schedule=_from_the_end),
-    family("nemotron-nas", listing="block_configs", parts={FULL: _nas_block, "none": none},
-        schedule=_nas,
-        unused=("block_configs", "kv_heads")),
-    family("step3_text", "step3_vl", parts={FULL: _step3}, schedule=same(),
+    Family("muse_glimmer_text", "muse_glimmer", parts=STANDARD, schedule=_from_the_end),
+    Family("muse_spark_text", "muse_spark", parts=STANDARD, schedule=_from_the_end),
+    Family("nemotron-nas", listing="block_configs", parts={FULL: _nas_block, "none": none},
+        schedule=_nas, unused=("block_configs", "kv_heads")),
+    Family("step3_text", "step3_vl", parts={FULL: _step3}, schedule=same(),
         unused=("share_q_dim",)),
 )
 # fmt: on

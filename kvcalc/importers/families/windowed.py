@@ -5,11 +5,13 @@ Numbers and rules as in transformers 5.24.0 (models/<family>/configuration_*.py)
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
-from kvcalc.importers.family import family
-from kvcalc.importers.parts import MULTI, chunked, full, keyed, shared, windowed
+from kvcalc.attention.base import Scheme
+from kvcalc.importers.family import Family, Part, Schedule
+from kvcalc.importers.fields import Fields
+from kvcalc.importers.parts import MULTI, chunked, full, keyed, shared, windowed, with_shared
 from kvcalc.importers.schedules import (
     CHUNKED,
     FULL,
@@ -22,15 +24,8 @@ from kvcalc.importers.schedules import (
 )
 from kvcalc.model import MAX_LAYERS
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from kvcalc.attention.base import Scheme
-    from kvcalc.importers.family import Part, Schedule
-    from kvcalc.importers.fields import Fields
-
-STANDARD: Mapping[str, Part] = {FULL: full(), SLIDING: windowed(), CHUNKED: chunked()}
-sliding = partial(family, parts=STANDARD, schedule=sliding_where_stated)
+STANDARD: Mapping[str, Part] = {FULL: full(), SLIDING: windowed(), CHUNKED: chunked}
+sliding = partial(Family, parts=STANDARD, schedule=sliding_where_stated)
 """A family whose layers are full, sliding or chunked."""
 
 
@@ -142,14 +137,6 @@ def _gemma4_full(f: Fields) -> tuple[Scheme, ...]:
     return (keyed(f.count("heads"), own or f.count("kv_heads"), width, width),)
 
 
-GEMMA4 = {
-    FULL: _gemma4_full,
-    SLIDING: _bidirectional,
-    f"shared_{FULL}": shared(_gemma4_full),
-    f"shared_{SLIDING}": shared(_bidirectional),
-}
-
-
 def _gpt_neo(f: Fields) -> Sequence[str]:
     """`attention_layers`, or `attention_types` that spells it as [[[global, local], 12]]."""
     if f.has("attention_layers"):
@@ -178,41 +165,42 @@ def _halved(f: Fields) -> tuple[Scheme, ...]:
     return (keyed(**MULTI.read(f), window=window),)
 
 
-QWEN_UNUSED = ("use_sliding_window", "window", "max_window_layers")
+qwen = partial(
+    sliding,
+    schedule=sliding_above,
+    unused=("use_sliding_window", "window", "max_window_layers"),
+)
+"""A family with Qwen's fields for windows."""
 
 # fmt: off
-GEMMA4_UNUSED = (
-    "attention_k_eq_v", "use_bidirectional_attention", "num_global_key_value_heads",
-    "hidden_size_per_layer_input", "use_double_wide_mlp", "global_head_dim",
-)
+gemma4 = partial(Family, schedule=every(6), amend=_gemma4_kinds,
+    parts=with_shared({FULL: _gemma4_full, SLIDING: _bidirectional}),
+    unused=("attention_k_eq_v", "use_bidirectional_attention", "num_global_key_value_heads",
+        "hidden_size_per_layer_input", "use_double_wide_mlp", "global_head_dim"))
 
 WINDOWED = (
     sliding("afmoe", defaults=dict(layers=32, hidden=2048, heads=16, head_dim=128, window=1024,
             global_attn_every_n_layers=4), schedule=every("global_attn_every_n_layers")),
-    sliding("beam",
-        defaults=dict(layers=52, hidden=5120, heads=48, kv_heads=8, head_dim=128, window=512),
-        schedule=_last_too(every(6))),
-    sliding("cohere2",
-        defaults=dict(layers=40, hidden=8192, heads=64, window=4096, sliding_window_pattern=4),
-        schedule=every("sliding_window_pattern")),
+    sliding("beam", schedule=_last_too(every(6)),
+        defaults=dict(layers=52, hidden=5120, heads=48, kv_heads=8, head_dim=128, window=512)),
+    sliding("cohere2", schedule=every("sliding_window_pattern"),
+        defaults=dict(layers=40, hidden=8192, heads=64, window=4096, sliding_window_pattern=4)),
     sliding("cohere2_moe", defaults=dict(layers=40, hidden=8192, heads=64, head_dim=128,
             window=4096, sliding_window_pattern=4, prefix_dense_sliding_window_pattern=1),
         schedule=_cohere2_moe,
         unused=("sliding_window_pattern", "prefix_dense_sliding_window_pattern")),
     sliding("cohere_compass_text", defaults=dict(layers=40, hidden=8192, heads=64, window=4096),
         schedule=same(), unused=("window",)),
-    sliding("cwm",
-        defaults=dict(layers=64, hidden=6144, heads=48, kv_heads=8, head_dim=128, window=8192),
-        schedule=every(4, offset=0)),
+    sliding("cwm", schedule=every(4, offset=0),
+        defaults=dict(layers=64, hidden=6144, heads=48, kv_heads=8, head_dim=128, window=8192)),
     sliding("dots1", defaults=dict(layers=62, hidden=4608, heads=32, kv_heads=32, window=4096,
             max_window_layers=62), schedule=_dots1, unused=("window", "max_window_layers")),
     sliding("doge", defaults=dict(layers=32, hidden=1024, heads=8), unused=("keep_window_size",)),
     sliding("exaone4", "exaone_moe", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=32,
             window=4096, sliding_window_pattern=4), schedule=_exaone,
         unused=("window", "sliding_window_pattern")),
-    sliding("flint",
-        defaults=dict(layers=49, hidden=2048, heads=32, kv_heads=4, head_dim=128, window=513),
-        schedule=_flint),
+    sliding("flint", schedule=_flint,
+        defaults=dict(layers=49, hidden=2048, heads=32, kv_heads=4, head_dim=128, window=513)),
     sliding("gemma2", "vaultgemma",
         defaults=dict(layers=26, hidden=2304, heads=8, kv_heads=4, head_dim=256, window=4096),
         names={"window": ("sliding_window", "sliding_window_size")}, schedule=every(2)),
@@ -220,37 +208,31 @@ WINDOWED = (
             head_dim=256, window=4096, sliding_window_pattern=6),
         schedule=every("sliding_window_pattern"), parts=GEMMA,
         unused=("_sliding_window_pattern", "use_bidirectional_attention")),
-    family("gemma3n_text", "gemma3n", defaults=dict(layers=35, hidden=2048, heads=8, kv_heads=2,
+    Family("gemma3n_text", "gemma3n", defaults=dict(layers=35, hidden=2048, heads=8, kv_heads=2,
             head_dim=256, window=512, num_kv_shared_layers=15), schedule=every(5),
         parts={**GEMMA, f"shared_{FULL}": shared(full()), f"shared_{SLIDING}": shared(windowed())},
         amend=_shares),
-    family("gemma4_text", "gemma4", defaults=dict(layers=30, hidden=2304, heads=8, kv_heads=4,
-            head_dim=256, window=512, num_kv_shared_layers=0, global_head_dim=512),
-        schedule=every(6), parts=GEMMA4, amend=_gemma4_kinds, unused=GEMMA4_UNUSED),
-    family("gemma4_unified_text", "gemma4_unified", defaults=dict(layers=30, hidden=2304, heads=8,
-            kv_heads=4, head_dim=256, window=1024, num_kv_shared_layers=0, global_head_dim=512),
-        schedule=every(6), parts=GEMMA4, amend=_gemma4_kinds, unused=GEMMA4_UNUSED),
+    gemma4("gemma4_text", "gemma4", defaults=dict(layers=30, hidden=2304, heads=8, kv_heads=4,
+            head_dim=256, window=512, num_kv_shared_layers=0, global_head_dim=512)),
+    gemma4("gemma4_unified_text", "gemma4_unified", defaults=dict(layers=30, hidden=2304, heads=8,
+            kv_heads=4, head_dim=256, window=1024, num_kv_shared_layers=0, global_head_dim=512)),
     sliding("gpt_neo", defaults=dict(layers=24, hidden=2048, heads=16, window_size=256),
         schedule=_gpt_neo, parts={FULL: full(), SLIDING: windowed(window="window_size")}),
-    sliding("gpt_oss",
-        defaults=dict(layers=36, hidden=2880, heads=64, kv_heads=8, head_dim=64, window=128),
-        schedule=every(2)),
+    sliding("gpt_oss", schedule=every(2),
+        defaults=dict(layers=36, hidden=2880, heads=64, kv_heads=8, head_dim=64, window=128)),
     sliding("granite_swa", defaults=dict(layers=24, hidden=2560, heads=20, kv_heads=4, window=128),
         schedule=every(4, offset=0)),
     sliding("granitemoe_swa", defaults=dict(layers=32, hidden=4096, heads=32, window=128),
         schedule=every(4, offset=0)),
-    sliding("kolibri1",
-        defaults=dict(layers=50, hidden=2560, heads=48, kv_heads=4, head_dim=128, window=513),
-        schedule=every(5)),
+    sliding("kolibri1", schedule=every(5),
+        defaults=dict(layers=50, hidden=2560, heads=48, kv_heads=4, head_dim=128, window=513)),
     sliding("llama4_text", "llama4", defaults=dict(layers=48, hidden=5120, heads=40, kv_heads=8,
             head_dim=128, attention_chunk_size=8192, no_rope_layer_interval=4), schedule=_llama4,
         unused=("attention_chunk_size", "no_rope_layers")),
-    sliding("mellum",
-        defaults=dict(layers=28, hidden=2304, heads=32, kv_heads=4, head_dim=128, window=1024),
-        schedule=same(), unused=("window",)),
-    sliding("mimo", defaults=dict(layers=36, hidden=4096, heads=32, kv_heads=8, head_dim=128,
-            window=4096, max_window_layers=28), schedule=sliding_above, unused=QWEN_UNUSED,
-        mtp=FULL),
+    sliding("mellum", schedule=same(), unused=("window",),
+        defaults=dict(layers=28, hidden=2304, heads=32, kv_heads=4, head_dim=128, window=1024)),
+    qwen("mimo", defaults=dict(layers=36, hidden=4096, heads=32, kv_heads=8, head_dim=128,
+            window=4096, max_window_layers=28), mtp=FULL),
     sliding("ministral3",
         defaults=dict(layers=34, hidden=4096, heads=32, kv_heads=8, head_dim=128)),
     sliding("phi4_multimodal", defaults=dict(layers=32, hidden=3072, heads=32, kv_heads=8)),
@@ -268,29 +250,24 @@ WINDOWED = (
         schedule=every(4)),
     sliding("phi3", defaults=dict(layers=32, hidden=3072, heads=32), unused=("full_attn_mod",)),
     sliding("phimoe", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8)),
-    sliding("qwen2", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=32, window=4096,
-            max_window_layers=28), schedule=sliding_above, unused=QWEN_UNUSED),
-    sliding("qwen2_vl", "qwen2_5_vl", "qwen2_vl_text", "qwen2_5_vl_text", defaults=dict(layers=80,
-            hidden=8192, heads=64, kv_heads=8, window=4096, max_window_layers=80),
-        schedule=sliding_above, unused=QWEN_UNUSED),
-    sliding("qwen2_5_omni_text", defaults=dict(layers=28, hidden=3584, heads=28, kv_heads=4,
-            window=32768, max_window_layers=28), schedule=sliding_above, unused=QWEN_UNUSED),
-    sliding("qwen2_moe", defaults=dict(layers=24, hidden=2048, heads=16, kv_heads=16, window=4096,
-            max_window_layers=28), schedule=_qwen2_moe, unused=QWEN_UNUSED),
-    sliding("qwen3", "qwen3_vl_text", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=32,
-            head_dim=128, window=4096, max_window_layers=28), schedule=sliding_above,
-        unused=QWEN_UNUSED),
-    sliding("qwen3_moe", defaults=dict(layers=24, hidden=2048, heads=32, kv_heads=4, window=4096),
-        schedule=_qwen3_moe, unused=QWEN_UNUSED),
-    sliding("qwen3_vl_moe_text",
-        defaults=dict(layers=24, hidden=2048, heads=16, kv_heads=16, window=4096),
-        schedule=_qwen3_moe, unused=QWEN_UNUSED),
-    sliding("qwen3_omni_moe_text",
-        defaults=dict(layers=28, hidden=2048, heads=28, kv_heads=4, window=4096),
-        schedule=_qwen3_moe, unused=QWEN_UNUSED),
-    sliding("smollm3",
-        defaults=dict(layers=36, hidden=2048, heads=16, kv_heads=4, no_rope_layer_interval=4),
-        schedule=_smollm3, unused=QWEN_UNUSED),
+    qwen("qwen2", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=32, window=4096,
+            max_window_layers=28)),
+    qwen("qwen2_vl", "qwen2_5_vl", "qwen2_vl_text", "qwen2_5_vl_text", defaults=dict(layers=80,
+            hidden=8192, heads=64, kv_heads=8, window=4096, max_window_layers=80)),
+    qwen("qwen2_5_omni_text", defaults=dict(layers=28, hidden=3584, heads=28, kv_heads=4,
+            window=32768, max_window_layers=28)),
+    qwen("qwen2_moe", defaults=dict(layers=24, hidden=2048, heads=16, kv_heads=16, window=4096,
+            max_window_layers=28), schedule=_qwen2_moe),
+    qwen("qwen3", "qwen3_vl_text", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=32,
+            head_dim=128, window=4096, max_window_layers=28)),
+    qwen("qwen3_moe", schedule=_qwen3_moe,
+        defaults=dict(layers=24, hidden=2048, heads=32, kv_heads=4, window=4096)),
+    qwen("qwen3_vl_moe_text", schedule=_qwen3_moe,
+        defaults=dict(layers=24, hidden=2048, heads=16, kv_heads=16, window=4096)),
+    qwen("qwen3_omni_moe_text", schedule=_qwen3_moe,
+        defaults=dict(layers=28, hidden=2048, heads=28, kv_heads=4, window=4096)),
+    qwen("smollm3", schedule=_smollm3,
+        defaults=dict(layers=36, hidden=2048, heads=16, kv_heads=4, no_rope_layer_interval=4)),
     sliding("starcoder2", defaults=dict(layers=30, hidden=3072, heads=24, kv_heads=2)),
 )
 # fmt: on

@@ -6,10 +6,10 @@ src/llama-model.cpp (load_hparams, create_memory) and conversion/*.py, which wri
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
-from kvcalc.importers.family import family
+from kvcalc.importers.family import Family, Part, Schedule
 from kvcalc.importers.gguf import parts, schedules
 from kvcalc.importers.gguf.schedules import (
     INDEXED,
@@ -25,37 +25,29 @@ from kvcalc.importers.gguf.schedules import (
     sharing,
     where_heads,
 )
-from kvcalc.importers.parts import both, none, shared
+from kvcalc.importers.parts import both, none, with_shared
 from kvcalc.importers.schedules import CHUNKED, FULL, LINEAR, SLIDING, same
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from kvcalc.importers.family import Family, Part, Schedule
 
 WINDOWED: Mapping[str, Part] = {FULL: parts.full, SLIDING: parts.sliding}
 PLAIN: Mapping[str, Part] = {FULL: parts.full, UNUSED: parts.sliding_unused, NONE: none}
-SHARED: Mapping[str, Part] = {
-    **WINDOWED,
-    f"shared_{FULL}": shared(parts.full),
-    f"shared_{SLIDING}": shared(parts.sliding),
-}
+SHARED = with_shared(WINDOWED)
 DSA: Mapping[str, Part] = {INDEXED: parts.indexed, PICKED: parts.picked, FULL: parts.latent}
 
-_plain = partial(family, parts=PLAIN, schedule=schedules.plain)
-_windowed = partial(family, parts=WINDOWED)
-_latent = partial(family, parts=DSA)
+_plain = partial(Family, parts=PLAIN, schedule=schedules.plain)
+_windowed = partial(Family, parts=WINDOWED)
+_latent = partial(Family, parts=DSA)
 
 
 def _recurrent(*names: str, part: Part, unused: tuple[str, ...] = (), note: str = "") -> Family:
-    return family(*names, parts={LINEAR: part}, schedule=same(LINEAR), unused=unused, note=note)
+    return Family(*names, parts={LINEAR: part}, schedule=same(LINEAR), unused=unused, note=note)
 
 
 def _hybrid(*names: str, part: Part, schedule: Schedule, full: Part = parts.full) -> Family:
     own = {LINEAR: part, FULL: full, SLIDING: parts.sliding}
-    return family(*names, parts=own, schedule=schedule)
+    return Family(*names, parts=own, schedule=schedule)
 
 
+# fmt: off
 TABLE = (
     _plain(
         *"""
@@ -69,12 +61,8 @@ TABLE = (
         """.split()  # noqa: SIM905
     ),
     _plain("nanbeige", schedule=schedules.looped),
-    family(
-        "t5",
-        parts={FULL: parts.crossing},
-        schedule=schedules.decoder,
-        note="llama.cpp keeps no cache of cross attention: it computes it anew at every step",
-    ),
+    Family("t5", parts={FULL: parts.crossing}, schedule=schedules.decoder,
+        note="llama.cpp keeps no cache of cross attention: it computes it anew at every step"),
     # windows: how many layers make a period, of which one attends to everything
     _windowed("gemma2", schedule=interleaved(2), defaults={"window": 4096}),
     _windowed("gemma3", schedule=interleaved(6, stated=False)),
@@ -86,72 +74,47 @@ TABLE = (
     _windowed("plamo3", schedule=interleaved(8, stated=False)),
     _windowed("exaone4", schedule=schedules.exaone4, defaults={"window": 4096}),
     _windowed("granite_swa", "maple", "mimo2", "spark2_5", "step35", schedule=interleaved(None)),
-    family(
-        "llama4",
+    Family("llama4", defaults={"window": parts.LLAMA4_CHUNK},
         parts={FULL: parts.full, CHUNKED: parts.chunked},
-        schedule=interleaved(4, stated=False, kind=CHUNKED),
-        defaults={"window": parts.LLAMA4_CHUNK},
-    ),
-    family("gemma3n", parts=SHARED, schedule=sharing(interleaved(5), keeping=20)),
-    family("gemma4", parts=SHARED, schedule=sharing(interleaved(None))),
+        schedule=interleaved(4, stated=False, kind=CHUNKED)),
+    Family("gemma3n", parts=SHARED, schedule=sharing(interleaved(5), keeping=20)),
+    Family("gemma4", parts=SHARED, schedule=sharing(interleaved(None))),
     # latents
     _latent("deepseek2", "mistral4", "minicpm3", "plm", schedule=alike()),
     _latent("deepseek32", schedule=picking(schedules.every_indexer)),
     _latent("glm-dsa", schedule=picking(schedules.glm_indexers)),
     _latent("hy_v4", schedule=schedules.hy_v4),
     _latent("dots3note", parts={**DSA, SLIDING: parts.latent_sliding}, schedule=schedules.dots3),
-    family(
-        "deepseek4",
-        parts={
-            "ratio 0": parts.shared_kv,
-            "ratio 4": parts.compressed(4, sparse=True),
-            "ratio 128": parts.compressed(128, sparse=False),
-        },
-        schedule=schedules.by_ratio,
-    ),
-    family(
-        "minimax-m3",
-        parts={FULL: parts.full, SPARSE: parts.block_sparse},
-        schedule=schedules.after_dense,
-    ),
+    Family("deepseek4", schedule=schedules.by_ratio,
+        parts={"ratio 0": parts.shared_kv, "ratio 4": parts.compressed_sparse,
+            "ratio 128": parts.compressed_heavily}),
+    Family("minimax-m3", schedule=schedules.after_dense,
+        parts={FULL: parts.full, SPARSE: parts.block_sparse}),
     # states
     _recurrent("mamba", part=parts.mamba1, unused=("heads", "kv_heads")),
     _recurrent("mamba2", part=parts.mamba2, unused=("heads", "kv_heads")),
     _recurrent("rwkv7", "arwkv7", part=parts.rwkv),
-    _recurrent(
-        "rwkv6",
-        "rwkv6qwen2",
-        part=parts.rwkv,
-        note="shown as RWKV-7, whose state and token shifts have the same shapes",
-    ),
+    _recurrent("rwkv6", "rwkv6qwen2", part=parts.rwkv,
+        note="shown as RWKV-7, whose state and token shifts have the same shapes"),
     # attention and states
     _hybrid("jamba", "plamo2", part=parts.mamba1, schedule=where_heads(LINEAR)),
     _hybrid("granitehybrid", part=parts.mamba2, schedule=where_heads(LINEAR)),
-    family("falcon-h1", parts={FULL: both(parts.full, parts.mamba2)}, schedule=alike()),
-    family(
-        "nemotron_h",
-        "nemotron_h_moe",
-        parts={LINEAR: parts.mamba2, FULL: parts.full, MLP: none},
-        schedule=schedules.nemotron,
-    ),
+    Family("falcon-h1", parts={FULL: both(parts.full, parts.mamba2)}, schedule=alike()),
+    Family("nemotron_h", "nemotron_h_moe", schedule=schedules.nemotron,
+        parts={LINEAR: parts.mamba2, FULL: parts.full, MLP: none}),
     _hybrid("qwen3next", "qwen35", "qwen35moe", part=parts.gated_delta_net, schedule=hybrid(4)),
     _hybrid("minimax-01", part=parts.lightning, schedule=hybrid(8)),
     _hybrid("lfm2", "lfm2moe", part=parts.short_conv, schedule=where_heads(LINEAR, SLIDING)),
-    _hybrid(
-        "kimi-linear",
-        "kimi-k3",
-        "bailingmoe3",
-        part=parts.kda,
-        full=parts.latent,
-        schedule=where_heads(LINEAR),
-    ),
-    family("glm5-next", parts={**DSA, LINEAR: parts.kda}, schedule=schedules.pooled),
+    _hybrid("kimi-linear", "kimi-k3", "bailingmoe3", part=parts.kda, full=parts.latent,
+        schedule=where_heads(LINEAR)),
+    Family("glm5-next", parts={**DSA, LINEAR: parts.kda}, schedule=schedules.pooled),
 )
+# fmt: on
 
 ARCHITECTURES = {name: row for row in TABLE for name in row.types}
 """By `general.architecture`."""
 
-STRANGER = family("", parts={FULL: parts.full}, schedule=same())
+STRANGER = Family("", parts={FULL: parts.full}, schedule=same())
 """An architecture that is not in the table: read only where all its keys are plain."""
 
 REFUSED: Mapping[str, str] = {
@@ -167,8 +130,7 @@ REFUSED: Mapping[str, str] = {
         "is a diffusion model, which sees the whole text anew at every step and keeps no KV cache",
     ),
     **dict.fromkeys(
-        ("eagle3", "dflash", "gemma4-assistant"),
-        "drafts for another model and is counted with it",
+        ("eagle3", "dflash", "gemma4-assistant"), "drafts for another model and is counted with it"
     ),
     "clip": "is the projector of a multimodal model (mmproj), which keeps no KV cache",
 }

@@ -7,10 +7,11 @@ many merges), and it needs the tensors' data to be there.
 
 from __future__ import annotations
 
+import pathlib
 import struct
 from dataclasses import dataclass, field
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any, BinaryIO
 
 from gguf.constants import (
     GGML_QUANT_SIZES,
@@ -19,10 +20,6 @@ from gguf.constants import (
     GGMLQuantizationType,
     GGUFValueType,
 )
-
-if TYPE_CHECKING:
-    import pathlib
-    from typing import BinaryIO
 
 OLDEST = 2
 """Version 1 counted in 32 bits."""

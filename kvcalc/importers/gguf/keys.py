@@ -57,14 +57,8 @@ PER_LAYER = ("heads", "kv_heads", "pattern", "recurrent_layers", "index_types")
 """What may be an array with an item for each layer."""
 
 PLAIN_READ = (
-    "layers",
-    "max_context",
-    "hidden",
-    "heads",
-    "kv_heads",
-    "key_dim",
-    "value_dim",
-    "causal",
+    *("layers", "max_context", "hidden", "causal"),
+    *("heads", "kv_heads", "key_dim", "value_dim"),
 )
 """All that plain attention needs, and all that is read of an architecture that is not known."""
 

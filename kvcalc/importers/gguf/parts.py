@@ -6,8 +6,9 @@ A part gets the fields as its layer sees them and returns the caches of that lay
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kvcalc.attention.base import Scheme
 from kvcalc.attention.compressed import CSA, HCA, SharedKV
 from kvcalc.attention.custom import Custom
 from kvcalc.attention.mla import MLA
@@ -22,13 +23,9 @@ from kvcalc.attention.recurrent import (
 )
 from kvcalc.attention.sparse import DSA, BlockSparse
 from kvcalc.extents import Fixed
+from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import hidden_over, indexer_fields, keyed
 from kvcalc.importers.storage import INDEX_DTYPE
-
-if TYPE_CHECKING:
-    from kvcalc.attention.base import Scheme
-    from kvcalc.importers.family import Part
-    from kvcalc.importers.fields import Fields
 
 LLAMA4_CHUNK = 8192
 
@@ -161,12 +158,8 @@ def picked(f: Fields) -> tuple[Scheme, ...]:
 
 def block_sparse(f: Fields) -> tuple[Scheme, ...]:
     """Grouped-query attention whose indexer picks blocks."""
-    own = sizes(f)
     scheme = BlockSparse(
-        heads=own["heads"],
-        kv_heads=own["kv_heads"],
-        key_dim=own["key_dim"],
-        value_dim=own["value_dim"],
+        **sizes(f),
         index_heads=f.count("index_n_heads"),
         index_dim=f.count("index_head_dim"),
         block_size=f.count("index_block"),
@@ -190,18 +183,14 @@ def shared_kv(f: Fields) -> tuple[Scheme, ...]:
     return (SharedKV(**_entry_fields(f)),)
 
 
-def compressed(ratio: int, sparse: bool) -> Part:
-    """The same, and an entry for every `ratio` tokens; sparse where an indexer picks among them."""
+def compressed_sparse(f: Fields) -> tuple[Scheme, ...]:
+    """The same, and an entry for every 4 tokens, among which an indexer picks."""
+    return (CSA(**_entry_fields(f), **_index_fields(f), compress=4),)
 
-    def part(f: Fields) -> tuple[Scheme, ...]:
-        scheme = (
-            CSA(**_entry_fields(f), **_index_fields(f), compress=ratio)
-            if sparse
-            else HCA(**_entry_fields(f), compress=ratio)
-        )
-        return (scheme,)
 
-    return part
+def compressed_heavily(f: Fields) -> tuple[Scheme, ...]:
+    """The same, and an entry for every 128 tokens."""
+    return (HCA(**_entry_fields(f), compress=128),)
 
 
 def _split(f: Fields, parts: int) -> int:
@@ -215,12 +204,8 @@ def _split(f: Fields, parts: int) -> int:
 def mamba1(f: Fields) -> tuple[Scheme, ...]:
     """Mamba-1; a convolution over the inner channels alone."""
     f.ignore("time_step_rank", "group_count")
-    scheme = Mamba1(
-        inner_dim=f.count("inner_size"),
-        state_dim=f.count("state_size"),
-        conv_kernel=f.count("conv_kernel"),
-    )
-    return (scheme,)
+    inner, state, taps = f.count("inner_size"), f.count("state_size"), f.count("conv_kernel")
+    return (Mamba1(inner_dim=inner, state_dim=state, conv_kernel=taps),)
 
 
 def mamba2(f: Fields) -> tuple[Scheme, ...]:
@@ -251,14 +236,8 @@ def gated_delta_net(f: Fields) -> tuple[Scheme, ...]:
 
 def kda(f: Fields) -> tuple[Scheme, ...]:
     """Kimi delta attention, with as many heads as attention has."""
-    width = f.count("kda_head_dim")
-    scheme = KDA(
-        state_heads=f.count("heads"),
-        key_dim=width,
-        value_dim=width,
-        conv_kernel=f.count("conv_kernel"),
-    )
-    return (scheme,)
+    width, heads, taps = f.count("kda_head_dim"), f.count("heads"), f.count("conv_kernel")
+    return (KDA(state_heads=heads, key_dim=width, value_dim=width, conv_kernel=taps),)
 
 
 def lightning(f: Fields) -> tuple[Scheme, ...]:
@@ -279,10 +258,7 @@ def rwkv(f: Fields) -> tuple[Scheme, ...]:
     if hidden % width:
         f.wrong("wkv_head_size", f"is {width:,}, which does not divide the embedding's {hidden:,}")
     whole = RWKV7(state_heads=max(1, hidden // width), state_head_dim=width, hidden_dim=hidden)
-    scheme: Scheme = whole
-    if shifts not in (None, 2):
-        kept = (
-            replace(t, extent=Fixed(shifts)) if t.role == "shift" else t for t in whole.expand()
-        )
-        scheme = Custom(tensors=tuple(kept))
-    return (scheme,)
+    if shifts in (None, 2):
+        return (whole,)
+    kept = (replace(t, extent=Fixed(shifts)) if t.role == "shift" else t for t in whole.expand())
+    return (Custom(tensors=tuple(kept)),)

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kvcalc.attention.base import Shape
+from kvcalc.attention.base import Scheme, Shape
 from kvcalc.errors import InvalidValue, Problem, did_you_mean
 from kvcalc.formats import parse_layout
-from kvcalc.importers.assembly import assemble
+from kvcalc.importers.assembly import Origin, assemble
+from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.gguf.architectures import ARCHITECTURES, REFUSED, STRANGER
-from kvcalc.importers.gguf.header import CONVERT
+from kvcalc.importers.gguf.header import CONVERT, Header
 from kvcalc.importers.gguf.keys import KEYS, PER_LAYER, PLAIN_READ, is_harmless
 from kvcalc.importers.gguf.schedules import layers_of, trunk
 from kvcalc.model import Architecture, Model, Source
-
-if TYPE_CHECKING:
-    from kvcalc.attention.base import Scheme
-    from kvcalc.importers.assembly import Origin
-    from kvcalc.importers.family import Family
-    from kvcalc.importers.gguf.header import Header
 
 DTYPE = "fp16"
 DTYPE_NOTE = (
@@ -53,7 +48,8 @@ def read_model(header: Header, origin: Origin) -> Model:
         raise InvalidValue([_with_way_out(problem) for problem in fields.problems])
     weights, about_weights = _weights(header, origin)
     assembled = assemble(layers)
-    own = len(layers) - _mtp(row, fields)
+    mtp = 0 if row is STRANGER else fields.optional("mtp_layers", least=0) or 0
+    own = len(layers) - mtp
     return Model(
         name=origin.name or _own_name(header.values, name),
         dtype=parse_layout(DTYPE),
@@ -109,9 +105,8 @@ def _check_layers(f: Fields) -> None:
     for name in PER_LAYER:
         value = f.data.get(f.names_of(name)[0])
         if isinstance(value, list) and len(value) not in (layers, own):
-            f.wrong(
-                name, f"has {len(value):,} items for {layers:,} layers: they contradict each other"
-            )
+            text = f"has {len(value):,} items for {layers:,} layers"
+            f.wrong(name, f"{text}: they contradict each other")
 
 
 def _layers(name: str, row: Family, f: Fields) -> Layers:
@@ -134,17 +129,15 @@ def _refuse_strangers(name: str, f: Fields) -> None:
         for key in f.data
         if key not in read and not is_harmless(key.removeprefix(f"{name}."), known)
     ]
-    way_out = f"if they leave the cache alone, describe the model in YAML; {CONVERT} otherwise"
+    said = ", ".join(strange)
     if strange and not known:
         hint = did_you_mean(name, (*ARCHITECTURES, *REFUSED))
         hint = hint if hint.startswith("did") else "describe the model in YAML"
-        text = (
-            f"architecture {name!r} is not known, and {', '.join(strange)} could change the cache"
-        )
+        text = f"architecture {name!r} is not known, and {said} could change the cache"
         f.problem(text, strange[0], hint)
     elif strange:
-        text = f"{', '.join(strange)}: not known to kvcalc in architecture {name}"
-        f.problem(text, strange[0], way_out)
+        hint = f"if they leave the cache alone, describe the model in YAML; {CONVERT} otherwise"
+        f.problem(f"{said}: not known to kvcalc in architecture {name}", strange[0], hint)
 
 
 def _say_what_is_odd(name: str, row: Family, f: Fields) -> None:
@@ -165,10 +158,6 @@ def _with_way_out(problem: Problem) -> Problem:
     return replace(problem, hint=hint)
 
 
-def _mtp(row: Family, f: Fields) -> int:
-    return 0 if row is STRANGER else f.optional("mtp_layers", least=0) or 0
-
-
 def _weights(header: Header, origin: Origin) -> tuple[int | None, list[str]]:
     """The bytes of the weights, and what to say where the file alone does not tell them."""
     if origin.weight_bytes is not None:
@@ -185,17 +174,13 @@ def _weights(header: Header, origin: Origin) -> tuple[int | None, list[str]]:
 
 
 def _shape(f: Fields) -> Shape | None:
-    heads, key, hidden = (f.get(name) for name in ("heads", "key_dim", "hidden"))
-    stated = f.get("key_dim_mla")
+    heads, hidden = f.get("heads"), f.get("hidden")
     if not isinstance(heads, int) or heads < 1:
         return None
-    if isinstance(stated, int):
-        return Shape(heads, stated, stated)
-    if not isinstance(key, int):
-        if not isinstance(hidden, int) or hidden % heads:
-            return None
-        key = hidden // heads
-    return Shape(heads, key, key)
+    usual = hidden // heads if isinstance(hidden, int) and hidden % heads == 0 else None
+    widths = (f.get("key_dim_mla"), f.get("key_dim"), usual)
+    width = next((width for width in widths if isinstance(width, int)), None)
+    return None if width is None else Shape(heads, width, width)
 
 
 def _own_name(values: dict[str, Any], architecture: str) -> str:

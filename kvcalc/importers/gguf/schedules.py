@@ -5,19 +5,14 @@ A schedule names the kinds of all blocks, those of multi-token prediction behind
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
-from kvcalc.importers.fields import PLACEHOLDER
+from kvcalc.importers.family import Schedule
+from kvcalc.importers.fields import PLACEHOLDER, Fields
 from kvcalc.importers.schedules import FULL, LINEAR, SLIDING
 from kvcalc.model import MAX_LAYERS
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from kvcalc.importers.family import Schedule
-    from kvcalc.importers.fields import Fields
-
-    Rule = Callable[[int], bool]
+Rule = Callable[[int], bool]
 
 NONE, UNUSED, INDEXED, PICKED = "none", "sliding_unused", "indexed", "picked"
 MLP, SPARSE = "mlp", "block_sparse"
@@ -124,13 +119,10 @@ def interleaved(
         if size is None:
             f.count("pattern")
             return []
-        return by_rule(f, _slides(size, first), kind, FULL)
+        place = 0 if first else size - 1
+        return by_rule(f, lambda i: not size or i % size != place, kind, FULL)
 
     return schedule
-
-
-def _slides(period: int, first: bool) -> Rule:
-    return lambda i: not period or (i % period != 0 if first else i % period < period - 1)
 
 
 def exaone4(f: Fields) -> Sequence[str]:
@@ -152,9 +144,8 @@ def sharing(schedule: Schedule, keeping: int | None = None) -> Schedule:
             if count:
                 f.note(f"the last {count} layers share caches, as llama.cpp has it; none is stated")
         if count >= len(kinds) and kinds:
-            f.wrong(
-                "shared_layers", f"is {count:,} of {len(kinds):,} layers: none would keep a cache"
-            )
+            text = f"is {count:,} of {len(kinds):,} layers: none would keep a cache"
+            f.wrong("shared_layers", text)
         own = len(kinds) - count
         return [kind if i < own else f"shared_{kind}" for i, kind in enumerate(kinds)]
 
@@ -221,8 +212,7 @@ def glm_indexers(f: Fields) -> Sequence[bool]:
     """
     if (f.optional("max_context", least=0) or 0) < 1_048_576:
         return every_indexer(f)
-    text = "which layers share an indexer is not in the file"
-    f.note(f"{text}: taken as GLM-5.2, as llama.cpp does")
+    f.note("which layers share an indexer is not in the file: taken as GLM-5.2, as llama.cpp does")
     return [i < 2 or (i - 2) % 4 == 0 for i in range(f.count("layers"))]
 
 

@@ -11,10 +11,10 @@ import json
 import logging
 import re
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kvcalc.errors import InputError
 from kvcalc.importers.files import CONFIG, INDEX
@@ -22,9 +22,6 @@ from kvcalc.importers.hub.reference import Asked, asked_of, misnamed
 from kvcalc.importers.hub.refusals import NoHubError, told
 from kvcalc.importers.recognition import HUB
 from kvcalc.importers.weights import stated_bytes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -113,13 +110,17 @@ def _quiet() -> Iterator[None]:
 
 def _config(asked: Asked) -> tuple[Path, tuple[str, ...]]:
     """The local path of config.json, and what to say of it. Raises InputError."""
+    from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import OfflineModeIsEnabled
 
     if _COMMIT.fullmatch(asked.revision) and (cached := _cached(asked)):
         return cached, ()  # what a commit holds never changes
     error = _why_not(asked, CONFIG, asked.revision)
     if error is None:
-        return _download(asked, CONFIG, asked.revision), ()
+        try:
+            return Path(hf_hub_download(asked.repository, CONFIG, revision=asked.revision)), ()
+        except Exception as failed:  # as in `_why_not`
+            raise InputError([told(asked, failed)]) from failed
     problem = told(asked, error)
     kept = None if _is_final(error) else _cached(asked)
     if kept is None:
@@ -151,16 +152,6 @@ def _why_not(asked: Asked, file: str, revision: str) -> Exception | None:
     return None if metadata.commit_hash and metadata.etag else NoHubError()
 
 
-def _download(asked: Asked, file: str, revision: str) -> Path:
-    """The local path of a file, fetched where the cache has no such version. Raises InputError."""
-    from huggingface_hub import hf_hub_download
-
-    try:
-        return Path(hf_hub_download(asked.repository, file, revision=revision))
-    except Exception as error:  # the client has its own errors, and those of its HTTP library
-        raise InputError([told(asked, error)]) from error
-
-
 def _is_final(error: Exception) -> bool:
     """Whether the hub has answered, and said that there is no such file or revision."""
     from huggingface_hub import errors
@@ -182,7 +173,7 @@ def _weight_bytes(asked: Asked, commit: str) -> tuple[int | None, tuple[str, ...
     try:
         # where there is none, the client puts that down in its cache and need not ask again
         size = stated_bytes(Path(hf_hub_download(asked.repository, INDEX, revision=commit)))
-    except Exception as failed:  # as in `_download`
+    except Exception as failed:  # as in `_why_not`
         return None, () if _is_final(failed) else (unread,)
     silent = f"the size of the weights is not known: {INDEX} does not state it"
     return size, () if size else (silent,)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from kvcalc.errors import Problem
 from kvcalc.importers.files import CONFIG, way_out
-from kvcalc.importers.hub.reference import MAIN
+from kvcalc.importers.hub.reference import MAIN, Asked
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
-
-    from kvcalc.errors import Problem
-    from kvcalc.importers.hub.reference import Asked
 
 LOG_IN = "log in with `hf auth login` or set HF_TOKEN"
 

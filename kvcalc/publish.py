@@ -5,7 +5,8 @@ A schema names its types once, and shows editors what the validators of `kvcalc.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from kvcalc.attention import KINDS
 from kvcalc.attention.base import Count, CountOrZero, SourceLength, TokenCount
@@ -16,9 +17,6 @@ from kvcalc.schema.forms.fields import Context, form_of, schema_of
 from kvcalc.schema.forms.layers import Layers
 from kvcalc.schema.forms.model import ModelForm
 from kvcalc.schema.forms.tensors import TensorForm
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TYPES: Mapping[str, Any] = {

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from kvcalc.errors import UsageError, did_you_mean
-from kvcalc.whatif import rows_of
+from kvcalc.expect import Expectation
+from kvcalc.model import Model
+from kvcalc.whatif import Row, Rows, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from fractions import Fraction
-
     from kvcalc.claim import Claim, Verdict
-    from kvcalc.expect import Expectation
-    from kvcalc.model import Model
-    from kvcalc.whatif import Row, Rows
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from fractions import Fraction
 
+from kvcalc.claim import Claim, Side, Statement, Verdict
+from kvcalc.expect import Quantity
 from kvcalc.model import DEFAULT_CONTEXT
 from kvcalc.queries.asked import beyond
 from kvcalc.queries.check import Result, combine
 from kvcalc.queries.crossover import crossover
 from kvcalc.whatif import NATIVE, rows_of
-
-if TYPE_CHECKING:
-    from fractions import Fraction
-
-    from kvcalc.claim import Claim, Side, Statement, Verdict
-    from kvcalc.expect import Quantity
 
 
 def verdict_on(claim: Claim) -> Result:

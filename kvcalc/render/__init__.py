@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from kvcalc.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any, Protocol
-
     from kvcalc.expect import Quantity
     from kvcalc.queries.check import Result
     from kvcalc.render.keys import Document, Each
     from kvcalc.render.sheets import Sheet
     from kvcalc.units import System
-
-    class View(Protocol):
-        """What the module of a question has; `results` or `fact_sheet` besides, if it has any."""
-
-        DOCUMENT: Document
-        RECORDS: Each
-        """The list that the document is about, flat."""
-
-        def sheet(self, answer: Any, style: Style) -> Sheet:
-            """Titled columns of text."""
-
 
 VIEWS = {
     "Comparison": "kvcalc.render.compare",
@@ -59,6 +46,17 @@ class Style(NamedTuple):
     explain: bool = False
     metric: Quantity | None = None
     width: int | None = None
+
+
+class View(Protocol):
+    """What the module of a question has; `results` or `fact_sheet` besides, if it has any."""
+
+    DOCUMENT: Document
+    RECORDS: Each
+    """The list that the document is about, flat."""
+
+    def sheet(self, answer: Any, style: Style) -> Sheet:
+        """Titled columns of text."""
 
 
 def render(answer: object, format_name: str, style: Style) -> str:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Any
 
+from kvcalc.queries.check import Checked, Result
+from kvcalc.render import Style
 from kvcalc.render.keys import Document, Each, Key, exactly, opening
 from kvcalc.render.sheets import Sheet, numbers, text
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
-
-    from kvcalc.queries.check import Checked, Result
-    from kvcalc.render import Style
 
 
 def _verdicts() -> Any:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
+from kvcalc.engines import Reservation
+from kvcalc.expect import Quantity
+from kvcalc.queries.show import Breakdown, TensorLine
 from kvcalc.units import exact
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from kvcalc.engines import Reservation
-    from kvcalc.expect import Quantity
-    from kvcalc.queries.show import Breakdown, TensorLine
-
-    Item = tuple[str, str, Fraction | None]
-    """A name, the product that it stands for, and what that comes to, as far as it is known."""
+Item = tuple[str, str, Fraction | None]
+"""A name, the product that it stands for, and what that comes to, as far as it is known."""
 
 
 def explain(answer: Breakdown, metric: Quantity | None = None) -> tuple[str, ...]:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
-from kvcalc.render import results_of
+from kvcalc.queries.check import Result
+from kvcalc.render import Style, View, results_of
 from kvcalc.render.check import tally, told
-
-if TYPE_CHECKING:
-    from typing import Any
-
-    from kvcalc.queries.check import Result
-    from kvcalc.render import Style, View
 
 
 def write(view: View, answer: Any, style: Style) -> str:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import Any
 from xml.etree import ElementTree as ET
 
-from kvcalc.render import results_of
+from kvcalc.queries.check import Result
+from kvcalc.render import Style, View, results_of
 from kvcalc.render.check import told
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
-
-    from kvcalc.queries.check import Result
-    from kvcalc.render import Style, View
 
 
 def write(view: View, answer: Any, style: Style) -> str:

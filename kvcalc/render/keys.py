@@ -6,12 +6,10 @@ ratio have an exact "num/den" string beside them; null stands for what does not 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from fractions import Fraction
+from typing import Any
 
 SCHEMA_VERSION = 1
 

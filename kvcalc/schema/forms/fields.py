@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import UnionType
 from typing import (
-    TYPE_CHECKING,
     Annotated,
     Any,
     Literal,
@@ -24,18 +24,13 @@ from typing import (
     is_typeddict,
 )
 
-from pydantic_core import SchemaValidator
+from pydantic_core import CoreSchema, SchemaValidator
 from pydantic_core import core_schema as core
 
 from kvcalc.attention.base import bound_of
 from kvcalc.cache import CacheTensor
 from kvcalc.formats import FORMATS, LAYOUTS, Format, Layout, parse_format, parse_layout
 from kvcalc.units import MAX_TOKENS, parse_tokens
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from pydantic_core import CoreSchema
 
 
 @dataclass(frozen=True, eq=False)

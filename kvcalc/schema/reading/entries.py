@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kvcalc.attention import KINDS
-from kvcalc.attention.base import INHERITED
+from kvcalc.attention.base import INHERITED, Scheme
 from kvcalc.errors import InvalidValue, Place, Problem, did_you_mean
 from kvcalc.schema.forms.entries import entry_form, what_if_form
 from kvcalc.schema.reading.problems import held_to, unknown, unnamed, untagged
-
-if TYPE_CHECKING:
-    from kvcalc.attention.base import Scheme
 
 
 @dataclass(frozen=True)

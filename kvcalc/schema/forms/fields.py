@@ -12,17 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import UnionType
-from typing import (
-    Annotated,
-    Any,
-    Literal,
-    Union,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-    is_typeddict,
-)
+from typing import Annotated, Any, Literal, Required, Union, get_args, get_origin, is_typeddict
 
 from pydantic_core import CoreSchema, SchemaValidator
 from pydantic_core import core_schema as core
@@ -74,10 +64,9 @@ class Form:
 
 
 def form_of(written: type) -> Form:
-    """The form that a TypedDict describes."""
-    hints = get_type_hints(written, include_extras=True)
+    """The form that a TypedDict describes, where its annotations are no mere text."""
     required: frozenset[str] = getattr(written, "__required_keys__", frozenset())
-    fields = {name: schema_of(hint) for name, hint in hints.items()}
+    fields = {name: schema_of(hint) for name, hint in written.__annotations__.items()}
     return Form(fields, required, written.__doc__ or "")
 
 
@@ -151,6 +140,8 @@ def schema_of(hint: Any) -> CoreSchema:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return _annotated(hint, *arguments)
+    if origin is Required:
+        return schema_of(arguments[0])
     if origin is Literal:
         return core.literal_schema(list(arguments))
     if origin in (Union, UnionType):
@@ -173,8 +164,8 @@ def _annotated(hint: Any, inner: Any, *extras: Any) -> CoreSchema:
         schema = core.int_schema(ge=bound.low, le=bound.high)
     schema = schema or schema_of(inner)
     text = next((extra for extra in extras if isinstance(extra, str)), None)
-    metadata = {**(schema.get("metadata") or {}), "description": text}
-    return cast("CoreSchema", {**schema, "metadata": metadata}) if text else schema
+    described: Any = {**schema, "metadata": {**(schema.get("metadata") or {}), "description": text}}
+    return described if text else schema
 
 
 def _union(options: tuple[Any, ...]) -> CoreSchema:

@@ -98,10 +98,7 @@ def _flops(line: TensorLine, tokens: int, times: str) -> str:
 SUMS: dict[Quantity, tuple[str, Callable[[TensorLine, int, str], str]]] = {
     "stored": ("stored at T = {}: {}layers x entries x bytes per entry", _stored),
     "growth": ("growth just after T = {}: layers x entries per token x bytes per entry", _growth),
-    "read": (
-        "read by a decode step at T = {}: {}layers x entries moved x bytes per entry",
-        _read,
-    ),
+    "read": ("read by a decode step at T = {}: {}layers x entries moved x bytes per entry", _read),
     "flops": (
         "attention FLOPs of a decode step at T = {}: layers x entries used x 2 x macs",
         _flops,

@@ -8,13 +8,13 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from kvcalc.queries.check import Result
-from kvcalc.render import Style, View, results_of
-from kvcalc.render.check import told
+from kvcalc.render import Style, View
+from kvcalc.render.check import checked, told
 
 
 def write(view: View, answer: Any, style: Style) -> str:
     """One suite per file, in the order checked."""
-    results = results_of(view, answer)
+    results = checked(answer).results
     root = ET.Element("testsuites", _counts(results))
     for file, of_file in groupby(results, key=lambda result: result.file):
         cases = list(of_file)

@@ -35,13 +35,8 @@ class Found:
         kind = KINDS[self.kind]
         try:
             given = self.given()
-            for name in INHERITED:
-                if (
-                    name in kind.names()
-                    and given.get(name) is None
-                    and inherited.get(name) is not None
-                ):
-                    given[name] = inherited[name]
+            unset = [n for n in INHERITED if n in kind.names() and given.get(n) is None]
+            given |= {n: inherited[n] for n in unset if inherited.get(n) is not None}
             return kind.made(given)
         except InvalidValue as error:
             raise InvalidValue([self.placed(problem) for problem in error.problems]) from None

@@ -5,11 +5,13 @@ A schema names its types once, and shows editors what the validators of `kvcalc.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from kvcalc.attention import KINDS
 from kvcalc.attention.base import Count, CountOrZero, SourceLength, TokenCount
 from kvcalc.formats import Format, Layout
+from kvcalc.render.schema import DIALECT, output_schema
 from kvcalc.schema.forms.claims import ClaimForm, ClaimsForm, SideForm
 from kvcalc.schema.forms.entries import entry_form, what_if_form
 from kvcalc.schema.forms.fields import Context, form_of, schema_of
@@ -17,10 +19,6 @@ from kvcalc.schema.forms.layers import Layers
 from kvcalc.schema.forms.model import ModelForm
 from kvcalc.schema.forms.tensors import TensorForm
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TYPES: Mapping[str, Any] = {
     "dtype": Format,
     "layout": Layout,
@@ -68,13 +66,6 @@ def claims_schema() -> Json:
     return {"$schema": DIALECT, **claims, "$defs": dict(sorted(types.found.items()))}
 
 
-def output_schema() -> Json:
-    """The schema of every document that `--json` prints, told apart by `kind`."""
-    from kvcalc.render.schema import output_schema
-
-    return {"$schema": DIALECT, **output_schema()}
-
-
 SCHEMAS = {"model": model_schema, "claims": claims_schema, "output": output_schema}
 
 
@@ -86,9 +77,7 @@ def _or_null(shown: Json) -> Json:
     return {"anyOf": [shown, {"type": "null"}]}
 
 
-def _mapping(
-    properties: Json, description: str, kind: str | list[str] = "object", **more: Any
-) -> Json:
+def _mapping(properties: Json, description: str, kind: Any = "object", **more: Any) -> Json:
     known = {"type": kind, "description": description, "properties": properties}
     return {**known, **more, "additionalProperties": False}
 
@@ -100,8 +89,7 @@ class _Types:
         self.found: dict[str, Json] = {}
         self._names: dict[str, str] = {}
         for name, hint in TYPES.items():
-            shown = self._bare(schema_of(hint))
-            self._names[repr(shown)] = name
+            self._names[repr(self._bare(schema_of(hint)))] = name
 
     def shown(self, schema: Any) -> Json:
         """A schema, with its description; a named type by its name alone."""

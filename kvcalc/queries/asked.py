@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from kvcalc.extents import Fixed
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from kvcalc.model import Model
-    from kvcalc.question import Question
+from kvcalc.model import Model
+from kvcalc.question import Question
 
 
 def filled(question: Question, models: Sequence[Model]) -> Question:

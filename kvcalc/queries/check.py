@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from kvcalc.errors import UsageError, did_you_mean
-from kvcalc.whatif import rows_of
+from kvcalc.expect import Expectation
+from kvcalc.model import Model
+from kvcalc.whatif import Row, Rows, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from fractions import Fraction
-
     from kvcalc.claim import Claim, Verdict
-    from kvcalc.expect import Expectation
-    from kvcalc.model import Model
-    from kvcalc.whatif import Row, Rows
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,12 @@ def expected(model: Model, rows: Rows | None = None) -> tuple[Result, ...]:
 
 
 def _result(slug: str, model: Model, rows: Rows, expectation: Expectation) -> Result:
-    computed = _computed(model, rows, expectation)
+    context = expectation.context or model.default_context
+    sizes = [
+        _find(rows, name).cache.amount(expectation.quantity, context)
+        for name in expectation.schemes
+    ]
+    computed = combine(expectation, sizes)
     holds = computed is not None and expectation.figure.holds(computed)
     return Result(
         id=f"{slug}:{expectation.entry}",
@@ -93,15 +96,6 @@ def _result(slug: str, model: Model, rows: Rows, expectation: Expectation) -> Re
         computed=computed,
         verdict="confirmed" if holds else "refuted",
     )
-
-
-def _computed(model: Model, rows: Rows, expectation: Expectation) -> Fraction | None:
-    context = expectation.context or model.default_context
-    sizes = [
-        _find(rows, name).cache.amount(expectation.quantity, context)
-        for name in expectation.schemes
-    ]
-    return combine(expectation, sizes)
 
 
 def combine(expectation: Expectation, sizes: Sequence[Fraction | None]) -> Fraction | None:

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
-from kvcalc.cache import Measured
-from kvcalc.engines import plan
+from kvcalc.cache import Amounts, Measured
+from kvcalc.engines import Reservation, plan
 from kvcalc.errors import UsageError, did_you_mean
-from kvcalc.expect import QUANTITIES
+from kvcalc.expect import QUANTITIES, Quantity
+from kvcalc.model import Model
 from kvcalc.queries.asked import filled, notes_on
-from kvcalc.queries.check import expected
-from kvcalc.whatif import NATIVE, native_row, rows_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from fractions import Fraction
-
-    from kvcalc.cache import Amounts
-    from kvcalc.engines import Reservation
-    from kvcalc.expect import Quantity
-    from kvcalc.model import Model
-    from kvcalc.queries.check import Result
-    from kvcalc.question import Question
-    from kvcalc.whatif import Row
+from kvcalc.queries.check import Result, expected
+from kvcalc.question import Question
+from kvcalc.whatif import NATIVE, Row, native_row, rows_of
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from kvcalc.model import Model
 from kvcalc.units import MAX_TOKENS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from kvcalc.model import Model
 
 
 @dataclass(frozen=True)

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import chain, product
 from operator import eq, itemgetter
-from typing import TYPE_CHECKING
 
+from kvcalc.attention.base import Scheme
 from kvcalc.cache import Cache
 from kvcalc.errors import KvcalcError
 from kvcalc.formats import Format, Layout
+from kvcalc.model import Layer, Model
 from kvcalc.units import format_size
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-
-    from kvcalc.attention.base import Scheme
-    from kvcalc.model import Layer, Model
 
 CONTEXTS = (1, 1_000, 4_096, 131_072)
 DTYPES = ("dtype", "kv_dtype", "index_dtype")

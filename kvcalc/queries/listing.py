@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from kvcalc.cache import Measured
+from kvcalc.cache import Amounts, Measured
+from kvcalc.model import Model
 from kvcalc.whatif import native_row
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from kvcalc.cache import Amounts
-    from kvcalc.model import Model
 
 
 @dataclass(frozen=True)

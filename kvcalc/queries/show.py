@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from kvcalc.cache import Measured
-from kvcalc.engines import plan
+from kvcalc.cache import Amounts, Measured, Settled
+from kvcalc.engines import Reservation, plan
+from kvcalc.model import Model
 from kvcalc.queries.asked import filled, notes_on
+from kvcalc.question import Question
 from kvcalc.whatif import native_row
-
-if TYPE_CHECKING:
-    from kvcalc.cache import Amounts, Settled
-    from kvcalc.engines import Reservation
-    from kvcalc.model import Model
-    from kvcalc.question import Question
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from fractions import Fraction
 
+from kvcalc.claim import Claim, Side, Statement, Verdict
+from kvcalc.expect import Quantity
 from kvcalc.model import DEFAULT_CONTEXT
 from kvcalc.queries.asked import beyond
 from kvcalc.queries.check import Result, combine
 from kvcalc.queries.crossover import crossover
 from kvcalc.whatif import NATIVE, rows_of
-
-if TYPE_CHECKING:
-    from fractions import Fraction
-
-    from kvcalc.claim import Claim, Side, Statement, Verdict
-    from kvcalc.expect import Quantity
 
 
 def verdict_on(claim: Claim) -> Result:
@@ -61,36 +57,26 @@ def _ships(claim: Claim) -> bool:
 
 def value_of(statement: Statement) -> Fraction | None:
     """The quantity or ratio that a statement speaks of; None where it does not exist."""
-    shared = _shared_context(statement)
-    sizes = [
-        _size(side, row, statement.expectation.quantity, side.question.context or shared)
-        for side, row in _spoken_of(statement)
-    ]
+    quantity = statement.expectation.quantity
+    sizes = [_size(side, row, quantity, context) for side, row, context in _spoken_of(statement)]
     return combine(statement.expectation, sizes)
 
 
-def _spoken_of(statement: Statement) -> list[tuple[Side, str]]:
-    """The sides that the expectation names, each with the row that is meant."""
+def _spoken_of(statement: Statement) -> list[tuple[Side, str, int]]:
+    """The sides that the expectation names, each with the row that is meant, and its context.
+
+    The sides without a context of their own share one.
+    """
     subject, names = statement.subject, statement.expectation.schemes
     if subject is not None:
-        return [(subject, name) for name in names]
-    sides = [statement.sides[name] for name in names]
-    return [(side, side.scheme or NATIVE) for side in sides]
-
-
-def _shared_context(statement: Statement) -> int:
-    """The context of the sides that have none of their own."""
+        meant = [(subject, name) for name in names]
+    else:
+        sides = [statement.sides[name] for name in names]
+        meant = [(side, side.scheme or NATIVE) for side in sides]
+    free = [side.model.default_context for side, _ in meant if side.question.context is None]
     stated = statement.expectation.context or statement.context
-    free = [side for side, _ in _spoken_of(statement) if side.question.context is None]
-    return stated or min((side.model.default_context for side in free), default=DEFAULT_CONTEXT)
-
-
-def _beyond(statement: Statement) -> tuple[str, ...]:
-    shared = _shared_context(statement)
-    notes = (
-        beyond(side.model, side.question.context or shared) for side, _ in _spoken_of(statement)
-    )
-    return tuple(dict.fromkeys(note for found in notes for note in found))
+    shared = stated or min(free, default=DEFAULT_CONTEXT)
+    return [(side, row, side.question.context or shared) for side, row in meant]
 
 
 def _size(side: Side, row_name: str, quantity: Quantity, context: int) -> Fraction | None:
@@ -102,5 +88,7 @@ def _size(side: Side, row_name: str, quantity: Quantity, context: int) -> Fracti
 
 def _note(claim: Claim) -> str:
     facts = crossover(claim.about.model) if claim.about else None
-    notes = [f"Note: {note}." for note in (_beyond(claim.stated) if claim.stated else ())]
+    spoken_of = _spoken_of(claim.stated) if claim.stated else ()
+    told = [note for side, _, context in spoken_of for note in beyond(side.model, context)]
+    notes = [f"Note: {note}." for note in dict.fromkeys(told)]
     return " ".join(text for text in (claim.note, str(facts or ""), *notes) if text)

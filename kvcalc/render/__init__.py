@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from kvcalc.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any, Protocol
-
     from kvcalc.expect import Quantity
-    from kvcalc.queries.check import Result
     from kvcalc.render.keys import Document, Each
     from kvcalc.render.sheets import Sheet
     from kvcalc.units import System
-
-    class View(Protocol):
-        """What the module of a question has; `results` or `fact_sheet` besides, if it has any."""
-
-        DOCUMENT: Document
-        RECORDS: Each
-        """The list that the document is about, flat."""
-
-        def sheet(self, answer: Any, style: Style) -> Sheet:
-            """Titled columns of text."""
-
 
 VIEWS = {
     "Comparison": "kvcalc.render.compare",
@@ -37,16 +22,8 @@ VIEWS = {
 }
 """By the class of the answer, the module of its question; imported when it is used."""
 
-WRITERS = {
-    "table": "kvcalc.render.table",
-    "json": "kvcalc.render.json",
-    "jsonl": "kvcalc.render.jsonl",
-    "csv": "kvcalc.render.csv",
-    "markdown": "kvcalc.render.markdown",
-    "github": "kvcalc.render.github",
-    "junit": "kvcalc.render.junit",
-}
-"""By format, the module whose `write(view, answer, style)` writes it; imported when it is used."""
+FORMATS = ("table", "json", "jsonl", "csv", "markdown", "github", "junit")
+"""Each is written by `write(view, answer, style)` of its module, imported when it is used."""
 
 
 class Style(NamedTuple):
@@ -61,19 +38,22 @@ class Style(NamedTuple):
     width: int | None = None
 
 
+class View(Protocol):
+    """What the module of a question has; besides, a `fact_sheet` if it says more as a document."""
+
+    DOCUMENT: Document
+    RECORDS: Each
+    """The list that the document is about, flat."""
+
+    def sheet(self, answer: Any, style: Style) -> Sheet:
+        """Titled columns of text."""
+
+
 def render(answer: object, format_name: str, style: Style) -> str:
     """The answer as text that ends in a newline. Raises UsageError for what no format can do."""
-    if format_name not in WRITERS:
-        hint = did_you_mean(format_name, WRITERS)
+    if format_name not in FORMATS:
+        hint = did_you_mean(format_name, FORMATS)
         raise UsageError(f"unknown format {format_name!r}; {hint}")
     view = import_module(VIEWS[type(answer).__name__])
-    text: str = import_module(WRITERS[format_name]).write(view, answer, style)
+    text: str = import_module(f"{__name__}.{format_name}").write(view, answer, style)
     return text
-
-
-def results_of(view: Any, answer: Any) -> Sequence[Result]:
-    """What an answer holds to figures, for formats of CI. Raises UsageError where that is none."""
-    if not hasattr(view, "results"):
-        raise UsageError("this format is for what is checked: name another, or ask check")
-    found: Sequence[Result] = view.results(answer)
-    return found

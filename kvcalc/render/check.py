@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
+from kvcalc.errors import UsageError
+from kvcalc.queries.check import Checked, Result
+from kvcalc.render import Style
 from kvcalc.render.keys import Document, Each, Key, exactly, opening
 from kvcalc.render.sheets import Sheet, numbers, text
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
-
-    from kvcalc.queries.check import Checked, Result
-    from kvcalc.render import Style
 
 
 def _verdicts() -> Any:
@@ -46,9 +42,11 @@ DOCUMENT = Document(
 )
 
 
-def results(answer: Checked) -> Sequence[Result]:
-    """What is held to a figure, at a place in a file: what CI systems show."""
-    return answer.results
+def checked(answer: object) -> Checked:
+    """The answer, for formats of CI. Raises UsageError where it holds nothing to figures."""
+    if not isinstance(answer, Checked):
+        raise UsageError("this format is for what is checked: name another, or ask check")
+    return answer
 
 
 def sheet(answer: Checked, style: Style) -> Sheet:
@@ -61,7 +59,7 @@ def sheet(answer: Checked, style: Style) -> Sheet:
         text("where", (f"{result.file}:{result.line}" for result in answer.results)),
     )
     failed = frozenset(n for n, result in enumerate(answer.results) if not result.ok)
-    return Sheet("", columns, failed, (tally(answer.results),))
+    return Sheet("", columns, failed, (tally(answer),))
 
 
 def fact_sheet(answer: Checked, style: Style) -> Sheet:
@@ -70,7 +68,7 @@ def fact_sheet(answer: Checked, style: Style) -> Sheet:
     said = (f'"{r.claim.quote}"' if r.claim else r.id for r in answer.results)
     why, source = map(_why, answer.results), map(_source, answer.results)
     columns = (claim, text("said", said), printed, computed, verdict, text("why", why))
-    return Sheet("", (*columns, text("source", source)), below=(tally(answer.results),))
+    return Sheet("", (*columns, text("source", source)), below=(tally(answer),))
 
 
 def told(result: Result) -> str:
@@ -85,10 +83,9 @@ def verdict_of(result: Result) -> str:
     return result.verdict if result.ok else f"{result.verdict} (recorded: {result.expected})"
 
 
-def tally(results: Sequence[Result]) -> str:
-    """How many are as recorded, and how many are not."""
-    passed = sum(result.ok for result in results)
-    return f"{passed} passed, {len(results) - passed} failed"
+def tally(answer: Checked) -> str:
+    """How many results are as recorded, and how many are not."""
+    return f"{answer.passed} passed, {answer.failed} failed"
 
 
 def _why(result: Result) -> str:

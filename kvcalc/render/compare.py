@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from kvcalc.expect import Quantity
-from kvcalc.render import keys
+from kvcalc.queries.check import Result
+from kvcalc.queries.compare import ComparedRow, Comparison
+from kvcalc.render import Style, keys
 from kvcalc.render.check import RESULT
 from kvcalc.render.keys import Document, Each, Key, exactly, opening, queried
 from kvcalc.render.sheets import Sheet, asked, flops, numbers, sizes, text, titled
 from kvcalc.units import exact, format_ratio
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from kvcalc.queries.check import Result
-    from kvcalc.queries.compare import ComparedRow, Comparison
-    from kvcalc.render import Style
 
 
 def _ratio(row: ComparedRow) -> float | None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import TYPE_CHECKING
 
+from kvcalc.queries.diff import Changed, Difference
+from kvcalc.render import Style
 from kvcalc.render.keys import Document, Each, Key, opening
 from kvcalc.render.sheets import Sheet, text
-
-if TYPE_CHECKING:
-    from kvcalc.queries.diff import Changed, Difference
-    from kvcalc.render import Style
 
 CHANGED = Document(
     "ChangedDocument",

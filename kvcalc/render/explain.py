@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
+from kvcalc.engines import Reservation
+from kvcalc.expect import Quantity
+from kvcalc.queries.show import Breakdown, TensorLine
 from kvcalc.units import exact
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from kvcalc.engines import Reservation
-    from kvcalc.expect import Quantity
-    from kvcalc.queries.show import Breakdown, TensorLine
-
-    Item = tuple[str, str, Fraction | None]
-    """A name, the product that it stands for, and what that comes to, as far as it is known."""
+Item = tuple[str, str, Fraction | None]
+"""A name, the product that it stands for, and what that comes to, as far as it is known."""
 
 
 def explain(answer: Breakdown, metric: Quantity | None = None) -> tuple[str, ...]:
@@ -102,10 +98,7 @@ def _flops(line: TensorLine, tokens: int, times: str) -> str:
 SUMS: dict[Quantity, tuple[str, Callable[[TensorLine, int, str], str]]] = {
     "stored": ("stored at T = {}: {}layers x entries x bytes per entry", _stored),
     "growth": ("growth just after T = {}: layers x entries per token x bytes per entry", _growth),
-    "read": (
-        "read by a decode step at T = {}: {}layers x entries moved x bytes per entry",
-        _read,
-    ),
+    "read": ("read by a decode step at T = {}: {}layers x entries moved x bytes per entry", _read),
     "flops": (
         "attention FLOPs of a decode step at T = {}: layers x entries used x 2 x macs",
         _flops,

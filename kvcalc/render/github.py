@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
-from kvcalc.render import results_of
-from kvcalc.render.check import tally, told
-
-if TYPE_CHECKING:
-    from typing import Any
-
-    from kvcalc.queries.check import Result
-    from kvcalc.render import Style, View
+from kvcalc.queries.check import Result
+from kvcalc.render import Style, View
+from kvcalc.render.check import checked, tally, told
 
 
 def write(view: View, answer: Any, style: Style) -> str:
     """An error per result that is not as recorded, and a notice with the tally."""
-    results = results_of(view, answer)
-    lines = [_error(result) for result in results if not result.ok]
-    lines.append(f"::notice title=kvcalc check::{tally(results)}")
+    lines = [_error(result) for result in checked(answer).results if not result.ok]
+    lines.append(f"::notice title=kvcalc check::{tally(answer)}")
     return "".join(f"{line}\n" for line in lines)
 
 

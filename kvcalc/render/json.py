@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from typing import Any
-
-    from kvcalc.render import Style, View
+from kvcalc.render import Style, View
 
 
 def write(view: View, answer: Any, style: Style) -> str:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import Any
 from xml.etree import ElementTree as ET
 
-from kvcalc.render import results_of
-from kvcalc.render.check import told
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
-
-    from kvcalc.queries.check import Result
-    from kvcalc.render import Style, View
+from kvcalc.queries.check import Result
+from kvcalc.render import Style, View
+from kvcalc.render.check import checked, told
 
 
 def write(view: View, answer: Any, style: Style) -> str:
     """One suite per file, in the order checked."""
-    results = results_of(view, answer)
+    results = checked(answer).results
     root = ET.Element("testsuites", _counts(results))
     for file, of_file in groupby(results, key=lambda result: result.file):
         cases = list(of_file)

@@ -6,12 +6,10 @@ ratio have an exact "num/den" string beside them; null stands for what does not 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from fractions import Fraction
+from typing import Any
 
 SCHEMA_VERSION = 1
 
@@ -77,10 +75,7 @@ def taken(keys: tuple[Key, ...], thing: Any) -> dict[str, Any]:
 
 def opening(kind: str) -> tuple[Key, Key]:
     """The keys with which the document of an answer begins."""
-    return (
-        Key("schema_version", int, lambda _: SCHEMA_VERSION),
-        Key("kind", kind, lambda _: kind),
-    )
+    return Key("schema_version", int, lambda _: SCHEMA_VERSION), Key("kind", kind, lambda _: kind)
 
 
 def queried(name: str, says: str, *more: Key) -> Key:
@@ -128,6 +123,6 @@ TERM = Document(
 )
 RESERVED = (
     Key("reserved_bytes", int | None, "reserved", "What the engine charges; null without one."),
-    Key("reserved_terms", ([TERM], None), _terms, "What leads there from `stored_bytes`."),
+    Key("reserved_terms", ([TERM], type(None)), _terms, "What leads there from `stored_bytes`."),
 )
 NOTES = Key("notes", [str], lambda thing: list(thing.notes))

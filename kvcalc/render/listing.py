@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from kvcalc.queries.listing import Listing
+from kvcalc.render import Style
 from kvcalc.render.keys import FIXED, GROWTH, Document, Each, Key, opening
 from kvcalc.render.sheets import Sheet, numbers, sizes, text
 from kvcalc.units import exact
-
-if TYPE_CHECKING:
-    from kvcalc.queries.listing import Listing
-    from kvcalc.render import Style
 
 LISTED = Document(
     "ListedDocument",

@@ -9,21 +9,16 @@ from typing import Any, Literal, get_args, get_origin
 from kvcalc.render import VIEWS
 from kvcalc.render.keys import Document
 
-NAMES = {
-    int: "integer",
-    float: "number",
-    str: "string",
-    bool: "boolean",
-    type(None): "null",
-    None: "null",
-}
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+NAMES = {int: "integer", float: "number", str: "string", bool: "boolean", type(None): "null"}
 
 
 def output_schema() -> dict[str, Any]:
     """The schema of the documents of all questions, told apart by `kind`."""
     defined: dict[str, Any] = {}
     answers = [_schema(import_module(view).DOCUMENT, defined) for view in VIEWS.values()]
-    return {"title": "kvcalc output", "$defs": dict(sorted(defined.items())), "anyOf": answers}
+    known = {"$defs": dict(sorted(defined.items())), "anyOf": answers}
+    return {"$schema": DIALECT, "title": "kvcalc output", **known}
 
 
 def _schema(holds: Any, defined: dict[str, Any]) -> dict[str, Any]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import NamedTuple
 
-from kvcalc.units import format_flops, format_size, size_unit
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from fractions import Fraction
-
-    from kvcalc.model import Model
-    from kvcalc.question import Question
-    from kvcalc.units import System
+from kvcalc.model import Model
+from kvcalc.question import Question
+from kvcalc.units import System, format_flops, format_size, size_unit
 
 
 class Column(NamedTuple):

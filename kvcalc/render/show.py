@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
-from kvcalc.render import keys
+from kvcalc.queries.show import Breakdown, TensorLine
+from kvcalc.render import Style, keys
 from kvcalc.render.explain import explain
 from kvcalc.render.keys import Document, Each, Key, opening, queried
 from kvcalc.render.sheets import Sheet, flops, numbers, sizes, text, titled
 from kvcalc.units import exact
-
-if TYPE_CHECKING:
-    from kvcalc.queries.show import Breakdown, TensorLine
-    from kvcalc.render import Style
 
 TENSOR = Document(
     "TensorDocument",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import Any
 
 from rich import box
 from rich.console import Console, JustifyMethod
@@ -11,11 +11,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from typing import Any
-
-    from kvcalc.render import Style, View
-    from kvcalc.render.sheets import Sheet
+from kvcalc.render import Style, View
+from kvcalc.render.sheets import Sheet
 
 FULL_WIDTH = 100_000
 

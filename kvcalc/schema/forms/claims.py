@@ -1,7 +1,5 @@
 """A claims file: what it may say."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, TypedDict
 
 from pydantic_core import core_schema as core

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from pydantic_core import CoreSchema
 from pydantic_core import core_schema as core
 
 from kvcalc.attention import KINDS
 from kvcalc.attention.base import INHERITED, field_hints
 from kvcalc.schema.forms.fields import Form, schema_of
-
-if TYPE_CHECKING:
-    from pydantic_core import CoreSchema
 
 
 @cache

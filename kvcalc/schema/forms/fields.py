@@ -8,34 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import UnionType
-from typing import (
-    TYPE_CHECKING,
-    Annotated,
-    Any,
-    Literal,
-    Union,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-    is_typeddict,
-)
+from typing import Annotated, Any, Literal, Required, Union, get_args, get_origin, is_typeddict
 
-from pydantic_core import SchemaValidator
+from pydantic_core import CoreSchema, SchemaValidator
 from pydantic_core import core_schema as core
 
 from kvcalc.attention.base import bound_of
 from kvcalc.cache import CacheTensor
 from kvcalc.formats import FORMATS, LAYOUTS, Format, Layout, parse_format, parse_layout
 from kvcalc.units import MAX_TOKENS, parse_tokens
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from pydantic_core import CoreSchema
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +64,9 @@ class Form:
 
 
 def form_of(written: type) -> Form:
-    """The form that a TypedDict describes."""
-    hints = get_type_hints(written, include_extras=True)
+    """The form that a TypedDict describes, where its annotations are no mere text."""
     required: frozenset[str] = getattr(written, "__required_keys__", frozenset())
-    fields = {name: schema_of(hint) for name, hint in hints.items()}
+    fields = {name: schema_of(hint) for name, hint in written.__annotations__.items()}
     return Form(fields, required, written.__doc__ or "")
 
 
@@ -156,6 +140,8 @@ def schema_of(hint: Any) -> CoreSchema:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return _annotated(hint, *arguments)
+    if origin is Required:
+        return schema_of(arguments[0])
     if origin is Literal:
         return core.literal_schema(list(arguments))
     if origin in (Union, UnionType):
@@ -178,8 +164,8 @@ def _annotated(hint: Any, inner: Any, *extras: Any) -> CoreSchema:
         schema = core.int_schema(ge=bound.low, le=bound.high)
     schema = schema or schema_of(inner)
     text = next((extra for extra in extras if isinstance(extra, str)), None)
-    metadata = {**(schema.get("metadata") or {}), "description": text}
-    return cast("CoreSchema", {**schema, "metadata": metadata}) if text else schema
+    described: Any = {**schema, "metadata": {**(schema.get("metadata") or {}), "description": text}}
+    return described if text else schema
 
 
 def _union(options: tuple[Any, ...]) -> CoreSchema:

@@ -1,8 +1,6 @@
 """The order of layers as a file gives it: a number, a pattern that repeats, or a list."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Required, TypedDict
 
 from pydantic_core import core_schema as core
 
@@ -19,13 +17,10 @@ Items = Annotated[
 LayerCount = Annotated[int, Bound(1, MAX_LAYERS)]
 
 
-class _Counted(TypedDict):
-    count: LayerCount
-
-
-class OrderForm(_Counted, total=False):
+class OrderForm(TypedDict, total=False):
     """`pattern` repeats and is cut at `count`, `list` adds up to it; items: name, name*5, a+b."""
 
+    count: Required[LayerCount]
     pattern: Items | None
     list: Items | None
 

@@ -1,20 +1,10 @@
 """A model file: what it may say. What its entries and what-ifs may say depends on their kinds."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, Required, TypedDict
 
 from kvcalc.attention.base import Bound, Count, SourceLength
 from kvcalc.formats import Layout
-from kvcalc.schema.forms.fields import (
-    NOT_EMPTY,
-    Context,
-    Date,
-    Text,
-    WrittenAs,
-    branches,
-    schema_of,
-)
+from kvcalc.schema.forms.fields import Context, Date, Text, WrittenAs, branches, schema_of
 from kvcalc.schema.forms.layers import Layers
 
 Big = Annotated[int, Bound(1, 10**16)]
@@ -29,13 +19,10 @@ class SourceForm(_From, total=False):
     read: Date | None
 
 
-class _ModelType(TypedDict):
-    model_type: Text
-
-
-class HuggingFaceForm(_ModelType, total=False):
+class HuggingFaceForm(TypedDict, total=False):
     """The outermost `model_type` of a config.json, and the one inside where it is another."""
 
+    model_type: Required[Text]
     inner: Text
 
 
@@ -51,29 +38,20 @@ def _dialect(value: Any) -> str:
     return "gguf" if "gguf" in value else "huggingface"
 
 
+_DIALECTS = {"huggingface": schema_of(HuggingFaceForm), "gguf": schema_of(GGUFForm)}
 Architecture = Annotated[
     str | HuggingFaceForm | GGUFForm,
-    WrittenAs(
-        branches(
-            _dialect,
-            word=NOT_EMPTY,
-            huggingface=schema_of(HuggingFaceForm),
-            gguf=schema_of(GGUFForm),
-        )
-    ),
+    WrittenAs(branches(_dialect, word=schema_of(Text), **_DIALECTS)),
 ]
 
 
-class _Needed(TypedDict):
-    name: Annotated[Text, "display name"]
-    layers: Annotated[Layers, "a number, a repeating pattern, or a list"]
-    dtype: Annotated[Layout, "the cache's dtype, not the weights'"]
-    attention: Annotated[Any, "one entry, or several by name"]
-
-
-class ModelForm(_Needed, total=False):
+class ModelForm(TypedDict, total=False):
     """A model's attention cache: heads, layers, dtype and the schemes its layers keep."""
 
+    name: Required[Annotated[Text, "display name"]]
+    layers: Required[Annotated[Layers, "a number, a repeating pattern, or a list"]]
+    dtype: Required[Annotated[Layout, "the cache's dtype, not the weights'"]]
+    attention: Required[Annotated[Any, "one entry, or several by name"]]
     vendor: Annotated[str, "who published it"]
     architecture: Annotated[Architecture | None, "which code runs it: its model_type"]
     heads: Annotated[Count | None, "query heads"]

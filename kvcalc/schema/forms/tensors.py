@@ -1,8 +1,6 @@
 """Cache tensors as a file writes them, one by one."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, Required, TypedDict
 
 from pydantic_core import core_schema as core
 
@@ -28,12 +26,6 @@ class ReadsForm(TypedDict, total=False):
     block_size: TokenCount | None
 
 
-class _Tensor(TypedDict):
-    name: Text
-    role: Role
-    width: Annotated[int, Bound(1, 10**9), "elements per entry and head"]
-
-
 def _form(value: Any) -> str:
     return "mapping" if isinstance(value, dict) else "word"
 
@@ -46,9 +38,12 @@ Stride = Annotated[int | StrideForm, _word_or(TokenCount, StrideForm)]
 ReadsWord = Annotated[str | ReadsForm, _word_or(Literal["all", "read_write"], ReadsForm)]
 
 
-class TensorForm(_Tensor, total=False):
+class TensorForm(TypedDict, total=False):
     """One cache tensor; without an extent it has an entry per token."""
 
+    name: Required[Text]
+    role: Required[Role]
+    width: Required[Annotated[int, Bound(1, 10**9), "elements per entry and head"]]
     heads: Count | None
     dtype: Format | None
     scale: Annotated[Format | None, "dtype of one scale per entry and head"]

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kvcalc.attention import KINDS
-from kvcalc.attention.base import INHERITED
+from kvcalc.attention.base import INHERITED, Scheme
 from kvcalc.errors import InvalidValue, Place, Problem, did_you_mean
 from kvcalc.schema.forms.entries import entry_form, what_if_form
 from kvcalc.schema.reading.problems import held_to, unknown, unnamed, untagged
-
-if TYPE_CHECKING:
-    from kvcalc.attention.base import Scheme
 
 
 @dataclass(frozen=True)
@@ -38,13 +35,8 @@ class Found:
         kind = KINDS[self.kind]
         try:
             given = self.given()
-            for name in INHERITED:
-                if (
-                    name in kind.names()
-                    and given.get(name) is None
-                    and inherited.get(name) is not None
-                ):
-                    given[name] = inherited[name]
+            unset = [n for n in INHERITED if n in kind.names() and given.get(n) is None]
+            given |= {n: inherited[n] for n in unset if inherited.get(n) is not None}
             return kind.made(given)
         except InvalidValue as error:
             raise InvalidValue([self.placed(problem) for problem in error.problems]) from None

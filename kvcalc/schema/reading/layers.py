@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from kvcalc.errors import InvalidValue, Problem, did_you_mean
-from kvcalc.model import MAX_LAYERS
-from kvcalc.schema.forms.layers import NO_CACHE
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from kvcalc.model import Layer
-    from kvcalc.schema.forms.layers import OrderForm
+from kvcalc.model import MAX_LAYERS, Layer
+from kvcalc.schema.forms.layers import NO_CACHE, OrderForm
 
 MAX_CACHES = 16
 _ITEM = re.compile(r"([^*\s]+)(?:\s*\*\s*(\d{1,9}))?")

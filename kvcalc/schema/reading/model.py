@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kvcalc.attention.base import Shape
+from kvcalc.attention.base import Scheme, Shape
 from kvcalc.errors import InvalidValue, Place, Problem, UsageError, did_you_mean
 from kvcalc.expect import Expectation, parse_expectation
 from kvcalc.model import Architecture, Layer, Model, Source
-from kvcalc.schema.forms.fields import form_of
+from kvcalc.schema.forms.fields import Form, form_of
+from kvcalc.schema.forms.layers import OrderForm
 from kvcalc.schema.forms.model import ModelForm
-from kvcalc.schema.reading.entries import entries_of, what_ifs_of
+from kvcalc.schema.reading.entries import Found, entries_of, what_ifs_of
 from kvcalc.schema.reading.layers import layers_of
 from kvcalc.schema.reading.problems import held_to
 from kvcalc.whatif import Rows, rows_of
-
-if TYPE_CHECKING:
-    from kvcalc.attention.base import Scheme
-    from kvcalc.schema.forms.fields import Form
-    from kvcalc.schema.forms.layers import OrderForm
-    from kvcalc.schema.reading.entries import Found
 
 LineOf = Callable[[Place], int]
 """The line on which a value stands, 0 where that is not known."""

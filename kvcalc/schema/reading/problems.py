@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
-from pydantic_core import ValidationError
+from pydantic_core import CoreSchema, ErrorDetails, ValidationError
 
 from kvcalc.errors import Place, Problem, did_you_mean
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from pydantic_core import CoreSchema, ErrorDetails
-
-    from kvcalc.schema.forms.fields import Form
+from kvcalc.schema.forms.fields import Form
 
 
 def held_to(form: Form, data: object, place: Place = ()) -> tuple[dict[str, Any], list[Problem]]:

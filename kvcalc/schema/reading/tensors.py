@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from kvcalc import extents
 from kvcalc.cache import ALL, STATE_ROLES, CacheTensor
 from kvcalc.errors import InvalidValue, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from kvcalc.schema.forms.tensors import ReadsForm, TensorForm
+from kvcalc.schema.forms.tensors import ReadsForm, TensorForm
 
 EXTENTS: dict[str, Callable[[int], extents.Extent]] = {
     "window": extents.Window,

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kvcalc import extents
 from kvcalc.attention.base import Attention, Scheme, Shape
 from kvcalc.cache import STATE_ROLES, CacheTensor
 from kvcalc.errors import UsageError
 from kvcalc.formats import Format, Layout, parse_format, parse_layout
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 _ATTENTION = {field.name for field in dataclasses.fields(Attention)}
 

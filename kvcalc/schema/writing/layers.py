@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from kvcalc.errors import UsageError
+from kvcalc.model import Layer
 from kvcalc.schema.forms.layers import NO_CACHE
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from kvcalc.model import Layer
 
 _SPEAKABLE = re.compile(r"[^*+\s]{1,1000}")
 """A name that can stand in an item, and as a key of YAML."""

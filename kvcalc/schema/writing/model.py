@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from kvcalc.attention.base import Shape
+from kvcalc.attention.base import Scheme, Shape
 from kvcalc.errors import UsageError
+from kvcalc.model import Architecture, Model, Source
 from kvcalc.schema.writing.entries import Top, common, portrait, written
 from kvcalc.schema.writing.layers import order_of
 from kvcalc.schema.writing.text import comment, field, items, section
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from kvcalc.attention.base import Scheme
-    from kvcalc.model import Architecture, Model, Source
 
 FACTS = ("max_context", "parameters", "active_parameters", "weight_bytes", "confidence")
 

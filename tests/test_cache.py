@@ -8,7 +8,8 @@ from typing import get_args
 
 import pytest
 
-from kvcalc.cache import STATE_ROLES, Amounts, Cache, CacheTensor, Group, Role, Settled, Storage
+from kvcalc.amounts import Amounts
+from kvcalc.cache import STATE_ROLES, Cache, CacheTensor, Group, Role, Settled, Storage
 from kvcalc.errors import UsageError
 from kvcalc.extents import (
     All,

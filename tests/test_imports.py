@@ -24,6 +24,7 @@ ORDER = (
     {"errors"},
     {"units", "formats"},
     {"expect", "extents", "question"},
+    {"amounts"},
     {"cache"},
     {"attention"},
     {"model"},

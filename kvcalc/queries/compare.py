@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import PurePath
 
-from kvcalc.cache import Amounts, Measured
+from kvcalc.amounts import Amounts, Measured
 from kvcalc.engines import Reservation, plan
 from kvcalc.errors import UsageError, did_you_mean
 from kvcalc.expect import QUANTITIES, Quantity

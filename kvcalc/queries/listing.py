@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kvcalc.cache import Amounts, Measured
+from kvcalc.amounts import Amounts, Measured
 from kvcalc.model import Model
 from kvcalc.whatif import native_row
 

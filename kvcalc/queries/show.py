@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kvcalc.cache import Amounts, Measured, Settled
+from kvcalc.amounts import Amounts, Measured
+from kvcalc.cache import Settled
 from kvcalc.engines import Reservation, plan
 from kvcalc.model import Model
 from kvcalc.queries.asked import filled, notes_on

@@ -143,7 +143,7 @@ class _Types:
         if (ref := shown.get("$ref")) is None:
             return _or_null(shown)
         name = f"{ref.rpartition('/')[2]}_or_null"
-        self.found[name] = _or_null(_ref(name.removesuffix("_or_null")))
+        self.found[name] = _or_null({"$ref": ref})
         return {**shown, **_ref(name)}
 
 

@@ -64,7 +64,7 @@ class Form:
 
 
 def form_of(written: type) -> Form:
-    """The form that a TypedDict describes, where its annotations are no mere text."""
+    """The form that a TypedDict describes; its module may not postpone its annotations."""
     required: frozenset[str] = getattr(written, "__required_keys__", frozenset())
     fields = {name: schema_of(hint) for name, hint in written.__annotations__.items()}
     return Form(fields, required, written.__doc__ or "")

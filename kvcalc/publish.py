@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from kvcalc.attention import KINDS
-from kvcalc.attention.base import Count, CountOrZero, SourceLength, TokenCount
+from kvcalc.attention.bounds import Count, CountOrZero, SourceLength, TokenCount
 from kvcalc.formats import Format, Layout
 from kvcalc.render.schema import DIALECT, output_schema
 from kvcalc.schema.forms.claims import ClaimForm, ClaimsForm, SideForm

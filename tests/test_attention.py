@@ -12,7 +12,8 @@ import pytest
 
 import kvcalc
 from kvcalc.attention import BESIDE, KINDS
-from kvcalc.attention.base import MAX_COUNT, Bound, Scheme, Shape, bound_of, field_hints
+from kvcalc.attention.base import Scheme, Shape
+from kvcalc.attention.bounds import MAX_COUNT, Bound, bound_of, field_hints
 from kvcalc.attention.compressed import CSA, HCA, SharedKV
 from kvcalc.attention.custom import Custom
 from kvcalc.attention.heads import GQA, MFA, MHA, MQA

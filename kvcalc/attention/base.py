@@ -7,32 +7,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
-from inspect import get_annotations
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
+from kvcalc.attention.bounds import Count, SourceLength, TokenCount, bounds_of
 from kvcalc.cache import CacheTensor
 from kvcalc.errors import InvalidValue, Problem
 from kvcalc.extents import Chunk, Every, Extent, Fixed, Window
 from kvcalc.formats import Format, Layout
-from kvcalc.units import MAX_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-@dataclass(frozen=True)
-class Bound:
-    """The smallest and the largest value a field may have."""
-
-    low: int
-    high: int
-
-
-MAX_COUNT = 1_000_000
-Count = Annotated[int, Bound(1, MAX_COUNT)]
-CountOrZero = Annotated[int, Bound(0, MAX_COUNT)]
-TokenCount = Annotated[int, Bound(1, MAX_TOKENS)]
-SourceLength = Annotated[int, Bound(0, MAX_TOKENS)]
 
 INHERITED = ("heads", "head_dim", "dtype", "source_length")
 """Fields that an attention entry takes from the model where it does not set them itself."""
@@ -42,26 +27,6 @@ Parts = Callable[[Format], tuple[Format, Format | None]]
 
 Offer = dict[str, int] | str
 """How a kind stands beside any model unasked: its fields, or why it cannot."""
-
-
-@cache
-def field_hints(scheme: type[Scheme]) -> Mapping[str, Any]:
-    """The annotations of a scheme's fields, extras included: what the YAML schema is made from."""
-    hints: dict[str, Any] = {}
-    for base in reversed(scheme.__mro__):
-        hints |= _own_hints(base)
-    return {field.name: hints[field.name] for field in dataclasses.fields(scheme)}
-
-
-@cache
-def _own_hints(scheme: type) -> Mapping[str, Any]:
-    return get_annotations(scheme, eval_str=True)
-
-
-def bound_of(hint: Any) -> Bound | None:
-    """The bound that an annotation states, however deep in a union."""
-    own = (extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, Bound))
-    return next(own, None) or next(filter(None, map(bound_of, get_args(hint))), None)
 
 
 @dataclass(frozen=True)
@@ -231,15 +196,9 @@ def _missing(scheme: type[Scheme], name: str) -> Problem:
     return Problem(f"{scheme.kind} needs {name}{also}", hint, (name,))
 
 
-@cache
-def _bounds(scheme: type[Scheme]) -> tuple[tuple[str, Bound], ...]:
-    found = ((name, bound_of(hint)) for name, hint in field_hints(scheme).items())
-    return tuple((name, bound) for name, bound in found if bound)
-
-
 def _out_of_bounds(scheme: Scheme) -> list[Problem]:
     problems = []
-    for name, bound in _bounds(type(scheme)):
+    for name, bound in bounds_of(type(scheme)):
         value = getattr(scheme, name)
         if value is not None and not bound.low <= value <= bound.high:
             text = f"{name} is {value:,}; it must be from {bound.low} to {bound.high:,}"

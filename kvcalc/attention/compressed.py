@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
-from kvcalc.attention.base import Attention, Count, CountOrZero, Shape, TokenCount
+from kvcalc.attention.base import Attention, Shape
+from kvcalc.attention.bounds import Count, CountOrZero, TokenCount
 from kvcalc.attention.sparse import Indexed
 from kvcalc.cache import CacheTensor
 from kvcalc.errors import Problem

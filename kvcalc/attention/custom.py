@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from kvcalc.attention.base import Count, Scheme, Shape
+from kvcalc.attention.base import Scheme, Shape
+from kvcalc.attention.bounds import Count
 from kvcalc.cache import CacheTensor
 
 

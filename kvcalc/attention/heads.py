@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from kvcalc.attention.base import Count, KeyedAttention, Offer, Scheme
+from kvcalc.attention.base import KeyedAttention, Offer, Scheme
+from kvcalc.attention.bounds import Count
 from kvcalc.cache import CacheTensor
 from kvcalc.errors import Problem
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, ClassVar
 
-from kvcalc.attention.base import Count, CountOrZero, KeyedAttention
+from kvcalc.attention.base import KeyedAttention
+from kvcalc.attention.bounds import Count, CountOrZero
 from kvcalc.attention.heads import MHA
 from kvcalc.cache import CacheTensor
 

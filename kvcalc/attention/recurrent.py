@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Self
 
-from kvcalc.attention.base import Count, CountOrZero, Scheme
+from kvcalc.attention.base import Scheme
+from kvcalc.attention.bounds import Count, CountOrZero
 from kvcalc.cache import CacheTensor
 from kvcalc.extents import Fixed, ReadWrite
 from kvcalc.formats import FP32, Format

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from kvcalc.attention.base import Attention, Bound, Count, Parts, TokenCount
+from kvcalc.attention.base import Attention, Parts
+from kvcalc.attention.bounds import Bound, Count, TokenCount
 from kvcalc.attention.heads import GQA
 from kvcalc.attention.mla import MLA
 from kvcalc.cache import CacheTensor

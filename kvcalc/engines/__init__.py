@@ -5,45 +5,18 @@ An engine is a module with `plan(model, question) -> Plan` and a line in `ENGINE
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from kvcalc.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from kvcalc.engines.reservation import Plan
     from kvcalc.model import Model
     from kvcalc.question import Question
 
 ENGINES = {"transformers": "kvcalc.engines.transformers"}
 """The module of each engine, by the name that `--engine` takes; imported when it is asked for."""
-
-
-@dataclass(frozen=True)
-class Term:
-    """By how many bytes one rule of an engine differs from the ideal."""
-
-    rule: str
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Reservation:
-    """What an engine charges to a batch: bytes, and the terms that lead there from `stored`.
-
-    notes  what a reader of the figure should know, of the rules that bite here
-    """
-
-    bytes: int
-    terms: tuple[Term, ...]
-    notes: tuple[str, ...] = ()
-
-
-class Plan(Protocol):
-    """How an engine keeps one model's cache: made once, asked often."""
-
-    def at(self, context: int, batch: int) -> Reservation:
-        """What is charged to `batch` sequences of `context` tokens each."""
 
 
 def plan(model: Model, question: Question) -> Plan | None:

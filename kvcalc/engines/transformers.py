@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kvcalc.cache import ENTRY_ROLES
-from kvcalc.engines import Reservation, Term
+from kvcalc.engines.reservation import Reservation, Term
 from kvcalc.errors import UsageError
 from kvcalc.extents import Every, Fixed, Window
 from kvcalc.formats import FLOATS, FP32

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from kvcalc.amounts import Amounts, Measured
-from kvcalc.engines import Reservation, plan
+from kvcalc.engines import plan
 from kvcalc.errors import UsageError, did_you_mean
 from kvcalc.expect import QUANTITIES, Quantity
 from kvcalc.model import Model
@@ -16,6 +17,9 @@ from kvcalc.queries.asked import filled, notes_on
 from kvcalc.queries.check import Result, expected
 from kvcalc.question import Question
 from kvcalc.whatif import NATIVE, Row, native_row, rows_of
+
+if TYPE_CHECKING:
+    from kvcalc.engines.reservation import Reservation
 
 
 @dataclass(frozen=True)

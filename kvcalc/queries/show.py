@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kvcalc.amounts import Amounts, Measured
 from kvcalc.cache import Settled
-from kvcalc.engines import Reservation, plan
+from kvcalc.engines import plan
 from kvcalc.model import Model
 from kvcalc.queries.asked import filled, notes_on
 from kvcalc.question import Question
 from kvcalc.whatif import native_row
+
+if TYPE_CHECKING:
+    from kvcalc.engines.reservation import Reservation
 
 
 @dataclass(frozen=True)

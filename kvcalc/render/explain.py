@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from kvcalc.engines import Reservation
+from kvcalc.engines.reservation import Reservation
 from kvcalc.expect import Quantity
 from kvcalc.queries.show import Breakdown, TensorLine
 from kvcalc.units import exact

@@ -4,7 +4,7 @@ from typing import Annotated, Any, TypedDict
 
 from pydantic_core import core_schema as core
 
-from kvcalc.attention.base import Bound, SourceLength
+from kvcalc.attention.bounds import Bound, SourceLength
 from kvcalc.claim import Verdict
 from kvcalc.schema.forms.fields import NOT_EMPTY, Context, Date, Text, WrittenAs
 

@@ -10,7 +10,8 @@ from pydantic_core import CoreSchema
 from pydantic_core import core_schema as core
 
 from kvcalc.attention import KINDS
-from kvcalc.attention.base import INHERITED, field_hints
+from kvcalc.attention.base import INHERITED
+from kvcalc.attention.bounds import field_hints
 from kvcalc.schema.forms.fields import Form, schema_of
 
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, Required, Union, get_args, get_origi
 from pydantic_core import CoreSchema, SchemaValidator
 from pydantic_core import core_schema as core
 
-from kvcalc.attention.base import bound_of
+from kvcalc.attention.bounds import bound_of
 from kvcalc.cache import CacheTensor
 from kvcalc.formats import FORMATS, LAYOUTS, Format, Layout, parse_format, parse_layout
 from kvcalc.units import MAX_TOKENS, parse_tokens

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Required, TypedDict
 
 from pydantic_core import core_schema as core
 
-from kvcalc.attention.base import Bound
+from kvcalc.attention.bounds import Bound
 from kvcalc.model import MAX_LAYERS
 from kvcalc.schema.forms.fields import NOT_EMPTY, WrittenAs, branches, schema_of
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Required, TypedDict
 
-from kvcalc.attention.base import Bound, Count, SourceLength
+from kvcalc.attention.bounds import Bound, Count, SourceLength
 from kvcalc.formats import Layout
 from kvcalc.schema.forms.fields import Context, Date, Text, WrittenAs, branches, schema_of
 from kvcalc.schema.forms.layers import Layers

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Required, TypedDict
 
 from pydantic_core import core_schema as core
 
-from kvcalc.attention.base import Bound, Count, TokenCount
+from kvcalc.attention.bounds import Bound, Count, TokenCount
 from kvcalc.cache import Role
 from kvcalc.formats import Format
 from kvcalc.schema.forms.fields import Text, WrittenAs, branches, schema_of

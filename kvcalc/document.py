@@ -116,8 +116,8 @@ def read_bytes(path: Path, size: int = MAX_BYTES + 1) -> bytes:
         with path.open("rb") as file:
             return file.read(size)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError([Problem(f"cannot be read: {reason}", file=str(path))]) from None
+        text = f"cannot be read: {error.strerror or error}"
+        raise InputError([Problem(text, file=str(path))]) from None
 
 
 def parse(name: str, raw: bytes, folder: Path = Path()) -> Document:
@@ -128,11 +128,13 @@ def parse(name: str, raw: bytes, folder: Path = Path()) -> Document:
         root = loader.get_single_node()
         if root is None:
             raise _empty(name)
-        _refuse_oversized(name, root)
+        if "&" in text or len(text) > MAX_NODES:  # no anchor without one, no value without room
+            _refuse_oversized(name, root)
         if "!" in text:  # no tag is written without one
             _refuse_tags(name, loader, root)
-        problems = tuple(replace(problem, file=name) for problem in _wrong_keys(root))
-        data = _with_text_keys(loader.construct_document(root))
+        problems = tuple(_wrong_keys(name, root))
+        data = loader.construct_document(root)
+        data = _with_text_keys(data) if problems else data
         if data is None:
             raise _empty(name)
         return Document(name, data, root, folder, problems)
@@ -155,8 +157,7 @@ def parse_json(name: str, raw: bytes, folder: Path = Path()) -> Document:
     except (ValueError, RecursionError) as error:
         raise InputError([Problem(f"not JSON: {error}", file=name)]) from None
     root = _positions(text)
-    problems = tuple(replace(problem, file=name) for problem in _wrong_keys(root))
-    return Document(name, data, root, folder, problems)
+    return Document(name, data, root, folder, tuple(_wrong_keys(name, root)))
 
 
 def _positions(text: str) -> yaml.Node:
@@ -178,8 +179,8 @@ def _empty(name: str) -> InputError:
 
 
 def _binary(name: str) -> InputError:
-    hint = "a model file is YAML text in UTF-8"
-    return InputError([Problem("a binary file, not YAML", hint, file=name)])
+    text, hint = "a binary file, not YAML", "a model file is YAML text in UTF-8"
+    return InputError([Problem(text, hint, file=name)])
 
 
 def _text(name: str, raw: bytes) -> str:
@@ -233,9 +234,8 @@ def _refuse_oversized(name: str, root: yaml.Node) -> None:
         return sizes[id(node)]
 
     if size(root) > MAX_NODES:
-        line, column = root.start_mark.line + 1, root.start_mark.column + 1
         text = f"more than {MAX_NODES:,} values once its anchors are written out"
-        raise InputError([Problem(text, "write it without anchors", (), name, line, column)])
+        raise InputError([_at(name, root, text, "write it without anchors")])
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:
@@ -251,9 +251,8 @@ def _refuse_tags(name: str, loader: Any, root: yaml.Node) -> None:
         kind, value = type(node), node.value if isinstance(node, yaml.ScalarNode) else None
         plain = isinstance(node, yaml.ScalarNode) and not node.style
         if node.tag != loader.resolve(kind, value, (plain, not plain)):
-            line, column = node.start_mark.line + 1, node.start_mark.column + 1
             text = f"the tag {node.tag.replace('tag:yaml.org,2002:', '!!')!r}"
-            problems.append(Problem(text, "write the value without a tag", (), name, line, column))
+            problems.append(_at(name, node, text, "write the value without a tag"))
     if problems:
         raise InputError(problems)
 
@@ -277,23 +276,26 @@ def _with_text_keys(data: Any) -> Any:
     return [_with_text_keys(item) for item in data] if isinstance(data, list) else data
 
 
-def _wrong_keys(root: yaml.Node) -> Iterator[Problem]:
+def _wrong_keys(name: str, root: yaml.Node) -> Iterator[Problem]:
     """Keys that stand twice in a mapping or are no text, and merges of several anchors."""
     for node in _nodes(root):
         keys: dict[str, int] = {}
         for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
-            line, column = key.start_mark.line + 1, key.start_mark.column + 1
             word = str(key.value)
             if key.tag == MERGE and isinstance(value, yaml.SequenceNode):
                 # which of several mappings wins is not the same in every reader of YAML
-                yield Problem("a merge of several anchors", "merge one", line=line, column=column)
+                yield _at(name, key, "a merge of several anchors", "merge one")
             if key.tag not in TEXT_TAGS:
-                text = f"the key {word or 'null'} is not text"
-                yield Problem(text, "put it in quotes", line=line, column=column)
+                yield _at(name, key, f"the key {word or 'null'} is not text", "put it in quotes")
             if word in keys:
                 text = f"{word!r} is given twice, first in line {keys[word]}"
-                yield Problem(text, "keep one", line=line, column=column)
-            keys.setdefault(word, line)
+                yield _at(name, key, text, "keep one")
+            keys.setdefault(word, key.start_mark.line + 1)
+
+
+def _at(name: str, node: yaml.Node, text: str, hint: str) -> Problem:
+    mark = node.start_mark
+    return Problem(text, hint, (), name, mark.line + 1, mark.column + 1)
 
 
 def _line_and_column(problem: Problem) -> tuple[int, int]:

@@ -199,6 +199,6 @@ def test_a_file_imports_what_it_names(attention: str, needed: set[str]) -> None:
     )
     loaded = set(ran.stdout.decode().split())
     families = {name.removeprefix("kvcalc.attention.") for name in loaded if "attention." in name}
-    assert families == needed | {"base"}
+    assert families == needed | {"base", "bounds"}
     tensors = {"kvcalc.schema.forms.tensors", "kvcalc.schema.reading.tensors"}
     assert loaded & HEAVY == (tensors if "custom" in needed else set())

@@ -9,6 +9,7 @@ import json
 import re
 import stat
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -57,7 +58,7 @@ class Document:
             made, problems = None, error.problems
         found = [*self.problems, *(self.placed(problem) for problem in problems)]
         if made is None or found:
-            raise InputError(sorted(found, key=_line_and_column))
+            raise InputError(sorted(found, key=attrgetter("line", "column")))
         return made
 
     def line(self, path: Place) -> int:
@@ -296,7 +297,3 @@ def _wrong_keys(name: str, root: yaml.Node) -> Iterator[Problem]:
 def _at(name: str, node: yaml.Node, text: str, hint: str) -> Problem:
     mark = node.start_mark
     return Problem(text, hint, (), name, mark.line + 1, mark.column + 1)
-
-
-def _line_and_column(problem: Problem) -> tuple[int, int]:
-    return problem.line, problem.column

@@ -8,9 +8,10 @@ import typer
 
 from kvcalc import __version__
 from kvcalc.cli import options
-from kvcalc.cli.options import Files, Metric, Model, Models, Source, taking
+from kvcalc.cli.options import Files, Model, Models, Source, taking
 from kvcalc.cli.output import Output
 from kvcalc.errors import InputError, InvalidValue, KvcalcError, UsageError
+from kvcalc.expect import Quantity
 
 P = ParamSpec("P")
 
@@ -76,7 +77,9 @@ def compare(
     models: Models,
     asked: dict[str, Any],
     out: Output,
-    metric: Annotated[Metric, typer.Option("--metric", help="What the ratio compares.")] = "stored",
+    metric: Annotated[
+        Quantity, typer.Option("--metric", help="What the ratio compares.")
+    ] = "stored",
     baseline: Annotated[
         str | None,
         typer.Option("--baseline", metavar="ROW", help="The row that ratios are taken to."),
@@ -105,7 +108,7 @@ def show(
         bool, typer.Option("--explain", help="Write the sum out, with the sources.")
     ] = False,
     metric: Annotated[
-        Metric | None,
+        Quantity | None,
         typer.Option("--metric", help="Write out this sum alone; flops adds a column."),
     ] = None,
 ) -> None:

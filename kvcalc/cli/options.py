@@ -26,7 +26,6 @@ Models = Annotated[
 Files = Annotated[
     list[str] | None, typer.Argument(metavar="[FILE...]", help=MODEL_HELP, show_default=False)
 ]
-Metric = Literal["stored", "growth", "read", "flops"]
 AnswerFormat = Literal["table", "json", "jsonl", "csv", "markdown"]
 CheckFormat = Literal["table", "json", "jsonl", "csv", "markdown", "github", "junit"]
 Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]

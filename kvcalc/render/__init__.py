@@ -22,7 +22,7 @@ VIEWS = {
 }
 """By the class of the answer, the module of its question; imported when it is used."""
 
-FORMATS = ("table", "json", "jsonl", "csv", "markdown", "github", "junit")
+WRITERS = ("table", "json", "jsonl", "csv", "markdown", "github", "junit")
 """Each is written by `write(view, answer, style)` of its module, imported when it is used."""
 
 
@@ -51,8 +51,8 @@ class View(Protocol):
 
 def render(answer: object, format_name: str, style: Style) -> str:
     """The answer as text that ends in a newline. Raises UsageError for what no format can do."""
-    if format_name not in FORMATS:
-        hint = did_you_mean(format_name, FORMATS)
+    if format_name not in WRITERS:
+        hint = did_you_mean(format_name, WRITERS)
         raise UsageError(f"unknown format {format_name!r}; {hint}")
     view = import_module(VIEWS[type(answer).__name__])
     text: str = import_module(f"{__name__}.{format_name}").write(view, answer, style)

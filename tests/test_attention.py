@@ -740,6 +740,9 @@ class Bare(Scheme):
 def test_a_scheme_says_nothing_about_what_ifs_unless_it_wants_to() -> None:
     scheme = Bare()
     assert (scheme.shape, scheme.expanded, scheme.detail) == (None, None, "")
+    assert (scheme.dense, scheme.indexer_weights, scheme.crosses) == (None, None, False)
+    assert scheme.over(1_500) is scheme
+    assert scheme.left_over() == ()
     assert Bare.kind not in BESIDE
     fp8 = uniform(FP8)
     assert Bare.stand_in(Shape(32, 128, 128, fp8), {}) == Bare(dtype=fp8)

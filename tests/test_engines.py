@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -11,8 +12,11 @@ import pytest
 import kvcalc
 from kvcalc.attention import KINDS
 from kvcalc.attention.base import Attention, _standing_in
+from kvcalc.attention.compressed import HCA
 from kvcalc.engines.transformers import TransformersPlan, plan
 from kvcalc.errors import UsageError
+from kvcalc.formats import BF16, uniform
+from kvcalc.model import Model
 
 if TYPE_CHECKING:
     from kvcalc.model import Model
@@ -213,6 +217,17 @@ def test_terms_lead_from_the_ideal_to_what_is_kept(case: Terms, batch: int) -> N
     found = {term.rule: term.bytes for term in answer.reservation.terms}
     assert found == {rule: batch * size for rule, size in case.terms.items()}
     assert answer.reserved == answer.stored + sum(found.values())
+
+
+def test_a_compressor_that_another_layer_has_carries_nothing_here() -> None:
+    own = HCA(heads=8, head_dim=64, rope_dim=16, window=4, compress=8)
+    one = Model("one", uniform(BF16), {"own": own}, (("own",),))
+    both = replace(one, attention={"own": own, "read": replace(own, shared=True)})
+    both = replace(both, layers=(("own",), ("read",)))
+    # 3 of 4 tokens of the window, 1 entry of 8 tokens, and 3 tokens' keys and gates
+    kept = (3 + 1) * 64 * 2 + 3 * 2 * 64 * 2
+    for model in (one, both):
+        assert kvcalc.show(model, 11, engine="transformers").reserved == kept
 
 
 def test_what_the_code_of_one_model_does_is_noted_where_it_bites() -> None:

@@ -475,6 +475,11 @@ def test_like_layers_stand_together_in_the_order_they_first_come() -> None:
     ] == [("a", 3, {"fp16"}), ("b", 1, {"bf16"})]
 
 
+def test_a_question_without_a_context_is_filled_before_it_is_answered() -> None:
+    with pytest.raises(UsageError, match="names no context"):
+        _ = NOTHING_ASKED.tokens
+
+
 def changed(**changes: Any) -> Question:
     if "kv_dtype" in changes:
         changes["kv_dtype"] = parse_layout(changes["kv_dtype"])

@@ -607,6 +607,7 @@ def test_no_number_of_groups_fits(heads: list[int], counts: str) -> None:
 def test_what_every_model_is_compared_with() -> None:
     """By a table and not by inheritance: what is like GQA does not stand beside others for that."""
     assert BESIDE == ("mha", "gqa", "mqa") == tuple(KINDS)[:3]
+    assert [KINDS[kind].kind for kind in KINDS] == list(KINDS)
     likes = [kind for kind in KINDS if issubclass(KINDS[kind], GQA | MQA) and kind not in BESIDE]
     assert likes == ["mfa", "block_sparse"]
 

@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 
 from kvcalc.amounts import Amounts
+from kvcalc.attention.custom import Custom
 from kvcalc.cache import STATE_ROLES, Cache, CacheTensor, Group, Role, Settled, Storage
 from kvcalc.errors import UsageError
 from kvcalc.extents import (
@@ -307,6 +308,11 @@ def test_what_a_compressor_leaves_over_is_part_of_a_cache_and_counted_by_engines
     carried = replace(pooled, left_over=(settled(CARRY),))
     assert Cache((carried,)).at(102) == Cache((pooled,)).at(102)
     assert Cache((carried,)).contents != Cache((pooled,)).contents
+
+
+def test_a_tensor_that_a_file_calls_a_left_over_is_none_of_what_is_kept() -> None:
+    custom = Custom(tensors=(KEY, CARRY))
+    assert (custom.expand(), custom.left_over()) == ((KEY,), (CARRY,))
 
 
 def test_amounts_of_a_batch_keep_the_growth_of_one_sequence() -> None:

@@ -13,10 +13,11 @@ import kvcalc
 from kvcalc.attention import KINDS
 from kvcalc.attention.base import Attention, _standing_in
 from kvcalc.attention.compressed import HCA
+from kvcalc.attention.mla import MLA
 from kvcalc.engines.transformers import TransformersPlan, plan
 from kvcalc.errors import UsageError
 from kvcalc.formats import BF16, uniform
-from kvcalc.model import Model
+from kvcalc.model import Architecture, Model
 
 if TYPE_CHECKING:
     from kvcalc.model import Model
@@ -217,6 +218,36 @@ def test_terms_lead_from_the_ideal_to_what_is_kept(case: Terms, batch: int) -> N
     found = {term.rule: term.bytes for term in answer.reservation.terms}
     assert found == {rule: batch * size for rule, size in case.terms.items()}
     assert answer.reserved == answer.stored + sum(found.values())
+
+
+LATENT = MLA(heads=8, head_dim=64, latent_dim=128, rope_dim=16)
+NEVER_CACHED = "openai-gpt"
+
+
+@pytest.mark.parametrize(
+    ("architecture", "kept"),
+    [
+        (None, True),
+        (Architecture("llama"), True),
+        (Architecture(NEVER_CACHED), False),
+        (Architecture("a_wrapper", inner=NEVER_CACHED), False),
+        (Architecture(NEVER_CACHED, "gguf"), True),
+    ],
+)
+def test_a_rule_of_one_architecture_is_found_by_its_name_or_by_that_inside(
+    architecture: Architecture | None, kept: bool
+) -> None:
+    model = Model("one", uniform(BF16), {"a": LATENT}, (("a",),), architecture=architecture)
+    answer = kvcalc.show(model, 10, engine="transformers")
+    assert answer.reserved == kept * answer.stored == kept * 10 * (128 + 16) * 2
+
+
+def test_no_what_if_obeys_a_rule_of_the_models_own_architecture() -> None:
+    own = Architecture(NEVER_CACHED)
+    model = Model("one", uniform(BF16), {"a": LATENT}, (("a",),), architecture=own)
+    rows = kvcalc.compare(model, context=10, engine="transformers").rows
+    assert [row.scheme for row in rows] == ["mha", "gqa", "mqa", "mla-expanded", "mla"]
+    assert [row.reserved for row in rows] == [*(row.stored for row in rows[:-1]), 0]
 
 
 def test_a_compressor_that_another_layer_has_carries_nothing_here() -> None:

@@ -480,6 +480,21 @@ def test_a_question_without_a_context_is_filled_before_it_is_answered() -> None:
         _ = NOTHING_ASKED.tokens
 
 
+def test_a_question_is_echoed_whole() -> None:
+    asked = question(10, 2, kv_dtype="q8_0/q4_0", index_dtype="fp8", mtp=True, source_length=0)
+    assert asked.echo() == {
+        "context": 10, "batch": 2, "kv_dtype": "q8_0/q4_0", "index_dtype": "fp8 + fp32 scale",
+        "mtp": True, "source_length": 0, "engine": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", [{"kv_dtype": "fp8"}, {"context": 1_000, "batch": 3}])
+def test_what_a_file_is_held_to_is_judged_as_the_file_has_it(asked: dict[str, Any]) -> None:
+    held = replace(HELD, expect=(parse_expectation("mla.growth", "70.272 kB"),))
+    (result,) = compare([held], change=question(**asked)).expect
+    assert (result.computed, result.ok) == (61 * (512 + 64) * 2, True)
+
+
 def changed(**changes: Any) -> Question:
     if "kv_dtype" in changes:
         changes["kv_dtype"] = parse_layout(changes["kv_dtype"])

@@ -8,10 +8,7 @@ from kvcalc import InputError
 
 ANYWHERE = -1
 
-LEAKS = (
-    *("constrained-int", "literal[", "isoformat", "datetime", "[key]"),
-    *("StrideFile", "TopKFile", "ClaimFile", "SideFile"),
-)
+LEAKS = ("constrained-int", "literal[", "function-", "isoformat", "datetime", "[key]", "Form")
 """Words of pydantic, of Python and of our own classes, which tell a reader of YAML nothing."""
 
 

@@ -547,10 +547,6 @@ FILES = {
 }
 
 
-LEAKS = ("constrained-int", "StrideForm", "function-", "literal[", "isoformat", "datetime", "[key]")
-"""Words of pydantic, of Python and of our own classes, which tell a reader of YAML nothing."""
-
-
 TABLES: dict[str, Mapping[str, tuple[str | bytes, list[Wrong]]]] = {
     "missing": MISSING,
     "unknown": UNKNOWN,

@@ -66,7 +66,6 @@ MAY_NAME = {**MAY_IMPORT, "render": UP_TO_QUERIES}
 OTHERS = {
     "kvcalc.document": {"yaml"},
     "kvcalc.cli": {"typer"},
-    "kvcalc.publish": {"pydantic"},
     "kvcalc.render.table": {"rich"},
     "kvcalc.schema.forms": {"pydantic_core"},
     "kvcalc.schema.reading": {"pydantic_core"},

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 DEFAULT_CONTEXT = 131_072
 MAX_LAYERS = 10_000
 
+FACTS = ("max_context", "parameters", "active_parameters", "weight_bytes")
+"""Numbers of a model that its cache does not depend on; each may be left unsaid."""
+
 Layer = tuple[str, ...]
 """The names of the attention entries that one layer keeps; () keeps nothing."""
 

@@ -82,8 +82,10 @@ def _stdin() -> bytes:
     if sys.stdin.isatty():
         hint = "pipe a model file into it: cat model.yaml | kvcalc show -"
         raise InputError([Problem("standard input is a terminal", hint, file=STDIN)])
+    from kvcalc.importers.gguf import is_gguf
+
     data = sys.stdin.buffer.read(MAX_BYTES + 1)
-    if data.startswith(b"GGUF"):
+    if is_gguf(data):
         raise InputError([Problem("a GGUF file is read from a path", "name the file", file=STDIN)])
     return data
 
@@ -118,11 +120,10 @@ def _of_file(path: Path, reference: str) -> Document | Model:
 def _of_foreign(path: Path, origin: Origin) -> Model | None:
     """The model of somebody else's file; None where it may be one of ours. Raises InputError."""
     from kvcalc.importers.files import refusal, weight_file
+    from kvcalc.importers.gguf import is_gguf, read_gguf
 
     head = read_bytes(path, HEAD)
-    if head.startswith(b"GGUF"):
-        from kvcalc.importers.gguf import read_gguf
-
+    if is_gguf(head):
         try:
             return read_gguf(path, origin)
         except InvalidValue as error:

@@ -96,7 +96,6 @@ class _Places:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self.known = {scheme: scheme for scheme in model.schemes}
         self.attending = {layer: self._attending(layer) for layer in dict.fromkeys(model.layers)}
         self.by_layer = {layer: self._shapes(layer) for layer in self.attending}
         self.shapes = [shape for shapes in self.by_layer.values() for shape in shapes]
@@ -116,16 +115,12 @@ class _Places:
         own = (self.model.attention[name].shape for name in layer)
         return [next((shape for shape in own if shape), self.model.shape)] if layer else []
 
-    def one(self, scheme: Scheme) -> Scheme:
-        """The same scheme: the model's own object, which has been expanded, where that is equal."""
-        return self.known.setdefault(scheme, scheme)
-
     def filled(self, kind: type[Scheme], fields: Mapping[str, Any]) -> Model:
         """The model with one scheme in each place; no architecture is known to run it."""
         names: dict[Scheme, str] = {}
         layers: dict[Layer, Layer] = {}
         for layer, shapes in self.by_layer.items():
-            schemes = [self.one(kind.stand_in(shape, fields)) for shape in shapes if shape]
+            schemes = [kind.stand_in(shape, fields) for shape in shapes if shape]
             layers[layer] = tuple(
                 names.setdefault(scheme, f"{kind.kind}-{len(names) + 1}") for scheme in schemes
             )
@@ -160,7 +155,7 @@ def _what_ifs(places: _Places, own_name: str, notes: list[str]) -> list[Row]:
             notes.append(f"no {kind} row: {error}")
             continue
         found[kind] = row
-    expanded = _expanded(places, notes)
+    expanded = _expanded(places.model, notes)
     asked = [found[kind] for kind in compare if kind in found and kind not in BESIDE]
     return [*(found[kind] for kind in BESIDE if kind in found), *expanded, *asked]
 
@@ -190,11 +185,10 @@ def _left(model: Model, schemes: Iterable[Scheme]) -> tuple[str, ...]:
     )
 
 
-def _expanded(places: _Places, dropped: list[str]) -> list[Row]:
+def _expanded(model: Model, dropped: list[str]) -> list[Row]:
     """The model as an engine stores it that does not absorb a compressed form, if it has one."""
-    model = places.model
     expanded = {name: scheme.expanded for name, scheme in model.attention.items()}
-    attention = {n: places.one(expanded[n] or scheme) for n, scheme in model.attention.items()}
+    attention = {name: expanded[name] or scheme for name, scheme in model.attention.items()}
     names = {model.attention[name].expanded_name for name, found in expanded.items() if found}
     if not names:
         return []

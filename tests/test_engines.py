@@ -11,7 +11,8 @@ import pytest
 
 import kvcalc
 from kvcalc.attention import KINDS
-from kvcalc.attention.base import Attention, _standing_in
+from kvcalc.attention.base import Attention
+from kvcalc.attention.base import expanded as expansion
 from kvcalc.attention.compressed import HCA
 from kvcalc.attention.mla import MLA
 from kvcalc.engines.transformers import TransformersPlan, plan
@@ -285,7 +286,7 @@ def test_a_comparison_expands_each_scheme_and_plans_each_row_once(
     monkeypatch: pytest.MonkeyPatch, name: str, asked: dict[str, Any]
 ) -> None:
     expanded, planned = Counted(), Counter[int]()
-    _standing_in.cache_clear()
+    expansion.cache_clear()
     for kind in set(KINDS.values()):
         if "expand" in vars(kind):
             monkeypatch.setattr(kind, "expand", expanded.of(kind.expand))

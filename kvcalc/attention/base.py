@@ -68,8 +68,8 @@ class Scheme(ABC):
 
     @cached_property
     def kept(self) -> tuple[CacheTensor, ...]:
-        """The same, expanded once."""
-        return self.expand()
+        """The same, worked out once."""
+        return expanded(self)
 
     def left_over(self) -> tuple[CacheTensor, ...]:
         """What a compressor keeps of tokens that no finished entry holds; only engines count it."""
@@ -162,26 +162,23 @@ class Scheme(ABC):
         return {}
 
     @classmethod
-    def stand_in(cls, shape: Shape, fields: Mapping[str, Any]) -> Scheme:
-        """This scheme in the place of another of that shape, one object for the same again.
-
-        Raises InvalidValue.
-        """
-        return _standing_in(cls, shape, tuple(fields.items()))
+    def stand_in(cls, shape: Shape, fields: Mapping[str, Any]) -> Self:
+        """This scheme in the place of another of that shape. Raises InvalidValue."""
+        widths = {} if fields.get("head_dim") else cls.widths(shape)
+        own = {
+            "heads": shape.heads,
+            "dtype": shape.dtype,
+            "cross": shape.cross,
+            "source_length": shape.source_length,
+        }
+        taken = {name: value for name, value in own.items() if name in cls.names()}
+        return cls.made({**taken, **widths, **fields})
 
 
 @lru_cache(maxsize=1024)
-def _standing_in(scheme: type[Scheme], shape: Shape, given: tuple[tuple[str, Any], ...]) -> Scheme:
-    fields = dict(given)
-    widths = {} if fields.get("head_dim") else scheme.widths(shape)
-    own = {
-        "heads": shape.heads,
-        "dtype": shape.dtype,
-        "cross": shape.cross,
-        "source_length": shape.source_length,
-    }
-    taken = {name: value for name, value in own.items() if name in scheme.names()}
-    return scheme.made({**taken, **widths, **fields})
+def expanded(scheme: Scheme) -> tuple[CacheTensor, ...]:
+    """What a layer of this scheme keeps, worked out once for all that are equal."""
+    return scheme.expand()
 
 
 @cache

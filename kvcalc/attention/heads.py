@@ -1,4 +1,4 @@
-"""Attention that keeps a key and a value per KV head: MHA, GQA, MQA."""
+"""Attention that keeps a key and a value per KV head: MHA, GQA, MQA, MFA."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""Multi-head latent attention, and the sparse attention that adds an index to it."""
+"""Multi-head latent attention: one latent for all heads, and a RoPE key beside it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Annotated, ClassVar
 
 from kvcalc.attention.base import KeyedAttention
@@ -32,7 +31,7 @@ class MLA(KeyedAttention):
     def variant(self) -> str:
         return str(self.latent_dim)
 
-    @cached_property
+    @property
     def expanded(self) -> MHA:
         shape = self.shape
         return MHA(

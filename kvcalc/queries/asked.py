@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from kvcalc.engines import plan
 from kvcalc.extents import Fixed
 from kvcalc.model import Model
 from kvcalc.question import Question
+
+if TYPE_CHECKING:
+    from kvcalc.engines.reservation import Reservation
 
 
 def filled(question: Question, models: Sequence[Model]) -> Question:
@@ -17,7 +22,13 @@ def filled(question: Question, models: Sequence[Model]) -> Question:
     return replace(question, context=min(model.default_context for model in models))
 
 
-def notes_on(model: Model, question: Question, of_engine: tuple[str, ...] = ()) -> tuple[str, ...]:
+def reservation_of(model: Model, question: Question) -> Reservation | None:
+    """What the engine asked for charges to a model, planned once; None where none is asked for."""
+    planned = plan(model, question)
+    return planned.at(question.tokens, question.batch) if planned else None
+
+
+def notes_on(model: Model, question: Question) -> tuple[str, ...]:
     """What a reader of the answer should know of a model, before the question's changes to it."""
     name, source = model.name, question.source_length
     tensors = [tensor for scheme in model.schemes for tensor in scheme.kept]
@@ -40,7 +51,7 @@ def notes_on(model: Model, question: Question, of_engine: tuple[str, ...] = ()) 
     }
     own = tuple(f"{name}: {note}" for note in model.notes)
     applying = tuple(note for note, applies in notes.items() if applies)
-    return own + beyond(model, question.tokens) + of_engine + applying
+    return own + beyond(model, question.tokens) + applying
 
 
 def beyond(model: Model, context: int) -> tuple[str, ...]:

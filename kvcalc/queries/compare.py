@@ -9,11 +9,10 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from kvcalc.amounts import Amounts, Measured
-from kvcalc.engines import plan
 from kvcalc.errors import UsageError, did_you_mean
 from kvcalc.expect import QUANTITIES, Quantity
 from kvcalc.model import Model
-from kvcalc.queries.asked import filled, notes_on
+from kvcalc.queries.asked import filled, notes_on, reservation_of
 from kvcalc.queries.check import Result, expected
 from kvcalc.question import Question
 from kvcalc.whatif import NATIVE, Row, native_row, rows_of
@@ -141,8 +140,7 @@ def _compared(
     candidate: _Candidate, amounts: Amounts, query: Question, ratio: Fraction | None
 ) -> ComparedRow:
     row = candidate.row
-    planned = plan(row.model, query)
-    reservation = planned.at(query.tokens, query.batch) if planned else None
+    reservation = reservation_of(row.model, query)
     return ComparedRow(
         model=candidate.called,
         scheme=row.name,

@@ -43,7 +43,7 @@ class Crossover:
 def crossover(model: Model) -> Crossover | None:
     """The crossover of a model with sparse attention; None where it has none, or no known size."""
     dense = {name: scheme.dense or scheme for name, scheme in model.attention.items()}
-    other = replace(model, attention=dense)
+    other = replace(model, attention=dense, architecture=None)
     if model.active_parameters is None or dense == model.attention:
         return None
     if None in (model.cache.flops(1), other.cache.flops(1)):

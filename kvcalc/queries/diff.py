@@ -12,13 +12,11 @@ from kvcalc.attention.base import Scheme
 from kvcalc.cache import Cache
 from kvcalc.errors import KvcalcError
 from kvcalc.formats import Format, Layout
-from kvcalc.model import Layer, Model
+from kvcalc.model import FACTS, Layer, Model
 from kvcalc.units import format_size
 
 CONTEXTS = (1, 1_000, 4_096, 131_072)
 DTYPES = ("dtype", "kv_dtype", "index_dtype")
-STATED = ("max_context", "parameters", "active_parameters", "weight_bytes")
-"""Facts that a model may leave unsaid, which is then no difference."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +187,7 @@ def _bytes(model: Model, other: Model) -> Iterator[Changed]:
 
 
 def _facts(model: Model, other: Model) -> Iterator[Changed]:
-    stated = [n for n in STATED if None not in (getattr(model, n), getattr(other, n))]
+    stated = [n for n in FACTS if None not in (getattr(model, n), getattr(other, n))]
     yield from _changed(model, other, stated)
     runs, shapes = (model.architecture, other.architecture), (model.shape, other.shape)
     # a GGUF has its own name for what Hugging Face calls otherwise

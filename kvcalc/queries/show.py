@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from kvcalc.amounts import Amounts, Measured
 from kvcalc.cache import Settled
-from kvcalc.engines import plan
 from kvcalc.model import Model
-from kvcalc.queries.asked import filled, notes_on
+from kvcalc.queries.asked import filled, notes_on, reservation_of
 from kvcalc.question import Question
 from kvcalc.whatif import native_row
 
@@ -49,24 +48,24 @@ def show(model: Model, question: Question) -> Breakdown:
     """Break a model's cache down, with what an engine keeps of it. Raises UsageError."""
     query = filled(question, [model])
     adapted, tokens = model.adapted(query), query.tokens
-    planned = plan(adapted, query)
-    reservation = planned.at(tokens, query.batch) if planned else None
+    reservation = reservation_of(adapted, query)
     of_engine = reservation.notes if reservation else ()
+    lines = tuple(
+        TensorLine(
+            group.name,
+            group.layers,
+            settled,
+            settled.tensor.extent.entries(tokens),
+            settled.at(tokens).times(group.layers).of_batch(query.batch),
+        )
+        for group in adapted.cache.groups
+        for settled in group.tensors
+    )
     return Breakdown(
         model=adapted,
         query=query,
-        lines=tuple(
-            TensorLine(
-                group.name,
-                group.layers,
-                settled,
-                settled.tensor.extent.entries(tokens),
-                settled.at(tokens).times(group.layers).of_batch(query.batch),
-            )
-            for group in adapted.cache.groups
-            for settled in group.tensors
-        ),
-        amounts=adapted.cache.at(tokens).of_batch(query.batch),
+        lines=lines,
+        amounts=sum((line.amounts for line in lines), Amounts()),
         reservation=reservation,
-        notes=notes_on(model, query, of_engine) + native_row(adapted).notes,
+        notes=notes_on(model, query) + of_engine + native_row(adapted).notes,
     )

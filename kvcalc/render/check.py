@@ -7,7 +7,7 @@ from typing import Any
 from kvcalc.errors import UsageError
 from kvcalc.queries.check import Checked, Result
 from kvcalc.render import Style
-from kvcalc.render.keys import Document, Each, Key, exactly, opening
+from kvcalc.render.keys import Document, Each, Key, as_fraction, envelope
 from kvcalc.render.sheets import Sheet, numbers, text
 
 
@@ -25,7 +25,7 @@ RESULT = Document(
     Key("line", int),
     Key("printed", str, says="The figure; empty where none is printed."),
     Key("computed", str, "computed_text", "The same as computed, with two digits more."),
-    Key("computed_exact", str | None, lambda result: exactly(result.computed)),
+    Key("computed_exact", str | None, lambda result: as_fraction(result.computed)),
     Key("verdict", _verdicts),
     Key("expected", _verdicts, says="The verdict that the file records."),
     Key("ok", bool, says="Whether it is the one computed."),
@@ -35,7 +35,7 @@ RECORDS = Each("results", RESULT)
 DOCUMENT = Document(
     "CheckDocument",
     "`kvcalc check`.",
-    *opening("check"),
+    *envelope("check"),
     Key("passed", int),
     Key("failed", int),
     RECORDS,

@@ -9,7 +9,7 @@ from kvcalc.queries.check import Result
 from kvcalc.queries.compare import ComparedRow, Comparison
 from kvcalc.render import Style, keys
 from kvcalc.render.check import RESULT
-from kvcalc.render.keys import Document, Each, Key, exactly, opening, queried
+from kvcalc.render.keys import Document, Each, Key, as_fraction, envelope, queried
 from kvcalc.render.sheets import Sheet, asked, flops, numbers, sizes, text, titled
 from kvcalc.units import exact, format_ratio
 
@@ -31,7 +31,7 @@ ROW = Document(
     keys.FLOPS,
     *keys.RESERVED,
     Key("ratio", float | None, _ratio, "Null where this row's metric is 0 or not known."),
-    Key("ratio_exact", str | None, lambda row: exactly(row.ratio)),
+    Key("ratio_exact", str | None, lambda row: as_fraction(row.ratio)),
     keys.NOTES,
 )
 RECORDS = Each("rows", ROW)
@@ -39,7 +39,7 @@ BASELINE = Key("baseline", str)
 DOCUMENT = Document(
     "CompareDocument",
     "`kvcalc compare`.",
-    *opening("compare"),
+    *envelope("compare"),
     queried(
         "CompareQueryDocument",
         "What changed the answer, and what the ratio compares with which row.",
@@ -96,4 +96,4 @@ def _under(word: str, items: Sequence[str]) -> tuple[str, ...]:
             current = ""
         current = f"{current}   {item}" if current else item
     lines += [current] if current else []
-    return tuple(f"{word if n == 0 else '':<{len(word)}}  {text}" for n, text in enumerate(lines))
+    return tuple(f"{word if n == 0 else '':<{len(word)}}  {line}" for n, line in enumerate(lines))

@@ -6,7 +6,7 @@ from operator import itemgetter
 
 from kvcalc.queries.diff import Changed, Difference
 from kvcalc.render import Style
-from kvcalc.render.keys import Document, Each, Key, opening
+from kvcalc.render.keys import Document, Each, Key, envelope
 from kvcalc.render.sheets import Sheet, text
 
 CHANGED = Document(
@@ -20,7 +20,7 @@ CHANGED = Document(
 DOCUMENT = Document(
     "DiffDocument",
     "Two models beside each other: `cache` is what bytes come of, `facts` all else that differs.",
-    *opening("diff"),
+    *envelope("diff"),
     Key("model", str, "model.name"),
     Key("file", str, "model.file"),
     Key("other_model", str, "other.name"),

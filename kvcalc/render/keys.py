@@ -73,7 +73,7 @@ def taken(keys: tuple[Key, ...], thing: Any) -> dict[str, Any]:
     return {key.name: key.of(thing) for key in keys}
 
 
-def opening(kind: str) -> tuple[Key, Key]:
+def envelope(kind: str) -> tuple[Key, Key]:
     """The keys with which the document of an answer begins."""
     return Key("schema_version", int, lambda _: SCHEMA_VERSION), Key("kind", kind, lambda _: kind)
 
@@ -98,7 +98,7 @@ def number(value: Fraction) -> int | float:
     return value.numerator if value.denominator == 1 else float(value)
 
 
-def exactly(value: Fraction | None) -> str | None:
+def as_fraction(value: Fraction | None) -> str | None:
     """The exact twin of a number."""
     return None if value is None else f"{value.numerator}/{value.denominator}"
 
@@ -110,7 +110,7 @@ def _terms(thing: Any) -> list[dict[str, Any]] | None:
 STORED = Key("stored_bytes", int, "stored")
 GROWTH = (
     Key("bytes_per_token", int | float, lambda measured: number(measured.growth)),
-    Key("bytes_per_token_exact", str, lambda measured: exactly(measured.growth)),
+    Key("bytes_per_token_exact", str, lambda measured: as_fraction(measured.growth)),
 )
 FIXED = Key("fixed_bytes", int, "fixed")
 READ = Key("read_bytes_per_step", int, "read")

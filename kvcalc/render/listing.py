@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kvcalc.queries.listing import Listing
 from kvcalc.render import Style
-from kvcalc.render.keys import FIXED, GROWTH, Document, Each, Key, opening
+from kvcalc.render.keys import FIXED, GROWTH, Document, Each, Key, envelope
 from kvcalc.render.sheets import Sheet, numbers, sizes, text
 from kvcalc.units import exact
 
@@ -26,7 +26,7 @@ LISTED = Document(
     Key("weight_bytes", int | None, "model.weight_bytes"),
 )
 RECORDS = Each("models", LISTED)
-DOCUMENT = Document("ListDocument", "`kvcalc list`.", *opening("list"), RECORDS)
+DOCUMENT = Document("ListDocument", "`kvcalc list`.", *envelope("list"), RECORDS)
 
 
 def sheet(answer: Listing, style: Style) -> Sheet:

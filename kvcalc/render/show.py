@@ -8,7 +8,7 @@ from operator import attrgetter
 from kvcalc.queries.show import Breakdown, TensorLine
 from kvcalc.render import Style, keys
 from kvcalc.render.explain import explain
-from kvcalc.render.keys import Document, Each, Key, opening, queried
+from kvcalc.render.keys import Document, Each, Key, envelope, queried
 from kvcalc.render.sheets import Sheet, flops, numbers, sizes, text, titled
 from kvcalc.units import exact
 
@@ -52,7 +52,7 @@ SOURCE = Document(
 DOCUMENT = Document(
     "ShowDocument",
     "`kvcalc show`: the tensors' bytes add up to the totals.",
-    *opening("show"),
+    *envelope("show"),
     queried(
         "ShowQueryDocument",
         "What changed the answer: tokens per sequence, sequences, storage, MTP, source, engine.",

@@ -10,7 +10,7 @@ from typing import Any
 from kvcalc.attention.base import Scheme, Shape
 from kvcalc.errors import InvalidValue, Place, Problem, UsageError, did_you_mean
 from kvcalc.expect import Expectation, parse_expectation
-from kvcalc.model import Architecture, Layer, Model, Source
+from kvcalc.model import FACTS, Architecture, Layer, Model, Source
 from kvcalc.schema.forms.fields import Form, form_of
 from kvcalc.schema.forms.layers import OrderForm
 from kvcalc.schema.forms.model import ModelForm
@@ -22,7 +22,8 @@ from kvcalc.whatif import Rows, rows_of
 LineOf = Callable[[Place], int]
 """The line on which a value stands, 0 where that is not known."""
 
-INHERITED = ("heads", "head_dim", "source_length")
+SAID_ONCE = ("heads", "head_dim", "source_length")
+"""Fields of a file that stand for all of its entries that have none of their own."""
 
 
 @cache
@@ -82,7 +83,7 @@ class _Reading:
         return replace(model, expect=expect) if model else None
 
     def _schemes(self) -> dict[str, Scheme]:
-        inherited = {name: self.form.get(name) for name in INHERITED}
+        inherited = {name: self.form.get(name) for name in SAID_ONCE}
         schemes = {}
         for name, entry in self.entries.items():
             if not entry.whole:
@@ -91,7 +92,7 @@ class _Reading:
                 schemes[name] = entry.scheme(inherited)
             except InvalidValue as error:
                 told = {problem.path for problem in entry.problems}
-                if self.broken.isdisjoint(INHERITED):
+                if self.broken.isdisjoint(SAID_ONCE):
                     self.problems += [p for p in error.problems if p.path not in told]
         return schemes
 
@@ -174,6 +175,5 @@ def _facts(form: Mapping[str, Any]) -> dict[str, Any]:
         Source(source["from"], source.get("says", ""), source.get("read") or "")
         for source in form.get("sources") or ()
     )
-    numbers = ("max_context", "parameters", "active_parameters", "weight_bytes")
     words = {name: form.get(name) or "" for name in ("vendor", "confidence")}
-    return {**words, "sources": tuple(sources), **{name: form.get(name) for name in numbers}}
+    return {**words, "sources": tuple(sources), **{name: form.get(name) for name in FACTS}}

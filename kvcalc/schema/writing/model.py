@@ -7,12 +7,10 @@ from typing import Any
 
 from kvcalc.attention.base import Scheme, Shape
 from kvcalc.errors import UsageError
-from kvcalc.model import Architecture, Model, Source
+from kvcalc.model import FACTS, Architecture, Model, Source
 from kvcalc.schema.writing.entries import Top, common, portrait, written
 from kvcalc.schema.writing.layers import order_of
 from kvcalc.schema.writing.text import comment, field, items, section
-
-FACTS = ("max_context", "parameters", "active_parameters", "weight_bytes", "confidence")
 
 
 def to_yaml(model: Model, comments: Sequence[str] = ()) -> str:
@@ -42,7 +40,7 @@ def to_yaml(model: Model, comments: Sequence[str] = ()) -> str:
     lines += _several("compare", {kind: written(given) for kind, given in model.compare.items()})
     expect = [line for e in model.expect for line in field(e.entry, e.figure.text, 2)]
     lines += section("expect", expect)
-    lines += _fields({fact: getattr(model, fact) or None for fact in FACTS})
+    lines += _fields({fact: getattr(model, fact) or None for fact in (*FACTS, "confidence")})
     lines += section("sources", [line for source in model.sources for line in _source(source)])
     return "\n".join(lines) + "\n"
 

@@ -116,7 +116,7 @@ def json_schema(what: Literal["model", "claims", "output"]) -> dict[str, Any]:
     """The JSON Schema of model files, of claims files, or of what `--json` prints."""
     from kvcalc import publish
 
-    if what not in publish.SCHEMAS:
+    if not isinstance(what, str) or what not in publish.SCHEMAS:
         raise UsageError(f"{what!r} has no schema; known: {', '.join(publish.SCHEMAS)}")
     return publish.SCHEMAS[what]()
 

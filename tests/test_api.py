@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -18,11 +19,18 @@ from kvcalc.attention.mla import MLA
 from kvcalc.expect import Quantity
 from kvcalc.formats import BF16, uniform
 
+if TYPE_CHECKING:
+    from tests.conftest import Cli, ModelFile
+
 FUNCTIONS = {
     "load": 'kvcalc.load("deepseek-v3").name',
     "show": 'kvcalc.show("deepseek-v3", 1).stored',
     "compare": 'len(kvcalc.compare("deepseek-v3").rows)',
     "check": 'kvcalc.check("deepseek-v3").failed',
+    "models": "len(kvcalc.models().models)",
+    "diff": 'kvcalc.diff("deepseek-v3", "deepseek-r1").same',
+    "to_yaml": 'kvcalc.to_yaml("deepseek-v3").splitlines()[0]',
+    "json_schema": 'kvcalc.json_schema("model")["type"]',
 }
 
 
@@ -211,6 +219,23 @@ def test_what_is_refused_has_its_type(
         ask()
     assert isinstance(raised.value, kvcalc.KvcalcError)
     assert raised.value.exit_code == 2
+
+
+def test_every_command_is_one_function(cli: Cli, model_file: ModelFile) -> None:
+    listed = json.loads(cli("list", "--json").out)["models"]
+    assert [model.model.name for model in kvcalc.models().models] == [m["name"] for m in listed]
+    assert kvcalc.to_yaml(MINE) == cli("import", model_file(kvcalc.to_yaml(MINE))).out
+    for other, code in (("deepseek-r1", 0), ("gemma-3-27b", 1)):
+        assert cli("import", "deepseek-v3", "--diff", other).code == code
+        assert kvcalc.diff("deepseek-v3", other).same is not bool(code)
+    for what in ("model", "claims", "output"):
+        assert kvcalc.json_schema(what) == json.loads(cli("schema", what).out)
+
+
+@pytest.mark.parametrize("what", ["models", [], None])
+def test_what_has_no_schema_is_refused(what: Any) -> None:
+    with pytest.raises(kvcalc.UsageError, match="has no schema; known: model, claims, output"):
+        kvcalc.json_schema(what)
 
 
 def test_the_problems_of_all_models_come_at_once() -> None:

@@ -14,9 +14,12 @@ from kvcalc.attention import KINDS
 from kvcalc.attention.base import Attention
 from kvcalc.attention.base import expanded as expansion
 from kvcalc.attention.compressed import HCA
+from kvcalc.attention.custom import Custom
 from kvcalc.attention.mla import MLA
+from kvcalc.cache import CacheTensor
 from kvcalc.engines.transformers import TransformersPlan, plan
 from kvcalc.errors import UsageError
+from kvcalc.extents import Every
 from kvcalc.formats import BF16, uniform
 from kvcalc.model import Architecture, Model
 
@@ -232,10 +235,11 @@ NEVER_CACHED = "openai-gpt"
         (Architecture("llama"), True),
         (Architecture(NEVER_CACHED), False),
         (Architecture("a_wrapper", inner=NEVER_CACHED), False),
+        (Architecture(NEVER_CACHED, inner="llama"), True),
         (Architecture(NEVER_CACHED, "gguf"), True),
     ],
 )
-def test_a_rule_of_one_architecture_is_found_by_its_name_or_by_that_inside(
+def test_a_rule_of_one_architecture_is_that_of_the_language_model_inside(
     architecture: Architecture | None, kept: bool
 ) -> None:
     model = Model("one", uniform(BF16), {"a": LATENT}, (("a",),), architecture=architecture)
@@ -249,6 +253,15 @@ def test_no_what_if_obeys_a_rule_of_the_models_own_architecture() -> None:
     rows = kvcalc.compare(model, context=10, engine="transformers").rows
     assert [row.scheme for row in rows] == ["mha", "gqa", "mqa", "mla-expanded", "mla"]
     assert [row.reserved for row in rows] == [*(row.stored for row in rows[:-1]), 0]
+
+
+def test_a_left_over_that_a_file_writes_says_its_own_stride() -> None:
+    kept = CacheTensor("k", "latent", 8, Every())
+    carry = CacheTensor("c", "carry", 8, Every(4, 4))
+    model = Model("one", uniform(BF16), {"a": Custom(tensors=(kept, carry))}, (("a",),))
+    # 1,003 is 250 x 4 + 3
+    kept_in_all = 1_003 * 8 * 2 + 3 * 8 * 2
+    assert kvcalc.show(model, 1_003, engine="transformers").reserved == kept_in_all
 
 
 def test_a_compressor_that_another_layer_has_carries_nothing_here() -> None:

@@ -121,7 +121,7 @@ def _one_column_more(settled: Settled, layers: Layers) -> Settled:
 
 
 def _left_overs(layers: Layers) -> Layers:
-    extents = (settled.tensor.extent for settled in layers.tensors)
+    extents = (settled.tensor.extent for settled in (*layers.tensors, *layers.group.left_over))
     stride = max((extent.stride for extent in extents if isinstance(extent, Every)), default=1)
     return replace(layers, carried=tuple(_carried(layers, stride)))
 
@@ -244,11 +244,11 @@ def _layers(group: Group, model: Model) -> Layers:
 
 
 def _own(model: Model) -> Rule | None:
-    """What the code of this model's `model_type` does, or of the language model inside it."""
+    """What the code of this model's `model_type` does; in a wrapper, of that inside it."""
     named = model.architecture
     if named is None or named.dialect != "huggingface":
         return None
-    return OWN.get(named.name) or OWN.get(named.inner)
+    return OWN.get(named.inner or named.name)
 
 
 def _dtype(group: Group, model: Model) -> Format:

@@ -9,7 +9,7 @@ from kvcalc.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from kvcalc.expect import Quantity
-    from kvcalc.render.keys import Document, Each
+    from kvcalc.render.keys import Each, JsonObject
     from kvcalc.render.sheets import Sheet
     from kvcalc.units import System
 
@@ -41,7 +41,7 @@ class Style(NamedTuple):
 class View(Protocol):
     """What the module of a question has; besides, a `fact_sheet` if it says more as a document."""
 
-    DOCUMENT: Document
+    DOCUMENT: JsonObject
     RECORDS: Each
     """The list that the document is about, flat."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from kvcalc.errors import UsageError
 from kvcalc.queries.check import Checked, Result
 from kvcalc.render import Style
-from kvcalc.render.keys import Document, Each, Key, as_fraction, envelope
+from kvcalc.render.keys import Each, JsonObject, Key, as_fraction, envelope
 from kvcalc.render.sheets import Sheet, numbers, text
 
 
@@ -17,7 +17,7 @@ def _verdicts() -> Any:
     return Verdict
 
 
-RESULT = Document(
+RESULT = JsonObject(
     "ResultDocument",
     "One expectation held against what was computed.",
     Key("id", str),
@@ -32,7 +32,7 @@ RESULT = Document(
     Key("note", str),
 )
 RECORDS = Each("results", RESULT)
-DOCUMENT = Document(
+DOCUMENT = JsonObject(
     "CheckDocument",
     "`kvcalc check`.",
     *envelope("check"),

@@ -9,7 +9,7 @@ from kvcalc.queries.check import Result
 from kvcalc.queries.compare import ComparedRow, Comparison
 from kvcalc.render import Style, keys
 from kvcalc.render.check import RESULT
-from kvcalc.render.keys import Document, Each, Key, as_fraction, envelope, queried
+from kvcalc.render.keys import Each, JsonObject, Key, as_fraction, envelope, queried
 from kvcalc.render.sheets import Sheet, asked, flops, numbers, sizes, text, titled
 from kvcalc.units import exact, format_ratio
 
@@ -18,7 +18,7 @@ def _ratio(row: ComparedRow) -> float | None:
     return None if row.ratio is None else float(row.ratio)
 
 
-ROW = Document(
+ROW = JsonObject(
     "RowDocument",
     "One row of `kvcalc compare`; `ratio` is the baseline's metric over this row's.",
     Key("model", str),
@@ -36,7 +36,7 @@ ROW = Document(
 )
 RECORDS = Each("rows", ROW)
 BASELINE = Key("baseline", str)
-DOCUMENT = Document(
+DOCUMENT = JsonObject(
     "CompareDocument",
     "`kvcalc compare`.",
     *envelope("compare"),

@@ -6,10 +6,10 @@ from operator import itemgetter
 
 from kvcalc.queries.diff import Changed, Difference
 from kvcalc.render import Style
-from kvcalc.render.keys import Document, Each, Key, envelope
+from kvcalc.render.keys import Each, JsonObject, Key, envelope
 from kvcalc.render.sheets import Sheet, text
 
-CHANGED = Document(
+CHANGED = JsonObject(
     "ChangedDocument",
     "One thing that differs, with both values in words; `entry` is empty for the whole model.",
     Key("entry", str),
@@ -17,7 +17,7 @@ CHANGED = Document(
     Key("model", str, "first"),
     Key("other", str, "second"),
 )
-DOCUMENT = Document(
+DOCUMENT = JsonObject(
     "DiffDocument",
     "Two models beside each other: `cache` is what bytes come of, `facts` all else that differs.",
     *envelope("diff"),
@@ -41,7 +41,7 @@ def _of_second(key: Key) -> Key:
     return Key(key.name, key.holds, lambda pair: key.of(pair[1]))
 
 
-PART = Document("", "", Key("part", str, itemgetter(0)), *map(_of_second, CHANGED.keys))
+PART = JsonObject("", "", Key("part", str, itemgetter(0)), *map(_of_second, CHANGED.keys))
 RECORDS = Each("parts", PART, _parts)
 
 

@@ -37,7 +37,9 @@ class Each(Key):
 
     __slots__ = ("document", "things")
 
-    def __init__(self, name: str, document: Document, of: str | Callable[[Any], Any] = "") -> None:
+    def __init__(
+        self, name: str, document: JsonObject, of: str | Callable[[Any], Any] = ""
+    ) -> None:
         super().__init__(name, [document], of)
         self.document, self.things = document, self.of
         self.of = lambda thing: list(self.records(thing))
@@ -47,7 +49,7 @@ class Each(Key):
         return map(self.document, self.things(thing))
 
 
-class Document:
+class JsonObject:
     """A JSON object: its keys in order, called with what it tells of.
 
     `name` and `says` are what a schema calls it and tells of it.
@@ -81,14 +83,14 @@ def envelope(kind: str) -> tuple[Key, Key]:
 def queried(name: str, says: str, *more: Key) -> Key:
     """The key of what was asked: the settings of a question, and what one answer has besides."""
 
-    def described() -> Document:
+    def described() -> JsonObject:
         # a setting's type stands where the setting does
         from typing import get_type_hints
 
         from kvcalc.question import Asked
 
         settings = {"context": int, "batch": int, **get_type_hints(Asked)}
-        return Document(name, says, *(Key(*setting) for setting in settings.items()), *more)
+        return JsonObject(name, says, *(Key(*setting) for setting in settings.items()), *more)
 
     return Key("query", described, lambda answer: {**answer.query.echo(), **taken(more, answer)})
 
@@ -115,7 +117,7 @@ GROWTH = (
 FIXED = Key("fixed_bytes", int, "fixed")
 READ = Key("read_bytes_per_step", int, "read")
 FLOPS = Key("attention_flops_per_step", int | None, "flops")
-TERM = Document(
+TERM = JsonObject(
     "TermDocument",
     "By how many bytes one rule of an engine differs from what is stored.",
     Key("rule", str),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from kvcalc.queries.listing import Listing
 from kvcalc.render import Style
-from kvcalc.render.keys import FIXED, GROWTH, Document, Each, Key, envelope
+from kvcalc.render.keys import FIXED, GROWTH, Each, JsonObject, Key, envelope
 from kvcalc.render.sheets import Sheet, numbers, sizes, text
 from kvcalc.units import exact
 
-LISTED = Document(
+LISTED = JsonObject(
     "ListedDocument",
     "One model of `kvcalc list`, at its own default context.",
     Key("name", str, "model.name"),
@@ -26,7 +26,7 @@ LISTED = Document(
     Key("weight_bytes", int | None, "model.weight_bytes"),
 )
 RECORDS = Each("models", LISTED)
-DOCUMENT = Document("ListDocument", "`kvcalc list`.", *envelope("list"), RECORDS)
+DOCUMENT = JsonObject("ListDocument", "`kvcalc list`.", *envelope("list"), RECORDS)
 
 
 def sheet(answer: Listing, style: Style) -> Sheet:

@@ -7,7 +7,7 @@ from types import FunctionType
 from typing import Any, Literal, get_args, get_origin
 
 from kvcalc.render import VIEWS
-from kvcalc.render.keys import Document
+from kvcalc.render.keys import JsonObject
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 NAMES = {int: "integer", float: "number", str: "string", bool: "boolean", type(None): "null"}
@@ -25,7 +25,7 @@ def _schema(holds: Any, defined: dict[str, Any]) -> dict[str, Any]:
     """The schema of what a key holds; documents go by name to those already defined."""
     if isinstance(holds, FunctionType):
         return _schema(holds(), defined)
-    if isinstance(holds, Document):
+    if isinstance(holds, JsonObject):
         if holds.name not in defined:
             defined[holds.name] = _object(holds, defined)
         return {"$ref": f"#/$defs/{holds.name}"}
@@ -41,7 +41,7 @@ def _schema(holds: Any, defined: dict[str, Any]) -> dict[str, Any]:
     return {"type": NAMES[holds]}
 
 
-def _object(document: Document, defined: dict[str, Any]) -> dict[str, Any]:
+def _object(document: JsonObject, defined: dict[str, Any]) -> dict[str, Any]:
     properties = {
         key.name: ({"description": key.says} if key.says else {}) | _schema(key.holds, defined)
         for key in document.keys

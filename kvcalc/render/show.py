@@ -8,11 +8,11 @@ from operator import attrgetter
 from kvcalc.queries.show import Breakdown, TensorLine
 from kvcalc.render import Style, keys
 from kvcalc.render.explain import explain
-from kvcalc.render.keys import Document, Each, Key, envelope, queried
+from kvcalc.render.keys import Each, JsonObject, Key, envelope, queried
 from kvcalc.render.sheets import Sheet, flops, numbers, sizes, text, titled
 from kvcalc.units import exact
 
-TENSOR = Document(
+TENSOR = JsonObject(
     "TensorDocument",
     "One tensor over all layers of its group.",
     Key("name", str, "settled.tensor.name"),
@@ -28,28 +28,28 @@ TENSOR = Document(
     keys.READ,
     keys.FLOPS,
 )
-RECORDS = Each("lines", Document("", "", Key("group", str), Key("layers", int), *TENSOR.keys))
+RECORDS = Each("lines", JsonObject("", "", Key("group", str), Key("layers", int), *TENSOR.keys))
 
 
 def _groups(answer: Breakdown) -> list[list[TensorLine]]:
     return [list(lines) for _, lines in groupby(answer.lines, key=attrgetter("group"))]
 
 
-GROUP = Document(
+GROUP = JsonObject(
     "GroupDocument",
     "Layers that keep the same tensors.",
     Key("name", str, lambda lines: lines[0].group),
     Key("layers", int, lambda lines: lines[0].layers),
     Each("tensors", TENSOR, lambda lines: lines),
 )
-SOURCE = Document(
+SOURCE = JsonObject(
     "SourceDocument",
     "What was read for the model file, and when.",
     Key("origin", str),
     Key("says", str),
     Key("read", str),
 )
-DOCUMENT = Document(
+DOCUMENT = JsonObject(
     "ShowDocument",
     "`kvcalc show`: the tensors' bytes add up to the totals.",
     *envelope("show"),

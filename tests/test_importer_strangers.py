@@ -183,6 +183,26 @@ def test_an_order_of_layers_must_agree_with_the_rule_beside_it() -> None:
     assert loaded({**GEMMA, "layer_types": kinds, "sliding_window_pattern": 2}).layers
 
 
+QWEN: Mapping[str, Any] = {
+    **{name: value for name, value in GEMMA.items() if name != "model_type"},
+    "model_type": "qwen3",
+    "layer_types": ["sliding_attention"] * 3 + ["full_attention"],
+    "max_window_layers": 4,
+}
+
+
+def test_a_list_of_layers_wins_over_the_number_that_makes_one_without_it() -> None:
+    # configuration_qwen3.py reads max_window_layers where layer_types is None alone:
+    # 2 x 2 heads x 8 x 2 B = 64 B a token, x (3 windows of 16 + 100 tokens)
+    assert loaded({**QWEN, "use_sliding_window": True}).stored(100) == 64 * (3 * 16 + 100)
+
+
+def test_layers_that_slide_though_nothing_may_are_refused() -> None:
+    # the same class then nulls the window, and leaves the list as it is
+    text = refused({**QWEN, "use_sliding_window": False})
+    assert "layer_types lists sliding layers, but use_sliding_window is false" in text
+
+
 def test_no_family_is_named_twice() -> None:
     names = [name for family in TABLE for name in family.types]
     assert sorted(names) == sorted(FAMILIES)

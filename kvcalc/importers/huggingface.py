@@ -7,13 +7,14 @@ from typing import Any
 
 from kvcalc.attention.base import Scheme, Shape
 from kvcalc.errors import InvalidValue, did_you_mean
+from kvcalc.importers import drafts
 from kvcalc.importers import levels as nested
 from kvcalc.importers.assembly import Origin, assemble
 from kvcalc.importers.families import FAMILIES
 from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.harmless import is_harmless
-from kvcalc.importers.layers import layers_of, mtp_layers_of
+from kvcalc.importers.layers import layers_of
 from kvcalc.importers.storage import cache_dtype
 from kvcalc.model import Model, Source
 
@@ -30,6 +31,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
     family = nested.family_of(levels)
     fields = _fields(levels, family)
     nested.say_how_it_is_known(levels, family, fields)
+    family, fields = drafts.settled(family, fields, levels)
     layers = layers_of(family, fields)
     _refuse_strangers(family, fields)
     _refuse_strangers_by_layer(fields)
@@ -39,7 +41,8 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
         raise InvalidValue(problems)
     if family.note:
         fields.note(family.note)
-    parts = assemble([*layers, *mtp_layers_of(family, fields)], storage.kv)
+    layers, mtp = drafts.own_layers(levels, family, fields, layers)
+    parts = assemble([*layers, *mtp], storage.kv)
     _say_what_was_filled_in(family, fields)
     nested.say_what_was_left(levels, fields)
     return Model(

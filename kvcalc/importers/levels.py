@@ -7,6 +7,7 @@ from typing import Any
 
 from kvcalc.attention.base import Scheme
 from kvcalc.errors import Place, Problem
+from kvcalc.importers import drafts
 from kvcalc.importers.families import FAMILIES, MARKS
 from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
@@ -27,7 +28,8 @@ def levels_of(data: Mapping[str, Any]) -> Levels:
     levels: Levels = [((), data)]
     while True:
         path, inner = levels[0]
-        name = next((n for n in WRAPPERS if isinstance(inner.get(n), dict) and inner[n]), None)
+        wrappers = (*WRAPPERS, *drafts.wrappers_of(inner))
+        name = next((n for n in wrappers if isinstance(inner.get(n), dict) and inner[n]), None)
         if name is None:
             return levels
         levels.insert(0, ((*path, name), inner[name]))
@@ -101,7 +103,8 @@ def name_of(levels: Levels) -> str:
 
 def refuse_what_stands_outside(levels: Levels, fields: Fields) -> None:
     """A field of the language model that stands around it must say there what it says inside."""
-    mine = fields.used - {"model_type", "dtype", "torch_dtype", "hidden_size", *_SHARED}
+    shared = {"model_type", "dtype", "torch_dtype", "hidden_size", *_SHARED}
+    mine = fields.used - shared - drafts.known_outside(levels)
     for path, level in levels[1:]:
         for name in level:
             value, own = level[name], fields.data.get(name)
@@ -117,7 +120,7 @@ def say_what_was_left(levels: Levels, fields: Fields) -> None:
     for path, level in levels[1:]:
         taken = next(name for name in levels[0][0][len(path) :])
         around = Fields(level, used={str(taken), "model_type", "dtype", "torch_dtype"})
-        around.ignore("max_context")
+        around.ignore("max_context", *drafts.known_outside(levels))
         left = around.strangers()
         if left:
             prefix = ".".join(str(step) for step in path)

@@ -315,6 +315,10 @@ def test_an_eagle3_of_more_than_one_layer_is_told_of(config: Config) -> None:
         (of({**FIVE, **OF_DFLASH}, attention_modes=["kda"] * 5), "attention_modes"),
         (of({**FIVE, **OF_DFLASH}, use_swa=True), "sliding_window is missing"),
         (
+            of({**FIVE, "num_hidden_layers": 10**12}, use_swa=True, swa_window_size=8),
+            "num_hidden_layers is more than 10,000",
+        ),
+        (
             of({**FIVE, **OF_DFLASH, "layer_types": MIXED, "sliding_window": 9}, swa_window_size=8),
             "swa_window_size is 8, but sliding_window is 9",
         ),

@@ -20,6 +20,7 @@ from kvcalc.importers.layers import mtp_layers_of
 from kvcalc.importers.parts import windowed
 from kvcalc.importers.schedules import FULL, SLIDING
 from kvcalc.importers.vocabulary import ALIASES, STANDARD
+from kvcalc.model import MAX_LAYERS
 
 if TYPE_CHECKING:
     from kvcalc.attention.base import Scheme
@@ -31,7 +32,7 @@ _ARCHITECTURE = re.compile(
     r"Eagle3?$|Eagle3(?=[A-Z])|^Eagle[A-Z]\w*ForCausalLM|EAGLE|DFlash|DFlare|DSpark|Domino"
     r"|Speculator$|DraftModel|NextN$|MTP(?:Model)?$"
 )
-"""Names of classes that draft. (NVIDIA's Eagle models, which see, are none of them.)"""
+"""Names of classes that draft; NVIDIA's Eagle models, which look at pictures, have others."""
 
 _MARKS = (
     "eagle_config",
@@ -89,7 +90,6 @@ _OWN = ("eagle_config", "dflash_config")
 
 _LEFT_OVER = ("add_classification_head", "cla_share_factor", "pool_type")
 """What AngelSlim's heads take over from Hunyuan's own files, where `use_cla` says no."""
-
 
 Layers = list[tuple["Scheme", ...]]
 """What each layer keeps, in order."""
@@ -206,7 +206,8 @@ def _refuse_other_objects(fields: Fields) -> None:
     """An object that is not known may hold a cache of another kind, as H-Spec's states."""
     for name, value in fields.data.items():
         known = name in fields.used or name in _OWN or is_harmless(name)
-        if isinstance(value, dict) and value and not known:
+        of_weights = name.startswith("quantization")  # MLX writes one without _config too
+        if isinstance(value, dict) and value and not (known or of_weights):
             fields.problem(f"{name} is not an object that kvcalc knows in a draft head", name)
             fields.ignore(name)
 
@@ -237,7 +238,7 @@ def _with_own_windows(fields: Fields) -> Fields:
     stated = fields.data.get("sliding_window")
     if None not in (window, stated) and window != stated:
         own.wrong("swa_window_size", f"is {window}, but sliding_window is {stated!r}")
-    kinds = kinds if slides else [SLIDING] * fields.count("layers")
+    kinds = kinds if slides else [SLIDING] * min(fields.count("layers"), MAX_LAYERS)
     changed = {"layer_types": kinds, "sliding_window": window or stated}
     return replace(fields, data={**fields.data, **changed, "use_sliding_window": True})
 

@@ -99,6 +99,8 @@ def test_every_row_has_a_fact() -> None:
         ("sgl-project/ome/gemma_7b", 5000, 28 * 2 * 16 * 256 * 2 * 5000),
         ("sgl-project/SpecForge/qwen3.6-27b-dspark", 1000, 5 * 2 * 8 * 128 * 2 * 1000),
         ("sgl-project/SpecForge/deepseek-v3-671b-eagle3", 5000, 1 * 2 * 8 * 128 * 2 * 5000),
+        # a window of 512 tokens, of which transformers keeps 511
+        ("sgl-project/SpecForge/gemma3-1b-eagle3", 5000, 1 * 2 * 1 * 256 * 2 * 511),
         # 18 full layers, and 18 that slide over 128 tokens
         (
             "AI-Hypercomputer/maxtext/gpt_oss_120b_dict",
@@ -107,6 +109,20 @@ def test_every_row_has_a_fact() -> None:
         ),
         # a latent of 512 and one RoPE key of 64 in each of four layers
         ("intel/intel-extension-for-pytorch/deepseekv3", 1000, 4 * (512 + 64) * 2 * 1000),
+        # six full layers, ten convolutions of 2,048 channels that keep three columns
+        (
+            "jwalin-shah/voice-engine-swift/lfm2-1.2b-mlx-4bit",
+            1000,
+            6 * 2 * 8 * 64 * 2 * 1000 + 10 * 2048 * 3 * 2,
+        ),
+        # 48 layers of 4,096 channels: four columns of a convolution, and a state 16 wide in fp32
+        ("fla-org/flame/mamba_1b", 64, 48 * 4096 * (4 * 2 + 16 * 4)),
+        # of 32 layers six look at a picture alone (3, 8, .. 28), and none has been given
+        (
+            "aws-neuron/neuronx-distributed-inference/resources_multi_modal",
+            1000,
+            26 * 2 * 8 * 128 * 2 * 1000,
+        ),
     ],
 )
 def test_what_was_measured_is_the_sum_written_out(name: str, context: int, by_hand: int) -> None:

@@ -810,10 +810,10 @@ def test_two_names_of_one_field_must_agree(row: Row) -> None:
 
 
 def test_every_problem_is_told_at_once() -> None:
-    config = {"model_type": "llama", **GROUPS, "num_attention_heads": "6", KV: 1.5, "headz": 1}
+    config = {"model_type": "llama", **GROUPS, "num_attention_heads": "6", KV: 1.5, "kv_headz": 1}
     problems = problems_of(config)
     assert [problem.path for problem in problems] == [
         ("num_attention_heads",),
         (KV,),
-        ("headz",),
+        ("kv_headz",),
     ]

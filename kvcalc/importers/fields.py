@@ -9,7 +9,6 @@ from typing import Any
 
 from kvcalc.errors import InvalidValue, Place, Problem
 from kvcalc.importers.family import As
-from kvcalc.importers.harmless import is_harmless
 from kvcalc.importers.vocabulary import ALIASES, STANDARD
 
 COUNTS = ("layers", "mtp_layers")
@@ -34,6 +33,8 @@ class Fields:
     where: Place = ()
     layer: int | None = None
     used: set[str] = field(default_factory=set)
+    spared: set[str] = field(default_factory=set)
+    """Those of `used` that nobody has read: the family knows them to leave the cache alone."""
     filled: dict[str, Any] = field(default_factory=dict)
     """Fields that the file leaves to the family's class, with what that fills in."""
     problems: list[Problem] = field(default_factory=list)
@@ -79,6 +80,7 @@ class Fields:
         """The value under any of its names, the family's default, or None."""
         names = self.names_of(name)
         self.used.update(names)
+        self.spared.difference_update(names)
         given = {n: self.data[n] for n in names if self.data.get(n) is not None}
         if len({repr(value) for value in given.values()}) > 1:
             texts = [f"{n} is {value!r}" for n, value in given.items()]
@@ -170,6 +172,7 @@ class Fields:
             value if isinstance(value, dict) else {},
             where=(*self.where, name),
             used=known.used if known else set(),
+            spared=known.spared if known else set(),
             problems=self.problems,
             notes=self.notes,
             prefix=f"{name}.",
@@ -180,7 +183,9 @@ class Fields:
     def ignore(self, *names: str) -> None:
         """Fields that leave this family's cache alone."""
         for name in names:
-            self.used.update(self.names_of(name))
+            new = set(self.names_of(name)) - self.used
+            self.spared |= new
+            self.used |= new
 
     def wrong(self, name: str, text: str) -> None:
         """A problem with the value of one field."""
@@ -200,8 +205,8 @@ class Fields:
         if text not in self.notes:
             self.notes.append(text)
 
-    def strangers(self, silent: bool = False) -> list[str]:
-        """Fields that say something and that nobody has read or knows to be harmless.
+    def unread(self, silent: bool = False) -> list[str]:
+        """Fields that say something and that nobody has read.
 
         With `silent`, those too that say nothing: a misspelt null may have let a default in.
         """
@@ -210,7 +215,6 @@ class Fields:
             for name, value in self.data.items()
             if name not in self.used
             and ((silent and name not in STANDARD) or value not in (None, [], {}, ""))
-            and not is_harmless(name)
         ]
 
     def _item(self, name: str, values: Sequence[Any], layer: int) -> Any:

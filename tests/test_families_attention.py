@@ -755,6 +755,8 @@ WIDTHS = ("head_dim", "d_kv", "kv_channels")
 """Where one of these is stated, hidden_size is not read."""
 HIDDENS = ("hidden_size", "d_model", "n_embd")
 FROM_ZERO = (
+    "sliding_window",  # 0 is none, as null
+    "attention_chunk_size",
     "max_window_layers",
     "num_kv_shared_layers",
     "first_k_dense_replace",

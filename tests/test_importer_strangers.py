@@ -86,6 +86,35 @@ def test_an_unknown_model_must_say_how_many_kv_heads_it_has() -> None:
     assert "num_key_value_heads is missing" in refused(data)
 
 
+# 4 layers of 2 KV heads, 8 wide as 64 over 8 heads says: 256 B a token
+@pytest.mark.parametrize(
+    ("model_type", "field"),
+    [
+        ("mistral", {"sliding_window": 0}),
+        ("mistral", {"sliding_window": False}),
+        ("mistral", {"sliding_window": None}),
+        ("mistral", {"sliding_window": ""}),
+        ("llama4_text", {"attention_chunk_size": 0}),
+        ("llama4_text", {"attention_chunk_size": False}),
+        ("qwen2", {"use_sliding_window": True, "sliding_window": 0}),
+    ],
+)
+def test_a_window_of_nothing_is_none(model_type: str, field: dict[str, Any]) -> None:
+    assert (
+        loaded({**LLAMA, "head_dim": 8, "model_type": model_type, **field}).stored(9000)
+        == 256 * 9000
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["num_hidden_layers", "num_attention_heads", "num_key_value_heads", "hidden_size"]
+)
+def test_a_model_has_layers_and_heads(name: str) -> None:
+    nothings: tuple[object, ...] = (0, False, "", [])
+    for nothing in nothings:
+        assert name in refused({**LLAMA, name: nothing})
+
+
 # a name, a value, and what becomes of it: in a known type, in an unknown one
 PASSED, SILENT, REFUSED = "passed over", "silent", "refused"
 NAMES = [

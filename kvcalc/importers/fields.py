@@ -14,6 +14,9 @@ from kvcalc.importers.vocabulary import ALIASES, STANDARD
 COUNTS = ("layers", "mtp_layers")
 """Numbers that no layer has of its own."""
 
+WINDOWS = ("window", "attention_chunk_size")
+"""Numbers that are switched off by 0 as by null; a head of no width, say, is an error."""
+
 PLACEHOLDER = 1
 """Stands for a number that is missing or wrong, so that one run shows every problem."""
 
@@ -102,7 +105,15 @@ class Fields:
         return any(self.data.get(n) is not None for n in self.names_of(name))
 
     def optional(self, name: str, least: int = 1) -> int | None:
-        """A whole number, or None where neither the file nor the family has one."""
+        """A whole number, or None where neither the file nor the family has one.
+
+        A window of 0, false or of nothing is none: no model sees no token.
+        """
+        if name in WINDOWS and self.get(name) in (0, "", [], {}):
+            return None
+        return self._number(name, least)
+
+    def _number(self, name: str, least: int) -> int | None:
         value = self.get(name)
         if isinstance(value, list) and self.layer is not None and name not in COUNTS:
             value = self._item(name, value, self.layer)
@@ -117,7 +128,7 @@ class Fields:
 
     def count(self, name: str, least: int = 1) -> int:
         """A whole number that must be there."""
-        value = self.optional(name, least)
+        value = self._number(name, least)
         if value is None:
             names = self.names_of(name)
             text = f"{self.prefix}{names[0]} is missing"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
 from kvcalc.cache import ENTRY_ROLES, Cache, Group, Storage
@@ -120,12 +121,13 @@ class Model:
         """The same model with a question's changes.
 
         Raises UsageError where `kv_dtype` does not fit what the model keeps, unless an engine
-        stores it, which may use that dtype for more than the ideal does.
+        stores it, which may use that dtype for more than the ideal does; and where it has no MTP
+        layers and so many are asked for.
         """
         attention, source = self.attention, question.source_length
         if source is not None:
             attention = {name: scheme.over(source) for name, scheme in attention.items()}
-        layers = self.layers + (self.mtp if question.mtp else ())
+        layers = self.layers + self._predicting(question)
         own, asked = (self.kv_dtype, self.index_dtype), (question.kv_dtype, question.index_dtype)
         if source is None and layers == self.layers and own == asked:
             return self
@@ -139,6 +141,20 @@ class Model:
         if question.kv_dtype is not None and question.engine is None:
             _must_fit(model, question.kv_dtype)
         return model
+
+    def _predicting(self, question: Question) -> tuple[Layer, ...]:
+        """The MTP layers that count: all, or so many as are asked for."""
+        wanted = question.mtp_layers
+        if wanted is None:
+            return self.mtp if question.mtp else ()
+        if not self.mtp:
+            text = f"{self.name} has no MTP layers that its file knows of, so not {wanted:,}"
+            raise UsageError(f"{text}; leave them out, or state mtp: {wanted} in a YAML file of it")
+        if wanted > MAX_LAYERS:
+            raise UsageError(f"{wanted:,} MTP layers: ask for at most {MAX_LAYERS:,}")
+        # beyond the last they begin again, as in TensorRT-LLM (models/modeling_deepseekv3.py loads
+        # MTP layer n from n % num_nextn_predict_layers)
+        return tuple(islice(cycle(self.mtp), wanted))
 
     def stored(self, context: int, batch: int = 1) -> int:
         """Bytes of live cache state of `batch` sequences after `context` tokens each."""

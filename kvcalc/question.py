@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from kvcalc.errors import UsageError
 from kvcalc.formats import parse_index_format, parse_layout
-from kvcalc.units import MAX_TOKENS, check_batch, check_tokens
+from kvcalc.units import MAX_TOKENS, check_batch, check_layers, check_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +25,7 @@ class Asked(TypedDict, total=False):
     kv_dtype: str | None
     index_dtype: str | None
     mtp: bool
+    mtp_layers: int | None
     source_length: int | None
     engine: str | None
 
@@ -38,6 +39,7 @@ class Question:
     kv_dtype       how keys, values and latents are stored: `fp8`, `fp8_ds_mla`, `q8_0/q4_0`
     index_dtype    how index keys are
     mtp            whether multi-token-prediction layers count too
+    mtp_layers     how many of them do; None is as many as the model has
     source_length  tokens that cross attention looks back at
     engine         whose keeping of the cache is added
     ignored        fields of somebody else's files that are left out of them
@@ -48,6 +50,7 @@ class Question:
     kv_dtype: Layout | None = None
     index_dtype: Format | None = None
     mtp: bool = False
+    mtp_layers: int | None = None
     source_length: int | None = None
     engine: str | None = None
     ignored: tuple[str, ...] = ()
@@ -83,9 +86,17 @@ def question(
             name: value if value is None or name not in _READ else _READ[name](value)
             for name, value in asked.items()
         }
+        if settings.get("mtp_layers") is not None:
+            settings["mtp"] = True
         return Question(context, check_batch(batch), ignored=tuple(ignored), **settings)
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def _flag(mtp: bool) -> bool:
+    if not isinstance(mtp, bool):
+        raise ValueError(f"mtp is true or false, not {mtp!r}; mtp_layers is their number")
+    return mtp
 
 
 def _source(tokens: int) -> int:
@@ -97,6 +108,8 @@ def _source(tokens: int) -> int:
 _READ: dict[str, Callable[[Any], Any]] = {
     "kv_dtype": parse_layout,
     "index_dtype": parse_index_format,
+    "mtp": _flag,
+    "mtp_layers": check_layers,
     "source_length": _source,
 }
 """How the settings that are not taken as they are given are read. Each raises ValueError."""

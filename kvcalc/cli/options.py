@@ -90,6 +90,10 @@ IndexDtype = Annotated[
     ),
 ]
 Mtp = Annotated[bool, typer.Option("--mtp", help="Count multi-token-prediction layers too.")]
+MtpLayers = Annotated[
+    int | None,
+    typer.Option("--mtp-layers", metavar="N", help="Count N of them, whatever the file has."),
+]
 SourceLength = Annotated[
     str | None,
     typer.Option(
@@ -118,6 +122,7 @@ def question(
     kv_dtype: KvDtype = None,
     index_dtype: IndexDtype = None,
     mtp: Mtp = False,
+    mtp_layers: MtpLayers = None,
     source_length: SourceLength = None,
     engine: Engine = None,
     ignore: Ignore = None,
@@ -129,6 +134,7 @@ def question(
         "kv_dtype": kv_dtype,
         "index_dtype": index_dtype,
         "mtp": mtp,
+        "mtp_layers": mtp_layers,
         "source_length": 0 if source_length == "0" else _tokens("--source-length", source_length),
         "engine": engine,
         "ignore": ignore or (),

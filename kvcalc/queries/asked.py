@@ -47,11 +47,18 @@ def notes_on(model: Model, question: Question) -> tuple[str, ...]:
             question.index_dtype is not None and all(tensor.role != "index" for tensor in tensors)
         ),
         f"{name} has no MTP layers that its file knows of": question.mtp and not model.mtp,
-        f"{name}: {len(model.mtp)} MTP layer(s) included": question.mtp and bool(model.mtp),
+        f"{name}: {_predicting(model, question)} included": question.mtp and bool(model.mtp),
     }
     own = tuple(f"{name}: {note}" for note in model.notes)
     applying = tuple(note for note, applies in notes.items() if applies)
     return own + beyond(model, question.tokens) + applying
+
+
+def _predicting(model: Model, question: Question) -> str:
+    own, wanted = len(model.mtp), question.mtp_layers
+    if wanted is None or wanted == own:
+        return f"{own} MTP layer(s)"
+    return f"{wanted:,} MTP layer(s), where its file has {own},"
 
 
 def beyond(model: Model, context: int) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ A setting more is a line in `Asked`, a line in `Question`, and how it is read if
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, TypedDict
 
 from kvcalc.errors import UsageError
@@ -28,6 +28,7 @@ class Asked(TypedDict, total=False):
     mtp_layers: int | None
     source_length: int | None
     engine: str | None
+    draft_kv_dtype: str | None
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Question:
     mtp_layers     how many of them do; None is as many as the model has
     source_length  tokens that cross attention looks back at
     engine         whose keeping of the cache is added
+    draft_kv_dtype how a draft's keys, values and latents are stored
     ignored        fields of somebody else's files that are left out of them
     """
 
@@ -53,6 +55,7 @@ class Question:
     mtp_layers: int | None = None
     source_length: int | None = None
     engine: str | None = None
+    draft_kv_dtype: Layout | None = None
     ignored: tuple[str, ...] = ()
 
     @property
@@ -61,6 +64,12 @@ class Question:
         if self.context is None:
             raise UsageError("the question names no context")
         return self.context
+
+    @property
+    def of_draft(self) -> Question:
+        """What is asked of a draft: its storage is its own, the tokens and the engine the same."""
+        own = Question(self.context, self.batch, kv_dtype=self.draft_kv_dtype)
+        return replace(own, source_length=self.source_length, engine=self.engine)
 
     def echo(self) -> dict[str, Any]:
         """The question as a document shows it: formats by their names."""
@@ -111,5 +120,6 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "mtp": _flag,
     "mtp_layers": check_layers,
     "source_length": _source,
+    "draft_kv_dtype": parse_layout,
 }
 """How the settings that are not taken as they are given are read. Each raises ValueError."""

@@ -94,6 +94,21 @@ MtpLayers = Annotated[
     int | None,
     typer.Option("--mtp-layers", metavar="N", help="Count N of them, whatever the file has."),
 ]
+Draft = Annotated[
+    str | None,
+    typer.Option(
+        "--draft",
+        metavar="MODEL",
+        help="Add the cache of the model that drafts for it, named as MODEL is: llama-3.2-1b, "
+        "path/to/draft/config.json.",
+    ),
+]
+DraftKvDtype = Annotated[
+    str | None,
+    typer.Option(
+        "--draft-kv-dtype", metavar="DTYPE", help="Store the draft's as fp8, ... [default: its own]"
+    ),
+]
 SourceLength = Annotated[
     str | None,
     typer.Option(
@@ -123,6 +138,8 @@ def question(
     index_dtype: IndexDtype = None,
     mtp: Mtp = False,
     mtp_layers: MtpLayers = None,
+    draft: Draft = None,
+    draft_kv_dtype: DraftKvDtype = None,
     source_length: SourceLength = None,
     engine: Engine = None,
     ignore: Ignore = None,
@@ -135,6 +152,8 @@ def question(
         "index_dtype": index_dtype,
         "mtp": mtp,
         "mtp_layers": mtp_layers,
+        "draft": draft,
+        "draft_kv_dtype": draft_kv_dtype,
         "source_length": 0 if source_length == "0" else _tokens("--source-length", source_length),
         "engine": engine,
         "ignore": ignore or (),

@@ -4,7 +4,7 @@ each figure comes from; its shape, and the numbers it refuses."""
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -31,10 +31,11 @@ from kvcalc.attention.recurrent import (
 )
 from kvcalc.attention.sparse import DSA, BlockSparse
 from kvcalc.cache import Cache, CacheTensor
-from kvcalc.errors import InvalidValue
+from kvcalc.errors import InvalidValue, UsageError
 from kvcalc.extents import Every, Fixed, ReadWrite, TopK
 from kvcalc.formats import BF16, FP8, FP32, uniform
 from kvcalc.model import Model
+from kvcalc.question import Question
 
 if TYPE_CHECKING:
     from tests.conftest import ModelFile
@@ -975,6 +976,69 @@ def test_mtp_layers_are_counted_where_they_are_asked_for(
 ) -> None:
     assert kvcalc.show(name, context).stored == without, source
     assert kvcalc.show(name, context, mtp=True).stored == without + more, source
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "asked", "growth", "stored", "source"),
+    [
+        # 512 + 64 elements of fp8 and an index key of 128 with its fp32 scale: 708 B a layer
+        ("deepseek-v3.2", 3, {"kv_dtype": "fp8"}, (61 + 3) * 708, 1_000 * 45_312,
+         "what a YAML file with mtp: 3 says"),
+        ("deepseek-v3.2", 1, {"kv_dtype": "fp8"}, (61 + 1) * 708, 1_000 * 43_896, "its own one"),
+        ("mimo-v2-flash", 1, {}, 9 * 2_560, 9 * 1_000 * 2_560 + (39 + 1) * 128 * 5_120,
+         "one of three"),
+        ("mimo-v2-flash", 5, {}, 9 * 2_560, 9 * 1_000 * 2_560 + (39 + 5) * 128 * 5_120,
+         "two more than it has"),
+    ],
+)  # fmt: skip
+def test_so_many_mtp_layers_are_counted(
+    name: str, layers: int, asked: dict[str, Any], growth: int, stored: int, source: str
+) -> None:
+    answer = kvcalc.show(name, 1_000, mtp_layers=layers, **asked)
+    assert answer.growth == growth, source
+    assert answer.stored == stored, source
+    assert (answer.query.mtp, answer.query.mtp_layers) == (True, layers)
+
+
+def test_mtp_layers_beyond_the_last_begin_again() -> None:
+    """TensorRT-LLM loads layer n from n % num_nextn_predict_layers, modeling_deepseekv3.py."""
+    model = replace(kvcalc.load("deepseek-v3"), mtp=(("mla",), ()))
+    layers = [len(model.adapted(Question(mtp_layers=n)).layers) for n in (1, 2, 3)]
+    assert layers == [62, 63, 64]
+    assert [model.adapted(Question(mtp_layers=n)).cache.growth(1) for n in (1, 2, 3)] == [
+        62 * 1_152, 62 * 1_152, 63 * 1_152,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "said"),
+    [
+        ("llama-3.1-8b", {"mtp_layers": 2},
+         "Llama 3.1 8B has no MTP layers .*; leave them out, or state mtp: 2 in a YAML file of it"),
+        ("deepseek-v3", {"mtp_layers": 0}, "0 MTP layers: ask for at least 1"),
+        ("deepseek-v3", {"mtp_layers": -1}, "-1 MTP layers: ask for at least 1"),
+        ("deepseek-v3", {"mtp_layers": 10_001}, "10,001 MTP layers: ask for at most 10,000"),
+        ("deepseek-v3", {"mtp_layers": True}, "True is not a whole number of MTP layers"),
+        ("deepseek-v3", {"mtp_layers": 1.0}, "1.0 is not a whole number of MTP layers"),
+        ("deepseek-v3", {"mtp": 3}, "mtp is true or false, not 3; mtp_layers is their number"),
+    ],
+)  # fmt: skip
+def test_so_many_mtp_layers_there_are_not(model: str, asked: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        kvcalc.show(model, 100, **asked)
+    with pytest.raises(UsageError, match=said):
+        kvcalc.compare("deepseek-v3", model, context=100, **asked)
+
+
+@pytest.mark.parametrize(
+    ("layers", "note"),
+    [
+        (1, "DeepSeek-V3.2: 1 MTP layer(s) included"),
+        (3, "DeepSeek-V3.2: 3 MTP layer(s), where its file has 1, included"),
+    ],
+)
+def test_notes_say_how_many_mtp_layers_are_counted(layers: int, note: str) -> None:
+    assert note in kvcalc.show("deepseek-v3.2", 100, mtp_layers=layers).notes
 
 
 def test_a_model_without_mtp_layers_says_so_when_they_are_asked_for() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kvcalc.amounts import Amounts, Measured
 from kvcalc.cache import Settled
 from kvcalc.model import Model
-from kvcalc.queries.asked import filled, notes_on, reservation_of
+from kvcalc.queries.asked import drafts_of, filled, notes_on, reservation_of
 from kvcalc.question import Question
 from kvcalc.whatif import native_row
 
@@ -42,6 +42,11 @@ class Breakdown(Measured):
     def reserved(self) -> int | None:
         """Bytes that the engine asked for charges; None where none is."""
         return self.reservation.bytes if self.reservation else None
+
+    @property
+    def draft(self) -> str | None:
+        """What the draft beside the model is called; None where there is none."""
+        return drafts_of([self.model])
 
 
 def show(model: Model, question: Question) -> Breakdown:

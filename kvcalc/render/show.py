@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from operator import attrgetter
 
+from kvcalc.model import Source
 from kvcalc.queries.show import Breakdown, TensorLine
 from kvcalc.render import Style, keys
 from kvcalc.render.explain import explain
@@ -35,6 +36,11 @@ def _groups(answer: Breakdown) -> list[list[TensorLine]]:
     return [list(lines) for _, lines in groupby(answer.lines, key=attrgetter("group"))]
 
 
+def _sources(answer: Breakdown) -> tuple[Source, ...]:
+    draft = answer.model.draft
+    return answer.model.sources + (draft.sources if draft else ())
+
+
 GROUP = JsonObject(
     "GroupDocument",
     "Layers that keep the same tensors.",
@@ -55,7 +61,7 @@ DOCUMENT = JsonObject(
     *envelope("show"),
     queried(
         "ShowQueryDocument",
-        "What changed the answer: tokens per sequence, sequences, storage, MTP, source, engine.",
+        "What changed the answer: tokens per sequence, sequences, storage, MTP, source, draft, ...",
     ),
     Key("model", str, "model.name"),
     Key("file", str, "model.file"),
@@ -67,7 +73,7 @@ DOCUMENT = JsonObject(
     *keys.RESERVED,
     Key("weight_bytes", int | None, "model.weight_bytes"),
     Each("groups", GROUP, _groups),
-    Each("sources", SOURCE, "model.sources"),
+    Each("sources", SOURCE, _sources),
     keys.NOTES,
 )
 

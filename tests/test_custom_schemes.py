@@ -301,6 +301,52 @@ def test_kivi_as_a_dtype_counts_no_residual() -> None:
     assert Fraction(plain.stored, answer.stored) == Fraction(16, 3)
 
 
+QWEN3_8B = """\
+name: Qwen3-8B with sinks
+heads: 32
+head_dim: 128
+layers: 36
+dtype: bf16
+attention: { kind: gqa, kv_heads: 8, window: 2048, sink: 4 }
+"""
+
+
+def test_four_sinks_and_a_window_against_all_tokens(model_file: ModelFile) -> None:
+    rows = kvcalc.compare("qwen3-8b", model_file(QWEN3_8B), context=16_384, metric="read").rows
+    per_token = 36 * 2 * 8 * 128 * 2
+    assert [row.read for row in rows] == [16_384 * per_token, (2_048 + 4) * per_token]
+    assert [row.stored for row in rows] == [16_384 * per_token, 2_052 * per_token]
+    assert rows[1].ratio == Fraction(16_384, 2_052)
+    assert parse_figure("7.98x").holds(Fraction(16_384, 2_052))
+
+
+def test_a_model_with_sinks_is_shown_and_named_like_one_with_a_window(
+    model_file: ModelFile, cli: Cli
+) -> None:
+    path = model_file(QWEN3_8B)
+    out = cli("show", path, "-c", "16384", "--explain", "--metric", "stored").out
+    assert "36 layers x (min(T, 2,048 + 4) = 2,052) x (8 heads x 128 x 2 = 2,048 B)" in out
+    rows = kvcalc.compare(path, context=16_384).rows
+    assert (rows[-1].scheme, rows[-1].native) == ("native", True)
+    assert rows[-1].growth == 0
+
+
+def test_a_what_if_may_have_sinks(model_file: ModelFile) -> None:
+    own = QWEN3_8B.replace(", window: 2048, sink: 4", "")
+    path = model_file(f"{own}compare:\n  gqa: {{ groups: 8, window: 1020, sink: 4 }}\n")
+    per_token = 36 * 2 * 8 * 128 * 2
+    rows = {row.scheme: row.stored for row in kvcalc.compare(path, context=16_384).rows}
+    assert rows["gqa-what-if"] == (1_020 + 4) * per_token
+    assert rows["gqa"] == 16_384 * per_token
+
+
+def test_transformers_keeps_no_sinks(model_file: ModelFile, cli: Cli) -> None:
+    ran = cli("show", model_file(QWEN3_8B), "--engine", "transformers")
+    assert (ran.code, ran.out) == (2, "")
+    assert "transformers keeps no attention sinks beside a window" in ran.err
+    assert "leave the engine out" in ran.err
+
+
 CARRYING = """\
 name: M
 layers: 2

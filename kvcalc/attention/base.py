@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 INHERITED = ("heads", "head_dim", "dtype", "source_length")
 """Fields that an attention entry takes from the model where it does not set them itself."""
 
+BOUNDED = ("window", "sink", "chunk")
+"""Fields by which an attention entry keeps but some of the tokens."""
+
 Parts = Callable[[Format], tuple[Format, Format | None]]
 """Tells a format's dtype from the scale that is stored with it, if any."""
 

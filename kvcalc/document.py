@@ -105,10 +105,10 @@ def read_bytes(path: Path, size: int = MAX_BYTES + 1) -> bytes:
 def parse(name: str, raw: bytes, folder: Path = Path()) -> Document:
     """Parse one document of YAML or JSON. Raises InputError where it is none, or too large."""
     text = _text(name, raw)
-    if text.lstrip().startswith("{"):
-        with contextlib.suppress(InvalidValue):
-            return _of_json(name, text, folder)
     try:
+        if text.lstrip().startswith("{"):
+            with contextlib.suppress(jsontext.NotJSON):
+                return _of_json(name, text, folder)
         data, root, problems = yamltext.decoded(text)
     except InvalidValue as error:
         raise InputError(_in_file(name, error.problems)) from None

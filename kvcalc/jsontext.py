@@ -26,11 +26,15 @@ _HALF = re.compile("[\ud800-\udfff]")
 _HALF_ESCAPED = re.compile(r"\\u[dD][89a-fA-F]")
 
 
+class NotJSON(InvalidValue):
+    """A text that is no JSON at all; it may be YAML."""
+
+
 def decoded(text: str) -> tuple[Any, bool]:
     """The data, and whether a key stands twice in some object (the last of them is in the data).
 
-    Raises InvalidValue, with line and column, for what is no JSON, nested too deeply, a number of
-    too many digits, or half a character.
+    Raises NotJSON, and InvalidValue for what is nested too deeply, a number of too many digits, or
+    half a character; all with line and column.
     """
     repeated = False
 
@@ -45,7 +49,7 @@ def decoded(text: str) -> tuple[Any, bool]:
         data = json.loads(text, object_pairs_hook=made)
     except json.JSONDecodeError as error:
         place = error.lineno, error.colno
-        raise InvalidValue([Problem(f"not JSON: {error.msg}", "", (), "", *place)]) from None
+        raise NotJSON([Problem(f"not JSON: {error.msg}", "", (), "", *place)]) from None
     except ValueError:
         raise InvalidValue(list(_long_numbers(text))) from None
     if _HALF_ESCAPED.search(text) and (halves := list(_halves(text))):

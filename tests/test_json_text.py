@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kvcalc import InputError
 from kvcalc.document import parse, parse_json
+from kvcalc.errors import Place
 from tests.conftest import Cli, ModelFile
 from tests.problems import Wrong, must_tell
 
@@ -120,6 +124,12 @@ def test_what_is_no_json_is_refused_in_its_place(
     must_tell(caught.value, "c.json", [Wrong(line, column, message)])
 
 
+@pytest.mark.parametrize("wrong", [r'"b": "\ud83d"', '"b": ' + "[" * 101 + "]" * 101])
+def test_it_is_refused_on_standard_input_too(wrong: str) -> None:
+    with pytest.raises(InputError, match=r"-:3:\d+: (the escape|nested)"):
+        parse("-", config('"a": 1', wrong).encode())
+
+
 def test_utf_16_says_what_to_do() -> None:
     with pytest.raises(InputError) as caught:
         parse_json("c.json", "{}".encode("utf-16"))
@@ -158,3 +168,37 @@ def test_a_long_list_of_modules_takes_no_time() -> None:
     placed = time.perf_counter()
     assert read - started < 1
     assert placed - read < 5
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def paths_of(data: object, above: Place = ()) -> Iterator[tuple[Place, object]]:
+    """Every place in the data, and what stands there: a key, or an item of a list."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield (*above, key), key
+            yield from paths_of(value, (*above, key))
+    elif isinstance(data, list):
+        for number, item in enumerate(data):
+            yield (*above, number), item
+            yield from paths_of(item, (*above, number))
+
+
+@settings(derandomize=True, max_examples=200, deadline=None, database=None)
+@given(VALUES, st.booleans(), st.sampled_from([None, 0, 3, "\t"]))
+def test_every_part_of_any_json_is_where_it_is_said_to_be(
+    data: object, ascii_only: bool, indent: int | str | None
+) -> None:
+    text = json.dumps(data, ensure_ascii=ascii_only, indent=indent)
+    document = parse_json("c.json", text.encode())
+    lines = text.split("\n")
+    for path, expected in paths_of(data):
+        line, column = document.position(path)
+        rest = "\n".join([lines[line - 1][column - 1 :], *lines[line:]])
+        found, _ = json.JSONDecoder().raw_decode(rest)
+        assert repr(found) == repr(expected)

@@ -73,6 +73,9 @@ STEP_3 = MFA(heads=64, head_dim=256)
 V3 = MLA(**MLA_V3)
 V3_FP8 = MLA(**MLA_V3, dtype=uniform(FP8))
 WINDOWED_MLA = MLA(**MLA_V3, window=1_024)
+SINKS = GQA(heads=32, head_dim=128, kv_heads=8, window=2_048, sink=4)
+SINKS_MLA = MLA(**MLA_V3, window=1_020, sink=4)
+SINKS_HCA = HCA(**V4, sink=4, compress=128)
 NO_ROPE = MLA(heads=64, head_dim=256, latent_dim=512, rope_dim=0)
 UNEVEN_MLA = MLA(heads=64, nope_dim=192, value_dim=256, latent_dim=512, rope_dim=64)
 MISTRAL_SMALL_4 = MLA(heads=32, head_dim=64, value_dim=128, latent_dim=256, rope_dim=64)
@@ -111,6 +114,7 @@ PICKED_INDEX = dataclasses.replace(INDEX, reads=TopK(100))
 
 M3_CODE = "transformers 5.24.0, minimax_m3_vl: 16 blocks of 128, the newest among them"
 V4_CODE = "vLLM 0.33.0, models/deepseek_v4: window 128, an entry per 4 or 128 tokens"
+STREAMING = "StreamingLLM, arXiv 2309.17453, 3.2: the first tokens beside the most recent ones"
 V4_REPORT = "DeepSeek-V4 report, 2.3: one K = V entry of 448 + 64, sliding_window 128"
 
 Row = tuple[Scheme, int, int, int, int | Fraction, int, int, str]
@@ -154,6 +158,12 @@ ROWS: list[Row] = [
     (V3, 131_072, 131072 * (512 + 64) * 2, 150_994_944, (512 + 64) * 2, 0, 131072 * (512 + 64) * 2,
      "arXiv 2405.04434, 2.1: latent 512, RoPE key 64"),
     (V3_FP8, 1, (512 + 64) * 1, 576, 576, 0, 576, "one byte per element"),
+    (SINKS, 4, 4 * 2 * 8 * 128 * 2, 16_384, 4_096, 0, 16_384, STREAMING),
+    (SINKS, 2_051, 2051 * 2 * 8 * 128 * 2, 8_400_896, 4_096, 0, 8_400_896, STREAMING),
+    (SINKS, 16_384, (2048 + 4) * 2 * 8 * 128 * 2, 8_404_992, 0, 8_404_992, 8_404_992, STREAMING),
+    (SINKS_MLA, 2_000, (1020 + 4) * (512 + 64) * 2, 1_179_648, 0, 1_179_648, 1_179_648, STREAMING),
+    (SINKS_HCA, 1_000, (128 + 4 + 7) * 512 * 2, 142_336, Fraction(512 * 2, 128), 132 * 1_024,
+     142_336, "sinks beside the window; a compressed entry of 128 tokens 7 times"),
     (WINDOWED_MLA, 2_000, 1024 * (512 + 64) * 2, 1_179_648, 0, 1_179_648, 1_179_648, "full window"),
     (NO_ROPE, 1, 512 * 2, 1_024, 1_024, 0, 1_024, "no decoupled RoPE key"),
     (NO_ROPE, 1_000, 1000 * 512 * 2, 1_024_000, 512 * 2, 0, 1000 * 512 * 2,
@@ -475,6 +485,12 @@ def test_a_shared_latent_expands_to_shared_keys_and_values() -> None:
     assert layer_of(shared.expanded).read(1) == 128 * (128 + 64 + 128) * 2
 
 
+def test_an_expanded_latent_keeps_its_window_and_its_sinks() -> None:
+    expanded = SINKS_MLA.expanded
+    # (1,020 + 4) x 128 heads x (192 + 128) x 2 B
+    assert layer_of(expanded).stored(2_000) == 1_024 * 128 * (192 + 128) * 2 == 83_886_080
+
+
 @pytest.mark.parametrize(
     "scheme",
     [
@@ -641,6 +657,10 @@ NO_WIDTH = {"head_dim": None}
         (LLAMA_405B, {"window": 4, "chunk": 4}, "chunk", "window and chunk exclude each other"),
         (V3, {"window": 10, "chunk": 10}, "chunk", "window and chunk exclude each other"),
         (V4_WINDOW, {"chunk": 4}, "chunk", "window and chunk exclude each other"),
+        (LLAMA_2_7B, {"sink": 4}, "sink", "a sink needs a window"),
+        (V3, {"chunk": 10, "sink": 4}, "sink", "a sink needs a window"),
+        (SINKS, {"window": None}, "sink", "a sink needs a window"),
+        (SINKS, {"sink": 0}, "sink", "sink is 0; it must be from 1"),
         (LLAMA_2_7B, {"window": 10, "cross": True}, "cross", "window and cross exclude each other"),
         (LLAMA_2_7B, {"chunk": 10, "cross": True}, "cross", "chunk and cross exclude each other"),
         (V3, {"chunk": 4, "cross": True}, "cross", "chunk and cross exclude each other"),

@@ -559,6 +559,6 @@ def test_an_architecture_stands_in_one_place() -> None:
 
 
 def test_a_key_that_is_read_is_harmless_nowhere_else() -> None:
-    """But for widths of feed-forward layers, dense layers and RoPE, which few caches depend on."""
+    """But for feed-forward widths, dense layers and RoPE, which few caches depend on."""
     both = {key for key in KEYS.values() if is_harmless(key, known=True)}
     assert both == {"feed_forward_length", "leading_dense_block_count", "rope.dimension_count"}

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from kvcalc.importers.family import Family, Part, Schedule
-from kvcalc.importers.gguf import parts, schedules
+from kvcalc.importers.gguf import hybrids, parts, schedules
+from kvcalc.importers.gguf.hybrids import by_heads, by_interval
 from kvcalc.importers.gguf.schedules import (
     INDEXED,
     MLP,
@@ -19,11 +20,9 @@ from kvcalc.importers.gguf.schedules import (
     SPARSE,
     UNUSED,
     alike,
-    hybrid,
     interleaved,
     picking,
     sharing,
-    where_heads,
 )
 from kvcalc.importers.parts import both, none, with_shared
 from kvcalc.importers.schedules import CHUNKED, FULL, LINEAR, SLIDING, same
@@ -39,6 +38,7 @@ _latent = partial(Family, parts=DSA)
 
 
 def _recurrent(*names: str, part: Part, unused: tuple[str, ...] = (), note: str = "") -> Family:
+    unused = ("recurrent_layers", *unused)
     return Family(*names, parts={LINEAR: part}, schedule=same(LINEAR), unused=unused, note=note)
 
 
@@ -97,16 +97,18 @@ TABLE = (
     _recurrent("rwkv6", "rwkv6qwen2", part=parts.rwkv,
         note="shown as RWKV-7, whose state and token shifts have the same shapes"),
     # attention and states
-    _hybrid("jamba", "plamo2", part=parts.mamba1, schedule=where_heads(LINEAR)),
-    _hybrid("granitehybrid", part=parts.mamba2, schedule=where_heads(LINEAR)),
-    Family("falcon-h1", parts={FULL: both(parts.full, parts.mamba2)}, schedule=alike()),
-    Family("nemotron_h", "nemotron_h_moe", schedule=schedules.nemotron,
+    _hybrid("jamba", "plamo2", part=parts.mamba1, schedule=by_heads()),
+    _hybrid("granitehybrid", part=parts.mamba2, schedule=by_heads()),
+    Family("falcon-h1", parts={FULL: both(parts.full, parts.mamba2)}, schedule=alike(),
+        unused=("recurrent_layers",)),
+    Family("nemotron_h", "nemotron_h_moe", schedule=hybrids.nemotron,
         parts={LINEAR: parts.mamba2, FULL: parts.full, MLP: none}),
-    _hybrid("qwen3next", "qwen35", "qwen35moe", part=parts.gated_delta_net, schedule=hybrid(4)),
-    _hybrid("minimax-01", part=parts.lightning, schedule=hybrid(8)),
-    _hybrid("lfm2", "lfm2moe", part=parts.short_conv, schedule=where_heads(LINEAR, SLIDING)),
+    _hybrid("qwen3next", "qwen35", "qwen35moe", part=parts.gated_delta_net,
+        schedule=by_interval(4)),
+    _hybrid("minimax-01", part=parts.lightning, schedule=by_interval(8)),
+    _hybrid("lfm2", "lfm2moe", part=parts.short_conv, schedule=by_heads(SLIDING)),
     _hybrid("kimi-linear", "kimi-k3", "bailingmoe3", part=parts.kda, full=parts.latent,
-        schedule=where_heads(LINEAR)),
+        schedule=by_heads()),
     Family("glm5-next", parts={**DSA, LINEAR: parts.kda}, schedule=schedules.pooled),
 )
 # fmt: on

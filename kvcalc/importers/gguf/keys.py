@@ -1,7 +1,6 @@
 """The keys of GGUF headers: what is read, under which short name, and what leaves the cache alone.
 
-Every key of a file's architecture is one of three: read, known here to be harmless, or refused by
-name. Names as in llama.cpp (llama-arch.cpp of llama-cpp-python 0.3.36), without the architecture.
+Names as in llama.cpp (llama-arch.cpp of llama-cpp-python 0.3.36), without the architecture.
 """
 
 from __future__ import annotations
@@ -62,6 +61,14 @@ PLAIN_READ = (
 )
 """All that plain attention needs, and all that is read of an architecture that is not known."""
 
+ZERO_SAYS = (
+    *("layers", "mtp_layers", "dense_layers", "max_context", "hidden", "feed_forward", "causal"),
+    *("heads", "kv_heads", "rope_dim", "window", "pattern", "shared_layers", "index_topk"),
+    *("index_types", "compress_ratios", "recurrent_layers", "token_shifts"),
+)
+"""Where 0, false or nothing at all is an answer, if a wrong one; of other keys it says that the
+model has none of it: llama.cpp's own llama_model_saver writes every key."""
+
 PLAIN = frozenset(
     """
     vocab_size embedding_length_out feed_forward_length leading_dense_block_count
@@ -90,6 +97,8 @@ HARMLESS = frozenset(
     attention.relative_buckets_count attention.rope_pattern attention.output_group_count
     attention.output_lora_rank attention.compress_rope_freq_base attention.indexer.local_blocks
     attention.indexer.kpool_select_tail ssm.dt_b_c_rms kda.safe_gate kda.gate_lower_bound
+    features_length posnet.embedding_length posnet.block_count convnext.embedding_length
+    convnext.block_count
     """.split()  # noqa: SIM905
 )
 """Harmless in the architectures that kvcalc knows."""

@@ -30,13 +30,17 @@ from kvcalc.importers.storage import INDEX_DTYPE
 LLAMA4_CHUNK = 8192
 
 
-def _usual_width(f: Fields) -> int:
-    """A head's width that no key states: the embedding's over the heads of the first layer."""
-    heads = f.data.get(f.names_of("heads")[0])
+def _model_heads(f: Fields) -> int:
+    """The model's query heads: those of the first layer that has some."""
+    heads = f.get("heads")
     if isinstance(heads, list):
-        first = next((n for n in heads if isinstance(n, int) and n > 0), 1)
-        return hidden_over(f, first)
-    return hidden_over(f, f.count("heads"))
+        return next((n for n in heads if isinstance(n, int) and n > 0), 1)
+    return f.count("heads")
+
+
+def _usual_width(f: Fields) -> int:
+    """A head's width that no key states: the embedding's over the model's heads."""
+    return hidden_over(f, _model_heads(f))
 
 
 def sizes(f: Fields, sliding: bool = False) -> dict[str, Any]:
@@ -236,14 +240,14 @@ def gated_delta_net(f: Fields) -> tuple[Scheme, ...]:
 
 def kda(f: Fields) -> tuple[Scheme, ...]:
     """Kimi delta attention, with as many heads as attention has."""
-    width, heads, taps = f.count("kda_head_dim"), f.count("heads"), f.count("conv_kernel")
+    width, heads, taps = f.count("kda_head_dim"), _model_heads(f), f.count("conv_kernel")
     return (KDA(state_heads=heads, key_dim=width, value_dim=width, conv_kernel=taps),)
 
 
 def lightning(f: Fields) -> tuple[Scheme, ...]:
     """Lightning attention: every query head keeps a state."""
     width = f.optional("key_dim") or _usual_width(f)
-    return (Lightning(state_heads=f.count("heads"), key_dim=width, value_dim=width),)
+    return (Lightning(state_heads=_model_heads(f), key_dim=width, value_dim=width),)
 
 
 def short_conv(f: Fields) -> tuple[Scheme, ...]:

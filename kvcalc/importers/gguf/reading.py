@@ -6,15 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 from kvcalc.attention.base import Scheme, Shape
-from kvcalc.errors import InvalidValue, Problem, did_you_mean
+from kvcalc.errors import InvalidValue, Problem
 from kvcalc.formats import parse_layout
 from kvcalc.importers.assembly import Origin, assemble
 from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.gguf.architectures import ARCHITECTURES, REFUSED, STRANGER
 from kvcalc.importers.gguf.header import CONVERT, Header
-from kvcalc.importers.gguf.keys import KEYS, PER_LAYER, PLAIN_READ, is_harmless
+from kvcalc.importers.gguf.keys import KEYS, PER_LAYER, ZERO_SAYS
 from kvcalc.importers.gguf.schedules import layers_of, trunk
+from kvcalc.importers.gguf.strangers import hold_to_account
 from kvcalc.model import Architecture, Model, Source
 
 DTYPE = "fp16"
@@ -41,7 +42,7 @@ def read_model(header: Header, origin: Origin) -> Model:
     _check_layers(fields)
     layers = [] if fields.problems else _layers(name, row, fields)
     fields.ignore("max_context", "hidden", "mtp_layers", "causal", *row.unused)
-    _refuse_strangers(name, fields)
+    hold_to_account(name, fields)
     context = fields.optional("max_context", least=0)
     _say_what_is_odd(name, row, fields)
     if fields.problems:
@@ -89,8 +90,13 @@ def _refusal(text: str, key: str, hint: str = THE_MODEL) -> InvalidValue:
 
 def _fields(name: str, row: Family, values: dict[str, Any]) -> Fields:
     prefix = f"{name}."
+    absent = {prefix + key for short, key in KEYS.items() if short not in ZERO_SAYS}
     return Fields(
-        data={key: value for key, value in values.items() if key.startswith(prefix)},
+        data={
+            key: value
+            for key, value in values.items()
+            if key.startswith(prefix) and (value or key not in absent)
+        },
         defaults=row.defaults,
         names={short: (prefix + key,) for short, key in KEYS.items()},
     )
@@ -119,25 +125,6 @@ def _layers(name: str, row: Family, f: Fields) -> Layers:
         with f.collecting():
             kept.append(part(f.at(number % f.count("layers"))))
     return kept
-
-
-def _refuse_strangers(name: str, f: Fields) -> None:
-    known = name in ARCHITECTURES
-    read = f.used if known else {key for short in PLAIN_READ for key in f.names_of(short)}
-    strange = [
-        key
-        for key in f.data
-        if key not in read and not is_harmless(key.removeprefix(f"{name}."), known)
-    ]
-    said = ", ".join(strange)
-    if strange and not known:
-        hint = did_you_mean(name, (*ARCHITECTURES, *REFUSED))
-        hint = hint if hint.startswith("did") else "describe the model in YAML"
-        text = f"architecture {name!r} is not known, and {said} could change the cache"
-        f.problem(text, strange[0], hint)
-    elif strange:
-        hint = f"if they leave the cache alone, describe the model in YAML; {CONVERT} otherwise"
-        f.problem(f"{said}: not known to kvcalc in architecture {name}", strange[0], hint)
 
 
 def _say_what_is_odd(name: str, row: Family, f: Fields) -> None:

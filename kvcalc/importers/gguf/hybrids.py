@@ -1,0 +1,75 @@
+"""How layers with a state and layers with attention follow one another in a GGUF file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kvcalc.importers.family import Schedule
+from kvcalc.importers.fields import Fields
+from kvcalc.importers.gguf.schedules import (
+    MLP,
+    attends,
+    by_list,
+    by_rule,
+    switches,
+    trunk,
+    where_heads,
+)
+from kvcalc.importers.schedules import FULL, LINEAR
+
+ATTENTION = (
+    *("heads", "kv_heads", "key_dim", "value_dim", "rope_dim"),
+    *("kv_lora_rank", "key_dim_mla", "value_dim_mla"),
+)
+STATES = (
+    *("conv_kernel", "inner_size", "state_size", "time_step_rank", "group_count"),
+    *("kda_head_dim", "shortconv_taps"),
+)
+
+
+def _halves(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
+    """The same kinds; what is stated of a half that no layer is leaves the cache alone."""
+    if LINEAR not in kinds:
+        f.ignore(*STATES)
+    if not set(kinds) - {LINEAR, MLP}:
+        f.ignore(*ATTENTION)
+    return kinds
+
+
+def by_heads(window: str = "") -> Schedule:
+    """Layers without KV heads are recurrent; the others attend, as in where_heads."""
+
+    def schedule(f: Fields) -> Sequence[str]:
+        f.ignore("recurrent_layers")  # llama.cpp tells them by their heads too
+        return _halves(f, where_heads(LINEAR, window)(f))
+
+    return schedule
+
+
+def by_interval(interval: int) -> Schedule:
+    """Recurrent layers by their own array, else all but one in each interval."""
+
+    def schedule(f: Fields) -> Sequence[str]:
+        f.ignore("full_interval")
+        chosen = switches(f, "recurrent_layers", one=True)
+        if chosen is not None:
+            return _halves(f, by_list(f, chosen, LINEAR, FULL))
+        size = f.optional("full_interval") or interval
+        return _halves(f, by_rule(f, lambda i: (i + 1) % size != 0, LINEAR, FULL))
+
+    return schedule
+
+
+def nemotron(f: Fields) -> Sequence[str]:
+    """Without KV heads, layers that have a feed-forward width are MLPs, the others recurrent."""
+    f.ignore("recurrent_layers")
+    widths = f.get("feed_forward")
+
+    def kind(layer: int) -> str:
+        if attends(f, layer):
+            return FULL
+        width = widths[layer] if isinstance(widths, list) and layer < len(widths) else widths
+        return MLP if width else LINEAR
+
+    within = trunk(f)
+    return _halves(f, [kind(i) if i < within else FULL for i in range(f.count("layers"))])

@@ -1,0 +1,162 @@
+"""GGUF headers as llama.cpp itself saves them, and what becomes of other keys.
+
+Bytes are by hand, as in test_gguf.py. Rules are those of llama.cpp as vendored in llama-cpp-python
+0.3.36: src/models/*.cpp (load_arch_hparams), src/llama-model-saver.cpp (what it saves).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.headers import PATTERN, WINDOW, heads, latent, model_of, problems_of, ssm
+from tests.test_gguf import CASES
+
+if TYPE_CHECKING:
+    import pathlib
+
+    from tests.headers import Keys
+
+RECURRENT = "attention.recurrent_layers"
+KDA: Keys = {"ssm.conv_kernel": 4, "kda.head_dim": 128}
+
+WITHOUT: list[tuple[str, str, Keys, int]] = [
+    # 2 x (8,192 x 128 x 4 + 3 x (8,192 + 2 x 1 x 128) x 2)
+    ("granitehybrid", "granitehybrid", {**heads(2, 4096, 32, 0), **ssm(8192, 128, 128, 1)},
+     8_489_984),
+    # 2 x (8,192 x 16 x 4 + 3 x 8,192 x 2)
+    ("jamba", "jamba", {**heads(2, 4096, 0, 0), **ssm(8192, 16, 256)}, 1_146_880),
+    # 2 x 2 x 2,048 x 2
+    ("lfm2", "lfm2", {**heads(2, 2048, 32, [0, 0], 64), "shortconv.l_cache": 3}, 16_384),
+    # 2 x (8,192 x 128 x 4 + 3 x (8,192 + 2 x 8 x 128) x 2)
+    ("nemotron_h", "nemotron_h", {**heads(2, 4096, 32, 0, 128), **ssm(8192, 128, 128, 8),
+      "feed_forward_length": 0}, 8_511_488),
+    # 2 x (32 x 128 x 128 x 4 + 3 x 32 x 384 x 2)
+    ("kimi-linear", "kimi-linear", {**latent(2, 32, 512, 64, 192, 128), **KDA,
+      "attention.head_count_kv": 0}, 4_341_760),
+    # 2 x 1,000 x 8 x 256 x 2: here it is the states that no layer has
+    ("granitehybrid without states", "granitehybrid",
+     {**heads(2, 4096, 32, 8, 128), **ssm(8192, 128, 128, 1)}, 8_192_000),
+    # a layer without attention has no heads, and as many states as the others have heads:
+    # 1,000 x 576 x 2 + 32 x 128 x 128 x 4 + 3 x 32 x 384 x 2
+    ("kimi-k3", "kimi-k3", {**latent(2, [32, 0], 512, 64, 192, 128), **KDA,
+      "attention.head_count_kv": [1, 0]}, 3_322_880),
+]  # fmt: skip
+"""Hybrids of which one half is missing, at 1,000 tokens."""
+
+
+@pytest.mark.parametrize(
+    ("arch", "keys", "stored"), [w[1:] for w in WITHOUT], ids=[w[0] for w in WITHOUT]
+)
+def test_a_hybrid_without_one_of_its_halves(
+    tmp_path: pathlib.Path, arch: str, keys: Keys, stored: int
+) -> None:
+    assert model_of(tmp_path, arch, keys).stored(1000) == stored
+
+
+UNUSED_KEYS = (
+    *("decoder_block_count", "nextn_predict_layers", "leading_dense_block_count"),
+    *("attention.kv_lora_rank", "attention.q_lora_rank", "attention.kv_lora_rank_swa"),
+    *("attention.key_length_mla", "attention.value_length_mla"),
+    *("attention.key_length_mla_swa", "attention.value_length_mla_swa"),
+    *(f"attention.indexer.{key}" for key in ("head_count", "key_length", "top_k", "block_size")),
+    *("attention.indexer.kpool", "attention.indexer.local_blocks", "attention.compress_ratios"),
+    *("hyper_connection.count", "hash_layer_count", "attn_res.block_size", "n_deepstack_layers"),
+    *(f"ssm.{key}" for key in ("inner_size", "conv_kernel", "state_size", "time_step_rank")),
+    *("ssm.group_count", "kda.head_dim", "wkv.head_size", "shortconv.l_cache"),
+    *("posnet.embedding_length", "posnet.block_count", "convnext.embedding_length"),
+    *("convnext.block_count", "dense_2_feat_in", "attention.sliding_window"),
+)
+"""What llama.cpp saves of every model, as 0 where it has none of it."""
+
+OWN_WINDOW = ("gemma2", "exaone4", "llama4")
+"""Architectures whose window is known without a key: saved with it."""
+
+SAVED: dict[str, Keys] = {
+    **{name: {RECURRENT: 1} for name in ("mamba", "mamba2", "rwkv7", "falcon-h1")},
+    "arwkv7": {RECURRENT: 1, "token_shift_count": 1},
+    "jamba": {RECURRENT: [1, 1, 1, 1, 0, 1, 1, 1] * 4},
+    "plamo2": {RECURRENT: [1, 0]},
+    "lfm2": {RECURRENT: [1, 1, 0, 1, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1, 0, 1]},
+    "nemotron_h": {RECURRENT: [1, 0, 0, 1]},
+    "kimi-linear": {RECURRENT: [1, 1, 1, 0]},
+    "glm5-next": {RECURRENT: [1, 1, 1, 0], "attention.indexer.types": [0, 0, 0, 1]},
+    "qwen3next": {RECURRENT: [1, 1, 1, 0] * 12},
+    "minimax-01": {RECURRENT: [1, 1, 1, 1, 1, 1, 1, 0]},
+    "GLM-5": {"attention.indexer.types": 1},
+    "hy_v4": {"attention.compress_ratios": [0, 0]},
+    "deepseek4": {PATTERN: [1, 1, 1]},
+}
+"""What is saved besides by the name of a case, as the library itself wrote it (but for plamo2 and
+glm5-next, from its source)."""
+
+
+def as_saved(name: str, arch: str, keys: Keys) -> Keys:
+    """The keys as llama.cpp saves them: unused ones 0, lists of like items as one, some twice."""
+    unused: Keys = dict.fromkeys(UNUSED_KEYS, 0)
+    unused |= {"token_shift_count": 2, RECURRENT: 0, "attention.indexer.types": 0}
+    if arch in OWN_WINDOW:
+        del unused[WINDOW]
+    widths = {f"attention.{side}_length": 0 for side in ("key", "value")} | keys
+    unused |= {
+        f"attention.{s}_length_swa": widths[f"attention.{s}_length"] for s in ("key", "value")
+    }
+    return {**unused, **keys, **SAVED.get(name, {})}
+
+
+@pytest.mark.parametrize(
+    ("name", "arch", "keys", "context", "stored"), CASES, ids=[case[0] for case in CASES]
+)
+def test_a_file_that_llama_cpp_saved(
+    tmp_path: pathlib.Path, name: str, arch: str, keys: Keys, context: int, stored: int
+) -> None:
+    plain = model_of(tmp_path, arch, keys)
+    saved = model_of(tmp_path, arch, as_saved(name, arch, keys))
+    assert saved.stored(context) == stored
+    assert set(saved.notes) <= set(plain.notes)
+
+
+def test_an_unknown_architecture_that_llama_cpp_saved(tmp_path: pathlib.Path) -> None:
+    """Plain attention as of qwen3tts, which kvcalc did not know: 2 x 8 x (128 + 128) x 2."""
+    keys = {**heads(2, 1024, 8, 8, 128), "attention.causal": True}
+    model = model_of(tmp_path, "newcomer", as_saved("", "newcomer", keys))
+    assert model.stored(1000) == 8_192_000
+
+
+def test_keys_without_a_word_of_a_cache_are_told_in_one_note(tmp_path: pathlib.Path) -> None:
+    keys = {**heads(1, 1024, 8, 8, 128), "flavour": 3, "router.colour": "blue"}
+    model = model_of(tmp_path, "llama", keys)
+    assert model.stored(1000) == 1000 * 8 * 256 * 2
+    told = [note for note in model.notes if "passed over" in note]
+    assert [note.partition(": ")[2] for note in told] == ["llama.flavour, llama.router.colour"]
+
+
+def test_a_key_that_says_no_is_told_whatever_its_words(tmp_path: pathlib.Path) -> None:
+    keys = {**heads(1, 1024, 8, 8, 128), "memory.slots": 0, "attention.kv_pruned": False}
+    model = model_of(tmp_path, "llama", keys)
+    assert any("llama.memory.slots, llama.attention.kv_pruned" in note for note in model.notes)
+
+
+STRANGE: list[tuple[str, str, Keys, str]] = [
+    ("a word of a cache", "llama", {"memory.slots": 4}, "llama.memory.slots: not known"),
+    # known elsewhere, it says something that is not read here
+    ("another's key", "llama", {"num_loops": 2}, "llama.num_loops: not known"),
+    ("another's list", "qwen2", {RECURRENT: [1, 0]}, "qwen2.attention.recurrent_layers: not known"),
+    # no copy of the width of every layer
+    ("a width of its own", "falcon-h1", {**ssm(1536, 128, 24, 1), "attention.key_length_swa": 64},
+     "falcon-h1.attention.key_length_swa: not known"),
+    ("other token shifts", "llama", {"token_shift_count": 3}, "llama.token_shift_count: not known"),
+    ("a strange architecture", "newcomer", {"flavour": 3}, "newcomer.flavour could change"),
+    ("a strange architecture's 0", "newcomer", {"flavour": 0}, "newcomer.flavour could change"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arch", "more", "message"), [s[1:] for s in STRANGE], ids=[s[0] for s in STRANGE]
+)
+def test_a_key_that_could_change_the_cache(
+    tmp_path: pathlib.Path, arch: str, more: Keys, message: str
+) -> None:
+    problems = problems_of(tmp_path, arch, {**heads(2, 1024, 8, 8, 128), **more})
+    assert any(message in problem.message for problem in problems)

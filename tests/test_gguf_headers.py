@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.headers import PATTERN, WINDOW, heads, latent, model_of, problems_of, ssm
+from tests.headers import INDEX, PATTERN, WINDOW, heads, latent, model_of, problems_of, ssm
 from tests.test_gguf import CASES
 
 if TYPE_CHECKING:
@@ -18,8 +18,78 @@ if TYPE_CHECKING:
 
     from tests.headers import Keys
 
-RECURRENT = "attention.recurrent_layers"
+UNUSED_WINDOW = "llama.cpp does not use it here and keeps every token"
+RECURRENT, KPOOL = "attention.recurrent_layers", "attention.indexer.kpool"
+DOTS3: Keys = next(case[2] for case in CASES if case[0] == "dots3note")
 KDA: Keys = {"ssm.conv_kernel": 4, "kda.head_dim": 128}
+
+TOLD: list[tuple[str, str, Keys, int, int, str]] = [
+    # the fourth of four attends to everything: (23 x 100 + 7 x 1,000) x 8 x (64 + 64) x 2
+    ("exaone4 of 30 layers", "exaone4", {**heads(30, 2048, 32, 8, 64), WINDOW: 100}, 1000,
+     19_046_400, UNUSED_WINDOW),
+    # LFM2-8B-A1B's layers: 3 x 2 x 2,048 x 2 + 100 x 8 x (64 + 64) x 2
+    ("lfm2moe", "lfm2moe", {**heads(4, 2048, 32, [0, 0, 8, 0]), "shortconv.l_cache": 3,
+      WINDOW: 100}, 1000, 229_376, UNUSED_WINDOW),
+    # SmallThinker-21B's: the first of four attends to everything: (1,000 + 3 x 100) x 4 x 256 x 2
+    ("smallthinker", "smallthinker", {**heads(4, 2560, 28, 4, 128), WINDOW: 100}, 1000, 2_662_400,
+     "a window of 100 tokens; llama.cpp takes 4,096 whatever is stated"),
+    # attention, Mamba-2, attention with a feed-forward width: 2 x 1,000 x 8 x 256 x 2
+    # + 8,192 x 128 x 4 + 3 x (8,192 + 2 x 8 x 128) x 2
+    ("nemotron_h", "nemotron_h", {**heads(3, 4096, 32, [8, 0, 8], 128), **ssm(8192, 128, 128, 8),
+      "feed_forward_length": [0, 0, 21504]}, 1000, 12_447_744,
+     "llama.cpp keeps nothing of a layer that has KV heads and a feed-forward width"),
+    # an index key for every token: 576 x 2 + 128 + 4 = 1,284
+    ("deepseek32", "deepseek32", {**latent(1, 128, 512, 64, 192, 128), **INDEX, KPOOL: 4}, 1000,
+     1_284_000, "attention.indexer.kpool pools nothing in deepseek32, as llama.cpp has it"),
+    ("glm-dsa", "glm-dsa", {**latent(1, 64, 512, 64, 256, 256), **INDEX, KPOOL: 4}, 1000,
+     1_284_000, "kpool pools nothing in glm-dsa"),
+    # 2 x 576 x 2 + 132 = 2,436
+    ("hy_v4", "hy_v4", {**latent(2, 32, 512, 64, 256, 256), **INDEX, KPOOL: 4,
+      "attention.indexer.types": [1, 0]}, 1000, 2_436_000, "kpool pools nothing in hy_v4"),
+    # 1,000 x (1,152 + 132) + 512 x 1,088 x 2
+    ("dots3note", "dots3note", {**DOTS3, KPOOL: 4}, 1000, 2_398_112,
+     "kpool pools nothing in dots3note"),
+]  # fmt: skip
+"""What the model keeps and llama.cpp keeps otherwise, with the note that says so."""
+
+
+@pytest.mark.parametrize(
+    ("arch", "keys", "context", "stored", "note"), [t[1:] for t in TOLD], ids=[t[0] for t in TOLD]
+)
+def test_what_llama_cpp_keeps_otherwise_is_told(
+    tmp_path: pathlib.Path, arch: str, keys: Keys, context: int, stored: int, note: str
+) -> None:
+    model = model_of(tmp_path, arch, keys)
+    assert model.stored(context) == stored
+    assert any(note in said for said in model.notes)
+
+
+NOT_TOLD: list[tuple[str, str, Keys, int, int]] = [
+    # 64 layers and one of multi-token prediction: (48 x 100 + 16 x 1,000) x 8 x (64 + 64) x 2
+    ("exaone4 of 64 layers", "exaone4",
+     {**heads(65, 2048, 32, 8, 64), WINDOW: 100, "nextn_predict_layers": 1}, 1000, 42_598_400),
+    # as lfm2moe above
+    ("lfm2", "lfm2", {**heads(4, 2048, 32, [0, 0, 8, 0]), "shortconv.l_cache": 3, WINDOW: 100},
+     1000, 229_376),
+    # within its window: 4 x 1,000 x 4 x 256 x 2
+    ("smallthinker", "smallthinker", {**heads(4, 2560, 28, 4, 128), WINDOW: 4096}, 1000,
+     8_192_000),
+    # a pool of one token is none
+    ("deepseek32", "deepseek32", {**latent(1, 128, 512, 64, 192, 128), **INDEX, KPOOL: 1}, 1000,
+     1_284_000),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arch", "keys", "context", "stored"), [n[1:] for n in NOT_TOLD], ids=[n[0] for n in NOT_TOLD]
+)
+def test_what_llama_cpp_keeps_as_the_model_does(
+    tmp_path: pathlib.Path, arch: str, keys: Keys, context: int, stored: int
+) -> None:
+    model = model_of(tmp_path, arch, keys)
+    assert model.stored(context) == stored
+    assert not any("llama.cpp" in note for note in model.notes[1:])
+
 
 WITHOUT: list[tuple[str, str, Keys, int]] = [
     # 2 x (8,192 x 128 x 4 + 3 x (8,192 + 2 x 1 x 128) x 2)

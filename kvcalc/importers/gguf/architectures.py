@@ -43,7 +43,7 @@ def _recurrent(*names: str, part: Part, unused: tuple[str, ...] = (), note: str 
 
 
 def _hybrid(*names: str, part: Part, schedule: Schedule, full: Part = parts.full) -> Family:
-    own = {LINEAR: part, FULL: full, SLIDING: parts.sliding}
+    own = {LINEAR: part, FULL: full, SLIDING: parts.sliding, UNUSED: parts.sliding_unused}
     return Family(*names, parts=own, schedule=schedule)
 
 
@@ -70,9 +70,12 @@ TABLE = (
     _windowed("cohere2", "exaone-moe", "muse-glimmer", schedule=interleaved(4)),
     _windowed("cohere2moe", schedule=interleaved(4, first=True)),
     _windowed("afmoe", "mellum", "olmo2", schedule=interleaved(4, stated=False)),
-    _windowed("laguna", "smallthinker", schedule=interleaved(4, first=True, stated=False)),
+    _windowed("laguna", schedule=interleaved(4, first=True, stated=False)),
+    Family("smallthinker", parts={FULL: parts.full, SLIDING: parts.sliding_4096},
+        schedule=interleaved(4, first=True, stated=False)),
     _windowed("plamo3", schedule=interleaved(8, stated=False)),
-    _windowed("exaone4", schedule=schedules.exaone4, defaults={"window": 4096}),
+    Family("exaone4", parts={**WINDOWED, UNUSED: parts.sliding_unused},
+        schedule=schedules.exaone4, defaults={"window": 4096}),
     _windowed("granite_swa", "maple", "mimo2", "spark2_5", "step35", schedule=interleaved(None)),
     Family("llama4", defaults={"window": parts.LLAMA4_CHUNK},
         parts={FULL: parts.full, CHUNKED: parts.chunked},
@@ -106,10 +109,12 @@ TABLE = (
     _hybrid("qwen3next", "qwen35", "qwen35moe", part=parts.gated_delta_net,
         schedule=by_interval(4)),
     _hybrid("minimax-01", part=parts.lightning, schedule=by_interval(8)),
-    _hybrid("lfm2", "lfm2moe", part=parts.short_conv, schedule=by_heads(SLIDING)),
+    _hybrid("lfm2", part=parts.short_conv, schedule=by_heads(SLIDING)),
+    _hybrid("lfm2moe", part=parts.short_conv, schedule=by_heads(UNUSED)),
     _hybrid("kimi-linear", "kimi-k3", "bailingmoe3", part=parts.kda, full=parts.latent,
         schedule=by_heads()),
-    Family("glm5-next", parts={**DSA, LINEAR: parts.kda}, schedule=schedules.pooled),
+    Family("glm5-next", parts={**DSA, INDEXED: parts.pooled, LINEAR: parts.kda},
+        schedule=schedules.pooled),
 )
 # fmt: on
 

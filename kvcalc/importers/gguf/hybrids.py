@@ -66,9 +66,13 @@ def nemotron(f: Fields) -> Sequence[str]:
     widths = f.get("feed_forward")
 
     def kind(layer: int) -> str:
-        if attends(f, layer):
-            return FULL
         width = widths[layer] if isinstance(widths, list) and layer < len(widths) else widths
+        if attends(f, layer):
+            if width:
+                f.note(
+                    "llama.cpp keeps nothing of a layer that has KV heads and a feed-forward width"
+                )
+            return FULL
         return MLP if width else LINEAR
 
     within = trunk(f)

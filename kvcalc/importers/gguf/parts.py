@@ -28,6 +28,7 @@ from kvcalc.importers.parts import hidden_over, indexer_fields, keyed
 from kvcalc.importers.storage import INDEX_DTYPE
 
 LLAMA4_CHUNK = 8192
+SMALLTHINKER_WINDOW = 4096
 
 
 def _model_heads(f: Fields) -> int:
@@ -72,6 +73,17 @@ def sliding_unused(f: Fields) -> tuple[Scheme, ...]:
     own = sizes(f, sliding=True)
     f.note("the window is the model's; llama.cpp does not use it here and keeps every token")
     return (keyed(**own, window=f.count("window")),)
+
+
+def sliding_4096(f: Fields) -> tuple[Scheme, ...]:
+    """A window of whatever length, for which llama.cpp has one of its own."""
+    window = f.count("window")
+    if window != SMALLTHINKER_WINDOW:
+        f.note(
+            f"a window of {window:,} tokens; llama.cpp takes {SMALLTHINKER_WINDOW:,} whatever is"
+            " stated"
+        )
+    return sliding(f)
 
 
 def chunked(f: Fields) -> tuple[Scheme, ...]:
@@ -150,13 +162,23 @@ def _index_fields(f: Fields) -> dict[str, Any]:
 
 
 def indexed(f: Fields) -> tuple[Scheme, ...]:
-    """Latent attention with an indexer of its own, perhaps with a key per pool of tokens."""
+    """Latent attention with an indexer of its own."""
+    if (f.optional("index_pool") or 1) > 1:
+        key = f.names_of("index_pool")[0]
+        name, _, rest = key.partition(".")
+        f.note(f"{rest} pools nothing in {name}, as llama.cpp has it: an index key per token")
+    return (DSA(**_latent_fields(f), **_index_fields(f)),)
+
+
+def pooled(f: Fields) -> tuple[Scheme, ...]:
+    """Latent attention with an indexer of its own, and a key per pool of tokens."""
     pool = f.optional("index_pool") or 1
     return (DSA(**_latent_fields(f), **_index_fields(f), index_every=pool),)
 
 
 def picked(f: Fields) -> tuple[Scheme, ...]:
     """Latent attention that reads what an earlier layer's indexer has picked."""
+    f.ignore("index_pool")
     return (DSA(**_latent_fields(f), **_index_fields(f), indexer="shared"),)
 
 

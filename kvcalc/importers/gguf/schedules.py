@@ -131,9 +131,10 @@ def interleaved(
 
 
 def exaone4(f: Fields) -> Sequence[str]:
-    """The 32B model, of 64 layers, slides; smaller ones do where the file states a window."""
-    slides = trunk(f) == 64 or f.has("window")
-    return interleaved(4, stated=False)(f) if slides else alike()(f)
+    """The 32B model, of 64 layers, slides; of others llama.cpp does not use a window."""
+    if trunk(f) == 64:
+        return interleaved(4, stated=False)(f)
+    return interleaved(4, stated=False, kind=UNUSED)(f) if f.has("window") else alike()(f)
 
 
 def sharing(schedule: Schedule, keeping: int | None = None) -> Schedule:

@@ -1,4 +1,4 @@
-"""GGUF headers as llama.cpp itself saves them, and what becomes of other keys.
+"""GGUF headers as llama.cpp itself saves them, those of drafts, and what becomes of other keys.
 
 Bytes are by hand, as in test_gguf.py. Rules are those of llama.cpp as vendored in llama-cpp-python
 0.3.36: src/models/*.cpp (load_arch_hparams), src/llama-model-saver.cpp (what it saves).
@@ -194,6 +194,38 @@ def test_an_unknown_architecture_that_llama_cpp_saved(tmp_path: pathlib.Path) ->
     assert model.stored(1000) == 8_192_000
 
 
+DRAFTS: list[tuple[str, str, Keys, int, int]] = [
+    # one layer: 8 x (128 + 128) x 2 = 4,096
+    ("EAGLE-3 for DeepSeek-V3", "eagle3", {**heads(1, 7168, 56, 8, 128),
+      "target_layers": [1, 29, 57], "target_hidden_size": 7168, "norm_before_residual": True},
+     1000, 4_096_000),
+    # 5 x 8 x (128 + 128) x 2 = 20,480
+    ("DFlash for Qwen3-8B", "dflash", {**heads(5, 4096, 32, 8, 128), "block_size": 16,
+      "target_layers": [2, 10, 18, 26, 34]}, 4096, 83_886_080),
+    # four of five slide: (4 x 2,048 + 4,096) x 8 x (128 + 128) x 2
+    ("DFlash with a window", "dflash", {**heads(5, 5120, 32, 8, 128), "block_size": 16,
+      "target_layers": [1], WINDOW: 2048, PATTERN: [True, True, True, True, False],
+      "conv_kernel_size": 4, "conv_group_size": 64, "selector_rank": 64, "selector_top_k": 8},
+     4096, 50_331_648),
+    # one entry as key and value over a window: 3 x 128 x 512 x 2
+    ("DSpark for DeepSeek-V4-Flash", "dflash", {**heads(3, 4096, 64, 1, 512), **INDEX,
+      "hyper_connection.count": 4, "rope.dimension_count": 64, WINDOW: 128, "block_size": 5,
+      "attention.compress_ratios": [0, 0, 0], "attention.output_lora_rank": 1024,
+      "target_layers": [20, 30, 40], "sample_from_anchor": True}, 4096, 393_216),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arch", "keys", "context", "stored"), [d[1:] for d in DRAFTS], ids=[d[0] for d in DRAFTS]
+)
+def test_a_draft_has_caches_of_its_own(
+    tmp_path: pathlib.Path, arch: str, keys: Keys, context: int, stored: int
+) -> None:
+    model = model_of(tmp_path, arch, keys)
+    assert model.stored(context) == stored
+    assert any("drafts for another model" in note for note in model.notes)
+
+
 def test_keys_without_a_word_of_a_cache_are_told_in_one_note(tmp_path: pathlib.Path) -> None:
     keys = {**heads(1, 1024, 8, 8, 128), "flavour": 3, "router.colour": "blue"}
     model = model_of(tmp_path, "llama", keys)
@@ -213,6 +245,7 @@ STRANGE: list[tuple[str, str, Keys, str]] = [
     # known elsewhere, it says something that is not read here
     ("another's key", "llama", {"num_loops": 2}, "llama.num_loops: not known"),
     ("another's list", "qwen2", {RECURRENT: [1, 0]}, "qwen2.attention.recurrent_layers: not known"),
+    ("another's draft", "llama", {"target_layers": [1]}, "llama.target_layers: not known"),
     # no copy of the width of every layer
     ("a width of its own", "falcon-h1", {**ssm(1536, 128, 24, 1), "attention.key_length_swa": 64},
      "falcon-h1.attention.key_length_swa: not known"),
@@ -230,3 +263,8 @@ def test_a_key_that_could_change_the_cache(
 ) -> None:
     problems = problems_of(tmp_path, arch, {**heads(2, 1024, 8, 8, 128), **more})
     assert any(message in problem.message for problem in problems)
+
+
+def test_a_draft_that_reads_the_cache_of_its_target(tmp_path: pathlib.Path) -> None:
+    problems = problems_of(tmp_path, "gemma4-assistant", heads(4, 256, 4, 2, 256))
+    assert "reads the cache of the model that it drafts for" in problems[0].message

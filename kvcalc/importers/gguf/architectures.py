@@ -12,6 +12,7 @@ from functools import partial
 from kvcalc.importers.family import Family, Part, Schedule
 from kvcalc.importers.gguf import hybrids, parts, schedules
 from kvcalc.importers.gguf.hybrids import by_heads, by_interval
+from kvcalc.importers.gguf.keys import DRAFT
 from kvcalc.importers.gguf.schedules import (
     INDEXED,
     MLP,
@@ -35,6 +36,11 @@ DSA: Mapping[str, Part] = {INDEXED: parts.indexed, PICKED: parts.picked, FULL: p
 _plain = partial(Family, parts=PLAIN, schedule=schedules.plain)
 _windowed = partial(Family, parts=WINDOWED)
 _latent = partial(Family, parts=DSA)
+_draft = partial(
+    Family,
+    unused=DRAFT,
+    note="drafts for another model: these are its own caches, beside its target's",
+)
 
 
 def _recurrent(*names: str, part: Part, unused: tuple[str, ...] = (), note: str = "") -> Family:
@@ -115,6 +121,9 @@ TABLE = (
         schedule=by_heads()),
     Family("glm5-next", parts={**DSA, INDEXED: parts.pooled, LINEAR: parts.kda},
         schedule=schedules.pooled),
+    # drafts
+    _draft("eagle3", parts=PLAIN, schedule=schedules.plain),
+    _draft("dflash", parts={**WINDOWED, "ratio 0": parts.shared_kv}, schedule=schedules.dflash),
 )
 # fmt: on
 
@@ -136,9 +145,7 @@ REFUSED: Mapping[str, str] = {
         ("dream", "llada", "llada-moe", "rnd1"),
         "is a diffusion model, which sees the whole text anew at every step and keeps no KV cache",
     ),
-    **dict.fromkeys(
-        ("eagle3", "dflash", "gemma4-assistant"), "drafts for another model and is counted with it"
-    ),
+    "gemma4-assistant": "reads the cache of the model that it drafts for, and keeps none",
     "clip": "is the projector of a multimodal model (mmproj), which keeps no KV cache",
 }
 """Architectures without a cache of their own, and why."""

@@ -5,6 +5,13 @@ Names as in llama.cpp (llama-arch.cpp of llama-cpp-python 0.3.36), without the a
 
 from __future__ import annotations
 
+DRAFT = (
+    *("target_layers", "target_hidden_size", "norm_before_residual", "norm_before_fc"),
+    *("block_size", "sample_from_anchor", "conv_kernel_size", "conv_group_size"),
+    *("selector_rank", "selector_top_k"),
+)
+"""What drafts say of their target and of their heads; their short names are the same."""
+
 KEYS: dict[str, str] = {
     "layers": "block_count",
     "decoder_layers": "decoder_block_count",
@@ -38,6 +45,7 @@ KEYS: dict[str, str] = {
     "index_types": "attention.indexer.types",
     "index_pool": "attention.indexer.kpool",
     "compress_ratios": "attention.compress_ratios",
+    "hyper_connections": "hyper_connection.count",
     "recurrent_layers": "attention.recurrent_layers",
     "full_interval": "full_attention_interval",
     "conv_kernel": "ssm.conv_kernel",
@@ -49,6 +57,7 @@ KEYS: dict[str, str] = {
     "wkv_head_size": "wkv.head_size",
     "token_shifts": "token_shift_count",
     "shortconv_taps": "shortconv.l_cache",
+    **{key: key for key in DRAFT},
 }
 """Short names, which the parts of layers use, and the keys they stand for."""
 

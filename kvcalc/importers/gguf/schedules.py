@@ -249,3 +249,11 @@ def decoder(f: Fields) -> Sequence[str]:
     """The layers of a decoder; the encoder's keep nothing."""
     layers = f.count("layers")
     return [FULL] * (layers_of(f, "decoder_layers") or layers)
+
+
+def dflash(f: Fields) -> Sequence[str]:
+    """A window by the file's pattern, if at all; a draft for DeepSeek-V4 keeps a window alone."""
+    if not f.optional("hyper_connections"):
+        return interleaved(None, stated=False)(f)
+    f.ignore("pattern", "index_n_heads", "index_head_dim", "index_topk")
+    return alike("ratio 0")(f)

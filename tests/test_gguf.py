@@ -185,6 +185,20 @@ CASES: list[tuple[str, str, Keys, int, int]] = [
     ("kimi-linear", "kimi-linear", {**latent(4, 32, 512, 64, 192, 128),
       "attention.head_count_kv": [0, 0, 0, 1], "ssm.conv_kernel": 4, "kda.head_dim": 128}, 1000,
      7_664_640),
+    # three of four have a state, 32 x 128 x 128 x 4 + 3 x (2 x 16 x 128 + 32 x 128) x 2, one of
+    # them n-grams beside it, 3 x 3 x 4 x 2,048 x 2; one attends and has an index key per 16 tokens:
+    # 1,600 x 2 x 512 x 2 + 100 x 128 x 2
+    ("qwen4exp", "qwen4exp", {**heads(4, 2048, 16, 2, 256), **ssm(4096, 128, 32, 16), **INDEX,
+      "attention.compress_ratios": [0, 0, 0, 16], "hyper_connection.count": 4,
+      "hyper_connection.low_rank": 320, "ple.layers": [1], "ple.ngram_size": 3,
+      "ple.conv_kernel": 4, "ple.heads_per_ngram": 8, "embedding_length_per_layer_input": 2048},
+     1600, 9_888_768),
+    # without ratios it attends to everything: 3 x 2,146,304 + 1,000 x 2 x 512 x 2
+    ("qwen4exp dense", "qwen4exp",
+     {**heads(4, 2048, 16, 2, 256), **ssm(4096, 128, 32, 16), **INDEX}, 1000, 8_486_912),
+    # four layers of 2 x (64 + 64) x 2 and the router's head, (64 + 64) x 2
+    ("graniteswitch", "graniteswitch", {**heads(4, 512, 8, 2, 64), "adapters.count": 1,
+      "adapters.lora_rank": 8, "adapters.token_ids_activate": [7]}, 1000, 2_304_000),
     # an index key per 16 tokens: 3 x (64 x 128 x 128 x 4 + 3 x 64 x 384 x 2)
     # + 1,600 x 512 x 2 + 100 x 132
     ("glm5-next", "glm5-next", {**latent(4, 64, 512, 0, 256, 256), **INDEX,
@@ -333,6 +347,8 @@ BAD_HEADERS: list[tuple[str, str, Keys, str]] = [
      "key_length_swa is 512, which a latent of 1,024 and a RoPE key do not make"),
     ("endless loops", "nanbeige", {**LLAMA, "num_loops": 2**31},
      "num_loops is 2,147,483,648, more than 10,000"),
+    ("a router twice", "graniteswitch", {**LLAMA, "nextn_predict_layers": 1},
+     "nextn_predict_layers counts the router as a layer of prediction"),
     ("no state", "mamba", heads(1, 768, 0), "mamba.ssm.inner_size is missing"),
     ("odd heads", "mamba2", {**heads(1, 768, 0), **ssm(100, 16, 48, 1)},
      "inner_size is 100, which 48 heads do not divide"),

@@ -46,6 +46,13 @@ TOLD: list[tuple[str, str, Keys, int, int, str]] = [
     # 2 x 576 x 2 + 132 = 2,436
     ("hy_v4", "hy_v4", {**latent(2, 32, 512, 64, 256, 256), **INDEX, KPOOL: 4,
       "attention.indexer.types": [1, 0]}, 1000, 2_436_000, "kpool pools nothing in hy_v4"),
+    # 16 x 1,152 + 132 for 16 tokens
+    ("glm5-next", "glm5-next", {**latent(1, 64, 512, 64, 192, 128), **INDEX, KPOOL: 16}, 1600,
+     1_856_400, "an index key per 16 tokens; llama.cpp keeps those of every token"),
+    # one entry as key and value over a window: 3 x 128 x 512 x 2
+    ("dflash for DeepSeek-V4", "dflash", {**heads(3, 4096, 64, 1, 512), "rope.dimension_count": 64,
+      "hyper_connection.count": 4, WINDOW: 128}, 1000, 393_216,
+     "llama.cpp keeps a value beside each entry, which is a key and a value at once"),
     # 1,000 x (1,152 + 132) + 512 x 1,088 x 2
     ("dots3note", "dots3note", {**DOTS3, KPOOL: 4}, 1000, 2_398_112,
      "kpool pools nothing in dots3note"),
@@ -105,6 +112,10 @@ WITHOUT: list[tuple[str, str, Keys, int]] = [
     # 2 x (32 x 128 x 128 x 4 + 3 x 32 x 384 x 2)
     ("kimi-linear", "kimi-linear", {**latent(2, 32, 512, 64, 192, 128), **KDA,
       "attention.head_count_kv": 0}, 4_341_760),
+    # every layer that attends slides, and has the width of those that do not, if any did:
+    # 2 x 2,048 x 2 + 100 x 8 x (64 + 64) x 2
+    ("lfm2 that slides", "lfm2", {**heads(2, 2048, 32, [0, 8], 64), "shortconv.l_cache": 3,
+      WINDOW: 100, "attention.key_length_swa": 64, "attention.value_length_swa": 64}, 212_992),
     # 2 x 1,000 x 8 x 256 x 2: here it is the states that no layer has
     ("granitehybrid without states", "granitehybrid",
      {**heads(2, 4096, 32, 8, 128), **ssm(8192, 128, 128, 1)}, 8_192_000),
@@ -152,6 +163,7 @@ SAVED: dict[str, Keys] = {
     "nemotron_h": {RECURRENT: [1, 0, 0, 1]},
     "kimi-linear": {RECURRENT: [1, 1, 1, 0]},
     "glm5-next": {RECURRENT: [1, 1, 1, 0], "attention.indexer.types": [0, 0, 0, 1]},
+    **{name: {RECURRENT: [1, 1, 1, 0]} for name in ("qwen4exp", "qwen4exp dense")},
     "qwen3next": {RECURRENT: [1, 1, 1, 0] * 12},
     "minimax-01": {RECURRENT: [1, 1, 1, 1, 1, 1, 1, 0]},
     "GLM-5": {"attention.indexer.types": 1},

@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from functools import partial
 
 from kvcalc.importers.family import Family, Part, Schedule
-from kvcalc.importers.gguf import hybrids, parts, schedules
-from kvcalc.importers.gguf.hybrids import by_heads, by_interval
+from kvcalc.importers.gguf import hybrids, parts, schedules, states
+from kvcalc.importers.gguf.hybrids import HASHED, by_heads, by_interval
 from kvcalc.importers.gguf.keys import DRAFT
 from kvcalc.importers.gguf.schedules import (
     INDEXED,
     MLP,
     NONE,
     PICKED,
+    ROUTER,
     SPARSE,
     UNUSED,
     alike,
@@ -62,11 +63,13 @@ TABLE = (
         exaone falcon gemma glm4 glm4moe gpt2 gptj gptneox granite granitemoe grok grovemoe
         hrm_text hunyuan-dense hunyuan-moe hunyuan_vl hy_v3 internlm2 jais jais2 llama llama-embed
         maincoder minicpm minimax-m2 mistral3 mpt nemotron olmo olmoe openelm orion paddleocr
-        pangu-embedded phi2 phi3 phimoe plamo qwen qwen2 qwen2moe qwen2vl qwen3 qwen3moe qwen3vl
-        qwen3vlmoe refact seed_oss smollm3 stablelm starcoder starcoder2 talkie xverse
+        pangu-embedded phi2 phi3 phimoe plamo pockettts qwen qwen2 qwen2moe qwen2vl qwen3 qwen3moe
+        qwen3tts qwen3vl qwen3vlmoe refact seed_oss smollm3 stablelm starcoder starcoder2 talkie
+        xverse
         """.split()  # noqa: SIM905
     ),
     _plain("nanbeige", schedule=schedules.looped),
+    Family("graniteswitch", parts={**PLAIN, ROUTER: parts.router}, schedule=schedules.routed),
     Family("t5", parts={FULL: parts.crossing}, schedule=schedules.decoder,
         note="llama.cpp keeps no cache of cross attention: it computes it anew at every step"),
     # windows: how many layers make a period, of which one attends to everything
@@ -100,26 +103,29 @@ TABLE = (
     Family("minimax-m3", schedule=schedules.after_dense,
         parts={FULL: parts.full, SPARSE: parts.block_sparse}),
     # states
-    _recurrent("mamba", part=parts.mamba1, unused=("heads", "kv_heads")),
-    _recurrent("mamba2", part=parts.mamba2, unused=("heads", "kv_heads")),
-    _recurrent("rwkv7", "arwkv7", part=parts.rwkv),
-    _recurrent("rwkv6", "rwkv6qwen2", part=parts.rwkv,
+    _recurrent("mamba", part=states.mamba1, unused=("heads", "kv_heads")),
+    _recurrent("mamba2", part=states.mamba2, unused=("heads", "kv_heads")),
+    _recurrent("rwkv7", "arwkv7", part=states.rwkv),
+    _recurrent("rwkv6", "rwkv6qwen2", part=states.rwkv,
         note="shown as RWKV-7, whose state and token shifts have the same shapes"),
     # attention and states
-    _hybrid("jamba", "plamo2", part=parts.mamba1, schedule=by_heads()),
-    _hybrid("granitehybrid", part=parts.mamba2, schedule=by_heads()),
-    Family("falcon-h1", parts={FULL: both(parts.full, parts.mamba2)}, schedule=alike(),
+    _hybrid("jamba", "plamo2", part=states.mamba1, schedule=by_heads()),
+    _hybrid("granitehybrid", part=states.mamba2, schedule=by_heads()),
+    Family("falcon-h1", parts={FULL: both(parts.full, states.mamba2)}, schedule=alike(),
         unused=("recurrent_layers",)),
     Family("nemotron_h", "nemotron_h_moe", schedule=hybrids.nemotron,
-        parts={LINEAR: parts.mamba2, FULL: parts.full, MLP: none}),
-    _hybrid("qwen3next", "qwen35", "qwen35moe", part=parts.gated_delta_net,
+        parts={LINEAR: states.mamba2, FULL: parts.full, MLP: none}),
+    _hybrid("qwen3next", "qwen35", "qwen35moe", part=states.gated_delta_net,
         schedule=by_interval(4)),
-    _hybrid("minimax-01", part=parts.lightning, schedule=by_interval(8)),
-    _hybrid("lfm2", part=parts.short_conv, schedule=by_heads(SLIDING)),
-    _hybrid("lfm2moe", part=parts.short_conv, schedule=by_heads(UNUSED)),
-    _hybrid("kimi-linear", "kimi-k3", "bailingmoe3", part=parts.kda, full=parts.latent,
+    Family("qwen4exp", schedule=hybrids.qwen4exp,
+        parts={LINEAR: states.gated_delta_net, FULL: parts.pooled_sparse,
+            HASHED: both(states.gated_delta_net, states.hashed_ngrams)}),
+    _hybrid("minimax-01", part=states.lightning, schedule=by_interval(8)),
+    _hybrid("lfm2", part=states.short_conv, schedule=by_heads(SLIDING)),
+    _hybrid("lfm2moe", part=states.short_conv, schedule=by_heads(UNUSED)),
+    _hybrid("kimi-linear", "kimi-k3", "bailingmoe3", part=states.kda, full=parts.latent,
         schedule=by_heads()),
-    Family("glm5-next", parts={**DSA, INDEXED: parts.pooled, LINEAR: parts.kda},
+    Family("glm5-next", parts={**DSA, INDEXED: parts.pooled, LINEAR: states.kda},
         schedule=schedules.pooled),
     # drafts
     _draft("eagle3", parts=PLAIN, schedule=schedules.plain),

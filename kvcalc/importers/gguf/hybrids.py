@@ -17,6 +17,9 @@ from kvcalc.importers.gguf.schedules import (
 )
 from kvcalc.importers.schedules import FULL, LINEAR
 
+HASHED = "hashed_ngrams"
+"""A recurrent layer with a convolution beside hashed n-grams."""
+
 ATTENTION = (
     *("heads", "kv_heads", "key_dim", "value_dim", "rope_dim"),
     *("kv_lora_rank", "key_dim_mla", "value_dim_mla"),
@@ -58,6 +61,14 @@ def by_interval(interval: int) -> Schedule:
         return _halves(f, by_rule(f, lambda i: (i + 1) % size != 0, LINEAR, FULL))
 
     return schedule
+
+
+def qwen4exp(f: Fields) -> Sequence[str]:
+    """As by_interval; one recurrent layer, or some, has hashed n-grams beside it."""
+    f.ignore("ple_ngram", "ple_taps", "hyper_connections")
+    hashed = f.items("ple_layers") or []
+    kinds = by_interval(4)(f)
+    return [HASHED if i in hashed and kind == LINEAR else kind for i, kind in enumerate(kinds)]
 
 
 def nemotron(f: Fields) -> Sequence[str]:

@@ -46,6 +46,9 @@ KEYS: dict[str, str] = {
     "index_pool": "attention.indexer.kpool",
     "compress_ratios": "attention.compress_ratios",
     "hyper_connections": "hyper_connection.count",
+    "ple_layers": "ple.layers",
+    "ple_ngram": "ple.ngram_size",
+    "ple_taps": "ple.conv_kernel",
     "recurrent_layers": "attention.recurrent_layers",
     "full_interval": "full_attention_interval",
     "conv_kernel": "ssm.conv_kernel",
@@ -87,33 +90,34 @@ PLAIN = frozenset(
     attention.max_alibi_bias attention.clamp_kqv attention.scale attention.output_scale
     attention.value_scale attention.temperature_length attention.temperature_scale
     attention.layer_norm_epsilon attention.layer_norm_rms_epsilon attention.group_norm_epsilon
-    attention.group_norm_groups
+    attention.group_norm_groups attention.rope_pattern decoder_start_token_id deepstack_mapping
+    kda.gate_lower_bound
     """.split()  # noqa: SIM905
 )
 """Harmless in whatever architecture: widths of feed-forward layers, norms, scales."""
 
-PLAIN_PREFIXES = ("rope.", "expert_", "classifier.")
+PLAIN_PREFIXES = ("rope.", "expert_", "classifier.", "activation.")
 """Harmless likewise: positions, experts, classifiers."""
 
 HARMLESS = frozenset(
     """
-    embedding_length_per_layer_input activation_sparsity_scale swin_norm decoder_start_token_id
-    n_deepstack_layers deepstack_mapping rescale_every_n_layers time_mix_extra_dim
-    time_decay_extra_dim hash_layer_count moe_latent_size swiglu_clamp_exp swiglu_clamp_shexp
-    skip_loop_final_norm dense_2_feat_in dense_2_feat_out dense_3_feat_in dense_3_feat_out
-    attention.q_lora_rank attention.decay_lora_rank attention.iclr_lora_rank
-    attention.value_residual_mix_lora_rank attention.gate_lora_rank
-    attention.relative_buckets_count attention.rope_pattern attention.output_group_count
-    attention.output_lora_rank attention.compress_rope_freq_base attention.indexer.local_blocks
-    attention.indexer.kpool_select_tail ssm.dt_b_c_rms kda.safe_gate kda.gate_lower_bound
-    features_length posnet.embedding_length posnet.block_count convnext.embedding_length
-    convnext.block_count
+    embedding_length_per_layer_input activation_sparsity_scale swin_norm n_deepstack_layers
+    rescale_every_n_layers time_mix_extra_dim time_decay_extra_dim hash_layer_count moe_latent_size
+    swiglu_clamp_exp swiglu_clamp_shexp skip_loop_final_norm dense_2_feat_in dense_2_feat_out
+    dense_3_feat_in dense_3_feat_out attention.q_lora_rank attention.decay_lora_rank
+    attention.iclr_lora_rank attention.value_residual_mix_lora_rank attention.gate_lora_rank
+    attention.relative_buckets_count attention.output_group_count attention.output_lora_rank
+    attention.compress_rope_freq_base attention.indexer.local_blocks
+    attention.indexer.kpool_select_tail ssm.dt_b_c_rms kda.safe_gate features_length
+    posnet.embedding_length posnet.block_count convnext.embedding_length convnext.block_count
+    ple.heads_per_ngram ple.layer_multipliers ple.head_offsets ple.head_vocab_sizes ple.eos_token_id
+    ple.image_token_id
     """.split()  # noqa: SIM905
 )
 """Harmless in the architectures that kvcalc knows."""
 
 HARMLESS_PREFIXES = (
-    *("altup.", "hyper_connection.", "activation.", "attn_res.", "hrm."),
+    *("altup.", "hyper_connection.", "attn_res.", "hrm.", "adapters."),
     # Ollama's files hold the encoders of images and sound too
     *("vision.", "audio.", "mm."),
 )

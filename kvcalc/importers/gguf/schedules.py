@@ -15,7 +15,7 @@ from kvcalc.model import MAX_LAYERS
 Rule = Callable[[int], bool]
 
 NONE, UNUSED, INDEXED, PICKED = "none", "sliding_unused", "indexed", "picked"
-MLP, SPARSE = "mlp", "block_sparse"
+MLP, SPARSE, ROUTER = "mlp", "block_sparse", "router"
 
 
 def layers_of(f: Fields, name: str) -> int | None:
@@ -99,6 +99,13 @@ def plain(f: Fields) -> Sequence[str]:
 def looped(f: Fields) -> Sequence[str]:
     """Every pass through the layers keeps caches of its own."""
     return [*plain(f)] * (layers_of(f, "loops") or 1)
+
+
+def routed(f: Fields) -> Sequence[str]:
+    """One layer more than is stated, whose single head tells which adapter a token is for."""
+    if trunk(f) < f.count("layers"):
+        f.wrong("mtp_layers", "counts the router as a layer of prediction, and it is in every step")
+    return [*plain(f), ROUTER]
 
 
 def interleaved(
@@ -256,4 +263,5 @@ def dflash(f: Fields) -> Sequence[str]:
     if not f.optional("hyper_connections"):
         return interleaved(None, stated=False)(f)
     f.ignore("pattern", "index_n_heads", "index_head_dim", "index_topk")
+    f.note("llama.cpp keeps a value beside each entry, which is a key and a value at once")
     return alike("ratio 0")(f)

@@ -29,6 +29,7 @@ def write(
     *,
     general: Keys | None = None,
     tensors: tuple[tuple[int, ...], ...] = (),
+    first_block: int = 0,
     endianess: gguf.GGUFEndian = gguf.GGUFEndian.LITTLE,
 ) -> pathlib.Path:
     """A GGUF file with these keys, and fp16 tensors of these shapes that are never written."""
@@ -47,7 +48,7 @@ def write(
             writer.add_array(key, value)
         else:
             writer.add_string(key, value)
-    for number, shape in enumerate(tensors):
+    for number, shape in enumerate(tensors, first_block):
         size = int(np.prod(shape)) * 2
         writer.add_tensor_info(f"blk.{number}.weight", shape, np.dtype(np.float16), size)
     writer.write_header_to_file()

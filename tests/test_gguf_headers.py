@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kvcalc.attention.base import Shape
 from tests.headers import INDEX, PATTERN, WINDOW, heads, latent, model_of, problems_of, ssm
 from tests.test_gguf import CASES
 
@@ -136,6 +137,12 @@ def test_a_hybrid_without_one_of_its_halves(
     assert model_of(tmp_path, arch, keys).stored(1000) == stored
 
 
+def test_heads_by_layer_are_the_models_too(tmp_path: pathlib.Path) -> None:
+    """What-ifs put them on the layers without any."""
+    keys = {**heads(2, 4096, [0, 32], [0, 8], 128), **ssm(8192, 128, 128, 1)}
+    assert model_of(tmp_path, "granitehybrid", keys).shape == Shape(32, 128, 128)
+
+
 UNUSED_KEYS = (
     *("decoder_block_count", "nextn_predict_layers", "leading_dense_block_count"),
     *("attention.kv_lora_rank", "attention.q_lora_rank", "attention.kv_lora_rank_swa"),
@@ -236,6 +243,20 @@ def test_a_draft_has_caches_of_its_own(
     model = model_of(tmp_path, arch, keys)
     assert model.stored(context) == stored
     assert any("drafts for another model" in note for note in model.notes)
+
+
+def test_layers_of_prediction_in_a_file_of_their_own(tmp_path: pathlib.Path) -> None:
+    """convert_hf_to_gguf.py --mtp: the keys are the whole model's, the tensors the last layer's.
+
+    GLM-4.5's layer: 8 x (128 + 128) x 2 = 4,096 a token; the whole has 3 of 4,096 without it.
+    """
+    keys = {**heads(4, 5120, 96, 8, 128), "nextn_predict_layers": 1}
+    alone = model_of(tmp_path, "glm4moe", keys, tensors=((16,),), first_block=3)
+    assert alone.stored(1000) == 4_096_000
+    assert any("multi-token prediction alone" in note for note in alone.notes)
+    whole = model_of(tmp_path, "glm4moe", keys, tensors=((16,),) * 4)
+    assert whole.stored(1000) == 12_288_000
+    assert not any("alone" in note for note in whole.notes)
 
 
 def test_keys_without_a_word_of_a_cache_are_told_in_one_note(tmp_path: pathlib.Path) -> None:

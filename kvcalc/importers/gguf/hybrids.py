@@ -68,6 +68,8 @@ def qwen4exp(f: Fields) -> Sequence[str]:
     f.ignore("ple_ngram", "ple_taps", "hyper_connections")
     hashed = f.items("ple_layers") or []
     kinds = by_interval(4)(f)
+    if wrong := [i for i in hashed if i not in range(len(kinds)) or kinds[i] != LINEAR]:
+        f.wrong("ple_layers", f"names layer {wrong[0]:,}, which is no recurrent one")
     return [HASHED if i in hashed and kind == LINEAR else kind for i, kind in enumerate(kinds)]
 
 

@@ -24,12 +24,16 @@ LLAMA4_CHUNK = 8192
 SMALLTHINKER_WINDOW = 4096
 
 
-def model_heads(f: Fields) -> int:
-    """The model's query heads: those of the first layer that has some."""
+def first_heads(f: Fields) -> int | None:
+    """The query heads of the first layer that has some; None where none has."""
     heads = f.get("heads")
-    if isinstance(heads, list):
-        return next((n for n in heads if isinstance(n, int) and n > 0), 1)
-    return f.count("heads")
+    stated = heads if isinstance(heads, list) else [heads]
+    return next((n for n in stated if type(n) is int and n > 0), None)
+
+
+def model_heads(f: Fields) -> int:
+    """The same, which must be there."""
+    return first_heads(f) or f.count("heads")
 
 
 def usual_width(f: Fields) -> int:

@@ -14,6 +14,7 @@ from kvcalc.importers.fields import Fields
 from kvcalc.importers.gguf.architectures import ARCHITECTURES, REFUSED, STRANGER
 from kvcalc.importers.gguf.header import CONVERT, Header
 from kvcalc.importers.gguf.keys import KEYS, PER_LAYER, ZERO_SAYS
+from kvcalc.importers.gguf.parts import first_heads
 from kvcalc.importers.gguf.schedules import layers_of, trunk
 from kvcalc.importers.gguf.strangers import hold_to_account
 from kvcalc.model import Architecture, Model, Source
@@ -22,6 +23,11 @@ DTYPE = "fp16"
 DTYPE_NOTE = (
     "cache in fp16: llama.cpp's default, as a GGUF file names none; --kv-dtype says otherwise"
 )
+
+MTP_ALONE = (
+    "the file holds the layers of multi-token prediction alone: their caches, beside the model's"
+)
+"""The note of a file that convert_hf_to_gguf.py --mtp wrote: its keys are the whole model's."""
 
 NOT_MODELS = {
     "adapter": "a LoRA adapter, which has no KV cache of its own",
@@ -48,9 +54,12 @@ def read_model(header: Header, origin: Origin) -> Model:
     if fields.problems:
         raise InvalidValue([_with_way_out(problem) for problem in fields.problems])
     weights, about_weights = _weights(header, origin)
+    own = len(layers) - (0 if row is STRANGER else fields.optional("mtp_layers", least=0) or 0)
+    if own < len(layers) and (header.first_block or 0) >= own:
+        fields.note(MTP_ALONE)
+        layers = layers[own:]
+        own = len(layers)
     assembled = assemble(layers)
-    mtp = 0 if row is STRANGER else fields.optional("mtp_layers", least=0) or 0
-    own = len(layers) - mtp
     return Model(
         name=origin.name or _own_name(header.values, name),
         dtype=parse_layout(DTYPE),
@@ -161,8 +170,9 @@ def _weights(header: Header, origin: Origin) -> tuple[int | None, list[str]]:
 
 
 def _shape(f: Fields) -> Shape | None:
-    heads, hidden = f.get("heads"), f.get("hidden")
-    if not isinstance(heads, int) or heads < 1:
+    """The heads of the first layer that has some, for layers that have none."""
+    heads, hidden = first_heads(f), f.get("hidden")
+    if heads is None:
         return None
     usual = hidden // heads if isinstance(hidden, int) and hidden % heads == 0 else None
     widths = (f.get("key_dim_mla"), f.get("key_dim"), usual)

@@ -11,7 +11,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kvcalc.attention.base import Shape
-from tests.headers import INDEX, PATTERN, WINDOW, heads, latent, model_of, problems_of, ssm
+from kvcalc.errors import InvalidValue
+from kvcalc.importers.assembly import Origin
+from kvcalc.importers.gguf import read_gguf
+from tests.headers import (
+    BASE,
+    INDEX,
+    PATTERN,
+    WINDOW,
+    heads,
+    latent,
+    model_of,
+    problems_of,
+    refused,
+    ssm,
+    write,
+)
 from tests.test_gguf import CASES
 
 if TYPE_CHECKING:
@@ -274,15 +289,17 @@ def test_a_key_that_says_no_is_told_whatever_its_words(tmp_path: pathlib.Path) -
 
 
 STRANGE: list[tuple[str, str, Keys, str]] = [
-    ("a word of a cache", "llama", {"memory.slots": 4}, "llama.memory.slots: not known"),
+    ("a word of a cache", "llama", {"memory.slots": 4}, "llama.memory.slots is not a key"),
     # known elsewhere, it says something that is not read here
-    ("another's key", "llama", {"num_loops": 2}, "llama.num_loops: not known"),
-    ("another's list", "qwen2", {RECURRENT: [1, 0]}, "qwen2.attention.recurrent_layers: not known"),
-    ("another's draft", "llama", {"target_layers": [1]}, "llama.target_layers: not known"),
+    ("another's key", "llama", {"num_loops": 2}, "llama.num_loops is not a key"),
+    ("another's list", "qwen2", {RECURRENT: [1, 0]},
+     "qwen2.attention.recurrent_layers is not a key"),
+    ("another's draft", "llama", {"target_layers": [1]}, "llama.target_layers is not a key"),
     # no copy of the width of every layer
     ("a width of its own", "falcon-h1", {**ssm(1536, 128, 24, 1), "attention.key_length_swa": 64},
-     "falcon-h1.attention.key_length_swa: not known"),
-    ("other token shifts", "llama", {"token_shift_count": 3}, "llama.token_shift_count: not known"),
+     "falcon-h1.attention.key_length_swa is not a key"),
+    ("other token shifts", "llama", {"token_shift_count": 3},
+     "llama.token_shift_count is not a key"),
     ("a strange architecture", "newcomer", {"flavour": 3}, "newcomer.flavour could change"),
     ("a strange architecture's 0", "newcomer", {"flavour": 0}, "newcomer.flavour could change"),
 ]  # fmt: skip
@@ -296,6 +313,38 @@ def test_a_key_that_could_change_the_cache(
 ) -> None:
     problems = problems_of(tmp_path, arch, {**heads(2, 1024, 8, 8, 128), **more})
     assert any(message in problem.message for problem in problems)
+
+
+IGNORED: list[tuple[str, Keys, str]] = [
+    ("llama", {"memory.slots": 4, "flavour": 3}, "llama.memory.slots"),
+    ("llama", {RECURRENT: [1, 0]}, "llama.attention.recurrent_layers"),
+    ("newcomer", {WINDOW: 8}, "newcomer.attention.sliding_window"),
+]
+
+
+@pytest.mark.parametrize(("arch", "more", "key"), IGNORED)
+def test_a_key_is_ignored_by_the_name_that_its_refusal_says(
+    tmp_path: pathlib.Path, arch: str, more: Keys, key: str
+) -> None:
+    path = write(tmp_path / "model.gguf", arch, {**BASE, **heads(2, 1024, 8, 8, 128), **more})
+    assert [problem.hint.partition("--ignore ")[2] for problem in refused(path)] == [key]
+    model = read_gguf(path, Origin(str(path), ignored=(key, "llama.elsewhere")))
+    assert model.stored(1000) == 2 * 1000 * 8 * 256 * 2
+    assert model.ignored == (key,)
+    assert f"ignored, as asked: {key}" in model.notes
+    assert f"ignored, as asked: {key}" in model.sources[0].says
+
+
+@pytest.mark.parametrize(
+    "key", ["llama.block_count", "llama.attention.key_length", "general.architecture"]
+)
+def test_a_key_that_is_read_cannot_be_ignored(tmp_path: pathlib.Path, key: str) -> None:
+    keys = {**BASE, **heads(2, 1024, 8, 8, 128)}
+    path = write(tmp_path / "model.gguf", "llama", keys)
+    with pytest.raises(InvalidValue) as caught:
+        read_gguf(path, Origin(str(path), ignored=(key,)))
+    text = f"{key} is read, and cannot be ignored"
+    assert text in [problem.message for problem in caught.value.problems]
 
 
 def test_a_draft_that_reads_the_cache_of_its_target(tmp_path: pathlib.Path) -> None:

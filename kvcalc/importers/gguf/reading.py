@@ -16,7 +16,8 @@ from kvcalc.importers.gguf.header import CONVERT, Header
 from kvcalc.importers.gguf.keys import KEYS, PER_LAYER, ZERO_SAYS
 from kvcalc.importers.gguf.parts import first_heads
 from kvcalc.importers.gguf.schedules import layers_of, trunk
-from kvcalc.importers.gguf.strangers import hold_to_account
+from kvcalc.importers.gguf.strangers import hold_to_account, refuse_what_is_read
+from kvcalc.importers.ignoring import told
 from kvcalc.model import Architecture, Model, Source
 
 DTYPE = "fp16"
@@ -44,11 +45,13 @@ def read_model(header: Header, origin: Origin) -> Model:
     """The model that a header describes. Raises InvalidValue with every problem it has."""
     name = _architecture(header.values)
     row = ARCHITECTURES.get(name, STRANGER)
-    fields = _fields(name, row, header.values)
+    ignored = tuple(key for key in origin.ignored if key in header.values)
+    fields = _fields(name, row, {k: v for k, v in header.values.items() if k not in ignored})
     _check_layers(fields)
     layers = [] if fields.problems else _layers(name, row, fields)
     fields.ignore("max_context", "hidden", "mtp_layers", "causal", *row.unused)
     hold_to_account(name, fields)
+    refuse_what_is_read(name, fields, ignored)
     context = fields.optional("max_context", least=0)
     _say_what_is_odd(name, row, fields)
     if fields.problems:
@@ -59,7 +62,7 @@ def read_model(header: Header, origin: Origin) -> Model:
         fields.note(MTP_ALONE)
         layers = layers[own:]
         own = len(layers)
-    assembled = assemble(layers)
+    assembled, said = assemble(layers), f"general.architecture {name}"
     return Model(
         name=origin.name or _own_name(header.values, name),
         dtype=parse_layout(DTYPE),
@@ -69,10 +72,11 @@ def read_model(header: Header, origin: Origin) -> Model:
         shape=_shape(fields),
         max_context=context or None,
         weight_bytes=weights,
-        sources=(Source(origin.source or origin.file, f"general.architecture {name}"),),
+        sources=(Source(origin.source or origin.file, ", ".join((said, *told(ignored)))),),
         file=origin.file,
-        notes=(DTYPE_NOTE, *origin.notes, *about_weights, *fields.notes),
+        notes=(DTYPE_NOTE, *origin.notes, *about_weights, *fields.notes, *told(ignored)),
         architecture=Architecture(name, "gguf"),
+        ignored=ignored,
     )
 
 

@@ -755,6 +755,8 @@ WIDTHS = ("head_dim", "d_kv", "kv_channels")
 """Where one of these is stated, hidden_size is not read."""
 HIDDENS = ("hidden_size", "d_model", "n_embd")
 FROM_ZERO = (
+    "sliding_window",  # 0 is none, as null
+    "attention_chunk_size",
     "max_window_layers",
     "num_kv_shared_layers",
     "first_k_dense_replace",
@@ -810,10 +812,10 @@ def test_two_names_of_one_field_must_agree(row: Row) -> None:
 
 
 def test_every_problem_is_told_at_once() -> None:
-    config = {"model_type": "llama", **GROUPS, "num_attention_heads": "6", KV: 1.5, "headz": 1}
+    config = {"model_type": "llama", **GROUPS, "num_attention_heads": "6", KV: 1.5, "kv_headz": 1}
     problems = problems_of(config)
     assert [problem.path for problem in problems] == [
         ("num_attention_heads",),
         (KV,),
-        ("headz",),
+        ("kv_headz",),
     ]

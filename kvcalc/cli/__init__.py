@@ -111,6 +111,9 @@ def show(
         Quantity | None,
         typer.Option("--metric", help="Write out this sum alone; flops adds a column."),
     ] = None,
+    per_layer: Annotated[
+        bool, typer.Option("--per-layer", help="Add what one layer of each group keeps.")
+    ] = False,
 ) -> None:
     """Example: kvcalc show gemma-3-27b --explain
 
@@ -120,7 +123,7 @@ def show(
 
     answer = kvcalc.show(model, **asked)
     out.notes(answer.notes)
-    out.answer(answer, explain=explain, metric=metric)
+    out.answer(answer, explain=explain, per_layer=per_layer, metric=metric)
 
 
 @app.command()
@@ -132,6 +135,7 @@ def check(
     select: Annotated[
         str, typer.Option("-k", "--select", metavar="WORD", help="Only what has WORD in it.")
     ] = "",
+    ignore: options.Ignore = None,
 ) -> None:
     """Example: kvcalc check deepseek-v3.yaml
 
@@ -140,7 +144,7 @@ def check(
     """
     import kvcalc
 
-    answer = kvcalc.check(*files or (), select=select)
+    answer = kvcalc.check(*files or (), select=select, ignore=ignore or ())
     out.answer(answer)
     if answer.failed:
         raise typer.Exit(1)
@@ -170,6 +174,7 @@ def import_command(
         str | None,
         typer.Option("--diff", metavar="MODEL", help="Say what differs from MODEL instead."),
     ] = None,
+    ignore: options.Ignore = None,
 ) -> None:
     """Example: kvcalc import path/to/config.json -o my-model.yaml
 
@@ -179,7 +184,7 @@ def import_command(
     import kvcalc
 
     if against is not None:
-        difference = kvcalc.diff(source, against)
+        difference = kvcalc.diff(source, against, ignore=ignore or ())
         out.answer(difference)
         if not difference.same:
             raise typer.Exit(1)
@@ -187,7 +192,7 @@ def import_command(
     if out.format is not None:
         name = "--json" if out.format == "json" else "--format"
         raise UsageError(f"{name} shows a difference; add --diff MODEL")
-    model = kvcalc.load(source)
+    model = kvcalc.load(source, ignore=ignore or ())
     # on standard output they are the first thing to be seen
     out.notes(model.notes if out.file is not None else ())
     out.text(kvcalc.to_yaml(model))

@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kvcalc.errors import InvalidValue
-from kvcalc.importers.harmless import is_harmless
 from kvcalc.importers.layers import mtp_layers_of
 from kvcalc.importers.parts import windowed
 from kvcalc.importers.schedules import FULL, SLIDING
@@ -132,7 +131,6 @@ def settled(family: Family, fields: Fields, levels: Levels) -> tuple[Family, Fie
         fields.ignore(*_LEFT_OVER)
     for name in _OWN:
         fields.group(name).ignore(*KNOWN)
-    _refuse_other_objects(fields)
     _refuse_another_width(fields)
     _say_how_many_layers(mark, fields)
     fields = _with_own_windows(fields)
@@ -200,16 +198,6 @@ def _say_how_many_layers(mark: str, fields: Fields) -> None:
     if re.search(r"Eagle3", mark) and stated not in (None, 1):
         text = f"num_hidden_layers is counted as stated, {stated}"
         fields.note(f"{text}: SpecForge's and AngelSlim's EAGLE-3 build one, vLLM and SGLang all")
-
-
-def _refuse_other_objects(fields: Fields) -> None:
-    """An object that is not known may hold a cache of another kind, as H-Spec's states."""
-    for name, value in fields.data.items():
-        known = name in fields.used or name in _OWN or is_harmless(name)
-        of_weights = name.startswith("quantization")  # MLX writes one without _config too
-        if isinstance(value, dict) and value and not (known or of_weights):
-            fields.problem(f"{name} is not an object that kvcalc knows in a draft head", name)
-            fields.ignore(name)
 
 
 def _refuse_another_width(fields: Fields) -> None:

@@ -36,5 +36,9 @@ WRAPPERS = (
     "talker_config",
     "decoder",
     "text_model_config",
+    "transformer_layer_config",
 )
 """Where a model of several parts keeps the configuration of its language model."""
+
+HEADS_ALONE = "medusa_num_heads"
+"""What the file of Medusa's heads states, which may state no `model_type`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kvcalc.importers.families.convolution import CONVOLUTION
 from kvcalc.importers.families.encoders import ENCODERS
+from kvcalc.importers.families.heads import HEADS
 from kvcalc.importers.families.latent import LATENT
 from kvcalc.importers.families.linear import LINEAR_ATTENTION
 from kvcalc.importers.families.mamba import MAMBA
@@ -22,6 +23,7 @@ TABLE = (
     *RECURRENT,
     *ENCODERS,
     *SPECIAL,
+    *HEADS,
 )
 
 FAMILIES = {name: family for family in TABLE for name in family.types}

@@ -84,8 +84,11 @@ class Storage:
             text = f"{stored.name} does not say in which dtype the last tokens of a cache are kept"
             raise UsageError(f"{text}: it is for a question's kv_dtype alone")
         if tensor.extent != Every() or tensor.reads != ALL:
-            text = f"{stored.name} keeps the last {stored.residual:,} tokens apart, which is known"
-            raise UsageError(f"{text} of full attention alone, not of {tensor.name} here")
+            text = (
+                f"{stored.name} keeps the last {stored.residual:,} tokens apart, which is known of"
+            )
+            kept = f"{tensor.extent.rule} entries, {tensor.reads.rule} of them read"
+            raise UsageError(f"{text} full attention alone; {tensor.name} has {kept}")
         rest = replace(tensor, extent=Beyond(stored.residual))
         last_tokens = Window(stored.residual)
         residual = replace(tensor, name=f"{tensor.name}_residual", extent=last_tokens)

@@ -148,9 +148,9 @@ def parse_kv_dtype(name: str) -> Layout | None:
 
 def _note(stored: Format) -> str:
     if stored.residual:
-        full = f"{stored.name}: the last {stored.residual:,} tokens are counted in the model's own"
-        most = "the most it is to keep so; transformers quantizes them too after the prompt, and"
-        return f"{full} dtype, {most} whenever there are {stored.residual:,}"
+        last = f"the last {stored.residual:,} tokens are counted in the model's own dtype"
+        most = "the most that it is made to hold; transformers quantizes all after the prompt, and"
+        return f"{stored.name}: {last}, {most} again whenever {stored.residual:,} have come"
     if re.fullmatch(_N_BIT, stored.name):
         return f"{stored.name} carries no scale: {stored.bits} bits an element and nothing else"
     if stored == FORMATS["int8"]:

@@ -56,6 +56,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
     parts = assemble([*layers, *mtp], storage.kv)
     _say_what_was_filled_in(identity, fields)
     nested.say_what_was_left(levels, fields)
+    max_context = nested.max_context_of(levels, fields)
     return Model(
         name=origin.name or nested.name_of(levels),
         dtype=storage.dtype,
@@ -63,7 +64,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
         layers=parts.layers[: len(layers)],
         mtp=parts.layers[len(layers) :],
         shape=_shape(parts.attention),
-        max_context=nested.max_context_of(levels),
+        max_context=max_context,
         weight_bytes=origin.weight_bytes,
         sources=(Source(origin.source or origin.file, _said(fields, ignored)),),
         file=origin.file,

@@ -137,6 +137,7 @@ class _Places:
             layers=tuple(layers[layer] for layer in self.model.layers),
             mtp=(),
             architecture=None,
+            stated_window=None,
         )
 
 
@@ -197,7 +198,7 @@ def _expanded(model: Model, dropped: list[str]) -> list[Row]:
     if not names:
         return []
     try:
-        other = replace(model, attention=attention, architecture=None)
+        other = replace(model, attention=attention, architecture=None, stated_window=None)
         notes = _left(other, attention.values())
         other.cache.stored(1)
     except UsageError as error:

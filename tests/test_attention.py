@@ -408,7 +408,7 @@ def test_a_sparse_scheme_says_what_dense_attention_would_be() -> None:
         (RWKV_7, [("state", "state", 40, 64 * 64), ("shift", "shift", None, 2560)]),
         (XLSTM, [("memory", "state", 8, 256 * 512), ("normaliser", "state", 8, 256),
           ("stabiliser", "state", 8, 1)]),
-        (ShortConv(channels=2_048, conv_kernel=1), []),
+        (ShortConv(channels=2_048, conv_kernel=1), [("conv", "conv", 2_048, 1)]),
     ],
 )  # fmt: skip
 def test_the_tensors_of_a_layer(

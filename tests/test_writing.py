@@ -90,6 +90,7 @@ UNIFORM = Model(
     mtp=(("mla",),),
     compare={"gqa": {"kv_heads": 16}, "mqa": {}},
     expect=(parse_expectation("mha/mla", "57x"), parse_expectation("mla.stored@128K", "9.21 GB")),
+    stated_window=4_096,
     max_context=163_840,
     weight_bytes=688_586_727_753,
     confidence="published",
@@ -197,6 +198,7 @@ compare:
 expect:
   mha/mla: 57x
   mla.stored@128K: 9.21 GB
+stated_window: 4096
 max_context: 163840
 weight_bytes: 688586727753
 confidence: published

@@ -45,8 +45,11 @@ class Recurrent(Scheme):
 
 
 def conv(channels: int, kernel: int) -> tuple[CacheTensor, ...]:
-    """The last `kernel` - 1 inputs of a causal convolution, a column per token."""
-    if kernel < 2:
+    """The last `kernel` - 1 inputs of a causal convolution, a column per token.
+
+    One of a single tap remembers none, but is there: an engine may keep a column of it.
+    """
+    if not kernel:
         return ()
     columns = Fixed(kernel - 1)
     return (CacheTensor("conv", "conv", 1, columns, channels, reads=ReadWrite(), macs=channels),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -53,10 +54,7 @@ class Fields:
         if isinstance(self.data.get("per_layer_config"), dict):
             self.used.add("per_layer_config")
             per_layer = self.data["per_layer_config"]
-            # keys are zero-padded layer numbers
-            own = next(
-                (v for k, v in per_layer.items() if str(k).isdecimal() and int(k) == layer), {}
-            )
+            own = next((v for k, v in per_layer.items() if layer_number(k) == layer), {})
         if not isinstance(own, dict):
             self.wrong("per_layer_config", f"is {own!r} for layer {layer}; it must be an object")
             own = {}
@@ -84,7 +82,7 @@ class Fields:
         names = self.names_of(name)
         self.used.update(names)
         self.spared.difference_update(names)
-        given = {n: self.data[n] for n in names if self.data.get(n) is not None}
+        given = {n: _whole(self.data[n]) for n in names if self.data.get(n) is not None}
         if len({repr(value) for value in given.values()}) > 1:
             texts = [f"{n} is {value!r}" for n, value in given.items()]
             self.problem(f"{', but '.join(texts)}: they contradict each other", next(iter(given)))
@@ -119,8 +117,7 @@ class Fields:
             value = self._item(name, value, self.layer)
         if value is None:
             return None
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
+        value = _whole(value)
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             self.wrong(name, f"is {_short(value)}; it must be a whole number from {least} on")
             return PLACEHOLDER
@@ -237,6 +234,16 @@ class Fields:
 
 
 _PLURAL = {int: "whole numbers", str: "texts", dict: "objects", list: "lists"}
+
+
+def layer_number(key: object) -> int | None:
+    """The layer that a key of `per_layer_config` names, by a number that may begin with zeros."""
+    return int(str(key)) if re.fullmatch("[0-9]{1,9}", str(key)) else None
+
+
+def _whole(value: Any) -> Any:
+    """A whole number that is written with a point, as a whole number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _short(value: Any) -> str:

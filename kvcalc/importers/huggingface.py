@@ -18,7 +18,7 @@ from kvcalc.importers.identity import (
     say_how_it_is_known,
 )
 from kvcalc.importers.ignoring import refuse_what_is_read, told, without
-from kvcalc.importers.layers import layers_of
+from kvcalc.importers.layers import layers_of, stated_window_of
 from kvcalc.importers.storage import INDEX_DTYPE, cache_dtype
 from kvcalc.importers.strangers import pass_over, refuse
 from kvcalc.model import Model, Source
@@ -41,6 +41,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
     say_how_it_is_known(levels, identity, fields)
     family, fields = drafts.settled(family, fields, levels)
     layers = layers_of(family, fields)
+    stated_window = stated_window_of(fields)
     if identity.known:
         pass_over(fields, identity.called)
     else:
@@ -56,6 +57,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
     parts = assemble([*layers, *mtp], storage.kv)
     _say_what_was_filled_in(identity, fields)
     nested.say_what_was_left(levels, fields)
+    max_context = nested.max_context_of(levels, fields)
     return Model(
         name=origin.name or nested.name_of(levels),
         dtype=storage.dtype,
@@ -63,7 +65,8 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
         layers=parts.layers[: len(layers)],
         mtp=parts.layers[len(layers) :],
         shape=_shape(parts.attention),
-        max_context=nested.max_context_of(levels),
+        stated_window=stated_window,
+        max_context=max_context,
         weight_bytes=origin.weight_bytes,
         sources=(Source(origin.source or origin.file, _said(fields, ignored)),),
         file=origin.file,
@@ -85,8 +88,6 @@ def _fields(levels: nested.Levels, identity: Identity) -> Fields:
     fields.ignore("model_type", "dtype", "max_context", "hidden", "mtp_layers", *family.unused)
     if fields.flag("is_encoder_decoder") and not family.encoder:
         fields.wrong("is_encoder_decoder", f"is true, which {family.name} is not known to be")
-    if inner.get("use_sliding_window") is False and inner.get("layer_types") is None:
-        fields.ignore("use_sliding_window", "window", "max_window_layers")
     if identity.by != "nothing":
         fields.ignore("is_decoder")  # what may be an encoder too reads it itself
     fields.ignore(*(name for name in OFF if not inner.get(name)))

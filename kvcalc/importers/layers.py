@@ -11,6 +11,7 @@ from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.schedules import FULL, LINEAR, SLIDING
 from kvcalc.model import MAX_LAYERS
+from kvcalc.units import MAX_TOKENS
 
 ALWAYS = (
     "use_sliding_window",
@@ -41,6 +42,28 @@ def layers_of(family: Family, fields: Fields) -> list[tuple[Scheme, ...]]:
             if kind:
                 caches.append(family.parts[kind](fields.at(number)))
     return caches
+
+
+def stated_window_of(fields: Fields) -> int | None:
+    """A window that the file states and switches off, and that no layer could have anyway.
+
+    Asked once the layers are read: a family that knows windows has looked at this one by then, and
+    its class sees to it that nobody takes it for one that counts.
+    """
+    if fields.data.get("use_sliding_window") is not False:
+        return None
+    known = not fields.used.isdisjoint(fields.names_of("window"))
+    fields.ignore("use_sliding_window", "window", "max_window_layers")
+    if known or fields.get("layer_kinds") is not None:
+        return None
+    # a 0 is none to the model, but one to whoever asks no more than whether it is null
+    window = 0 if fields.get("window") == 0 else fields.optional("window")
+    if window is not None and window <= MAX_TOKENS:
+        name = fields.names_of("window")[0]
+        text = f"{name} {window:,} is stated and switched off: every layer attends to all tokens"
+        fields.note(f"{text}; an engine that goes by the file alone may keep fewer")
+        return window
+    return None
 
 
 def mtp_layers_of(family: Family, fields: Fields) -> list[tuple[Scheme, ...]]:

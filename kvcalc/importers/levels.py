@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from kvcalc.importers import drafts
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.strangers import said_of_strangers
 from kvcalc.importers.vocabulary import ALIASES, WRAPPERS
+from kvcalc.units import MAX_TOKENS
 
 Levels = list[tuple[Place, Mapping[str, Any]]]
 """Where each configuration stands and what it says, the innermost first."""
@@ -35,14 +37,30 @@ def stated_types(levels: Levels) -> list[str]:
     return [str(level["model_type"]) for _, level in levels if level.get("model_type")]
 
 
-def max_context_of(levels: Levels) -> int | None:
-    """The longest context that the innermost configuration with a plausible one states."""
+def max_context_of(levels: Levels, fields: Fields) -> int | None:
+    """The longest context that the innermost configuration with a plausible one states.
+
+    What is stated before it and is no such number is told: it is not what is answered for.
+    """
     for _, level in levels:
-        for name in ALIASES["max_context"]:
+        for name in fields.names_of("max_context"):
             value = level.get(name)
-            if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**12:
-                return value
+            tokens = _tokens(value)
+            if tokens is not None:
+                return tokens
+            if value:
+                fields.note(f"{name} {value!r:.60} is no plausible number of tokens: not used")
     return None
+
+
+def _tokens(value: Any) -> int | None:
+    """A number of tokens, also where it is written as text or with a point; 0 says nothing."""
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,13}", value):
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    plausible = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_TOKENS
+    return value if plausible else None
 
 
 def name_of(levels: Levels) -> str:

@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import Any
 
 from kvcalc.errors import Place
-from kvcalc.importers.fields import Fields
+from kvcalc.importers.fields import Fields, layer_number
 from kvcalc.importers.harmless import is_harmless, passes_anywhere, speaks_of_the_cache
 from kvcalc.importers.vocabulary import ALIASES
 
@@ -106,10 +106,15 @@ def _refuse_by_layer(fields: Fields) -> None:
     by_layer = fields.data.get("per_layer_config")
     if not isinstance(by_layer, dict) or "per_layer_config" not in fields.used:
         return
+    named: dict[int, str] = {}
     for key, own in by_layer.items():
-        if not (str(key).isdecimal() and int(key) < fields.count("layers")):
-            text = f"per_layer_config names layer {key!r}, which is none"
+        layer = layer_number(key)
+        if layer is None or layer >= fields.count("layers"):
+            text = f"per_layer_config names layer {key!r:.60}, which is none"
             fields.problem(text, "per_layer_config")
+        elif (first := named.setdefault(layer, key)) != key:
+            text = f"per_layer_config names layer {layer} twice, as {first!r} and as {key!r}"
+            fields.problem(text, "per_layer_config", "keep one")
         for name in own if isinstance(own, dict) else ():
             if name not in fields.used and not is_harmless(name):
                 text = f"per_layer_config.{key}.{name} is not a field that kvcalc knows"

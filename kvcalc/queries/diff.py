@@ -189,7 +189,8 @@ def _bytes(model: Model, other: Model) -> Iterator[Changed]:
 
 
 def _facts(model: Model, other: Model) -> Iterator[Changed]:
-    stated = [n for n in FACTS if None not in (getattr(model, n), getattr(other, n))]
+    names = (*FACTS, "stated_window")
+    stated = [n for n in names if None not in (getattr(model, n), getattr(other, n))]
     yield from _changed(model, other, stated)
     runs, shapes = (model.architecture, other.architecture), (model.shape, other.shape)
     # a GGUF has its own name for what Hugging Face calls otherwise

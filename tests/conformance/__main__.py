@@ -25,7 +25,7 @@ from transformers import PreTrainedConfig
 
 import kvcalc
 from kvcalc.errors import InputError, KvcalcError
-from tests.conformance.cases import class_defaults, folder
+from tests.conformance.cases import class_defaults, folder, with_fields
 from tests.conformance.causes import by_cause
 from tests.conformance.oracle import NotMeasurableError, Oracle, quiet
 
@@ -75,6 +75,8 @@ def outcome(name: str, data: dict[str, Any], config: PreTrainedConfig | str) -> 
     except NotMeasurableError as error:
         if not differences:
             return Outcome(name, "read", str(error))
+    except KvcalcError as error:
+        return Outcome(name, "refused", str(error))
     return Outcome(name, "wrong" if differences else "exact", "; ".join(differences))
 
 
@@ -113,6 +115,10 @@ def _outcomes(arguments: argparse.Namespace) -> Iterator[Outcome]:
             yield outcome(name, data, config)
         return
     names = arguments.families.split(",") if arguments.families else None
+    if arguments.fields:
+        for name, data, config in with_fields(arguments.fields, names):
+            yield outcome(name, data, config)
+        return
     for name, config in class_defaults(list(SAMPLE) if arguments.sample else names):
         if isinstance(config, str):
             yield Outcome(name, "none", config)
@@ -126,6 +132,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", nargs="?", type=Path, help="a folder of config.json files")
     parser.add_argument("--sample", action="store_true", help="twenty families")
     parser.add_argument("--families", help="these alone, separated by commas")
+    parser.add_argument(
+        "--fields",
+        type=json.loads,
+        help='every class with these: \'{"use_sliding_window": false, "sliding_window": 64}\'',
+    )
     quiet()
     asked = parser.parse_args(arguments)
     tally: Counter[str] = Counter()

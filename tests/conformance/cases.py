@@ -49,6 +49,25 @@ def class_defaults(names: list[str] | None = None) -> Iterator[tuple[str, PreTra
             yield name, f"no class default: {type(error).__name__}"
 
 
+def with_fields(
+    more: dict[str, Any], names: list[str] | None = None
+) -> Iterator[tuple[str, dict[str, Any], PreTrainedConfig | str]]:
+    """Every causal-LM `model_type` with these fields, in a file that leaves all else to its class.
+
+    Wrappers are left out: their fields are those of the model inside.
+    """
+    for name in names or sorted(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES):
+        if "text_config" in CONFIG_MAPPING[name].sub_configs:
+            continue
+        try:
+            fields = _sane(name, CONFIG_MAPPING[name]())
+        except Exception as error:
+            yield name, {}, f"no class default: {type(error).__name__}"
+            continue
+        data = {"model_type": name, **fields, **more}
+        yield name, data, _read(data)
+
+
 def _sane(name: str, config: PreTrainedConfig) -> dict[str, Any]:
     fields = dict(FILLED.get(name, {}))
     stated = config.to_dict()

@@ -85,11 +85,10 @@ def _zaya_shift(f: Fields) -> tuple[Scheme, ...]:
     sizes, columns = USUAL.read(f), f.count("cca_time0") + f.count("cca_time1") - 2
     channels = (sizes["heads"] + sizes["kv_heads"]) * sizes["key_dim"]
     half = max(1, sizes["kv_heads"] * sizes["key_dim"] // 2)
-    shift = (
-        CacheTensor("conv", "shift", channels, Fixed(columns), reads=ReadWrite()),
-        CacheTensor("value_shift", "shift", half, Fixed(1), reads=ReadWrite()),
-    )
-    return (Custom(tensors=shift),)
+    shift = [CacheTensor("value_shift", "shift", half, Fixed(1), reads=ReadWrite())]
+    if columns:
+        shift.insert(0, CacheTensor("conv", "shift", channels, Fixed(columns), reads=ReadWrite()))
+    return (Custom(tensors=tuple(shift)),)
 
 
 lfm2 = partial(

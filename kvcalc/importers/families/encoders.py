@@ -14,8 +14,18 @@ from kvcalc.importers.family import As, Default, Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import MULTI, Heads, both, crossing, full
 from kvcalc.importers.schedules import FULL, every, numbered, same
+from kvcalc.importers.vocabulary import ALIASES
 
 DECODER = {"layers": ("decoder_layers",), "heads": ("decoder_attention_heads",)}
+TARGET = {
+    **DECODER,
+    "max_context": (
+        "max_target_positions",
+        "max_decoder_position_embeddings",
+        *ALIASES["max_context"],
+    ),
+}
+"""Where the decoder has a longest context of its own, that of the encoder beside it."""
 # fmt: off
 ENCODER_SIDE = (
     "encoder_layers", "encoder_attention_heads", "num_hidden_layers", "num_attention_heads",
@@ -76,11 +86,12 @@ bert = partial(Family, parts={FULL: _decoder}, schedule=same())
 
 # fmt: off
 ENCODERS = (
-    pair("bart", "mbart", "marian", "mvp", "pegasus", "m2m_100", "led",
+    pair("bart", "mbart", "marian", "mvp", "pegasus", "m2m_100",
         defaults=dict(layers=12, hidden=1024, heads=16)),
+    pair("led", defaults=dict(layers=12, hidden=1024, heads=16), names=TARGET),
     pair("plbart", defaults=dict(layers=6, hidden=768, heads=12)),
     pair("pegasus_x", defaults=dict(layers=16, hidden=1024, heads=16)),
-    pair("speech_to_text", defaults=dict(layers=6, hidden=256, heads=4)),
+    pair("speech_to_text", defaults=dict(layers=6, hidden=256, heads=4), names=TARGET),
     pair("bigbird_pegasus", defaults=dict(layers=16, hidden=1024, heads=16)),
     pair("blenderbot", defaults=dict(layers=24, hidden=2560, heads=32)),
     pair("blenderbot-small", defaults=dict(layers=8, hidden=512, heads=16)),
@@ -93,6 +104,7 @@ ENCODERS = (
         defaults=dict(layers=24, hidden=1024, heads=16), names={}),
     # the encoder's output has as many tokens as it has positions, whatever is said
     pair("whisper", defaults=dict(layers=4, hidden=384, heads=6, max_source_positions=1500),
+        names=TARGET,
         parts={FULL: both(full(MULTI), crossing(MULTI, source="max_source_positions"))}),
     t5("t5", "longt5", defaults=dict(num_layers=6, heads=8)),
     t5("mt5", "umt5", defaults=dict(num_layers=8, heads=6)),

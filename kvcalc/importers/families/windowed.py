@@ -172,6 +172,9 @@ qwen = partial(
 )
 """A family with Qwen's fields for windows."""
 
+whole = partial(Family, parts={FULL: full()}, schedule=same(), unused=("max_window_layers",))
+"""A family of Qwen's later on whose classes have left the windows behind."""
+
 # fmt: off
 gemma4 = partial(Family, schedule=every(6), amend=_gemma4_kinds,
     parts=with_shared({FULL: _gemma4_full, SLIDING: _bidirectional}),
@@ -258,14 +261,14 @@ WINDOWED = (
             window=32768, max_window_layers=28)),
     qwen("qwen2_moe", defaults=dict(layers=24, hidden=2048, heads=16, kv_heads=16, window=4096,
             max_window_layers=28), schedule=_qwen2_moe),
-    qwen("qwen3", "qwen3_vl_text", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=32,
-            head_dim=128, window=4096, max_window_layers=28)),
+    qwen("qwen3", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=32, head_dim=128,
+            window=4096, max_window_layers=28)),
     qwen("qwen3_moe", schedule=_qwen3_moe,
         defaults=dict(layers=24, hidden=2048, heads=32, kv_heads=4, window=4096)),
-    qwen("qwen3_vl_moe_text", schedule=_qwen3_moe,
-        defaults=dict(layers=24, hidden=2048, heads=16, kv_heads=16, window=4096)),
-    qwen("qwen3_omni_moe_text", schedule=_qwen3_moe,
-        defaults=dict(layers=28, hidden=2048, heads=28, kv_heads=4, window=4096)),
+    whole("qwen3_vl_text",
+        defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=32, head_dim=128)),
+    whole("qwen3_vl_moe_text", defaults=dict(layers=24, hidden=2048, heads=16, kv_heads=16)),
+    whole("qwen3_omni_moe_text", defaults=dict(layers=28, hidden=2048, heads=28, kv_heads=4)),
     qwen("smollm3", schedule=_smollm3,
         defaults=dict(layers=36, hidden=2048, heads=16, kv_heads=4, no_rope_layer_interval=4)),
     sliding("starcoder2", defaults=dict(layers=30, hidden=3072, heads=24, kv_heads=2)),

@@ -6,7 +6,9 @@ from kvcalc.attention.bounds import Bound, Count, SourceLength
 from kvcalc.formats import Layout
 from kvcalc.schema.forms.fields import Context, Date, Text, WrittenAs, branches, schema_of
 from kvcalc.schema.forms.layers import Layers
+from kvcalc.units import MAX_TOKENS
 
+StatedWindow = Annotated[int, Bound(0, MAX_TOKENS)]
 Big = Annotated[int, Bound(1, 10**16)]
 
 _From = TypedDict("_From", {"from": Text})
@@ -65,6 +67,10 @@ class ModelForm(TypedDict, total=False):
     ]
     mtp: Annotated[Layers | None, "multi-token-prediction layers, counted with --mtp"]
     source_length: Annotated[SourceLength | None, "tokens of the encoder's output"]
+    stated_window: Annotated[
+        StatedWindow | None,
+        "a window that its file states and the model does not apply; an engine may go by it",
+    ]
     max_context: Annotated[Context | None, "native context in tokens"]
     parameters: Annotated[Big | None, "parameters in all"]
     active_parameters: Annotated[Big | None, "parameters used per token"]

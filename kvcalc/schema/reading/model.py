@@ -75,6 +75,7 @@ class _Reading:
                 compare=self._compare(),
                 mtp=mtp,
                 file=file,
+                stated_window=form.get("stated_window"),
                 architecture=_architecture(form.get("architecture")),
                 **_facts(form),
             )

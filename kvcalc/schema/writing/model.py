@@ -40,6 +40,7 @@ def to_yaml(model: Model, comments: Sequence[str] = ()) -> str:
     lines += _several("compare", {kind: written(given) for kind, given in model.compare.items()})
     expect = [line for e in model.expect for line in field(e.entry, e.figure.text, 2)]
     lines += section("expect", expect)
+    lines += _fields({"stated_window": model.stated_window})
     lines += _fields({fact: getattr(model, fact) or None for fact in (*FACTS, "confidence")})
     lines += section("sources", [line for source in model.sources for line in _source(source)])
     return "\n".join(lines) + "\n"

@@ -1,8 +1,7 @@
-"""transformers: its dynamic cache, as it stands after a prefill (5.24.0, cache_utils.py).
+"""In which ways transformers' cache differs from the ideal (5.24.0, cache_utils.py).
 
-It pages nothing and quantizes nothing, but keeps some tensors otherwise than the ideal: `GENERAL`
-holds for every model, `OWN` for those of one `model_type`, whose code (models/<model_type>) does
-otherwise.
+`GENERAL` holds for every model, `OWN` for those of one `model_type`, whose code
+(models/<model_type>) does otherwise, `stated` for a file with a window that is switched off.
 """
 
 from __future__ import annotations
@@ -12,18 +11,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kvcalc.cache import ENTRY_ROLES
-from kvcalc.engines.reservation import Reservation, Term
-from kvcalc.errors import UsageError
-from kvcalc.extents import Every, Fixed, Window
+from kvcalc.extents import Beyond, Every, Fixed, Window
 from kvcalc.formats import FLOATS, FP32
 
 if TYPE_CHECKING:
     from kvcalc.cache import Group, Role, Settled
+    from kvcalc.extents import Extent
     from kvcalc.formats import Format
-    from kvcalc.model import Model
-    from kvcalc.question import Question
-
-NAME = "transformers"
 
 
 @dataclass(frozen=True)
@@ -107,12 +101,33 @@ def _as_the_rest_unless_pinned(settled: Settled, layers: Layers) -> Settled:
     return _with(settled, pinned if pinned in FLOATS else layers.dtype)
 
 
-def _windows(change: Callable[[int], Window | Every]) -> Callable[[Layers], Layers]:
+def _windows(change: Callable[[int], Extent]) -> Callable[[Layers], Layers]:
     def changed(settled: Settled, layers: Layers) -> Settled:
         extent = settled.tensor.extent
         return _with(settled, extent=change(extent.size)) if isinstance(extent, Window) else settled
 
     return each(changed)
+
+
+def _kept(window: int) -> Extent:
+    """What is left of a window: `keys[:, :, -window + 1 :, :]`, which begins at 0 for a 1."""
+    if window > 1:
+        return Window(window - 1)
+    return Every() if window else Beyond(1)
+
+
+def _within(window: int) -> Callable[[Layers], Layers]:
+    """What a window leaves of tensors that have none."""
+    left = _kept(window)
+
+    def changed(settled: Settled, layers: Layers) -> Settled:
+        extent = settled.tensor.extent
+        if isinstance(extent, Fixed):
+            # cross attention: the encoder's output comes at once, and is cut like a prompt
+            return _with(settled, extent=Fixed(left.entries(extent.count)))
+        return _with(settled, extent=left) if extent == Every() else settled
+
+    return each(changed, *ENTRY_ROLES)
 
 
 def _one_column_more(settled: Settled, layers: Layers) -> Settled:
@@ -155,7 +170,7 @@ STATES = Rule("states in fp32", each(_in_fp32, "state"))
 ONE_DTYPE = Rule(
     "the cache's dtype", each(_as_the_rest_unless_pinned, *ENTRY_ROLES, "conv", "shift")
 )
-WINDOWS = Rule("one token less of a window or chunk", _windows(lambda size: Window(size - 1)))
+WINDOWS = Rule("one token less of a window or chunk", _windows(_kept))
 COLUMNS = Rule("a column more of a convolution", each(_one_column_more, "conv"))
 LEFT_OVERS = Rule("compressors' left-overs", _left_overs)
 
@@ -196,78 +211,24 @@ OWN = {
 }
 """By `model_type`."""
 
-Step = tuple[Rule, tuple[tuple[Layers, Layers], ...]]
-"""A rule, and the layers that it changes, before and after it."""
-
-
-@dataclass(frozen=True)
-class TransformersPlan:
-    """transformers' cache of one model; sequences of a batch are kept alike.
-
-    steps  the rules that change something, in the order in which they are applied
+LISTED = frozenset(
     """
+    axk2 bailing_hybrid bamba deepseek_v32 falcon_h1 falcon_mamba glm5_next glm5_next_text
+    glm_moe_dsa granitemoehybrid hy_v4 jamba kimi_linear lfm2 lfm2_moe mamba mamba2 minimax
+    minimax_m1 minimax_m3 minimax_m3_vl_text minimax_text_01 nemotron_h olmo_hybrid qwen3_5
+    qwen3_5_moe qwen3_5_moe_text qwen3_5_text qwen3_next zamba zamba2
+    """.split()  # noqa: SIM905  a list would take a page
+)
+"""By `model_type`: classes that list what each layer keeps, so that no other window counts.
 
-    model: Model
-    own: Rule | None
-    steps: tuple[Step, ...]
+The cache goes by `config.layer_types`, else by `config.sliding_window`: a class that has neither
+a list nor a window of its own passes on whatever window its file states.
+"""
 
-    def at(self, context: int, batch: int) -> Reservation:
-        """Bytes after a prefill of `context` tokens in each of `batch` sequences."""
-        terms, notes = [], []
-        for rule, changed in self.steps:
-            more = sum(after.stored(context) - before.stored(context) for before, after in changed)
-            terms += [Term(rule.name, batch * more)] if more else []
-            if more and rule == self.own:
-                notes.append(f"{NAME} has its own way with {self.model.name}: {rule.name}")
-        total = batch * self.model.cache.stored(context) + sum(term.bytes for term in terms)
-        return Reservation(total, tuple(terms), tuple(notes))
-
-
-def plan(model: Model, question: Question) -> TransformersPlan:
-    """How transformers keeps a model. Raises UsageError for sinks, and a dtype that is no float."""
-    _refuse_sinks(model)
-    own = _own(model)
-    rules = [rule for rule in GENERAL if own is None or rule != own.instead_of]
-    rules = [own, *rules] if own else rules
-    layers = [_layers(group, model) for group in model.cache.groups]
-    steps: list[Step] = []
-    for rule in rules:
-        after = [rule.apply(like) for like in layers]
-        changed = tuple(pair for pair in zip(layers, after, strict=True) if pair[0] != pair[1])
-        steps += [(rule, changed)] if changed else []
-        layers = after
-    return TransformersPlan(model, own, tuple(steps))
+PROMPTED = frozenset({"cpmant"})
+"""By `model_type`: what begins every sequence with tokens of its own; a window drops them first."""
 
 
-def _layers(group: Group, model: Model) -> Layers:
-    shape = model.attention[group.name].shape
-    return Layers(group, shape.heads if shape else 1, _dtype(group, model), group.tensors)
-
-
-def _refuse_sinks(model: Model) -> None:
-    """Raises UsageError where the first tokens stay beside a window: no cache of 5.x does that."""
-    extents = (tensor.tensor.extent for _, tensor in model.cache.tensors)
-    if any(isinstance(extent, Window) and extent.sink for extent in extents):
-        text = f"{NAME} keeps no attention sinks beside a window, as {model.name} does"
-        raise UsageError(f"{text}: leave the engine out")
-
-
-def _own(model: Model) -> Rule | None:
-    """What the code of this model's `model_type` does; in a wrapper, of that inside it."""
-    named = model.architecture
-    if named is None or named.dialect != "huggingface":
-        return None
-    return OWN.get(named.inner or named.name)
-
-
-def _dtype(group: Group, model: Model) -> Format:
-    """The one dtype of a cache: the question's, that of the entries, or the model's."""
-    own = [settled.format for settled in group.tensors if settled.tensor.role in ENTRY_ROLES]
-    layout = model.kv_dtype or model.dtype
-    asked = [layout.format_of(role, None) for role in ("k", "v")]
-    found = {stored for stored in (own if own and not model.kv_dtype else asked) if stored}
-    if found and found <= set(FLOATS):
-        return max(found, key=lambda stored: stored.bits)
-    names = " and ".join(sorted({stored.name for stored in found})) or layout.name
-    text = f"{NAME} keeps its cache in floats of 16 or 32 bits, not in {names}"
-    raise UsageError(f"{text}; add --kv-dtype bf16")
+def stated(window: int) -> Rule:
+    """What a window does that a file states and switches off."""
+    return Rule("the window that its file states and switches off", _within(window))

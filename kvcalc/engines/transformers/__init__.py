@@ -1,0 +1,128 @@
+"""transformers: its dynamic cache, as it stands after a prefill (5.24.0, cache_utils.py).
+
+It pages nothing and quantizes nothing, but keeps some tensors otherwise than the ideal: `rules`
+says in which ways, and for which models.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kvcalc.cache import ENTRY_ROLES
+from kvcalc.engines.reservation import Reservation, Term
+from kvcalc.engines.transformers.rules import (
+    GENERAL,
+    LISTED,
+    OWN,
+    PROMPTED,
+    Layers,
+    Rule,
+    stated,
+)
+from kvcalc.errors import UsageError
+from kvcalc.extents import Window
+from kvcalc.formats import FLOATS
+
+if TYPE_CHECKING:
+    from kvcalc.cache import Group
+    from kvcalc.formats import Format
+    from kvcalc.model import Model
+    from kvcalc.question import Question
+
+NAME = "transformers"
+
+Step = tuple[Rule, tuple[tuple[Layers, Layers], ...]]
+"""A rule, and the layers that it changes, before and after it."""
+
+
+@dataclass(frozen=True)
+class TransformersPlan:
+    """transformers' cache of one model; sequences of a batch are kept alike.
+
+    own    the rules that its class, or its file, adds to those of every model
+    steps  the rules that change something, in the order in which they are applied
+    """
+
+    model: Model
+    own: tuple[Rule, ...]
+    steps: tuple[Step, ...]
+
+    def at(self, context: int, batch: int) -> Reservation:
+        """Bytes after a prefill of `context` tokens in each of `batch` sequences."""
+        terms, notes = [], []
+        for rule, changed in self.steps:
+            more = sum(after.stored(context) - before.stored(context) for before, after in changed)
+            terms += [Term(rule.name, batch * more)] if more else []
+            if more and rule in self.own:
+                notes.append(f"{NAME} has its own way with {self.model.name}: {rule.name}")
+        total = batch * self.model.cache.stored(context) + sum(term.bytes for term in terms)
+        return Reservation(total, tuple(terms), tuple(notes))
+
+
+def plan(model: Model, question: Question) -> TransformersPlan:
+    """How transformers keeps a model.
+
+    Raises UsageError for a dtype that is no float, sinks, and a cut that is not known.
+    """
+    _refuse_sinks(model)
+    own, off = _own(model), _stated(model)
+    general = (rule for rule in GENERAL if own is None or rule != own.instead_of)
+    rules = [rule for rule in (own, *general, off) if rule]
+    layers = [_layers(group, model) for group in model.cache.groups]
+    steps: list[Step] = []
+    for rule in rules:
+        after = [rule.apply(like) for like in layers]
+        changed = tuple(pair for pair in zip(layers, after, strict=True) if pair[0] != pair[1])
+        steps += [(rule, changed)] if changed else []
+        layers = after
+    return TransformersPlan(model, tuple(rule for rule in (own, off) if rule), tuple(steps))
+
+
+def _layers(group: Group, model: Model) -> Layers:
+    shape = model.attention[group.name].shape
+    return Layers(group, shape.heads if shape else 1, _dtype(group, model), group.tensors)
+
+
+def _refuse_sinks(model: Model) -> None:
+    """Raises UsageError where the first tokens stay beside a window: no cache of 5.x does that."""
+    extents = (tensor.tensor.extent for _, tensor in model.cache.tensors)
+    if any(isinstance(extent, Window) and extent.sink for extent in extents):
+        text = f"{NAME} keeps no attention sinks beside a window, as {model.name} does"
+        raise UsageError(f"{text}: leave the engine out")
+
+
+def _own(model: Model) -> Rule | None:
+    """What the code of this model's `model_type` does."""
+    return OWN.get(_model_type(model))
+
+
+def _stated(model: Model) -> Rule | None:
+    """What a window does that the file states and the model does not apply."""
+    if model.stated_window is None or _model_type(model) in LISTED:
+        return None
+    if _model_type(model) in PROMPTED:
+        text = f"{NAME} cuts the learned prompt of {model.name} and its tokens as one, at a window"
+        raise UsageError(f"{text} that is switched off: kvcalc does not count that")
+    return stated(model.stated_window)
+
+
+def _model_type(model: Model) -> str:
+    """Of which class of transformers a model is; in a wrapper, that inside it; "": not known."""
+    named = model.architecture
+    if named is None or named.dialect != "huggingface":
+        return ""
+    return named.inner or named.name
+
+
+def _dtype(group: Group, model: Model) -> Format:
+    """The one dtype of a cache: the question's, that of the entries, or the model's."""
+    own = [settled.format for settled in group.tensors if settled.tensor.role in ENTRY_ROLES]
+    layout = model.kv_dtype or model.dtype
+    asked = [layout.format_of(role, None) for role in ("k", "v")]
+    found = {stored for stored in (own if own and not model.kv_dtype else asked) if stored}
+    if found and found <= set(FLOATS):
+        return max(found, key=lambda stored: stored.bits)
+    names = " and ".join(sorted({stored.name for stored in found})) or layout.name
+    text = f"{NAME} keeps its cache in floats of 16 or 32 bits, not in {names}"
+    raise UsageError(f"{text}; add --kv-dtype bf16")

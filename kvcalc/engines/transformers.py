@@ -173,8 +173,11 @@ QUERY_APART = Rule(
 )
 STATES_AS_THE_REST = Rule("states in the cache's dtype", each(_as_the_rest, "state"), STATES)
 
+TWICE = Rule("entries twice, as key and as value", _as_key_and_value)
+
 OWN = {
-    "deepseek_v4": Rule("entries twice, as key and as value", _as_key_and_value),
+    "deepseek_ref": TWICE,
+    "deepseek_v4": TWICE,
     "dots3_note": INDEX_IN_FP32,
     "dots3_note_text": INDEX_IN_FP32,
     "falcon": Rule("keys and values repeated for every query head", each(_repeated, "k", "v")),

@@ -9,12 +9,17 @@ from kvcalc.attention.base import Scheme
 from kvcalc.errors import InvalidValue, did_you_mean
 from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
-from kvcalc.importers.schedules import FULL, LINEAR
+from kvcalc.importers.schedules import FULL, INDEXED, LINEAR
 from kvcalc.model import MAX_LAYERS
 
 ALWAYS = ("use_sliding_window", "attention_chunk_size", "sliding_window_size")
 """Fields that switch a kind of layer on, and say nothing of the order."""
-SYNONYMS = {"attention": FULL, "mamba": LINEAR, "recurrent": LINEAR}
+SYNONYMS = {
+    "attention": FULL,
+    "mamba": LINEAR,
+    "recurrent": LINEAR,
+    "deepseek_sparse_attention": INDEXED,
+}
 """Older names for the kinds of layers."""
 
 

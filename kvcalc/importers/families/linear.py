@@ -11,7 +11,7 @@ from functools import partial
 from kvcalc.attention.base import Scheme
 from kvcalc.attention.recurrent import KDA, GatedDeltaNet, Lightning
 from kvcalc.attention.sparse import DSA
-from kvcalc.importers.families.latent import INDEXED, PICKED, PICKS, V3, shared_picks
+from kvcalc.importers.families.latent import PICKED, PICKS, V3, shared_picks
 from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import (
@@ -23,7 +23,7 @@ from kvcalc.importers.parts import (
     latent_fields,
     windowed,
 )
-from kvcalc.importers.schedules import FULL, LINEAR, SLIDING, every
+from kvcalc.importers.schedules import FULL, INDEXED, LINEAR, SLIDING, every
 from kvcalc.importers.storage import INDEX_DTYPE, state_dtype
 
 

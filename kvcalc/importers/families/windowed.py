@@ -11,7 +11,15 @@ from functools import partial
 from kvcalc.attention.base import Scheme
 from kvcalc.importers.family import Family, Part, Schedule
 from kvcalc.importers.fields import Fields
-from kvcalc.importers.parts import MULTI, chunked, full, keyed, shared, windowed, with_shared
+from kvcalc.importers.parts import (
+    MULTI,
+    chunked,
+    full,
+    keyed,
+    shared,
+    windowed,
+    with_shared,
+)
 from kvcalc.importers.schedules import (
     CHUNKED,
     FULL,
@@ -79,7 +87,7 @@ def _qwen3_moe(f: Fields) -> Sequence[str]:
     return [SLIDING if slides else FULL] * f.count("layers")
 
 
-def _rope(f: Fields) -> list[int]:
+def with_rope(f: Fields) -> list[int]:
     """1 for each layer with RoPE: `no_rope_layers` says so, else all but every fourth."""
     period = f.count("no_rope_layer_interval")
     listed = f.items("no_rope_layers", per_layer=True) if f.get("no_rope_layers") else None
@@ -88,7 +96,7 @@ def _rope(f: Fields) -> list[int]:
 
 def _smollm3(f: Fields) -> Sequence[str]:
     """With `use_sliding_window`, the layers without RoPE slide."""
-    rope = _rope(f)
+    rope = with_rope(f)
     slides = f.flag("use_sliding_window") and f.optional("window")
     return [SLIDING if slides and not own else FULL for own in rope]
 
@@ -96,7 +104,9 @@ def _smollm3(f: Fields) -> Sequence[str]:
 def _llama4(f: Fields) -> Sequence[str]:
     """The layers with RoPE are chunked where a chunk is stated, the others full."""
     chunk = f.optional("attention_chunk_size")
-    return [CHUNKED if own and chunk else FULL for own in _rope(f)]
+    if f.optional("nope_layer_interval") not in (None, f.count("no_rope_layer_interval")):
+        f.wrong("nope_layer_interval", "is not no_rope_layer_interval, which the class goes by")
+    return [CHUNKED if own and chunk else FULL for own in with_rope(f)]
 
 
 def _bidirectional(f: Fields) -> tuple[Scheme, ...]:
@@ -196,8 +206,9 @@ WINDOWED = (
     sliding("dots1", defaults=dict(layers=62, hidden=4608, heads=32, kv_heads=32, window=4096,
             max_window_layers=62), schedule=_dots1, unused=("window", "max_window_layers")),
     sliding("doge", defaults=dict(layers=32, hidden=1024, heads=8), unused=("keep_window_size",)),
-    sliding("exaone4", "exaone_moe", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=32,
-            window=4096, sliding_window_pattern=4), schedule=_exaone,
+    sliding("exaone4", "exaone_moe", "exaone4_5_text", schedule=_exaone,
+        defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=32, window=4096,
+            sliding_window_pattern=4),
         unused=("window", "sliding_window_pattern")),
     sliding("flint", schedule=_flint,
         defaults=dict(layers=49, hidden=2048, heads=32, kv_heads=4, head_dim=128, window=513)),
@@ -224,6 +235,8 @@ WINDOWED = (
         schedule=every(4, offset=0)),
     sliding("granitemoe_swa", defaults=dict(layers=32, hidden=4096, heads=32, window=128),
         schedule=every(4, offset=0)),
+    sliding("kyutai_speech_to_text", schedule=same(SLIDING), unused=("num_codebooks",),
+        defaults=dict(layers=48, hidden=2048, heads=32, window=375)),
     sliding("kolibri1", schedule=every(5),
         defaults=dict(layers=50, hidden=2560, heads=48, kv_heads=4, head_dim=128, window=513)),
     sliding("llama4_text", "llama4", defaults=dict(layers=48, hidden=5120, heads=40, kv_heads=8,
@@ -268,6 +281,8 @@ WINDOWED = (
         defaults=dict(layers=28, hidden=2048, heads=28, kv_heads=4, window=4096)),
     qwen("smollm3", schedule=_smollm3,
         defaults=dict(layers=36, hidden=2048, heads=16, kv_heads=4, no_rope_layer_interval=4)),
+    sliding("voxtral_realtime_text",
+        defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8, window=4096)),
     sliding("starcoder2", defaults=dict(layers=30, hidden=3072, heads=24, kv_heads=2)),
 )
 # fmt: on

@@ -45,7 +45,7 @@ def family_of(levels: Levels) -> Family:
     named = stated[:1] if inner.get("model_type") else stated
     known = [FAMILIES[name] for name in named if name in FAMILIES]
     if not stated:
-        known = [MARKS[name] for name in MARKS if name in inner]
+        known = [family for marks, family in MARKS.items() if inner.keys() >= set(marks)]
     name = stated[0] if stated else ""
     return known[0] if known else Family(name, parts={FULL: _of_a_stranger}, schedule=same())
 

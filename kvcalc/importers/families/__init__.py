@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kvcalc.importers.families.convolution import CONVOLUTION
+from kvcalc.importers.families.custom import CUSTOM
 from kvcalc.importers.families.encoders import ENCODERS
 from kvcalc.importers.families.latent import LATENT
 from kvcalc.importers.families.linear import LINEAR_ATTENTION
@@ -14,6 +15,7 @@ from kvcalc.importers.families.windowed import WINDOWED
 
 TABLE = (
     *PLAIN,
+    *CUSTOM,
     *WINDOWED,
     *LATENT,
     *LINEAR_ATTENTION,
@@ -28,4 +30,4 @@ FAMILIES = {name: family for family in TABLE for name in family.types}
 """By `model_type`."""
 
 MARKS = {mark: family for family in TABLE for mark in family.marks}
-"""By a field that only one family has, for files without `model_type`."""
+"""By fields that only one family has together, for files without `model_type`."""

@@ -13,7 +13,7 @@ from kvcalc.attention.base import Scheme
 from kvcalc.importers.family import As, Default, Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import MULTI, Heads, both, crossing, full
-from kvcalc.importers.schedules import FULL, every, numbered, same
+from kvcalc.importers.schedules import FULL, every, same
 
 DECODER = {"layers": ("decoder_layers",), "heads": ("decoder_attention_heads",)}
 # fmt: off
@@ -27,7 +27,7 @@ ENCODER_SIDE = (
     "feed_forward_proj", "cross_attention_hidden_size", "attention_window", "local_radius",
     "global_block_size", "encoder_attention_type", "stagger_local_blocks", "num_conv_layers",
     "conv_kernel_sizes", "conv_channels", "input_feat_per_channel", "input_channels",
-    "use_learned_position_embeddings",
+    "use_learned_position_embeddings", "num_sparse_encoder_layers", "num_sparse_decoder_layers",
 )
 # fmt: on
 CROSS = "cross_attention"
@@ -65,10 +65,17 @@ def _decoder(f: Fields) -> tuple[Scheme, ...]:
 
 
 def _mllama(f: Fields) -> Sequence[str]:
-    """`cross_attention_layers` numbers the layers that look at the image instead of the text."""
-    if f.get("cross_attention_layers") is None:
+    """`cross_attention_layers` numbers the layers that look at the image instead of the text.
+
+    The class asks each layer whether it is among them, so numbers beyond the last are idle.
+    """
+    layers, chosen = f.count("layers"), f.items("cross_attention_layers")
+    if chosen is None:
         return every(5, CROSS, FULL, offset=3)(f)
-    return numbered("cross_attention_layers", CROSS, FULL)(f)
+    beyond = [number for number in chosen if number >= layers]
+    if beyond:
+        f.note(f"cross_attention_layers names {beyond}, which {layers} layers do not have")
+    return [CROSS if layer in chosen else FULL for layer in range(layers)]
 
 
 bert = partial(Family, parts={FULL: _decoder}, schedule=same())
@@ -76,7 +83,8 @@ bert = partial(Family, parts={FULL: _decoder}, schedule=same())
 
 # fmt: off
 ENCODERS = (
-    pair("bart", "mbart", "marian", "mvp", "pegasus", "m2m_100", "led",
+    pair("bart", "mbart", "marian", "mvp", "pegasus", "m2m_100", "led", "nllb-moe",
+        "florence2", "florence2_language",
         defaults=dict(layers=12, hidden=1024, heads=16)),
     pair("plbart", defaults=dict(layers=6, hidden=768, heads=12)),
     pair("pegasus_x", defaults=dict(layers=16, hidden=1024, heads=16)),
@@ -95,6 +103,7 @@ ENCODERS = (
     pair("whisper", defaults=dict(layers=4, hidden=384, heads=6, max_source_positions=1500),
         parts={FULL: both(full(MULTI), crossing(MULTI, source="max_source_positions"))}),
     t5("t5", "longt5", defaults=dict(num_layers=6, heads=8)),
+    t5("switch_transformers", defaults=dict(num_layers=12, hidden=768, heads=12)),
     t5("mt5", "umt5", defaults=dict(num_layers=8, heads=6)),
     bert("bert", "camembert", "data2vec-text", "ernie", "roberta", "roberta-prelayernorm",
         "xlm-roberta", "roc_bert", "roformer", "xmod",
@@ -107,8 +116,10 @@ ENCODERS = (
     bert("electra", defaults=dict(layers=12, hidden=256, heads=4)),
     bert("rembert", defaults=dict(layers=32, hidden=1152, heads=18)),
     bert("xlm-roberta-xl", defaults=dict(layers=36, hidden=2560, heads=32)),
-    Family("mllama_text_model", defaults=dict(layers=40, hidden=4096, heads=32, kv_heads=8),
+    Family("mllama_text_model", "mllama",
+        defaults=dict(layers=40, hidden=4096, heads=32, kv_heads=8),
         parts={FULL: full(), CROSS: crossing()}, schedule=_mllama,
+        unused=("vision_num_cross_attention_layers",),
         note="the cross-attention layers keep the vision tokens: --source-length says how many"),
 )
 # fmt: on

@@ -257,7 +257,7 @@ MAMBA = (
             n_groups=8, conv_kernel=4), schedule=same(LINEAR),
         parts={LINEAR: _mamba2("heads", "head_dim", "state_size", "n_groups", "conv_kernel",
             "expand")}, unused=("expand", "chunk_size")),
-    Family("mamba_ssm", schedule=same(LINEAR), parts={LINEAR: _mamba_ssm}, marks=("ssm_cfg",),
+    Family("mamba_ssm", schedule=same(LINEAR), parts={LINEAR: _mamba_ssm}, marks=(("ssm_cfg",),),
         unused=("attn_layer_idx", "attn_cfg", "d_intermediate", "fused_add_norm")),
     Family("phi4flash", defaults=dict(layers=32, hidden=2560, heads=40, kv_heads=20, window=512,
             mb_per_layer=2, mamba_d_state=16, mamba_d_conv=4, mamba_expand=2), schedule=_phi4flash,

@@ -27,22 +27,34 @@ Reference = Model | str
 GGUF file, a hub id such as `hf:org/name`, a bundled name, `-` for standard input."""
 
 
-def load(reference: str) -> Model:
-    """The model that a reference names. Raises InputError with all of its problems."""
-    return catalog.load(reference)
+def load(reference: str, *, ignore: Sequence[str] = ()) -> Model:
+    """The model that a reference names.
+
+    ignore  fields of somebody else's file, as messages call them, that leave its cache alone and
+            are to be passed over
+
+    Raises InputError with all of its problems, UsageError where it has not what is to be ignored.
+    """
+    return _models([reference], ignore)[0]
 
 
 def show(
-    model: Reference, context: int | None = None, batch: int = 1, **asked: Unpack[Asked]
+    model: Reference,
+    context: int | None = None,
+    batch: int = 1,
+    *,
+    ignore: Sequence[str] = (),
+    **asked: Unpack[Asked],
 ) -> Breakdown:
     """A model's cache by layer group and tensor, in bytes.
 
-    What may be `asked` besides, `kvcalc.question.Question` tells. Raises InputError, UsageError.
+    What may be `asked` besides, `kvcalc.question.Question` tells; what to `ignore`, `load`. Raises
+    InputError, UsageError.
     """
     from kvcalc.queries.show import show as answer
 
-    asking = question(context, batch, **asked)
-    return answer(_models([model])[0], asking)
+    asking = question(context, batch, ignore, **asked)
+    return answer(_models([model], ignore)[0], asking)
 
 
 def compare(
@@ -51,6 +63,7 @@ def compare(
     batch: int = 1,
     metric: Quantity = "stored",
     baseline: str | None = None,
+    ignore: Sequence[str] = (),
     **asked: Unpack[Asked],
 ) -> Comparison:
     """A row per scheme for one model, a row per model for several; ratios to the baseline.
@@ -61,11 +74,11 @@ def compare(
 
     if not models:
         raise UsageError("compare needs at least one model")
-    asking = question(context, batch, **asked)
-    return answer(_models(models), asking, metric, baseline)
+    asking = question(context, batch, ignore, **asked)
+    return answer(_models(models, ignore), asking, metric, baseline)
 
 
-def check(*things: Reference | Claim, select: str = "") -> Checked:
+def check(*things: Reference | Claim, select: str = "", ignore: Sequence[str] = ()) -> Checked:
     """Hold models to their `expect:` and claims to their recorded verdicts.
 
     Without any, every bundled model and claim. `select` keeps results whose id or quote has that
@@ -73,7 +86,8 @@ def check(*things: Reference | Claim, select: str = "") -> Checked:
     """
     from kvcalc.queries.check import Checked
 
-    found = [*_named(things)] if things else _bundled()
+    found = [*_named(things, ignore)] if things else _bundled()
+    _must_be_ignored(ignore, [model for thing in found for model in _about(thing)])
     results = [result for thing in found for result in _results(thing)]
     word = select.lower()
     kept = tuple(r for r in results if word in f"{r.id} {r.claim.quote if r.claim else ''}".lower())
@@ -89,11 +103,11 @@ def models() -> Listing:
     return list_models(catalog.load_all(list(catalog.bundled())))
 
 
-def diff(model: Reference, other: Reference) -> Difference:
+def diff(model: Reference, other: Reference, *, ignore: Sequence[str] = ()) -> Difference:
     """Whether two models keep the same cache, and what differs. Raises InputError."""
     from kvcalc.queries.diff import diff as answer
 
-    return answer(*_models([model, other]))
+    return answer(*_models([model, other], ignore))
 
 
 def to_yaml(model: Reference) -> str:
@@ -121,11 +135,12 @@ def json_schema(what: Literal["model", "claims", "output"]) -> dict[str, Any]:
     return publish.SCHEMAS[what]()
 
 
-def _named(things: Sequence[Reference | Claim]) -> Iterator[Model | Claim]:
+def _named(things: Sequence[Reference | Claim], ignore: Sequence[str]) -> Iterator[Model | Claim]:
     from kvcalc.claim import Claim
 
     _no_strangers(things, Model | Claim | str)
-    loaded = iter(catalog.load_all_checkable([t for t in things if isinstance(t, str)]))
+    names = [thing for thing in things if isinstance(thing, str)]
+    loaded = iter(catalog.load_all_checkable(names, tuple(ignore)))
     for thing in things:
         found = next(loaded) if isinstance(thing, str) else thing
         if isinstance(found, Model) and not found.expect:
@@ -148,10 +163,29 @@ def _results(thing: Model | Claim) -> tuple[Result, ...]:
     return (verdict_on(thing),)
 
 
-def _models(references: Sequence[Reference]) -> list[Model]:
+def _about(thing: Model | Claim) -> list[Model]:
+    """The models that something to check speaks of."""
+    if isinstance(thing, Model):
+        return [thing]
+    return [side.model for side in thing.stated.sides.values()] if thing.stated else []
+
+
+def _models(references: Sequence[Reference], ignore: Sequence[str] = ()) -> list[Model]:
     _no_strangers(references, Model | str)
-    loaded = iter(catalog.load_all([r for r in references if isinstance(r, str)]))
-    return [r if isinstance(r, Model) else next(loaded) for r in references]
+    names = [reference for reference in references if isinstance(reference, str)]
+    loaded = iter(catalog.load_all(names, tuple(ignore)))
+    models = [r if isinstance(r, Model) else next(loaded) for r in references]
+    _must_be_ignored(ignore, models)
+    return models
+
+
+def _must_be_ignored(ignore: Sequence[str], models: Sequence[Model]) -> None:
+    """Raises UsageError for a field that was ignored nowhere: it may be misspelt."""
+    done = {name for model in models for name in model.ignored}
+    for name in ignore:
+        if name not in done:
+            text = f"there is no field {name!r} to ignore in what was read of other people's files"
+            raise UsageError(f"{text}; name it as the message about it does")
 
 
 def _no_strangers(things: Sequence[object], known: Any) -> None:

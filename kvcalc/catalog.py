@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from kvcalc.document import Document
 from kvcalc.errors import InputError, Problem, did_you_mean
 from kvcalc.importers.recognition import HUB
-from kvcalc.opening import SUFFIX, exists, model_of, of_bundle, opened
+from kvcalc.opening import SUFFIX, Ignored, exists, model_of, of_bundle, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,26 +44,27 @@ def _files(folder: str) -> dict[str, Path]:
     return {path.stem: path for path in sorted((configs() / folder).glob(f"*{SUFFIX}"))}
 
 
-def load(reference: str) -> Model:
+def load(reference: str, ignored: Ignored = ()) -> Model:
     """The model that a reference names.
 
     reference  a YAML path, a config.json or a folder that holds one, a GGUF file, `hf:org/name`, a
                bundled name (with or without .yaml), or `-` for standard input
+    ignored    fields of somebody else's file that are left out of it
 
     Raises InputError, with every problem of the file.
     """
-    return model_of(_found(reference, "models"))
+    return model_of(_found(reference, ignored, "models"), ignored)
 
 
-def load_checkable(reference: str) -> Model | tuple[Claim, ...]:
+def load_checkable(reference: str, ignored: Ignored = ()) -> Model | tuple[Claim, ...]:
     """What `check` holds to its word: a model, or the claims of a file that has a `claims:` key.
 
     Raises InputError.
     """
-    found = _found(reference, "models", "claims")
+    found = _found(reference, ignored, "models", "claims")
     if isinstance(found, Document) and isinstance(found.data, dict) and "claims" in found.data:
-        return _claims(found)
-    return model_of(found)
+        return _claims(found, ignored=ignored)
+    return model_of(found, ignored)
 
 
 def load_bundled() -> tuple[list[Model], list[Claim]]:
@@ -75,14 +76,16 @@ def load_bundled() -> tuple[list[Model], list[Claim]]:
     return list(models.values()), claims
 
 
-def load_all(references: Sequence[str]) -> list[Model]:
+def load_all(references: Sequence[str], ignored: Ignored = ()) -> list[Model]:
     """Load several models. Raises InputError with the problems of all of them."""
-    return _all(load, references)
+    return _all(lambda reference: load(reference, ignored), references)
 
 
-def load_all_checkable(references: Sequence[str]) -> list[Model | tuple[Claim, ...]]:
+def load_all_checkable(
+    references: Sequence[str], ignored: Ignored = ()
+) -> list[Model | tuple[Claim, ...]]:
     """Load several files for `check`. Raises InputError with the problems of all of them."""
-    return _all(load_checkable, references)
+    return _all(lambda reference: load_checkable(reference, ignored), references)
 
 
 def _all(read: Callable[[str], T], references: Sequence[str]) -> list[T]:
@@ -98,8 +101,8 @@ def _all(read: Callable[[str], T], references: Sequence[str]) -> list[T]:
     return found
 
 
-def _found(reference: str, *folders: str) -> Document | Model:
-    found = opened(reference, lambda name: _bundled(name, folders))
+def _found(reference: str, ignored: Ignored, *folders: str) -> Document | Model:
+    found = opened(reference, lambda name: _bundled(name, folders), ignored)
     if found is None:
         raise _unknown(reference, {name for folder in folders for name in _files(folder)})
     return found
@@ -127,7 +130,9 @@ def _unknown(reference: str, known: Iterable[str]) -> InputError:
     return InputError([Problem(text, hint or "kvcalc list shows the bundled ones")])
 
 
-def _claims(document: Document, known: Mapping[str, Model] | None = None) -> tuple[Claim, ...]:
+def _claims(
+    document: Document, known: Mapping[str, Model] | None = None, ignored: Ignored = ()
+) -> tuple[Claim, ...]:
     from kvcalc.schema.reading.claims import read_claims
 
     @cache
@@ -136,7 +141,7 @@ def _claims(document: Document, known: Mapping[str, Model] | None = None) -> tup
             return known[reference]
         beside = document.folder / reference
         if exists(beside):
-            return load(str(beside))
+            return load(str(beside), ignored)
         name = reference.removesuffix(SUFFIX)
         if name not in bundled():
             raise _unknown(reference, bundled())

@@ -79,6 +79,8 @@ class Model:
     """What a reader of the numbers should know: what was inferred, what was not used."""
     architecture: Architecture | None = None
     """Which code runs it; None where that is not known, as of a what-if."""
+    ignored: tuple[str, ...] = ()
+    """Fields of somebody else's file that were left out of it, as asked."""
     kv_dtype: Layout | None = None
     index_dtype: Format | None = None
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from kvcalc.importers.assembly import Origin
     from kvcalc.model import Model
 
+Ignored = tuple[str, ...]
+"""Fields of somebody else's files, as messages call them."""
+
 STDIN = "-"
 SUFFIX = ".yaml"
 OWN = {"name", "layers", "attention"}
@@ -29,10 +32,13 @@ HEAD = 1024
 """Bytes by which a kind of file is told from others."""
 
 
-def opened(reference: str, bundled: Callable[[str], Path | None]) -> Document | Model | None:
+def opened(
+    reference: str, bundled: Callable[[str], Path | None], ignored: Ignored = ()
+) -> Document | Model | None:
     """What a reference names: a Model of a hub id, folder or file of somebody else, else data.
 
     bundled  finds a file that may be called by its name alone; a path that exists wins
+    ignored  fields of somebody else's file that are left out of it
 
     None where nothing is called so. Raises InputError.
     """
@@ -41,10 +47,10 @@ def opened(reference: str, bundled: Callable[[str], Path | None]) -> Document | 
     if not reference:
         raise InputError([Problem("the name of a model is empty", "kvcalc list shows them")])
     if reference.startswith(HUB):
-        return _of_hub(reference)
+        return _of_hub(reference, ignored)
     path = Path(reference)
     if exists(path):
-        return _of_folder(path) if path.is_dir() else _of_file(path, reference)
+        return _of_folder(path, ignored) if path.is_dir() else _of_file(path, reference, ignored)
     found = bundled(reference.removesuffix(SUFFIX))
     return of_bundle(found) if found else None
 
@@ -54,7 +60,7 @@ def of_bundle(path: Path) -> Document:
     return parse(path.name, read_bytes(path), path.parent)
 
 
-def model_of(found: Document | Model) -> Model:
+def model_of(found: Document | Model, ignored: Ignored = ()) -> Model:
     """The model that was opened, or that the data describe. Raises InputError."""
     if not isinstance(found, Document):
         return found
@@ -64,7 +70,7 @@ def model_of(found: Document | Model) -> Model:
 
             _refuse(refusal(found.name, found.data))
         if is_config(found.data):
-            return _imported(found, _origin(Path(found.name)))
+            return _imported(found, _origin(Path(found.name), ignored))
     return found.read_by(lambda: read_model(found.data, found.name, found.line))
 
 
@@ -90,7 +96,7 @@ def _stdin() -> bytes:
     return data
 
 
-def _of_hub(reference: str) -> Model:
+def _of_hub(reference: str, ignored: Ignored) -> Model:
     from kvcalc.importers import hub
     from kvcalc.importers.assembly import Origin
     from kvcalc.importers.files import CONFIG, refusal
@@ -98,22 +104,23 @@ def _of_hub(reference: str) -> Model:
     fetched = hub.fetch(reference)
     document = parse_json(reference, read_bytes(fetched.path))
     _refuse(refusal(CONFIG, document.data), reference)
-    origin = Origin(reference, fetched.name, fetched.weight_bytes, fetched.source, fetched.notes)
+    about = (fetched.weight_bytes, fetched.source, fetched.notes)
+    origin = Origin(reference, fetched.name, *about, ignored)
     return _imported(document, origin)
 
 
-def _of_folder(folder: Path) -> Document | Model:
+def _of_folder(folder: Path, ignored: Ignored) -> Document | Model:
     from kvcalc.importers.files import config_of
     from kvcalc.importers.weights import weight_bytes_of
 
     path = config_of(folder)
-    found = _of_foreign(path, _origin(path, weight_bytes_of(folder)))
+    found = _of_foreign(path, _origin(path, ignored, weight_bytes_of(folder)))
     return found or parse(str(path), read_bytes(path), folder)
 
 
-def _of_file(path: Path, reference: str) -> Document | Model:
+def _of_file(path: Path, reference: str, ignored: Ignored) -> Document | Model:
     # a pipe can be read but once
-    found = _of_foreign(path, _origin(path)) if path.is_file() else None
+    found = _of_foreign(path, _origin(path, ignored)) if path.is_file() else None
     return found or parse(reference, read_bytes(path), path.parent)
 
 
@@ -149,7 +156,7 @@ def _refuse(problem: Problem | None, file: str = "") -> None:
         raise InputError([replace(problem, file=file) if file else problem])
 
 
-def _origin(path: Path, weight_bytes: int | None = None) -> Origin:
+def _origin(path: Path, ignored: Ignored, weight_bytes: int | None = None) -> Origin:
     """A model is called as its folder where the file is a config.json, else as the file.
 
     A pipe has no name.
@@ -158,4 +165,4 @@ def _origin(path: Path, weight_bytes: int | None = None) -> Origin:
     from kvcalc.importers.files import CONFIG
 
     name = path.resolve().parent.name if path.name == CONFIG else path.stem
-    return Origin(str(path), name if path.is_file() else "", weight_bytes)
+    return Origin(str(path), name if path.is_file() else "", weight_bytes, ignored=ignored)

@@ -13,7 +13,7 @@ from kvcalc.formats import parse_index_format, parse_layout
 from kvcalc.units import MAX_TOKENS, check_batch, check_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any, Unpack
 
     from kvcalc.formats import Format, Layout
@@ -40,6 +40,7 @@ class Question:
     mtp            whether multi-token-prediction layers count too
     source_length  tokens that cross attention looks back at
     engine         whose keeping of the cache is added
+    ignored        fields of somebody else's files that are left out of them
     """
 
     context: int | None = None
@@ -49,6 +50,7 @@ class Question:
     mtp: bool = False
     source_length: int | None = None
     engine: str | None = None
+    ignored: tuple[str, ...] = ()
 
     @property
     def tokens(self) -> int:
@@ -60,13 +62,19 @@ class Question:
     def echo(self) -> dict[str, Any]:
         """The question as a document shows it: formats by their names."""
         values = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {name: getattr(value, "name", value) for name, value in values}
+        told = {name: getattr(value, "name", value) for name, value in values}
+        return {**told, "ignored": list(self.ignored)}
 
 
 NOTHING_ASKED = Question()
 
 
-def question(context: int | None = None, batch: int = 1, **asked: Unpack[Asked]) -> Question:
+def question(
+    context: int | None = None,
+    batch: int = 1,
+    ignored: Sequence[str] = (),
+    **asked: Unpack[Asked],
+) -> Question:
     """The question that these settings ask. Raises UsageError where one of them cannot be."""
     try:
         if context is not None:
@@ -75,7 +83,7 @@ def question(context: int | None = None, batch: int = 1, **asked: Unpack[Asked])
             name: value if value is None or name not in _READ else _READ[name](value)
             for name, value in asked.items()
         }
-        return Question(context, check_batch(batch), **settings)
+        return Question(context, check_batch(batch), ignored=tuple(ignored), **settings)
     except ValueError as error:
         raise UsageError(str(error)) from None
 

@@ -204,7 +204,13 @@ CUSTOM_ROWS = (
     ),
     Row(
         ("transformer",),
-        {"num_hidden_layers": 3, "hidden_size": 66, "num_heads": 6, "num_kv_heads": 2},
+        {
+            "num_hidden_layers": 3,
+            "hidden_size": 66,
+            "num_heads": 6,
+            "num_kv_heads": 2,
+            "fuse_norm": True,
+        },
         GQA_11,
         "fla/layers/attn.py: num_kv_heads of hidden_size // num_heads",
         kv=("num_kv_heads",),
@@ -913,6 +919,8 @@ WIDTHS = ("head_dim", "d_kv", "kv_channels")
 """Where one of these is stated, hidden_size is not read."""
 HIDDENS = ("hidden_size", "d_model", "n_embd", "model_dim")
 FROM_ZERO = (
+    "sliding_window",  # 0 is none, as null
+    "attention_chunk_size",
     "max_window_layers",
     "num_kv_shared_layers",
     "first_k_dense_replace",
@@ -969,10 +977,10 @@ def test_two_names_of_one_field_must_agree(row: Row) -> None:
 
 
 def test_every_problem_is_told_at_once() -> None:
-    config = {"model_type": "llama", **GROUPS, "num_attention_heads": "6", KV: 1.5, "headz": 1}
+    config = {"model_type": "llama", **GROUPS, "num_attention_heads": "6", KV: 1.5, "kv_headz": 1}
     problems = problems_of(config)
     assert [problem.path for problem in problems] == [
         ("num_attention_heads",),
         (KV,),
-        ("headz",),
+        ("kv_headz",),
     ]

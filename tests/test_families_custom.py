@@ -128,7 +128,8 @@ def test_the_nope_interval_of_llama_4_may_say_what_the_class_takes() -> None:
 
 @pytest.mark.parametrize("layers", [5, 2])
 def test_the_transformer_of_fla_slides_where_it_states_a_window(layers: int) -> None:
-    config = {"model_type": "transformer", "hidden_size": 66, "num_heads": 6, "window_size": 16}
+    sizes = {"hidden_size": 66, "num_heads": 6, "window_size": 16}
+    config = {"model_type": "transformer", **sizes, "fuse_norm": True}
     model = loaded({**config, "num_hidden_layers": layers})
     # fla/models/cache_utils.py: the last window_size tokens
     assert stored(model) == layers * 2 * 6 * 11 * 2 * 16
@@ -136,13 +137,19 @@ def test_the_transformer_of_fla_slides_where_it_states_a_window(layers: int) -> 
 
 # (layers, KV heads, width) of a file that states its model_type alone
 FILLED: Mapping[str, tuple[int, int, int]] = {
-    # fla/models/transformer/configuration_transformer.py
-    "transformer": (24, 32, 2048 // 32),
     # LlavaConfig makes a LlamaConfig of its text_config
     "llava": (32, 32, 4096 // 32),
     # GPTRefactConfig is GPTBigCodeConfig, with multi_query
     "gpt_refact": (12, 1, 768 // 12),
 }
+
+
+def test_a_transformer_of_somebody_else_is_refused() -> None:
+    config = {"model_type": "transformer", "hidden_size": 66, "num_heads": 6, "num_layers": 3}
+    assert "fuse_norm is missing" in refused(config)
+    # fla/models/transformer/configuration_transformer.py: 24 layers, 32 heads of 2048 / 32
+    model = loaded({"model_type": "transformer", "fuse_norm": True})
+    assert stored(model, 10) == 24 * 2 * 32 * 64 * 2 * 10
 
 
 @pytest.mark.parametrize("model_type", FILLED)

@@ -821,7 +821,6 @@ def test_fields_of_the_class_are_known(model_type: str, fields: Mapping[str, Any
         ({"model_type": "gpt_bigcode", "multi_query": 0}, "multi_query"),
         ({"model_type": "qwen2", "use_sliding_window": "yes"}, "use_sliding_window"),
         # a window of nothing: 0 is a window for transformers (`is not None`), and no layer has one
-        ({"model_type": "mistral", "sliding_window": 0}, "sliding_window"),
         ({"model_type": "gemma2", "sliding_window": 0}, "sliding_window"),
         ({"model_type": "gemma2", "sliding_window": None}, "sliding_window"),
         # (i + 1) % 0

@@ -11,7 +11,7 @@ from kvcalc.importers.families import FAMILIES, TABLE
 from kvcalc.importers.families.windowed import sliding
 from kvcalc.importers.schedules import same
 from kvcalc.model import Architecture
-from tests.configurations import loaded, refused
+from tests.configurations import loaded, problems_of, refused
 
 LLAMA: Mapping[str, Any] = {
     "model_type": "llama",
@@ -21,6 +21,7 @@ LLAMA: Mapping[str, Any] = {
     "num_key_value_heads": 2,
     "torch_dtype": "bfloat16",
 }
+NAMELESS = {name: value for name, value in LLAMA.items() if name != "model_type"}
 GEMMA: Mapping[str, Any] = {
     "model_type": "gemma3_text",
     "num_hidden_layers": 4,
@@ -39,7 +40,6 @@ def renamed(data: Mapping[str, Any], name: str, other: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "other",
     [
-        "nonsense",
         "num_key_value_headz",
         # names with a word that is harmless elsewhere
         "num_key_value_heads_scale",
@@ -84,6 +84,156 @@ def test_an_unknown_model_must_say_how_many_kv_heads_it_has() -> None:
     data = {**LLAMA, "model_type": "brand_new"}
     del data["num_key_value_heads"]
     assert "num_key_value_heads is missing" in refused(data)
+
+
+# 4 layers of 2 KV heads, 8 wide as 64 over 8 heads says: 256 B a token
+@pytest.mark.parametrize(
+    ("model_type", "field"),
+    [
+        ("mistral", {"sliding_window": 0}),
+        ("mistral", {"sliding_window": False}),
+        ("mistral", {"sliding_window": None}),
+        ("mistral", {"sliding_window": ""}),
+        ("llama4_text", {"attention_chunk_size": 0}),
+        ("llama4_text", {"attention_chunk_size": False}),
+        ("qwen2", {"use_sliding_window": True, "sliding_window": 0}),
+    ],
+)
+def test_a_window_of_nothing_is_none(model_type: str, field: dict[str, Any]) -> None:
+    assert (
+        loaded({**LLAMA, "head_dim": 8, "model_type": model_type, **field}).stored(9000)
+        == 256 * 9000
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["num_hidden_layers", "num_attention_heads", "num_key_value_heads", "hidden_size"]
+)
+def test_a_model_has_layers_and_heads(name: str) -> None:
+    nothings: tuple[object, ...] = (0, False, "", [])
+    for nothing in nothings:
+        assert name in refused({**LLAMA, name: nothing})
+
+
+# a name, a value, and what becomes of it: in a known type, in an unknown one
+PASSED, SILENT, REFUSED = "passed over", "silent", "refused"
+NAMES = [
+    # no word of a cache, and none that says what it is
+    ("num_global_tokens", 4, PASSED, REFUSED),
+    ("num_prefix_tokens", 4, PASSED, REFUSED),
+    ("evict_tokens", 4, PASSED, REFUSED),
+    ("token_budget", 4, PASSED, REFUSED),
+    ("init_tokens_kept", 4, PASSED, REFUSED),
+    ("token_shift", True, PASSED, REFUSED),
+    ("position_buckets", 4, PASSED, REFUSED),
+    ("embedding_stride_scale", 2, REFUSED, REFUSED),
+    ("scale_everything", 2, PASSED, REFUSED),
+    ("target_model_type", "qwen3", PASSED, REFUSED),
+    ("fuse_cross_entropy", True, PASSED, REFUSED),
+    ("nested", {"deep": [{"number": 4}]}, PASSED, REFUSED),
+    # a word of a cache, in the name or in what it holds
+    ("kv_budget", 4, REFUSED, REFUSED),
+    ("window_tokens", 4, REFUSED, REFUSED),
+    ("kv_init", 4, REFUSED, REFUSED),
+    ("sink_bias", 4, REFUSED, REFUSED),
+    ("init_layers", 4, REFUSED, REFUSED),
+    ("slidingWindow", 4, REFUSED, REFUSED),
+    ("nested", {"deep": [{"sliding_window": 4}]}, REFUSED, REFUSED),
+    # but for what a whole word says: a norm, a dropout, how weights begin, a kernel
+    ("post_layer_norm", True, SILENT, REFUSED),
+    ("attn_dropout_prob", 0.1, SILENT, REFUSED),
+    ("conv_use_xavier_init", True, SILENT, REFUSED),
+    ("use_flash_attention", True, PASSED, REFUSED),
+    ("rope_ratio", 50, SILENT, REFUSED),
+    ("nope_layer_interval", 4, SILENT, REFUSED),
+    # what says nothing
+    ("kv_budget", None, SILENT, SILENT),
+    ("kv_budgets", [], SILENT, SILENT),
+    # what transformers' base class and plain decoders have, and what is said of a file
+    ("add_cross_attention", False, SILENT, SILENT),
+    ("is_decoder", False, SILENT, SILENT),
+    ("chunk_size_feed_forward", 0, SILENT, SILENT),
+    ("diversity_penalty", 0.0, SILENT, SILENT),
+    ("rms_norm_eps", 1e-6, SILENT, SILENT),
+    ("license", "mit", SILENT, SILENT),
+    ("tags", ["a"], SILENT, SILENT),
+    ("model_name", "a", SILENT, SILENT),
+    ("version", 2, SILENT, SILENT),
+    ("description", "a", SILENT, SILENT),
+    ("_comment", "a", SILENT, SILENT),
+    ("base_model", "a", SILENT, SILENT),
+    # what is harmless by a word in a known type alone
+    ("moe_frobnicate", 4, SILENT, REFUSED),
+    ("image_token_id", 4, SILENT, REFUSED),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "known", "unknown"), NAMES)
+def test_what_becomes_of_a_field_that_nobody_reads(
+    name: str, value: object, known: str, unknown: str
+) -> None:
+    for model_type, fate in (("llama", known), ("brand_new", unknown)):
+        data = {**LLAMA, "model_type": model_type, name: value}
+        if fate == REFUSED:
+            (problem,) = problems_of(data)
+            assert name in problem.message
+            assert f"--ignore {name}" in problem.hint
+            continue
+        model = loaded(data)
+        told = [note for note in model.notes if note.startswith("passed over")]
+        assert told == (
+            [f"passed over, as llama is not known to keep anything by them: {name}"]
+            if fate == PASSED
+            else []
+        )
+        assert model.stored(100) == 4 * 2 * 2 * 8 * 2 * 100
+
+
+def test_one_note_lists_all_that_was_passed_over() -> None:
+    notes = loaded({**LLAMA, "verbose": 0, "rotary": True}).notes
+    assert sum("verbose, rotary" in note for note in notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("num_hidden_layerz", "did you mean num_hidden_layers?"),
+        ("numhidden_layers", "did you mean num_hidden_layers?"),
+        ("num_hidden_lyaers", "did you mean num_hidden_layers?"),
+        # a draft's target's, and a part of the output: no misspellings
+        ("num_target_layers", "--ignore"),
+        ("lm_head", "--ignore"),
+    ],
+)
+def test_a_hint_is_for_near_misspellings_alone(name: str, hint: str) -> None:
+    (problem,) = problems_of({**LLAMA, name: 4})
+    assert hint in problem.hint
+    assert ("did you mean" in problem.hint) == hint.startswith("did")
+
+
+@pytest.mark.parametrize(
+    ("stated", "said"),
+    [
+        ({}, "no model_type: read as llama, by its architectures"),
+        ({"model_type": "brand_new"}, "model_type 'brand_new' is not known: read as llama"),
+    ],
+)
+def test_a_family_is_known_by_its_architectures(stated: dict[str, str], said: str) -> None:
+    model = loaded({**NAMELESS, **stated, "architectures": ["LlamaForCausalLM"]})
+    assert any(said in note for note in model.notes)
+
+
+def test_a_model_that_calls_itself_something_new_is_held_to_account_as_unknown() -> None:
+    data = {**LLAMA, "model_type": "brand_new", "architectures": ["LlamaForCausalLM"]}
+    assert "token_shift" in refused({**data, "token_shift": True})
+    # without its own word for what it is, it is what its class is
+    assert loaded({**NAMELESS, "architectures": data["architectures"], "token_shift": True})
+
+
+@pytest.mark.parametrize("classes", [None, [], [4], "LlamaForCausalLM", ["BrandNewForCausalLM"]])
+def test_architectures_that_tell_nothing_leave_a_model_unknown(classes: object) -> None:
+    model = loaded({**LLAMA, "model_type": "brand_new", "architectures": classes})
+    assert any("read as plain attention" in note for note in model.notes)
 
 
 @pytest.mark.parametrize("pattern", [4, {"a": 1}, 1.5, True])
@@ -191,9 +341,6 @@ def test_no_family_is_named_twice() -> None:
 def test_a_misspelt_keyword_of_a_family_is_an_error() -> None:
     with pytest.raises(TypeError, match="shedule"):
         sliding("new", shedule=same(), defaults=dict(layers=4))  # type: ignore[call-arg]
-
-
-NAMELESS = {name: value for name, value in LLAMA.items() if name != "model_type"}
 
 
 @pytest.mark.parametrize(

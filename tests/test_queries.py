@@ -484,7 +484,7 @@ def test_a_question_is_echoed_whole() -> None:
     asked = question(10, 2, kv_dtype="q8_0/q4_0", index_dtype="fp8", mtp=True, source_length=0)
     assert asked.echo() == {
         "context": 10, "batch": 2, "kv_dtype": "q8_0/q4_0", "index_dtype": "fp8 + fp32 scale",
-        "mtp": True, "source_length": 0, "engine": None,
+        "mtp": True, "source_length": 0, "engine": None, "ignored": [],
     }  # fmt: skip
 
 

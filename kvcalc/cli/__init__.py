@@ -132,6 +132,7 @@ def check(
     select: Annotated[
         str, typer.Option("-k", "--select", metavar="WORD", help="Only what has WORD in it.")
     ] = "",
+    ignore: options.Ignore = None,
 ) -> None:
     """Example: kvcalc check deepseek-v3.yaml
 
@@ -140,7 +141,7 @@ def check(
     """
     import kvcalc
 
-    answer = kvcalc.check(*files or (), select=select)
+    answer = kvcalc.check(*files or (), select=select, ignore=ignore or ())
     out.answer(answer)
     if answer.failed:
         raise typer.Exit(1)
@@ -170,6 +171,7 @@ def import_command(
         str | None,
         typer.Option("--diff", metavar="MODEL", help="Say what differs from MODEL instead."),
     ] = None,
+    ignore: options.Ignore = None,
 ) -> None:
     """Example: kvcalc import path/to/config.json -o my-model.yaml
 
@@ -179,7 +181,7 @@ def import_command(
     import kvcalc
 
     if against is not None:
-        difference = kvcalc.diff(source, against)
+        difference = kvcalc.diff(source, against, ignore=ignore or ())
         out.answer(difference)
         if not difference.same:
             raise typer.Exit(1)
@@ -187,7 +189,7 @@ def import_command(
     if out.format is not None:
         name = "--json" if out.format == "json" else "--format"
         raise UsageError(f"{name} shows a difference; add --diff MODEL")
-    model = kvcalc.load(source)
+    model = kvcalc.load(source, ignore=ignore or ())
     # on standard output they are the first thing to be seen
     out.notes(model.notes if out.file is not None else ())
     out.text(kvcalc.to_yaml(model))

@@ -96,6 +96,14 @@ SourceLength = Annotated[
         "--source-length", metavar="TOKENS", help="Tokens that cross attention looks back at."
     ),
 ]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ignore",
+        metavar="FIELD",
+        help="Pass over a field of somebody else's file that leaves its cache alone; repeatable.",
+    ),
+]
 Engine = Annotated[
     str | None,
     typer.Option(
@@ -112,6 +120,7 @@ def question(
     mtp: Mtp = False,
     source_length: SourceLength = None,
     engine: Engine = None,
+    ignore: Ignore = None,
 ) -> dict[str, Any]:
     """What is asked of models, as the public functions take it."""
     return {
@@ -122,6 +131,7 @@ def question(
         "mtp": mtp,
         "source_length": 0 if source_length == "0" else _tokens("--source-length", source_length),
         "engine": engine,
+        "ignore": ignore or (),
     }
 
 

@@ -14,10 +14,11 @@ from kvcalc.model import Layer
 class Origin:
     """Where a model comes from.
 
-    file    what the question called it
-    name    what to call the model
-    source  what was read, to the commit, where that says more than `file`
-    notes   what a reader of the numbers should know of it
+    file     what the question called it
+    name     what to call the model
+    source   what was read, to the commit, where that says more than `file`
+    notes    what a reader of the numbers should know of it
+    ignored  fields that are not to be read, nor held against the file
     """
 
     file: str
@@ -25,6 +26,7 @@ class Origin:
     weight_bytes: int | None = None
     source: str = ""
     notes: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

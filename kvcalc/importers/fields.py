@@ -9,11 +9,13 @@ from typing import Any
 
 from kvcalc.errors import InvalidValue, Place, Problem
 from kvcalc.importers.family import As
-from kvcalc.importers.harmless import is_harmless
 from kvcalc.importers.vocabulary import ALIASES, STANDARD
 
 COUNTS = ("layers", "mtp_layers")
 """Numbers that no layer has of its own."""
+
+WINDOWS = ("window", "attention_chunk_size")
+"""Numbers that are switched off by 0 as by null; a head of no width, say, is an error."""
 
 PLACEHOLDER = 1
 """Stands for a number that is missing or wrong, so that one run shows every problem."""
@@ -34,6 +36,8 @@ class Fields:
     where: Place = ()
     layer: int | None = None
     used: set[str] = field(default_factory=set)
+    spared: set[str] = field(default_factory=set)
+    """Those of `used` that nobody has read: the family knows them to leave the cache alone."""
     filled: dict[str, Any] = field(default_factory=dict)
     """Fields that the file leaves to the family's class, with what that fills in."""
     problems: list[Problem] = field(default_factory=list)
@@ -79,6 +83,7 @@ class Fields:
         """The value under any of its names, the family's default, or None."""
         names = self.names_of(name)
         self.used.update(names)
+        self.spared.difference_update(names)
         given = {n: self.data[n] for n in names if self.data.get(n) is not None}
         if len({repr(value) for value in given.values()}) > 1:
             texts = [f"{n} is {value!r}" for n, value in given.items()]
@@ -100,7 +105,15 @@ class Fields:
         return any(self.data.get(n) is not None for n in self.names_of(name))
 
     def optional(self, name: str, least: int = 1) -> int | None:
-        """A whole number, or None where neither the file nor the family has one."""
+        """A whole number, or None where neither the file nor the family has one.
+
+        A window of 0, false or of nothing is none: no model sees no token.
+        """
+        if name in WINDOWS and self.get(name) in (0, "", [], {}):
+            return None
+        return self._number(name, least)
+
+    def _number(self, name: str, least: int) -> int | None:
         value = self.get(name)
         if isinstance(value, list) and self.layer is not None and name not in COUNTS:
             value = self._item(name, value, self.layer)
@@ -115,7 +128,7 @@ class Fields:
 
     def count(self, name: str, least: int = 1) -> int:
         """A whole number that must be there."""
-        value = self.optional(name, least)
+        value = self._number(name, least)
         if value is None:
             names = self.names_of(name)
             text = f"{self.prefix}{names[0]} is missing"
@@ -170,6 +183,7 @@ class Fields:
             value if isinstance(value, dict) else {},
             where=(*self.where, name),
             used=known.used if known else set(),
+            spared=known.spared if known else set(),
             problems=self.problems,
             notes=self.notes,
             prefix=f"{name}.",
@@ -180,7 +194,9 @@ class Fields:
     def ignore(self, *names: str) -> None:
         """Fields that leave this family's cache alone."""
         for name in names:
-            self.used.update(self.names_of(name))
+            new = set(self.names_of(name)) - self.used
+            self.spared |= new
+            self.used |= new
 
     def wrong(self, name: str, text: str) -> None:
         """A problem with the value of one field."""
@@ -200,8 +216,8 @@ class Fields:
         if text not in self.notes:
             self.notes.append(text)
 
-    def strangers(self, silent: bool = False) -> list[str]:
-        """Fields that say something and that nobody has read or knows to be harmless.
+    def unread(self, silent: bool = False) -> list[str]:
+        """Fields that say something and that nobody has read.
 
         With `silent`, those too that say nothing: a misspelt null may have let a default in.
         """
@@ -210,7 +226,6 @@ class Fields:
             for name, value in self.data.items()
             if name not in self.used
             and ((silent and name not in STANDARD) or value not in (None, [], {}, ""))
-            and not is_harmless(name)
         ]
 
     def _item(self, name: str, values: Sequence[Any], layer: int) -> Any:

@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kvcalc.attention.base import Scheme
 from kvcalc.errors import Place, Problem
-from kvcalc.importers.families import FAMILIES, MARKS
-from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
-from kvcalc.importers.parts import full
-from kvcalc.importers.schedules import FULL, same
+from kvcalc.importers.strangers import said_of_strangers
 from kvcalc.importers.vocabulary import ALIASES, WRAPPERS
-from kvcalc.model import Architecture
 
 Levels = list[tuple[Place, Mapping[str, Any]]]
 """Where each configuration stands and what it says, the innermost first."""
@@ -33,52 +28,9 @@ def levels_of(data: Mapping[str, Any]) -> Levels:
         levels.insert(0, ((*path, name), inner[name]))
 
 
-def _stated(levels: Levels) -> list[str]:
+def stated_types(levels: Levels) -> list[str]:
     """What each configuration that says so is, the innermost first."""
     return [str(level["model_type"]) for _, level in levels if level.get("model_type")]
-
-
-def family_of(levels: Levels) -> Family:
-    """The family of the innermost configuration that has one, else a stranger."""
-    inner, stated = levels[0][1], _stated(levels)
-    # what stands around a language model does not speak for a kind that is not known
-    named = stated[:1] if inner.get("model_type") else stated
-    known = [FAMILIES[name] for name in named if name in FAMILIES]
-    if not stated:
-        known = [family for marks, family in MARKS.items() if inner.keys() >= set(marks)]
-    name = stated[0] if stated else ""
-    return known[0] if known else Family(name, parts={FULL: _of_a_stranger}, schedule=same())
-
-
-def _of_a_stranger(f: Fields) -> tuple[Scheme, ...]:
-    """Plain attention, of which a file must say how many heads keep keys and values."""
-    f.count("kv_heads")
-    return full()(f)
-
-
-def say_how_it_is_known(levels: Levels, family: Family, fields: Fields) -> None:
-    """A note, or a problem, where nothing but a guess says what the language model is."""
-    path, inner = levels[0]
-    if family.name in FAMILIES:
-        if not _stated(levels):
-            fields.note(f"no model_type: read as {family.name}, by its fields")
-    elif path and not inner.get("model_type"):
-        text = f"{path[-1]} states no model_type, and that around it is not known"
-        fields.problem(text, "model_type", "state the model_type of the language model there")
-    else:
-        called = (
-            f"model_type {family.name!r}" if family.name else "a configuration without model_type"
-        )
-        fields.note(f"{called} is not known; read as plain attention in every layer")
-
-
-def architecture_of(levels: Levels, family: Family) -> Architecture | None:
-    """What the outermost configuration says it is, and the language model inside it."""
-    stated = _stated(levels)
-    if not stated:
-        return Architecture(family.name) if family.name else None
-    name = str(levels[-1][1].get("model_type") or stated[0])
-    return Architecture(name, inner=stated[0] if stated[0] != name else "")
 
 
 def max_context_of(levels: Levels) -> int | None:
@@ -116,9 +68,7 @@ def say_what_was_left(levels: Levels, fields: Fields) -> None:
     """A note of what stands around the language model and could be another one."""
     for path, level in levels[1:]:
         taken = next(name for name in levels[0][0][len(path) :])
-        around = Fields(level, used={str(taken), "model_type", "dtype", "torch_dtype"})
-        around.ignore("max_context")
-        left = around.strangers()
+        left = said_of_strangers(level, (str(taken), "model_type", "dtype", "torch_dtype"))
         if left:
             prefix = ".".join(str(step) for step in path)
             text = ", ".join(f"{prefix}.{name}" if prefix else name for name in left)

@@ -12,6 +12,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "window": ("sliding_window",),
     "max_context": (
         "max_position_embeddings",
+        "max_position_embedding",
         "n_positions",
         "max_sequence_length",
         "max_seq_len",

@@ -89,7 +89,7 @@ def queried(name: str, says: str, *more: Key) -> Key:
 
         from kvcalc.question import Asked
 
-        settings = {"context": int, "batch": int, **get_type_hints(Asked)}
+        settings = {"context": int, "batch": int, **get_type_hints(Asked), "ignored": [str]}
         return JsonObject(name, says, *(Key(*setting) for setting in settings.items()), *more)
 
     return Key("query", described, lambda answer: {**answer.query.echo(), **taken(more, answer)})

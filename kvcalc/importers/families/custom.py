@@ -63,7 +63,12 @@ def _hf_olmo(f: Fields) -> tuple[Scheme, ...]:
 
 
 def _fla(f: Fields) -> tuple[Scheme, ...]:
-    """Flash-linear-attention's transformer: `window_size` makes every layer slide."""
+    """Flash-linear-attention's transformer: `window_size` makes every layer slide.
+
+    So plain a name is taken at its word only beside fields that its own training writes.
+    """
+    if not (f.has("fuse_norm") or f.has("fuse_cross_entropy")):
+        f.wrong("model_type", "is known with flash-linear-attention's fields: fuse_norm is missing")
     return windowed(window="window_size")(f) if f.optional("window_size") else full()(f)
 
 

@@ -1,0 +1,80 @@
+"""Fields of somebody else's file that are to be ignored, as a question names them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from kvcalc.errors import Place, Problem
+from kvcalc.importers.fields import Fields
+from kvcalc.importers.levels import Levels
+from kvcalc.importers.storage import QUANTIZATIONS, cache_dtype
+from kvcalc.importers.vocabulary import ALIASES, WRAPPERS
+
+_READ_ANYWHERE = {"model_type", "architectures", *ALIASES["dtype"], *ALIASES["max_context"]}
+"""Fields that are read wherever they stand, whatever the family."""
+
+
+def without(
+    data: Mapping[str, Any], names: Sequence[str]
+) -> tuple[Mapping[str, Any], dict[str, Place]]:
+    """A configuration without some of its fields, and where those stood that it has.
+
+    names  as messages call them: from the top, with dots between the levels
+    """
+    found = {name: place for name in names if (place := _place(data, name))}
+    for place in found.values():
+        data = _lacking(data, place)
+    return data, found
+
+
+def _place(data: object, name: str) -> Place:
+    """Where a field stands; () where there is none. A name may have dots of its own."""
+    if not isinstance(data, dict):
+        return ()
+    if name in data:
+        return (name,)
+    starts = (key for key in data if isinstance(key, str) and name.startswith(f"{key}."))
+    places = ((key, _place(data[key], name[len(key) + 1 :])) for key in starts)
+    return next(((key, *rest) for key, rest in places if rest), ())
+
+
+def _lacking(data: Mapping[str, Any], place: Place) -> Mapping[str, Any]:
+    first, rest = str(place[0]), place[1:]
+    if rest:
+        return {**data, first: _lacking(data[first], rest)}
+    return {key: value for key, value in data.items() if key != first}
+
+
+def refuse_what_is_read(
+    levels: Levels, fields: Fields, ignored: Mapping[str, Place]
+) -> list[Problem]:
+    """The problems of fields that were to be ignored and are read.
+
+    levels   of the file as it is
+    fields   of the language model, read without what is ignored
+    """
+    owners = {fields.where: fields} | {inner.where: inner for inner in fields.groups.values()}
+    return [
+        Problem(f"{name} is read, and cannot be ignored", "leave out its --ignore", place)
+        for name, place in ignored.items()
+        if _is_read(place, levels, owners)
+    ]
+
+
+def _is_read(place: Place, levels: Levels, owners: Mapping[Place, Fields]) -> bool:
+    homes = {*owners, *(path for path, _ in levels)}
+    home = max((place[:end] for end in range(len(place)) if place[:end] in homes), key=len)
+    name, inside = str(place[len(home)]), place[len(home) + 1 :]
+    if name in QUANTIZATIONS:
+        return not inside or not any(p.path == place for p in cache_dtype(levels).problems)
+    owner = owners.get(home)
+    read = owner.used - owner.spared if owner else set()
+    if name == "per_layer_config":
+        return not inside or str(inside[-1]) in read
+    return name in _READ_ANYWHERE or name in WRAPPERS or name in read
+
+
+def told(ignored: Collection[str]) -> tuple[str, ...]:
+    """The note of what was ignored, if anything was."""
+    return (f"ignored, as asked: {', '.join(ignored)}",) if ignored else ()

@@ -1,0 +1,124 @@
+"""What becomes of the fields that nobody has read: harmless, passed over and told, or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from itertools import takewhile
+from typing import Any
+
+from kvcalc.errors import Place
+from kvcalc.importers.fields import Fields
+from kvcalc.importers.harmless import is_harmless, passes_anywhere, speaks_of_the_cache
+from kvcalc.importers.vocabulary import ALIASES
+
+WAY_OUT = "if it leaves the cache alone: --ignore"
+"""Before the name of a field, in the hint of a refusal."""
+
+_NO_NUMBERS = {"model_type", *ALIASES["dtype"]}
+"""Fields that others are called much like, such as a draft's target's."""
+
+_SHORT = 4
+"""A name of so many letters or fewer is near too many others."""
+
+
+def pass_over(fields: Fields, called: str) -> None:
+    """Hold a known family's fields to account: those without a word of the cache are told of.
+
+    called  what the file calls the family
+    """
+    passed: list[str] = []
+    for inner in (fields, *fields.groups.values()):
+        for name in inner.unread(silent=bool(fields.filled)):
+            if is_harmless(name):
+                continue
+            near = _misspelt(name, inner.used - _NO_NUMBERS)
+            if near or _speaks(name, inner.data[name]):
+                text = f"{inner.prefix}{name} is not a field that kvcalc knows in {called}"
+                hint = f"did you mean {near}? " if near else ""
+                inner.problem(text, name, hint + way_out((*inner.where, name)))
+            elif inner.data[name] is not None:
+                passed.append(f"{inner.prefix}{name}")
+    _refuse_by_layer(fields)
+    if passed:
+        fields.note(
+            f"passed over, as {called} is not known to keep anything by them: {', '.join(passed)}"
+        )
+
+
+def refuse(fields: Fields, unknown: str) -> None:
+    """Refuse whatever an unknown model states beside what plain attention has.
+
+    unknown  what is not known of it
+    """
+    for inner in (fields, *fields.groups.values()):
+        for name in inner.unread(silent=bool(fields.filled)):
+            if not passes_anywhere(name):
+                text = f"{unknown}, and {inner.prefix}{name} could change the cache"
+                inner.problem(text, name, way_out((*inner.where, name)))
+    _refuse_by_layer(fields)
+
+
+def way_out(path: Place) -> str:
+    """The hint of a field that could be ignored."""
+    return f"{WAY_OUT} {'.'.join(str(step) for step in path)}"
+
+
+def _speaks(name: str, value: Any) -> bool:
+    """Whether a field could change the cache, by its name or by those that its value nests."""
+    nested = _nested(value) if isinstance(value, dict | list) else ()
+    return speaks_of_the_cache(name) or any(
+        speaks_of_the_cache(inner) and not is_harmless(inner) for inner in nested
+    )
+
+
+def _nested(value: dict[str, Any] | list[Any]) -> Iterator[str]:
+    """The names inside an object or a list of them, at any depth."""
+    if isinstance(value, dict):
+        yield from (str(name) for name in value)
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, dict | list):
+            yield from _nested(inner)
+
+
+def _misspelt(name: str, known: Collection[str]) -> str:
+    """The field that a name is a misspelling of, by one letter or by its underscores."""
+    return next((other for other in sorted(known) if _nearly(name.lower(), other.lower())), "")
+
+
+def _nearly(name: str, other: str) -> bool:
+    if name.replace("_", "") == other.replace("_", ""):
+        return True
+    start = _alike(name, other)
+    wrong, right = name[start:], other[start:]
+    end = _alike(wrong[::-1], right[::-1])
+    wrong, right = wrong[: len(wrong) - end], right[: len(right) - end]
+    swapped = len(wrong) == 2 and wrong == right[::-1]
+    return len(other) > _SHORT and (swapped or max(len(wrong), len(right)) == 1)
+
+
+def _alike(a: str, b: str) -> int:
+    """With how many letters both begin."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
+
+
+def _refuse_by_layer(fields: Fields) -> None:
+    """`per_layer_config` is held to account too: its layers must be there, its fields known."""
+    by_layer = fields.data.get("per_layer_config")
+    if not isinstance(by_layer, dict) or "per_layer_config" not in fields.used:
+        return
+    for key, own in by_layer.items():
+        if not (str(key).isdecimal() and int(key) < fields.count("layers")):
+            text = f"per_layer_config names layer {key!r}, which is none"
+            fields.problem(text, "per_layer_config")
+        for name in own if isinstance(own, dict) else ():
+            if name not in fields.used and not is_harmless(name):
+                text = f"per_layer_config.{key}.{name} is not a field that kvcalc knows"
+                hint = way_out((*fields.where, "per_layer_config", key, name))
+                fields.problem(text, "per_layer_config", hint)
+
+
+def said_of_strangers(level: Mapping[str, Any], read: Collection[str]) -> list[str]:
+    """The fields around a language model that say something and are not known to be harmless."""
+    around = Fields(level, used={*read})
+    around.ignore("max_context")
+    return [name for name in around.unread() if not is_harmless(name)]

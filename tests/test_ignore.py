@@ -1,0 +1,161 @@
+"""`--ignore FIELD`: the way out of a field that was refused and that leaves the cache alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import kvcalc
+from kvcalc.cli import app
+from kvcalc.errors import InputError, InvalidValue, UsageError
+from kvcalc.importers.assembly import Origin
+from kvcalc.importers.huggingface import read_config
+from kvcalc.model import Model
+
+# 4 layers x (2 + 2) x 8 x 2 B = 256 B a token
+LLAMA: Mapping[str, Any] = {
+    "model_type": "llama",
+    "num_hidden_layers": 4,
+    "hidden_size": 64,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 2,
+    "torch_dtype": "bfloat16",
+}
+INNER = {**LLAMA, "model_type": "gemma3_text", "head_dim": 8, "sliding_window": 16}
+
+
+def reading(config: Mapping[str, Any], *ignored: str) -> Model:
+    return read_config(config, Origin("config.json", ignored=ignored))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "config.json").write_text(json.dumps({**LLAMA, "kv_budget": 4}))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        ({**LLAMA, "kv_budget": 4}, "kv_budget"),
+        ({**LLAMA, "kv.budget": 4}, "kv.budget"),
+        ({**LLAMA, "kv": {"budget.now": {"window": 4}}}, "kv"),
+        ({**LLAMA, "budget": {"of.now": {"window": 4}}}, "budget"),
+        ({**LLAMA, "sliding_window": 512}, "sliding_window"),
+        ({"model_type": "gemma3", "text_config": {**INNER, "kv_budget": 4}},
+         "text_config.kv_budget"),
+        ({**INNER, "per_layer_config": {"1": {"kv_budget": 4}}}, "per_layer_config.1.kv_budget"),
+        ({**LLAMA, "model_type": "brand_new", "token_shift": True}, "token_shift"),
+    ],
+)  # fmt: skip
+def test_a_field_is_ignored_by_the_name_that_its_refusal_says(
+    config: Mapping[str, Any], name: str
+) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        reading(config)
+    assert any(f"--ignore {name}" in p.hint for p in caught.value.problems)
+    model = reading(config, name)
+    assert model.ignored == (name,)
+    assert f"ignored, as asked: {name}" in model.notes
+    assert f"ignored, as asked: {name}" in model.sources[0].says
+
+
+def test_what_stands_deep_inside_can_be_ignored_alone() -> None:
+    data = {**LLAMA, "budget": {"of.now": {"window": 4}, "number": 3}}
+    assert reading(data, "budget.of.now.window").ignored == ("budget.of.now.window",)
+    assert reading(data, "budget.of.now").ignored == ("budget.of.now",)
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        (LLAMA, "num_key_value_heads"),
+        (LLAMA, "num_hidden_layers"),
+        (LLAMA, "model_type"),
+        (LLAMA, "torch_dtype"),
+        ({**LLAMA, "head_dim": 16}, "head_dim"),
+        ({**LLAMA, "max_position_embeddings": 4096}, "max_position_embeddings"),
+        ({**LLAMA, "architectures": ["A"]}, "architectures"),
+        (INNER, "sliding_window"),
+        ({"model_type": "gemma3", "text_config": INNER}, "text_config"),
+        ({"model_type": "gemma3", "text_config": INNER}, "text_config.sliding_window"),
+        ({"model_type": "gemma3", "text_config": INNER}, "model_type"),
+        ({**INNER, "per_layer_config": {"1": {"head_dim": 4}}}, "per_layer_config.1.head_dim"),
+        ({**INNER, "per_layer_config": {"1": {"head_dim": 4}}}, "per_layer_config"),
+        ({**LLAMA, "quantization_config": {"kv_cache_quant_algo": "FP8"}}, "quantization_config"),
+        ({**LLAMA, "quantization_config": {"kv_cache_quant_algo": "FP8"}},
+         "quantization_config.kv_cache_quant_algo"),
+        ({"model_type": "mpt", "n_layers": 2, "d_model": 64, "n_heads": 8,
+          "attn_config": {"attn_type": "multihead_attention"}}, "attn_config.attn_type"),
+    ],
+)  # fmt: skip
+def test_a_field_that_is_read_cannot_be_ignored(config: Mapping[str, Any], name: str) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        reading(config, name)
+    assert f"{name} is read, and cannot be ignored" in str(caught.value)
+
+
+def test_what_the_file_has_not_cannot_be_ignored(folder: Path) -> None:
+    config = str(folder / "config.json")
+    for name in ("kv_budgets", "text_config.kv_budget", "kv_budget.deeper"):
+        with pytest.raises(UsageError, match=f"no field '{name}' to ignore"):
+            kvcalc.show(config, ignore=["kv_budget", name])
+    with pytest.raises(UsageError, match="no field 'heads' to ignore"):
+        kvcalc.show("llama-3.1-8b", ignore=["heads"])
+
+
+def test_of_several_files_one_must_have_it(folder: Path) -> None:
+    config = str(folder / "config.json")
+    answer = kvcalc.compare(config, "llama-3.1-8b", context=10, ignore=["kv_budget"])
+    assert [row.stored for row in answer.rows] == [2560, 1_310_720]
+    assert answer.query.ignored == ("kv_budget",)
+
+
+def test_every_function_ignores(folder: Path) -> None:
+    config = str(folder / "config.json")
+    with pytest.raises(InputError, match="--ignore kv_budget"):
+        kvcalc.load(config)
+    model = kvcalc.load(config, ignore=["kv_budget"])
+    assert kvcalc.show(config, 10, ignore=["kv_budget"]).stored == 2560
+    assert kvcalc.diff(config, model, ignore=["kv_budget"]).same
+    assert "ignored, as asked: kv_budget" in kvcalc.to_yaml(model)
+
+
+CLAIM = """
+claims:
+  - id: mine
+    quote: "a quarter"
+    source: {from: nowhere, read: 2026-11-26, primary: true}
+    model: config.json
+    expect: {native.growth: 256 B}
+    verdict: confirmed
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["show", "{config}", "-c", "10", "--json"], '"ignored":[\n"kv_budget"\n]'),
+        (["compare", "{config}", "-c", "10", "--json"], '"ignored":[\n"kv_budget"\n]'),
+        (["import", "{config}"], "ignored, as asked: kv_budget"),
+        (["import", "{config}", "--diff", "{config}"], "same"),
+        (["show", "{folder}", "-c", "10"], "2.56 kB"),
+        (["show", "{folder}/pipe.yaml", "-c", "10"], "2.56 kB"),
+        (["check", "{folder}/claims.yaml"], "confirmed"),
+    ],
+)
+def test_every_command_ignores(folder: Path, arguments: list[str], told: str) -> None:
+    (folder / "pipe.yaml").write_text((folder / "config.json").read_text())
+    (folder / "claims.yaml").write_text(CLAIM)
+    words = [a.format(folder=folder, config=folder / "config.json") for a in arguments]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert "--ignore kv_budget" in done.stderr
+    done = CliRunner().invoke(app, [*words, "--ignore", "kv_budget"])
+    assert done.exit_code == 0, done.stderr
+    assert told.replace(" ", "") in done.stdout.replace(" ", "")

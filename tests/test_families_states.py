@@ -344,6 +344,37 @@ LINEAR_ROWS = (
         "qwen3_5_moe/configuration_qwen3_5_moe.py 121-128",
     ),
     Row(
+        ("qwen4_exp_text", "qwen4_exp"),
+        {
+            "num_hidden_layers": 4,
+            "hidden_size": 8,
+            "num_attention_heads": 6,
+            "num_key_value_heads": 3,
+            "head_dim": 11,
+            "linear_num_key_heads": 2,
+            "linear_num_value_heads": 6,
+            "linear_key_head_dim": 5,
+            "linear_value_head_dim": 7,
+            "ple_layer_ids": [2],
+            "indexer_n_heads": 2,
+            "indexer_kv_heads": 1,
+            "indexer_head_dim": 9,
+            "indexer_budget": 8,
+            "indexer_compress_ratio": 4,
+        },
+        # the last layer is indexed, with a key per block of four: 13 = 3 x 4 + 1
+        T * K_AND_V * 3 * 11 * BF16
+        + 3 * 9 * BF16
+        + 3 * (6 * 5 * 7 * FP32 + 3 * (2 * 2 * 5 + 6 * 7) * BF16)
+        # n-grams in the second: 8 x 4 streams, (4 - 1) x 3 columns
+        + 8 * 4 * 9 * BF16,
+        T * K_AND_V * 3 * 11 * BF16
+        + T * 9 * BF16
+        + 3 * (6 * 5 * 7 * FP32 + 4 * (2 * 2 * 5 + 6 * 7) * BF16)
+        + 8 * 4 * 9 * BF16,
+        "qwen4_exp/modeling_qwen4_exp.py 690-760, 1206-1248, measured with a model of four layers",
+    ),
+    Row(
         ("olmo_hybrid",),
         {
             "num_hidden_layers": 4,

@@ -139,6 +139,10 @@ def _packed(settled: Settled, layers: Layers) -> Settled:
     return _with(settled, layers.dtype, extent=Every(), width=width)
 
 
+def _of_every_token(settled: Settled, layers: Layers) -> Settled:
+    return _with(settled, layers.dtype, extent=Every())
+
+
 def _repeated(settled: Settled, layers: Layers) -> Settled:
     kv_heads = settled.tensor.heads or 1
     return _with(settled, heads=layers.query_heads if kv_heads > 1 else kv_heads)
@@ -168,6 +172,9 @@ PACKED = Rule(
     each(_packed, "index"),
     INDEX_KEYS,
 )
+UNPOOLED = Rule(
+    "an index key per token, pooled when read", each(_of_every_token, "index"), INDEX_KEYS
+)
 QUERY_APART = Rule(
     "a window of one token more, the query's", _windows(lambda size: Window(size + 1))
 )
@@ -194,6 +201,8 @@ OWN = {
     "minimax_m1": STATES_AS_THE_REST,
     "minimax_text_01": STATES_AS_THE_REST,
     "openai-gpt": Rule("no cache at all", lambda layers: replace(layers, tensors=())),
+    "qwen4_exp": UNPOOLED,
+    "qwen4_exp_text": UNPOOLED,
     "recurrent_gemma": Rule("no column more of a convolution", lambda layers: layers, COLUMNS),
     "xlstm": STATES_AS_THE_REST,
 }

@@ -19,6 +19,7 @@ SYNONYMS = {
     "mamba": LINEAR,
     "recurrent": LINEAR,
     "deepseek_sparse_attention": INDEXED,
+    "qwen_sparse_attention": INDEXED,
 }
 """Older names for the kinds of layers."""
 

@@ -64,15 +64,15 @@ CUSTOM_ROWS = (
     Row(
         (
             *("Yi", "aquila", "BlueLM", "skywork", "internlm", "internlmxcomposer2", "telechat"),
-            *("stablelm_epoch", "PanguEmbedded"),
+            *("telechat3", "stablelm_epoch", "PanguEmbedded", "Emu3", "xverse"),
         ),
         GROUPS,
         GQA_11,
         "the code beside the weights is llama's; vllm 0.33, telechat2.py, openpangu.py 434-439",
     ),
-    Row(("internlm",), THREE, MHA_11, "modeling_internlm.py of 7B: k_proj is num_heads wide"),
+    Row(("internlm", "xverse"), THREE, MHA_11, "modeling_internlm.py: k_proj is num_heads wide"),
     Row(("arctic",), GROUPS, GQA_11, "modeling_arctic.py: num_key_value_heads x head_dim"),
-    Row(("baichuan", "xverse"), THREE, MHA_11, "sglang 0.5.23, baichuan.py, xverse.py: all heads"),
+    Row(("baichuan",), THREE, MHA_11, "sglang 0.5.23, baichuan.py: all heads"),
     Row(("bailing_moe",), WIDE, GQA_10, "sglang 0.5.23, bailing_moe.py 520-536: a head_dim field"),
     Row(
         ("chatglm",),
@@ -144,7 +144,12 @@ CUSTOM_ROWS = (
         "OLMo, olmo/config.py: effective_n_kv_heads is 1 with multi_query_attention",
         kv=("multi_query_attention",),
     ),
-    Row(("jais", "btlm", "moss"), OLD, MHA_11, "modeling_jais.py: embed_dim // num_heads"),
+    Row(
+        ("jais", "btlm", "moss", "open-llama"),
+        OLD,
+        MHA_11,
+        "modeling_jais.py: embed_dim // num_heads",
+    ),
     Row(
         ("cogvlm", "stablelm_alpha"),
         THREE,
@@ -154,7 +159,8 @@ CUSTOM_ROWS = (
     Row(
         (
             *("llava", "llava_llama", "bunny-llama", "bunny-phi", "bunny-stablelm"),
-            *("mplug_owl2", "llava_mistral", "llava_qwen"),
+            *("mplug_owl2", "llava_mistral", "videollama2_mistral", "llava_qwen", "llava_qwen2"),
+            *("videollama2_qwen2", "videollama3_qwen2"),
         ),
         GROUPS,
         GQA_11,
@@ -272,8 +278,13 @@ PLAIN_ROWS = (
     Row(("gemma",), WIDE, GQA_10, f"configuration_gemma.py: {OWN_WIDTH}"),
     Row(("git",), THREE, MHA_11, "modeling_git.py: hidden_size / num_attention_heads"),
     Row(("glm", "glm4"), WIDE, GQA_10, f"configuration_glm.py: {OWN_WIDTH}"),
-    Row(("glm4_moe", "glm4v_moe_text"), GROUPS, GQA_11, f"modeling_glm4_moe.py: {HIDDEN}"),
-    Row(("glm4v_text",), GROUPS, GQA_11, f"modeling_glm4v.py 549: {HIDDEN}"),
+    Row(
+        ("glm4_moe", "glm4v_moe_text", "glm4v_moe"),
+        GROUPS,
+        GQA_11,
+        f"modeling_glm4_moe.py: {HIDDEN}",
+    ),
+    Row(("glm4v_text", "glm4v"), GROUPS, GQA_11, f"modeling_glm4v.py 549: {HIDDEN}"),
     Row(("glm_ocr_text",), GROUPS, GQA_11, f"modeling_glm_ocr.py 186: {HIDDEN}"),
     Row(
         ("granite4_vision_text", "granite_docling_text"),
@@ -844,6 +855,18 @@ ENCODER_ROWS = (
         {**THREE, "is_decoder": True},
         MHA_11,
         "modeling_xlm_roberta_xl.py: a cache where is_decoder is true",
+    ),
+    Row(
+        ("t5_gemma_module", "t5gemma2_decoder"),
+        {
+            **WIDE,
+            "layer_types": ["full_attention", "sliding_attention", "sliding_attention"],
+            "sliding_window": 16,
+        },
+        # K and V of two heads, 10 wide: one layer keeps all, two a window, three the source
+        2 * 2 * 10 * 2 * (100 + 2 * 16 + 3 * 7),
+        "modeling_t5gemma.py 254, 355-359: a window in self attention, none in cross attention",
+        kept=2 * 2 * 10 * 2 * (100 + 2 * 15 + 3 * 7),
     ),
     Row(
         ("mllama_text_model", "mllama"),

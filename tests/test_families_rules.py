@@ -322,6 +322,8 @@ DEFAULTS: Mapping[str, tuple[int, int, int]] = {
     "glm4": (40, 2, 128),
     "glm4_moe": (46, 8, 4096 // 96),
     "glm4v_moe_text": (46, 8, 4096 // 96),
+    "glm4v_moe": (46, 8, 4096 // 96),
+    "glm4v": (40, 2, 4096 // 32),
     "glm4v_text": (40, 2, 4096 // 32),
     "glm_ocr_text": (16, 8, 1024 // 16),
     "gpt2": (12, 12, 768 // 12),
@@ -470,13 +472,14 @@ DECODER_DEFAULTS: Mapping[str, tuple[int, int, int]] = {
     "xlm-roberta-xl": (36, 32, 2560 // 32),
 }
 NOT_IN_TRANSFORMERS = {"RefinedWeb", "RefinedWebModel", "internlm2", "mimo"}
+T5_GEMMA = {"t5_gemma_module", "t5gemma2_decoder"}
 WRAPPERS = {"gemma3", "gemma3n", "gemma4", "gemma4_unified", "llama4"}
 
 
 def test_every_class_has_its_defaults_told() -> None:
     told = {*DEFAULTS, *CROSSING_DEFAULTS, *DECODER_DEFAULTS, *WRAPPERS, *NOT_IN_TRANSFORMERS}
     types = {name for line in (*PLAIN, *WINDOWED, *ENCODERS) for name in line.types}
-    assert told == types - {"mllama_text_model", "mllama"}
+    assert told == types - {"mllama_text_model", "mllama", *T5_GEMMA}
 
 
 def geometries(model: Model) -> set[tuple[int | None, int]]:

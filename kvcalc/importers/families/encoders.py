@@ -12,8 +12,8 @@ from functools import partial
 from kvcalc.attention.base import Scheme
 from kvcalc.importers.family import As, Default, Family
 from kvcalc.importers.fields import Fields
-from kvcalc.importers.parts import MULTI, Heads, both, crossing, full
-from kvcalc.importers.schedules import FULL, every, same
+from kvcalc.importers.parts import MULTI, Heads, both, crossing, full, windowed
+from kvcalc.importers.schedules import FULL, SLIDING, every, same
 
 DECODER = {"layers": ("decoder_layers",), "heads": ("decoder_attention_heads",)}
 # fmt: off
@@ -78,6 +78,15 @@ def _mllama(f: Fields) -> Sequence[str]:
     return [CROSS if layer in chosen else FULL for layer in range(layers)]
 
 
+t5_gemma = partial(
+    Family,
+    defaults=dict(layers=26, hidden=2304, heads=8, kv_heads=4, head_dim=256, window=4096),
+    parts={FULL: both(full(), crossing()), SLIDING: both(windowed(), crossing())},
+    encoder=True,
+    unused=("is_decoder", "cross_attention_hidden_size"),
+)
+"""Gemma's layers, each with cross attention over the whole source."""
+
 bert = partial(Family, parts={FULL: _decoder}, schedule=same())
 """An encoder that is a decoder where `is_decoder` says so."""
 
@@ -103,6 +112,10 @@ ENCODERS = (
     pair("whisper", defaults=dict(layers=4, hidden=384, heads=6, max_source_positions=1500),
         parts={FULL: both(full(MULTI), crossing(MULTI, source="max_source_positions"))}),
     t5("t5", "longt5", defaults=dict(num_layers=6, heads=8)),
+    t5_gemma("t5_gemma_module", schedule=every(2)),
+    t5_gemma("t5gemma2_decoder", schedule=every("sliding_window_pattern"),
+        defaults=dict(layers=26, hidden=2304, heads=8, kv_heads=4, head_dim=256, window=4096,
+            sliding_window_pattern=6)),
     t5("switch_transformers", defaults=dict(num_layers=12, hidden=768, heads=12)),
     t5("mt5", "umt5", defaults=dict(num_layers=8, heads=6)),
     bert("bert", "camembert", "data2vec-text", "ernie", "roberta", "roberta-prelayernorm",

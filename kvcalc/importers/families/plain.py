@@ -91,9 +91,12 @@ bigcode = partial(
     plain,
     defaults=dict(layers=12, hidden=768, heads=12, multi_query=True),
     parts={FULL: _bigcode},
-    unused=("kv_heads", "runner_max_sequence_length", "pad_key_length"),
+    unused=("kv_heads", "runner_max_sequence_length", "pad_key_length", "attention_bias_in_fp32"),
 )
 """GPT-2 with one KV head."""
+
+ernie = partial(plain, unused=("compression_ratio",))
+"""Its compression_ratio is read by no class: the positions were once to be divided by it."""
 
 # fmt: off
 KOSMOS = dict(layers=("layers", "num_hidden_layers"), hidden=("embed_dim", "hidden_size"),
@@ -109,7 +112,7 @@ PLAIN = (
         unused=("offset_alibi", "skip_bias_add", "seq_length")),
     multi("codegen", defaults=dict(layers=28, hidden=4096, heads=16), unused=("rotary_dim",)),
     plain("chameleon", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=32),
-        unused=("swin_norm",)),
+        unused=("swin_norm", "vq_config")),
     plain("cohere", defaults=dict(layers=40, hidden=8192, heads=64)),
     plain("cosmos3_edge_text",
         defaults=dict(layers=28, hidden=2048, heads=16, kv_heads=8, head_dim=128)),
@@ -119,8 +122,8 @@ PLAIN = (
     plain("deepseek_ocr2_text", defaults=dict(layers=32, hidden=4096, heads=32)),
     plain("diffllama", defaults=dict(layers=16, hidden=2048, heads=32), unused=("lambda_std_dev",)),
     plain("emu3_text_model", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8)),
-    plain("ernie4_5", defaults=dict(layers=18, hidden=1024, heads=16, kv_heads=2, head_dim=128)),
-    plain("ernie4_5_moe", "ernie4_5_vl_moe_text",
+    ernie("ernie4_5", defaults=dict(layers=18, hidden=1024, heads=16, kv_heads=2, head_dim=128)),
+    ernie("ernie4_5_moe", "ernie4_5_vl_moe_text",
         defaults=dict(layers=28, hidden=2560, heads=20, kv_heads=4)),
     plain("exaone", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8)),
     plain("falcon", defaults=dict(layers=32, hidden=4544, heads=71, multi_query=True),
@@ -133,9 +136,9 @@ PLAIN = (
     multi("git", defaults=dict(layers=6, hidden=768, heads=12),
         unused=("num_image_with_embedding",)),
     plain("glm", "glm4", defaults=dict(layers=40, hidden=4096, heads=32, kv_heads=2, head_dim=128)),
-    plain("glm4_moe", "glm4v_moe_text",
+    plain("glm4_moe", "glm4v_moe_text", "glm4v_moe",
         defaults=dict(layers=46, hidden=4096, heads=96, kv_heads=8), mtp=FULL),
-    plain("glm4v_text", defaults=dict(layers=40, hidden=4096, heads=32, kv_heads=2),
+    plain("glm4v_text", "glm4v", defaults=dict(layers=40, hidden=4096, heads=32, kv_heads=2),
         parts={FULL: full(Heads(head_dim=""))}, unused=("head_dim",)),
     plain("glm_ocr_text", defaults=dict(layers=16, hidden=1024, heads=16, kv_heads=8), mtp=FULL),
     multi("gpt2", "gpt-sw3", defaults=dict(layers=12, hidden=768, heads=12), parts={FULL: _gpt2},
@@ -173,7 +176,7 @@ PLAIN = (
     plain("olmoe", defaults=dict(layers=16, hidden=2048, heads=16)),
     multi("openai-gpt", defaults=dict(layers=12, hidden=768, heads=12)),
     multi("opt", defaults=dict(layers=12, hidden=768, heads=12)),
-    plain("paddleocr_vl_text", "paddleocr_vl",
+    ernie("paddleocr_vl_text", "paddleocr_vl",
         defaults=dict(layers=18, hidden=1024, heads=16, kv_heads=2, head_dim=128)),
     multi("persimmon", "fuyu", defaults=dict(layers=36, hidden=4096, heads=64)),
     plain("phi", defaults=dict(layers=24, hidden=2048, heads=32)),

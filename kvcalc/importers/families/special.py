@@ -203,7 +203,9 @@ def _nas(f: Fields) -> Sequence[str]:
 
 # fmt: off
 STEP_UNUSED = ("window", "num_sliding_attention_heads", "attention_other_setting",
-    "mtp_layer_types", "mtp_mlp_layer_types", "use_head_wise_attn_gate", "att_impl_type")
+    "mtp_layer_types", "mtp_mlp_layer_types", "use_head_wise_attn_gate", "att_impl_type",
+    "moe_layer_offset", "moe_every_n_layer", "swiglu_limits_shared",
+    "share_expert_dim", "share_expert_dims", "partial_rotary_factors")
 
 SPECIAL = (
     Family("cpmant",

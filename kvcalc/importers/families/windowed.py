@@ -235,7 +235,7 @@ WINDOWED = (
         schedule=every(4, offset=0)),
     sliding("granitemoe_swa", defaults=dict(layers=32, hidden=4096, heads=32, window=128),
         schedule=every(4, offset=0)),
-    sliding("kyutai_speech_to_text", schedule=same(SLIDING), unused=("num_codebooks",),
+    sliding("kyutai_speech_to_text", schedule=same(SLIDING), unused=("codec_config",),
         defaults=dict(layers=48, hidden=2048, heads=32, window=375)),
     sliding("kolibri1", schedule=every(5),
         defaults=dict(layers=50, hidden=2560, heads=48, kv_heads=4, head_dim=128, window=513)),

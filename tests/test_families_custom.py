@@ -167,6 +167,21 @@ def test_the_wrapper_of_mllama_may_hold_its_language_model_unnamed() -> None:
     assert "cross_attention_layers names [8], which 3 layers do not have" in model.notes
 
 
+def test_the_prefix_of_paligemma_looks_ahead_and_is_cached() -> None:
+    """transformers 5.24.0, paligemma/configuration_paligemma.py sets it in its text_config."""
+    inner = {"model_type": "gemma", "num_hidden_layers": 3, "use_bidirectional_attention": True}
+    model = loaded({"model_type": "paligemma", "text_config": inner})
+    # 16 KV heads of 256
+    assert stored(model) == 3 * 2 * 16 * 256 * 2 * 100
+
+
+@pytest.mark.parametrize("wrapper", ["llm_cfg", "lm_config"])
+def test_other_names_of_the_part_that_is_a_language_model(wrapper: str) -> None:
+    # NVILA's llm_cfg, GLM-ASR's lm_config
+    model = loaded({"model_type": "llava_llama", wrapper: {"model_type": "llama", **GROUPS}})
+    assert stored(model) == GQA_11
+
+
 def test_glm_5_calls_its_indexed_layers_by_another_name() -> None:
     """transformers 5.24.0, configuration_utils.py, _LEGACY_LAYER_TYPE_REMAP."""
     config = {"model_type": "glm_moe_dsa", "num_hidden_layers": 3}

@@ -36,5 +36,7 @@ WRAPPERS = (
     "talker_config",
     "decoder",
     "text_model_config",
+    "llm_cfg",
+    "lm_config",
 )
 """Where a model of several parts keeps the configuration of its language model."""

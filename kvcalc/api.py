@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvcalc import catalog
@@ -43,10 +44,11 @@ def show(
     context: int | None = None,
     batch: int = 1,
     *,
+    draft: Reference | None = None,
     ignore: Sequence[str] = (),
     **asked: Unpack[Asked],
 ) -> Breakdown:
-    """A model's cache by layer group and tensor, in bytes.
+    """A model's cache by layer group and tensor, in bytes, and with it that of its `draft`.
 
     What may be `asked` besides, `kvcalc.question.Question` tells; what to `ignore`, `load`. Raises
     InputError, UsageError.
@@ -54,7 +56,7 @@ def show(
     from kvcalc.queries.show import show as answer
 
     asking = question(context, batch, ignore, **asked)
-    return answer(_models([model], ignore)[0], asking)
+    return answer(_drafted([model], draft, ignore)[0], asking)
 
 
 def compare(
@@ -63,11 +65,13 @@ def compare(
     batch: int = 1,
     metric: Quantity = "stored",
     baseline: str | None = None,
+    draft: Reference | None = None,
     ignore: Sequence[str] = (),
     **asked: Unpack[Asked],
 ) -> Comparison:
     """A row per scheme for one model, a row per model for several; ratios to the baseline.
 
+    The cache of a `draft` is in every row and in the ratios.
     Raises InputError, and UsageError where no row is called as the baseline.
     """
     from kvcalc.queries.compare import compare as answer
@@ -75,7 +79,7 @@ def compare(
     if not models:
         raise UsageError("compare needs at least one model")
     asking = question(context, batch, ignore, **asked)
-    return answer(_models(models, ignore), asking, metric, baseline)
+    return answer(_drafted(models, draft, ignore), asking, metric, baseline)
 
 
 def check(*things: Reference | Claim, select: str = "", ignore: Sequence[str] = ()) -> Checked:
@@ -115,7 +119,6 @@ def to_yaml(model: Reference) -> str:
 
     Raises InputError, and UsageError for what YAML has no words for.
     """
-    from dataclasses import replace
     from datetime import date
 
     from kvcalc.schema.writing.model import to_yaml as written
@@ -168,6 +171,16 @@ def _about(thing: Model | Claim) -> list[Model]:
     if isinstance(thing, Model):
         return [thing]
     return [side.model for side in thing.stated.sides.values()] if thing.stated else []
+
+
+def _drafted(
+    references: Sequence[Reference], draft: Reference | None, ignore: Sequence[str]
+) -> list[Model]:
+    """The models, with a draft beside each of them if there is one."""
+    if draft is None:
+        return _models(references, ignore)
+    *models, drafting = _models([*references, draft], ignore)
+    return [replace(model, draft=drafting) for model in models]
 
 
 def _models(references: Sequence[Reference], ignore: Sequence[str] = ()) -> list[Model]:

@@ -5,41 +5,45 @@ Refused, with line and column: what is no text, no YAML or blown up, and keys th
 
 from __future__ import annotations
 
-import json
-import re
+import codecs
+import contextlib
 import stat
 from dataclasses import dataclass, replace
+from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
+from kvcalc import jsontext, yamltext
 from kvcalc.errors import InputError, InvalidValue, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
 
     from kvcalc.errors import Place
 
 T = TypeVar("T")
 
 MAX_BYTES = 1_000_000
-MAX_NODES = 100_000
-MERGE = "tag:yaml.org,2002:merge"
-TEXT_TAGS = ("tag:yaml.org,2002:str", MERGE)
 
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed YAML file: its data, and where each part of it stands."""
+    """A parsed file: its data, and where each part of it stands, worked out when that is asked."""
 
     name: str
     data: Any
-    root: yaml.Node
+    nodes: Callable[[], yaml.Node]
     folder: Path = Path()
     problems: tuple[Problem, ...] = ()
     """What is wrong with its keys, whatever it describes."""
+
+    @cached_property
+    def root(self) -> yaml.Node:
+        """The node of the whole."""
+        return self.nodes()
 
     @property
     def in_braces(self) -> bool:
@@ -85,29 +89,6 @@ class Document:
         return replace(problem, file=self.name, line=line, column=column)
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Safe YAML with the number and boolean rules of YAML 1.2: 010 is no octal, `no` no boolean."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, rule)
-        for tag, rule in rules
-        if not tag.endswith((":int", ":float", ":bool", ":timestamp"))
-    ]
-    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile(r"[-+]?(?:0|[1-9][0-9_]{0,99})$"), list("-+0123456789")
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$"),
-    list("-+.0123456789"),
-)
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|false)$"), list("tf"))
-
-
 def read_bytes(path: Path, size: int = MAX_BYTES + 1) -> bytes:
     """The first bytes of a file, one more than is sane of all. Raises InputError."""
     try:
@@ -122,61 +103,34 @@ def read_bytes(path: Path, size: int = MAX_BYTES + 1) -> bytes:
 
 
 def parse(name: str, raw: bytes, folder: Path = Path()) -> Document:
-    """Parse one YAML document. Raises InputError where it is none, or more than is sane."""
+    """Parse one document of YAML or JSON. Raises InputError where it is none, or too large."""
     text = _text(name, raw)
-    loader = _Loader(text)
     try:
-        root = loader.get_single_node()
-        if root is None:
-            raise _empty(name)
-        if "&" in text or len(text) > MAX_NODES:  # no anchor without one, no value without room
-            _refuse_oversized(name, root)
-        if "!" in text:  # no tag is written without one
-            _refuse_tags(name, loader, root)
-        problems = tuple(_wrong_keys(name, root))
-        data = loader.construct_document(root)
-        data = _with_text_keys(data) if problems else data
-        if data is None:
-            raise _empty(name)
-        return Document(name, data, root, folder, problems)
-    except yaml.MarkedYAMLError as error:
-        raise InputError([_syntax(name, text, error)]) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError([Problem(f"not YAML: {error}", file=name)]) from None
-    finally:
-        loader.dispose()
+        if text.lstrip().startswith("{"):
+            with contextlib.suppress(jsontext.NotJSON):
+                return _of_json(name, text, folder)
+        data, root, problems = yamltext.decoded(text)
+    except InvalidValue as error:
+        raise InputError(_in_file(name, error.problems)) from None
+    return Document(name, data, lambda: root, folder, _in_file(name, problems))
 
 
 def parse_json(name: str, raw: bytes, folder: Path = Path()) -> Document:
-    """Parse one JSON document. Raises InputError where it is none."""
-    text = _text(name, raw)
+    """Parse one JSON document. Raises InputError where it is none, or too large."""
     try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        what = f"not JSON: {error.msg}"
-        raise InputError([Problem(what, "", (), name, error.lineno, error.colno)]) from None
-    except (ValueError, RecursionError) as error:
-        raise InputError([Problem(f"not JSON: {error}", file=name)]) from None
-    root = _positions(text)
-    return Document(name, data, root, folder, tuple(_wrong_keys(name, root)))
+        return _of_json(name, _text(name, raw), folder)
+    except InvalidValue as error:
+        raise InputError(_in_file(name, error.problems)) from None
 
 
-def _positions(text: str) -> yaml.Node:
-    """Where the parts of a JSON text stand; nowhere, for the little JSON that is no YAML."""
-    loader = _Loader(text)
-    try:
-        root: yaml.Node = loader.get_single_node()
-    except yaml.YAMLError:
-        mark = yaml.Mark("", 0, -1, -1, None, 0)
-        root = yaml.MappingNode(MERGE, [], mark, mark)
-    finally:
-        loader.dispose()
-    return root
+def _of_json(name: str, text: str, folder: Path) -> Document:
+    data, repeated = jsontext.decoded(text)
+    problems = yamltext.wrong_keys(jsontext.nodes(text)) if repeated else ()
+    return Document(name, data, lambda: jsontext.nodes(text), folder, _in_file(name, problems))
 
 
-def _empty(name: str) -> InputError:
-    hint = "a model file begins with name:, layers:, dtype: and attention:"
-    return InputError([Problem("the file is empty", hint, file=name)])
+def _in_file(name: str, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    return tuple(replace(problem, file=name) for problem in problems)
 
 
 def _binary(name: str) -> InputError:
@@ -188,112 +142,16 @@ def _text(name: str, raw: bytes) -> str:
     if len(raw) > MAX_BYTES:
         text = f"larger than {MAX_BYTES:,} bytes: not a model file"
         raise InputError([Problem(text, file=name)])
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InputError([Problem("UTF-16, not UTF-8", "save it as UTF-8", file=name)])
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         if b"\0" in raw:
             raise _binary(name) from None
-        place = _place_in(raw[: error.start].decode("utf-8"))
+        place = yamltext.place_in(raw[: error.start].decode("utf-8"))
         problem = Problem("not UTF-8 text", "save it as UTF-8", (), name, *place)
         raise InputError([problem]) from None
     if "\0" in text:
         raise _binary(name)
-    if control := yaml.reader.Reader.NON_PRINTABLE.search(text):
-        what = f"the character {control[0]!r}, which YAML does not allow"
-        place = _place_in(text[: control.start()])
-        raise InputError([Problem(what, "take it out", (), name, *place)])
     return text
-
-
-def _place_in(before: str) -> tuple[int, int]:
-    """Line and column of what follows some text."""
-    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
-
-
-def _syntax(name: str, text: str, error: yaml.MarkedYAMLError) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line, mark.column) if mark else (0, 0)
-    lines = text.splitlines()
-    here = lines[line] if line < len(lines) else ""
-    if "\t" in here[: column + 1]:
-        hint = "indent with spaces"
-        return Problem(
-            "a tab, which YAML does not allow here", hint, (), name, line + 1, column + 1
-        )
-    what = (error.problem or error.context or "syntax error").replace("\n", " ")
-    return Problem(f"not YAML: {what}", "", (), name, line + 1, column + 1)
-
-
-def _refuse_oversized(name: str, root: yaml.Node) -> None:
-    """Raises InputError for what anchors blow up, and for what refers to itself."""
-    sizes: dict[int, int] = {}
-
-    def size(node: yaml.Node) -> int:
-        if id(node) not in sizes:
-            sizes[id(node)] = MAX_NODES + 1  # what refers to itself never ends
-            sizes[id(node)] = 1 + sum(size(child) for child in _children(node))
-        return sizes[id(node)]
-
-    if size(root) > MAX_NODES:
-        text = f"more than {MAX_NODES:,} values once its anchors are written out"
-        raise InputError([_at(name, root, text, "write it without anchors")])
-
-
-def _children(node: yaml.Node) -> list[yaml.Node]:
-    if isinstance(node, yaml.MappingNode):
-        return [child for pair in node.value for child in pair]
-    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
-
-
-def _refuse_tags(name: str, loader: Any, root: yaml.Node) -> None:
-    """Raises InputError for explicit tags, which would undo the rules for numbers above."""
-    problems = []
-    for node in _nodes(root):
-        kind, value = type(node), node.value if isinstance(node, yaml.ScalarNode) else None
-        plain = isinstance(node, yaml.ScalarNode) and not node.style
-        if node.tag != loader.resolve(kind, value, (plain, not plain)):
-            text = f"the tag {node.tag.replace('tag:yaml.org,2002:', '!!')!r}"
-            problems.append(_at(name, node, text, "write the value without a tag"))
-    if problems:
-        raise InputError(problems)
-
-
-def _nodes(root: yaml.Node) -> Iterator[yaml.Node]:
-    """Every node once, however often an anchor is used."""
-    seen: set[int] = set()
-    todo = [root]
-    while todo:
-        node = todo.pop()
-        if id(node) not in seen:
-            seen.add(id(node))
-            todo += _children(node)
-            yield node
-
-
-def _with_text_keys(data: Any) -> Any:
-    """The data without keys that are no text, which are told of where they stand."""
-    if isinstance(data, dict):
-        return {k: _with_text_keys(v) for k, v in data.items() if isinstance(k, str)}
-    return [_with_text_keys(item) for item in data] if isinstance(data, list) else data
-
-
-def _wrong_keys(name: str, root: yaml.Node) -> Iterator[Problem]:
-    """Keys that stand twice in a mapping or are no text, and merges of several anchors."""
-    for node in _nodes(root):
-        keys: dict[str, int] = {}
-        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
-            word = str(key.value)
-            if key.tag == MERGE and isinstance(value, yaml.SequenceNode):
-                # which of several mappings wins is not the same in every reader of YAML
-                yield _at(name, key, "a merge of several anchors", "merge one")
-            if key.tag not in TEXT_TAGS:
-                yield _at(name, key, f"the key {word or 'null'} is not text", "put it in quotes")
-            if word in keys:
-                text = f"{word!r} is given twice, first in line {keys[word]}"
-                yield _at(name, key, text, "keep one")
-            keys.setdefault(word, key.start_mark.line + 1)
-
-
-def _at(name: str, node: yaml.Node, text: str, hint: str) -> Problem:
-    mark = node.start_mark
-    return Problem(text, hint, (), name, mark.line + 1, mark.column + 1)

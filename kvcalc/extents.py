@@ -45,19 +45,20 @@ class Every:
 
 @dataclass(frozen=True)
 class Window:
-    """The last `size` tokens: min(T, size)."""
+    """The last `size` tokens, and the first `sink` beside them: min(T, size + sink)."""
 
     size: int
+    sink: int = 0
 
     def entries(self, tokens: int) -> int:
-        return min(tokens, self.size)
+        return min(tokens, self.size + self.sink)
 
     def growth(self, tokens: int) -> Fraction | int:
-        return int(tokens < self.size)
+        return int(tokens < self.size + self.sink)
 
     @property
     def rule(self) -> str:
-        return f"min(T, {self.size:,})"
+        return f"min(T, {self.size:,}{f' + {self.sink:,}' if self.sink else ''})"
 
 
 class Chunk(Window):

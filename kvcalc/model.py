@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
 from kvcalc.cache import ENTRY_ROLES, Cache, Group, Storage
@@ -83,22 +84,28 @@ class Model:
     """Fields of somebody else's file that were left out of it, as asked."""
     kv_dtype: Layout | None = None
     index_dtype: Format | None = None
+    draft: Model | None = None
+    """The model that drafts for it: its cache is kept too, beside this one's own."""
 
     @property
     def default_context(self) -> int:
-        """The context answered for where none is asked."""
-        return min(DEFAULT_CONTEXT, self.max_context or DEFAULT_CONTEXT)
+        """The context answered for where none is asked: what it and its draft can do."""
+        drafts = self.draft.default_context if self.draft else DEFAULT_CONTEXT
+        return min(DEFAULT_CONTEXT, self.max_context or DEFAULT_CONTEXT, drafts)
 
     @cached_property
     def cache(self) -> Cache:
-        """What one sequence keeps, like layers together, in the order they first come."""
+        """What one sequence keeps, like layers together, in the order they first come.
+
+        A draft's groups come last, named `draft.` and what they are called in it.
+        """
         counts: Counter[str] = Counter()
         for layer, layers in Counter(self.layers).items():
             for name in layer:
                 counts[name] += layers
-        return Cache(
-            tuple(self.group(name, layers, self.attention[name]) for name, layers in counts.items())
-        )
+        own = [self.group(name, layers, self.attention[name]) for name, layers in counts.items()]
+        drafts = self.draft.cache.groups if self.draft else ()
+        return Cache((*own, *(replace(group, name=f"draft.{group.name}") for group in drafts)))
 
     @cached_property
     def schemes(self) -> tuple[Scheme, ...]:
@@ -120,14 +127,15 @@ class Model:
         """The same model with a question's changes.
 
         Raises UsageError where `kv_dtype` does not fit what the model keeps, unless an engine
-        stores it, which may use that dtype for more than the ideal does.
+        stores it, which may use that dtype for more than the ideal does; and where MTP layers or a
+        draft are spoken of that it does not have.
         """
         attention, source = self.attention, question.source_length
         if source is not None:
             attention = {name: scheme.over(source) for name, scheme in attention.items()}
-        layers = self.layers + (self.mtp if question.mtp else ())
+        layers, draft = self.layers + self._predicting(question), self._drafting(question)
         own, asked = (self.kv_dtype, self.index_dtype), (question.kv_dtype, question.index_dtype)
-        if source is None and layers == self.layers and own == asked:
+        if source is None and layers == self.layers and own == asked and draft is self.draft:
             return self
         model = replace(
             self,
@@ -135,10 +143,32 @@ class Model:
             layers=layers,
             kv_dtype=question.kv_dtype,
             index_dtype=question.index_dtype,
+            draft=draft,
         )
         if question.kv_dtype is not None and question.engine is None:
             _must_fit(model, question.kv_dtype)
         return model
+
+    def _predicting(self, question: Question) -> tuple[Layer, ...]:
+        """The MTP layers that count: all, or so many as are asked for."""
+        wanted = question.mtp_layers
+        if wanted is None:
+            return self.mtp if question.mtp else ()
+        if not self.mtp:
+            text = f"{self.name} has no MTP layers that its file knows of, so not {wanted:,}"
+            raise UsageError(f"{text}; leave them out, or state mtp: {wanted} in a YAML file of it")
+        if wanted > MAX_LAYERS:
+            raise UsageError(f"{wanted:,} MTP layers: ask for at most {MAX_LAYERS:,}")
+        # beyond the last they begin again, as in TensorRT-LLM (models/modeling_deepseekv3.py loads
+        # MTP layer n from n % num_nextn_predict_layers)
+        return tuple(islice(cycle(self.mtp), wanted))
+
+    def _drafting(self, question: Question) -> Model | None:
+        if self.draft:
+            return self.draft.adapted(question.of_draft)
+        if question.draft_kv_dtype is not None:
+            raise UsageError("a draft's dtype is asked for, and no draft: add --draft MODEL")
+        return None
 
     def stored(self, context: int, batch: int = 1) -> int:
         """Bytes of live cache state of `batch` sequences after `context` tokens each."""

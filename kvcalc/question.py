@@ -5,12 +5,12 @@ A setting more is a line in `Asked`, a line in `Question`, and how it is read if
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, TypedDict
 
 from kvcalc.errors import UsageError
 from kvcalc.formats import parse_index_format, parse_layout
-from kvcalc.units import MAX_TOKENS, check_batch, check_tokens
+from kvcalc.units import MAX_TOKENS, check_batch, check_layers, check_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,8 +25,10 @@ class Asked(TypedDict, total=False):
     kv_dtype: str | None
     index_dtype: str | None
     mtp: bool
+    mtp_layers: int | None
     source_length: int | None
     engine: str | None
+    draft_kv_dtype: str | None
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,10 @@ class Question:
     kv_dtype       how keys, values and latents are stored: `fp8`, `fp8_ds_mla`, `q8_0/q4_0`
     index_dtype    how index keys are
     mtp            whether multi-token-prediction layers count too
+    mtp_layers     how many of them do; None is as many as the model has
     source_length  tokens that cross attention looks back at
     engine         whose keeping of the cache is added
+    draft_kv_dtype how a draft's keys, values and latents are stored
     ignored        fields of somebody else's files that are left out of them
     """
 
@@ -48,8 +52,10 @@ class Question:
     kv_dtype: Layout | None = None
     index_dtype: Format | None = None
     mtp: bool = False
+    mtp_layers: int | None = None
     source_length: int | None = None
     engine: str | None = None
+    draft_kv_dtype: Layout | None = None
     ignored: tuple[str, ...] = ()
 
     @property
@@ -58,6 +64,12 @@ class Question:
         if self.context is None:
             raise UsageError("the question names no context")
         return self.context
+
+    @property
+    def of_draft(self) -> Question:
+        """What is asked of a draft: its storage is its own, the tokens and the engine the same."""
+        own = Question(self.context, self.batch, kv_dtype=self.draft_kv_dtype)
+        return replace(own, source_length=self.source_length, engine=self.engine)
 
     def echo(self) -> dict[str, Any]:
         """The question as a document shows it: formats by their names."""
@@ -83,9 +95,17 @@ def question(
             name: value if value is None or name not in _READ else _READ[name](value)
             for name, value in asked.items()
         }
+        if settings.get("mtp_layers") is not None:
+            settings["mtp"] = True
         return Question(context, check_batch(batch), ignored=tuple(ignored), **settings)
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def _flag(mtp: bool) -> bool:
+    if not isinstance(mtp, bool):
+        raise ValueError(f"mtp is true or false, not {mtp!r}; mtp_layers is their number")
+    return mtp
 
 
 def _source(tokens: int) -> int:
@@ -97,6 +117,9 @@ def _source(tokens: int) -> int:
 _READ: dict[str, Callable[[Any], Any]] = {
     "kv_dtype": parse_layout,
     "index_dtype": parse_index_format,
+    "mtp": _flag,
+    "mtp_layers": check_layers,
     "source_length": _source,
+    "draft_kv_dtype": parse_layout,
 }
 """How the settings that are not taken as they are given are read. Each raises ValueError."""

@@ -156,6 +156,15 @@ def check_batch(batch: int) -> int:
     return batch
 
 
+def check_layers(layers: int) -> int:
+    """The same number, or ValueError where there is no such number of MTP layers."""
+    if not isinstance(layers, int) or isinstance(layers, bool):
+        raise ValueError(f"{layers!r} is not a whole number of MTP layers")
+    if layers < 1:
+        raise ValueError(f"{layers:,} MTP layers: ask for at least 1")
+    return layers
+
+
 def _rounded(value: Fraction, places: int) -> Fraction:
     size = Fraction((abs(value) * 10**places + Fraction(1, 2)).__floor__(), 10**places)
     return -size if value < 0 else size

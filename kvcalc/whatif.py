@@ -1,7 +1,8 @@
 """The rows of `compare MODEL`: the model itself, and what it would be with other schemes.
 
 A what-if puts one scheme with full attention where a layer attends, and one in a layer that has a
-state alone, on the layer's own query heads and widths. No scheme is known here by its name.
+state alone, on the layer's own query heads and widths. No scheme is known here by its name. A model
+with windows is set beside itself without them.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kvcalc.attention import BESIDE, KINDS, PREFERRED
+from kvcalc.attention.base import BOUNDED
 from kvcalc.cache import STATE_ROLES
-from kvcalc.errors import UsageError
+from kvcalc.errors import InvalidValue, UsageError
 from kvcalc.extents import Every
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from kvcalc.model import Layer, Model
 
 NATIVE = "native"
+NO_WINDOW = "no-window"
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,8 @@ def rows_of(model: Model) -> Rows:
         return Rows((native,), ("no what-if rows: the model has no query heads to put them on",))
     notes: list[str] = []
     what_ifs = _what_ifs(places, native.name, notes)
-    return Rows(tuple(_merged([*what_ifs, native])), tuple(notes))
+    rows = [*what_ifs, *_without_windows(model), native]
+    return Rows(tuple(_merged(rows)), tuple(notes))
 
 
 def native_row(model: Model) -> Row:
@@ -200,6 +204,26 @@ def _expanded(model: Model, dropped: list[str]) -> list[Row]:
         dropped += [f"no {name} row: {error}" for name in sorted(names)]
         return []
     return [Row((name,), name, False, other, notes) for name in sorted(names)]
+
+
+def _without_windows(model: Model) -> list[Row]:
+    """The model at full length, as an engine keeps it that has no windows; nothing if it is that.
+
+    A cache that is compressed beyond its window is none without one: then there is no such row.
+    """
+    try:
+        attention = {name: _full(scheme) for name, scheme in model.attention.items()}
+    except InvalidValue:
+        return []
+    other = replace(model, attention=attention, architecture=None)
+    if other.schemes == model.schemes:
+        return []
+    return [Row((NO_WINDOW,), NO_WINDOW, False, other, _left(other, other.schemes))]
+
+
+def _full(scheme: Scheme) -> Scheme:
+    bounds: dict[str, Any] = {name: None for name in BOUNDED if name in scheme.names()}
+    return replace(scheme, **bounds)
 
 
 def _merged(rows: list[Row]) -> list[Row]:

@@ -4,7 +4,7 @@ each figure comes from; its shape, and the numbers it refuses."""
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -31,10 +31,11 @@ from kvcalc.attention.recurrent import (
 )
 from kvcalc.attention.sparse import DSA, BlockSparse
 from kvcalc.cache import Cache, CacheTensor
-from kvcalc.errors import InvalidValue
+from kvcalc.errors import InvalidValue, UsageError
 from kvcalc.extents import Every, Fixed, ReadWrite, TopK
 from kvcalc.formats import BF16, FP8, FP32, uniform
 from kvcalc.model import Model
+from kvcalc.question import Question
 
 if TYPE_CHECKING:
     from tests.conftest import ModelFile
@@ -72,6 +73,9 @@ STEP_3 = MFA(heads=64, head_dim=256)
 V3 = MLA(**MLA_V3)
 V3_FP8 = MLA(**MLA_V3, dtype=uniform(FP8))
 WINDOWED_MLA = MLA(**MLA_V3, window=1_024)
+SINKS = GQA(heads=32, head_dim=128, kv_heads=8, window=2_048, sink=4)
+SINKS_MLA = MLA(**MLA_V3, window=1_020, sink=4)
+SINKS_HCA = HCA(**V4, sink=4, compress=128)
 NO_ROPE = MLA(heads=64, head_dim=256, latent_dim=512, rope_dim=0)
 UNEVEN_MLA = MLA(heads=64, nope_dim=192, value_dim=256, latent_dim=512, rope_dim=64)
 MISTRAL_SMALL_4 = MLA(heads=32, head_dim=64, value_dim=128, latent_dim=256, rope_dim=64)
@@ -110,6 +114,7 @@ PICKED_INDEX = dataclasses.replace(INDEX, reads=TopK(100))
 
 M3_CODE = "transformers 5.24.0, minimax_m3_vl: 16 blocks of 128, the newest among them"
 V4_CODE = "vLLM 0.33.0, models/deepseek_v4: window 128, an entry per 4 or 128 tokens"
+STREAMING = "StreamingLLM, arXiv 2309.17453, 3.2: the first tokens beside the most recent ones"
 V4_REPORT = "DeepSeek-V4 report, 2.3: one K = V entry of 448 + 64, sliding_window 128"
 
 Row = tuple[Scheme, int, int, int, int | Fraction, int, int, str]
@@ -153,6 +158,12 @@ ROWS: list[Row] = [
     (V3, 131_072, 131072 * (512 + 64) * 2, 150_994_944, (512 + 64) * 2, 0, 131072 * (512 + 64) * 2,
      "arXiv 2405.04434, 2.1: latent 512, RoPE key 64"),
     (V3_FP8, 1, (512 + 64) * 1, 576, 576, 0, 576, "one byte per element"),
+    (SINKS, 4, 4 * 2 * 8 * 128 * 2, 16_384, 4_096, 0, 16_384, STREAMING),
+    (SINKS, 2_051, 2051 * 2 * 8 * 128 * 2, 8_400_896, 4_096, 0, 8_400_896, STREAMING),
+    (SINKS, 16_384, (2048 + 4) * 2 * 8 * 128 * 2, 8_404_992, 0, 8_404_992, 8_404_992, STREAMING),
+    (SINKS_MLA, 2_000, (1020 + 4) * (512 + 64) * 2, 1_179_648, 0, 1_179_648, 1_179_648, STREAMING),
+    (SINKS_HCA, 1_000, (128 + 4 + 7) * 512 * 2, 142_336, Fraction(512 * 2, 128), 132 * 1_024,
+     142_336, "sinks beside the window; a compressed entry of 128 tokens 7 times"),
     (WINDOWED_MLA, 2_000, 1024 * (512 + 64) * 2, 1_179_648, 0, 1_179_648, 1_179_648, "full window"),
     (NO_ROPE, 1, 512 * 2, 1_024, 1_024, 0, 1_024, "no decoupled RoPE key"),
     (NO_ROPE, 1_000, 1000 * 512 * 2, 1_024_000, 512 * 2, 0, 1000 * 512 * 2,
@@ -474,6 +485,12 @@ def test_a_shared_latent_expands_to_shared_keys_and_values() -> None:
     assert layer_of(shared.expanded).read(1) == 128 * (128 + 64 + 128) * 2
 
 
+def test_an_expanded_latent_keeps_its_window_and_its_sinks() -> None:
+    expanded = SINKS_MLA.expanded
+    # (1,020 + 4) x 128 heads x (192 + 128) x 2 B
+    assert layer_of(expanded).stored(2_000) == 1_024 * 128 * (192 + 128) * 2 == 83_886_080
+
+
 @pytest.mark.parametrize(
     "scheme",
     [
@@ -640,6 +657,10 @@ NO_WIDTH = {"head_dim": None}
         (LLAMA_405B, {"window": 4, "chunk": 4}, "chunk", "window and chunk exclude each other"),
         (V3, {"window": 10, "chunk": 10}, "chunk", "window and chunk exclude each other"),
         (V4_WINDOW, {"chunk": 4}, "chunk", "window and chunk exclude each other"),
+        (LLAMA_2_7B, {"sink": 4}, "sink", "a sink needs a window"),
+        (V3, {"chunk": 10, "sink": 4}, "sink", "a sink needs a window"),
+        (SINKS, {"window": None}, "sink", "a sink needs a window"),
+        (SINKS, {"sink": 0}, "sink", "sink is 0; it must be from 1"),
         (LLAMA_2_7B, {"window": 10, "cross": True}, "cross", "window and cross exclude each other"),
         (LLAMA_2_7B, {"chunk": 10, "cross": True}, "cross", "chunk and cross exclude each other"),
         (V3, {"chunk": 4, "cross": True}, "cross", "chunk and cross exclude each other"),
@@ -975,6 +996,69 @@ def test_mtp_layers_are_counted_where_they_are_asked_for(
 ) -> None:
     assert kvcalc.show(name, context).stored == without, source
     assert kvcalc.show(name, context, mtp=True).stored == without + more, source
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "asked", "growth", "stored", "source"),
+    [
+        # 512 + 64 elements of fp8 and an index key of 128 with its fp32 scale: 708 B a layer
+        ("deepseek-v3.2", 3, {"kv_dtype": "fp8"}, (61 + 3) * 708, 1_000 * 45_312,
+         "what a YAML file with mtp: 3 says"),
+        ("deepseek-v3.2", 1, {"kv_dtype": "fp8"}, (61 + 1) * 708, 1_000 * 43_896, "its own one"),
+        ("mimo-v2-flash", 1, {}, 9 * 2_560, 9 * 1_000 * 2_560 + (39 + 1) * 128 * 5_120,
+         "one of three"),
+        ("mimo-v2-flash", 5, {}, 9 * 2_560, 9 * 1_000 * 2_560 + (39 + 5) * 128 * 5_120,
+         "two more than it has"),
+    ],
+)  # fmt: skip
+def test_so_many_mtp_layers_are_counted(
+    name: str, layers: int, asked: dict[str, Any], growth: int, stored: int, source: str
+) -> None:
+    answer = kvcalc.show(name, 1_000, mtp_layers=layers, **asked)
+    assert answer.growth == growth, source
+    assert answer.stored == stored, source
+    assert (answer.query.mtp, answer.query.mtp_layers) == (True, layers)
+
+
+def test_mtp_layers_beyond_the_last_begin_again() -> None:
+    """TensorRT-LLM loads layer n from n % num_nextn_predict_layers, modeling_deepseekv3.py."""
+    model = replace(kvcalc.load("deepseek-v3"), mtp=(("mla",), ()))
+    layers = [len(model.adapted(Question(mtp_layers=n)).layers) for n in (1, 2, 3)]
+    assert layers == [62, 63, 64]
+    assert [model.adapted(Question(mtp_layers=n)).cache.growth(1) for n in (1, 2, 3)] == [
+        62 * 1_152, 62 * 1_152, 63 * 1_152,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "said"),
+    [
+        ("llama-3.1-8b", {"mtp_layers": 2},
+         "Llama 3.1 8B has no MTP layers .*; leave them out, or state mtp: 2 in a YAML file of it"),
+        ("deepseek-v3", {"mtp_layers": 0}, "0 MTP layers: ask for at least 1"),
+        ("deepseek-v3", {"mtp_layers": -1}, "-1 MTP layers: ask for at least 1"),
+        ("deepseek-v3", {"mtp_layers": 10_001}, "10,001 MTP layers: ask for at most 10,000"),
+        ("deepseek-v3", {"mtp_layers": True}, "True is not a whole number of MTP layers"),
+        ("deepseek-v3", {"mtp_layers": 1.0}, "1.0 is not a whole number of MTP layers"),
+        ("deepseek-v3", {"mtp": 3}, "mtp is true or false, not 3; mtp_layers is their number"),
+    ],
+)  # fmt: skip
+def test_so_many_mtp_layers_there_are_not(model: str, asked: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        kvcalc.show(model, 100, **asked)
+    with pytest.raises(UsageError, match=said):
+        kvcalc.compare("deepseek-v3", model, context=100, **asked)
+
+
+@pytest.mark.parametrize(
+    ("layers", "note"),
+    [
+        (1, "DeepSeek-V3.2: 1 MTP layer(s) included"),
+        (3, "DeepSeek-V3.2: 3 MTP layer(s), where its file has 1, included"),
+    ],
+)
+def test_notes_say_how_many_mtp_layers_are_counted(layers: int, note: str) -> None:
+    assert note in kvcalc.show("deepseek-v3.2", 100, mtp_layers=layers).notes
 
 
 def test_a_model_without_mtp_layers_says_so_when_they_are_asked_for() -> None:

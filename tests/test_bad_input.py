@@ -282,6 +282,7 @@ NUMBERS = {
         [Wrong(8, 3, "kv_heads is 1,000,001", "at most 1,000,000")],
     ),
     "zero window": (FLAT + "  window: 0\n", [Wrong(9, 3, "window is 0", "at least 1")]),
+    "zero sink": (FLAT + "  window: 8\n  sink: 0\n", [Wrong(10, 3, "sink is 0", "at least 1")]),
     "long window": (
         FLAT + "  window: 1000000000001\n",
         [Wrong(9, 3, "window is 1,000,000,000,001", "at most 1,000,000,000,000")],
@@ -332,6 +333,18 @@ TOGETHER = {
     "window and chunk": (
         FLAT + "  window: 4\n  chunk: 4\n",
         [Wrong(10, 3, "window and chunk", "keep one")],
+    ),
+    "a sink without a window": (
+        FLAT + "  sink: 4\n",
+        [Wrong(9, 3, "a sink needs a window", "set")],
+    ),
+    "a sink beside a chunk": (
+        FLAT + "  chunk: 8\n  sink: 4\n",
+        [Wrong(10, 3, "a sink needs a window", "set window")],
+    ),
+    "a tensor's sink without a window": (
+        CUSTOM + "      chunk: 4\n      sink: 4\n",
+        [Wrong(11, 7, "tensor 'latent' has a sink but no window", "set window")],
     ),
     "every and window": (
         CUSTOM + "      every: 4\n      window: 4\n",

@@ -206,6 +206,12 @@ CASES = {
         "2304",
         "2 x 1,152 as stated, 3 x 1,152 with MTP",
     ),
+    "holds-if: so many layers of multi-token prediction": (
+        "model: latent.yaml\nexpect: { mla.growth: 5760 B }\nmtp: true\nholds_if: { mtp: 3 }",
+        "holds-if",
+        "3456",
+        "3 x 1,152 as stated, 5 x 1,152 with three",
+    ),
     "holds-if: index keys in bf16": (
         "model: sparse.yaml\nexpect: { dsa.growth: 1408 B }\nholds_if: { index_dtype: bf16 }",
         "holds-if",
@@ -452,6 +458,18 @@ SIDES = {
         "expect: { a/b: 1.5x }",
         Fraction(3, 2),
         "3 layers over 2",
+    ),
+    "so many MTP layers": (
+        "of: { a: { model: latent.yaml, mtp: 3 }, b: { model: latent.yaml, mtp: true } }\n"
+        "expect: { a.growth/b.growth: 1.67x }",
+        Fraction(5, 3),
+        "5 layers over 3",
+    ),
+    "so many MTP layers of all sides": (
+        "of: { a: { model: latent.yaml }, b: { model: latent.yaml, mtp: false } }\nmtp: 2\n"
+        "expect: { a/b: 2x }",
+        2,
+        "4 layers over 2",
     ),
     "a source": (
         "of: { a: { model: cross.yaml, source_length: 99, context: 1 } }\n"

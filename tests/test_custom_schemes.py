@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ import kvcalc
 from kvcalc.units import parse_figure
 
 if TYPE_CHECKING:
-    from tests.conftest import ModelFile
+    from tests.conftest import Cli, ModelFile
 
 GTA_GLA = "Zadouri et al. 2025, arXiv 2505.21487, table 5: bytes a token, one layer of 1.471B, TP 1"
 
@@ -297,3 +299,90 @@ def test_kivi_as_a_dtype_counts_no_residual() -> None:
     plain = kvcalc.show("llama-2-7b", 4_096)
     # 2 bits and 32 bits per group of 32 are 3 bits an element
     assert Fraction(plain.stored, answer.stored) == Fraction(16, 3)
+
+
+QWEN3_8B = """\
+name: Qwen3-8B with sinks
+heads: 32
+head_dim: 128
+layers: 36
+dtype: bf16
+attention: { kind: gqa, kv_heads: 8, window: 2048, sink: 4 }
+"""
+
+
+def test_four_sinks_and_a_window_against_all_tokens(model_file: ModelFile) -> None:
+    rows = kvcalc.compare("qwen3-8b", model_file(QWEN3_8B), context=16_384, metric="read").rows
+    per_token = 36 * 2 * 8 * 128 * 2
+    assert [row.read for row in rows] == [16_384 * per_token, (2_048 + 4) * per_token]
+    assert [row.stored for row in rows] == [16_384 * per_token, 2_052 * per_token]
+    assert rows[1].ratio == Fraction(16_384, 2_052)
+    assert parse_figure("7.98x").holds(Fraction(16_384, 2_052))
+
+
+def test_a_model_with_sinks_is_shown_and_named_like_one_with_a_window(
+    model_file: ModelFile, cli: Cli
+) -> None:
+    path = model_file(QWEN3_8B)
+    out = cli("show", path, "-c", "16384", "--explain", "--metric", "stored").out
+    assert "36 layers x (min(T, 2,048 + 4) = 2,052) x (8 heads x 128 x 2 = 2,048 B)" in out
+    rows = kvcalc.compare(path, context=16_384).rows
+    assert (rows[-1].scheme, rows[-1].native) == ("native", True)
+    assert rows[-1].growth == 0
+
+
+def test_a_what_if_may_have_sinks(model_file: ModelFile) -> None:
+    own = QWEN3_8B.replace(", window: 2048, sink: 4", "")
+    path = model_file(f"{own}compare:\n  gqa: {{ groups: 8, window: 1020, sink: 4 }}\n")
+    per_token = 36 * 2 * 8 * 128 * 2
+    rows = {row.scheme: row.stored for row in kvcalc.compare(path, context=16_384).rows}
+    assert rows["gqa-what-if"] == (1_020 + 4) * per_token
+    assert rows["gqa"] == 16_384 * per_token
+
+
+def test_transformers_keeps_no_sinks(model_file: ModelFile, cli: Cli) -> None:
+    ran = cli("show", model_file(QWEN3_8B), "--engine", "transformers")
+    assert (ran.code, ran.out) == (2, "")
+    assert "transformers keeps no attention sinks beside a window" in ran.err
+    assert "leave the engine out" in ran.err
+
+
+CARRYING = """\
+name: M
+layers: 2
+dtype: bf16
+attention:
+  kind: custom
+  tensors:
+    - { name: k, role: k, heads: 2, width: 8, macs: 100 }
+    - { name: left, role: carry, width: 16, window: 4, macs: 125 }
+"""
+"""At 50 tokens k is 2 layers x 50 x 2 x 100 = 20,000 FLOPs, and 2 x 50 x 2 x 8 x 2 B = 3,200 B.
+
+The left-over would be 2 x 4 x 2 x 125 = 2,000 more, but it is no part of what is kept.
+"""
+
+
+@pytest.mark.parametrize("engine", [None, "transformers"])
+def test_the_lines_add_up_beside_a_left_over(
+    model_file: ModelFile, cli: Cli, engine: str | None
+) -> None:
+    path = model_file(CARRYING)
+    asked = [path, "-c", "50", *(["--engine", engine] if engine else [])]
+    answer = json.loads(cli("show", *asked, "--json").out)
+    (group,) = answer["groups"]
+    keys = "attention_flops_per_step", "stored_bytes", "read_bytes_per_step", "bytes_per_token"
+    sums = [20_000, 3_200, 3_200, 64]
+    assert [answer[key] for key in keys] == sums
+    assert [sum(tensor[key] for tensor in group["tensors"]) for key in keys] == sums
+    (line,) = csv.DictReader(cli("show", *asked, "-f", "csv").out.splitlines())
+    assert [int(line[key]) for key in keys] == sums
+    (own,) = json.loads(cli("compare", *asked, "--metric", "flops", "--json").out)["rows"]
+    assert [own[key] for key in keys] == sums
+
+
+def test_the_sum_written_out_names_no_left_over(model_file: ModelFile, cli: Cli) -> None:
+    out = cli("show", model_file(CARRYING), "-c", "50", "--explain", "--metric", "flops").out
+    assert "custom.k  2 layers x 50 x 2 x 100 multiply-adds  = 20,000 FLOPs\n" in out
+    assert "  flops = 20,000\n" in out
+    assert "left" not in out

@@ -101,6 +101,7 @@ def test_a_model_is_like_itself(name: str) -> None:
         (LATENT, replace(LATENT, latent_dim=256), ["latent_dim 512 and 256"], []),
         (LATENT, replace(LATENT, value_dim=64), [], ["value_dim 128 and 64"]),
         (FULL, replace(FULL, shared=True), ["shared no and yes"], []),
+        (LOCAL, replace(LOCAL, sink=4), ["sink none and 4"], []),
         (FULL, replace(FULL, dtype=uniform(FP8)), ["dtype none and fp8"], []),
         (FULL, replace(FULL, heads=64), [], ["heads 32 and 64"]),
         (

@@ -49,7 +49,9 @@ UP_TO_QUERIES = below("queries") | {"queries"}
 RESULTS = UP_TO_QUERIES - {"whatif", "schema"}
 MAY_IMPORT = {
     **CORE,
-    "document": {"errors"},
+    "yamltext": {"errors"},
+    "jsontext": {"errors", "yamltext"},
+    "document": {"errors", "jsontext", "yamltext"},
     "importers": UP_TO_SCHEMA,
     "opening": UP_TO_SCHEMA | {"document", "importers"},
     "catalog": UP_TO_SCHEMA | {"document", "importers", "opening"},
@@ -65,6 +67,8 @@ MAY_NAME = {**MAY_IMPORT, "render": UP_TO_QUERIES}
 
 OTHERS = {
     "kvcalc.document": {"yaml"},
+    "kvcalc.jsontext": {"yaml"},
+    "kvcalc.yamltext": {"yaml"},
     "kvcalc.cli": {"typer"},
     "kvcalc.render.table": {"rich"},
     "kvcalc.schema.forms": {"pydantic_core"},

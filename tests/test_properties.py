@@ -68,7 +68,7 @@ def extents() -> st.SearchStrategy[Extent]:
         st.builds(Every, st.sampled_from(STRIDES) | COUNTS, SIZES | COUNTS),
         # the first entry comes within the first stride
         st.sampled_from(STRIDES).flatmap(lambda n: st.builds(Every, st.just(n), st.integers(1, n))),
-        st.builds(Window, SIZES),
+        st.builds(Window, SIZES, st.just(0) | SIZES),
         st.builds(Chunk, SIZES),
         st.builds(Beyond, SIZES),
         st.builds(Fixed, st.integers(0, 64)),
@@ -101,6 +101,7 @@ def tensors() -> st.SearchStrategy[CacheTensor]:
 SPAN: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.just({}),
     SIZES.map(lambda window: {"window": window}),
+    st.tuples(SIZES, SIZES).map(lambda sizes: {"window": sizes[0], "sink": sizes[1]}),
     SIZES.map(lambda chunk: {"chunk": chunk}),
     SIZES.map(lambda source: {"cross": True, "source_length": source}),
 )
@@ -258,6 +259,16 @@ def test_a_window_or_chunk_never_exceeds_full_attention(
         assert bounded.stored(tokens) <= full.stored(tokens)
         assert bounded.growth(tokens) <= full.growth(tokens)
         assert (bounded.stored(tokens) == full.stored(tokens)) is (tokens <= size)
+
+
+@quick
+@given(SIZES, SIZES, TOKENS)
+def test_sinks_keep_as_much_as_a_window_that_is_so_much_longer(
+    size: int, sink: int, tokens: int
+) -> None:
+    beside, longer = Window(size, sink), Window(size + sink)
+    assert beside.entries(tokens) == longer.entries(tokens)
+    assert beside.growth(tokens) == longer.growth(tokens)
 
 
 @quick

@@ -481,10 +481,19 @@ def test_a_question_without_a_context_is_filled_before_it_is_answered() -> None:
 
 
 def test_a_question_is_echoed_whole() -> None:
-    asked = question(10, 2, kv_dtype="q8_0/q4_0", index_dtype="fp8", mtp=True, source_length=0)
+    asked = question(
+        10,
+        2,
+        kv_dtype="q8_0/q4_0",
+        index_dtype="fp8",
+        mtp_layers=3,
+        source_length=0,
+        draft_kv_dtype="6bit",
+    )
     assert asked.echo() == {
         "context": 10, "batch": 2, "kv_dtype": "q8_0/q4_0", "index_dtype": "fp8 + fp32 scale",
-        "mtp": True, "source_length": 0, "engine": None, "ignored": [],
+        "mtp": True, "mtp_layers": 3, "source_length": 0, "engine": None,
+        "draft_kv_dtype": "6bit", "ignored": [],
     }  # fmt: skip
 
 

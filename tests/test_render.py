@@ -309,6 +309,72 @@ def test_the_tensors_of_show_add_up_to_its_totals(name: str, told: Told) -> None
         assert tensor["stored_bytes"] == product
 
 
+PER_LAYER = "stored_bytes_per_layer", "bytes_per_token_per_layer", "read_bytes_per_step_per_layer"
+
+
+@pytest.mark.parametrize(
+    ("args", "group", "tensor", "layer"),
+    [
+        # 32 heads x 128 x 2 B = 8,192 B of k a token; 4,096 tokens of it, and of v as much
+        (("llama-2-7b", "-c", "4096"), "mha", [4_096 * 8_192, 8_192, 4_096 * 8_192],
+         [67_108_864, 16_384, 67_108_864]),
+        # 8 KV heads x 128 x 2 B x (k, v) = 4,096 B a token and layer
+        (("llama-3.1-70b", "-c", "4096", "-b", "3"), "gqa",
+         [3 * 4_096 * 2_048, 2_048, 3 * 4_096 * 2_048],
+         [3 * 4_096 * 4_096, 4_096, 3 * 4_096 * 4_096]),
+        # a full window grows no more: 1,024 x 16 x 128 x 2 B, and v as much
+        (("gemma-3-27b",), "local", [4_194_304, 0, 4_194_304], [8_388_608, 0, 8_388_608]),
+        # 512 fp8 of latent, of which a step reads 2,048; 64 of rope in bf16, index keys 128 + 4
+        (("deepseek-v3.2", "-c", "4096", "--kv-dtype", "fp8"), "dsa",
+         [4_096 * 512, 512, 2_048 * 512],
+         [4_096 * (512 + 64 + 132), 512 + 64 + 132, 2_048 * 576 + 4_096 * 132]),
+    ],
+)  # fmt: skip
+def test_one_layer_of_a_group(
+    args: tuple[str, ...], group: str, tensor: list[int], layer: list[int], told: Told
+) -> None:
+    document = parsed(told("show", *args, "--json"))
+    (found,) = [one for one in document["groups"] if one["name"] == group]
+    assert [found[key] for key in PER_LAYER] == layer
+    assert [found["tensors"][0][key] for key in PER_LAYER] == tensor
+    assert found["bytes_per_token_per_layer_exact"] == f"{layer[1]}/1"
+
+
+def test_one_layer_may_grow_by_a_fraction(told: Told) -> None:
+    document = parsed(told("show", "-", "-c", "100", "--json", stdin=MIXED))
+    third = document["groups"][0]["tensors"][0]
+    # 5 B once in 3 tokens
+    assert third["bytes_per_token_per_layer_exact"] == "5/3"
+    assert third["bytes_per_token_per_layer"] == pytest.approx(5 / 3)
+
+
+@pytest.mark.parametrize("name", [name for name in ANSWERS if name.startswith("show")])
+def test_the_layers_of_show_add_up_to_its_groups(name: str, told: Told) -> None:
+    args, stdin = ANSWERS[name]
+    document = parsed(told(*args, "--json", stdin=stdin))
+    for group in document["groups"]:
+        for key in PER_LAYER:
+            whole = key.removesuffix("_per_layer")
+            times = group["layers"]
+            exact = "_exact" if "token" in key else ""
+            kept = [Fraction(tensor[whole + exact]) for tensor in group["tensors"]]
+            assert [times * Fraction(t[key + exact]) for t in group["tensors"]] == kept
+            assert times * Fraction(group[key + exact]) == sum(kept)
+
+
+def test_a_row_for_one_layer_of_each_group(told: Told) -> None:
+    plain = told("show", "gemma-3-27b", "--metric", "flops")
+    lines = told("show", "gemma-3-27b", "--metric", "flops", "--per-layer").splitlines()
+    # one layer of the window: 1,024 x 2 x 16 x 128 x 2 B = 8.39 MB, 2 x 2 x 32 x 128 x 1,024 FLOPs
+    local = "local 1 one layer 0 8,388,608 8.39 MB 8.39 MB 16.8 MFLOPs"
+    far = "global 1 one layer 8,192 1,073,741,824 1,073.74 MB 1,073.74 MB 2.1 GFLOPs"
+    rows = [" ".join(line.split()) for line in lines]
+    assert [row for row in rows if "one layer" in row] == [local, far]
+    assert [" ".join(line.split()) for line in plain.splitlines()] == [
+        row for row in rows if "one layer" not in row
+    ]
+
+
 @every_answer
 def test_json_lines_are_the_documents_list(args: tuple[str, ...], stdin: str, told: Told) -> None:
     text = told(*args, "-f", "jsonl", stdin=stdin)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,14 @@ import pytest
 
 import kvcalc
 from kvcalc.attention.base import Scheme, Shape
+from kvcalc.attention.compressed import HCA, SharedKV
 from kvcalc.attention.custom import Custom
 from kvcalc.attention.heads import GQA, MHA, MQA
 from kvcalc.attention.mla import MLA
 from kvcalc.attention.sparse import DSA
 from kvcalc.cache import CacheTensor
 from kvcalc.errors import InvalidValue
-from kvcalc.extents import Every, Fixed, ReadWrite
+from kvcalc.extents import Every, Fixed, ReadWrite, Window
 from kvcalc.formats import BF16, FP8, parse_layout, uniform
 from kvcalc.model import Layer, Model
 from kvcalc.question import Question
@@ -439,11 +441,11 @@ def test_the_models_own_row(subject: Model, name: str, label: str) -> None:
             [("mha", "gqa-64"), ("mqa",), ("gqa",)],
             id="other groups that are mha"),
         pytest.param(model(GQA(heads=64, head_dim=128, kv_heads=8, window=4096)),
-            [("mha",), ("gqa",), ("mqa",), ("native",)],
+            [("mha",), ("gqa", "no-window"), ("mqa",), ("native",)],
             id="a windowed gqa is not the full one"),
         pytest.param(model(GQA(heads=64, head_dim=128, kv_heads=8, window=4096),
              compare={"gqa": {"kv_heads": 4}}),
-            [("mha",), ("gqa-4",), ("mqa",), ("native",)],
+            [("mha",), ("gqa-4",), ("mqa",), ("no-window",), ("native",)],
             id="other groups than a windowed gqa's"),
         pytest.param(model(V3, compare={"mla": {"latent_dim": 512, "rope_dim": 64}}),
             [("mha",), ("gqa",), ("mqa",), ("mla-expanded",), ("mla",)],
@@ -462,6 +464,76 @@ def test_the_same_tensors_are_one_row(subject: Model, names: list[tuple[str, ...
     for row in rows.rows:
         for name in row.names:
             assert rows.find(name) is row
+
+
+KOBOLDCPP = "gemma-4-31b: 50 layers of 16 x 256 under a window of 1,024, 10 of 4 x 512"
+LOCAL = GQA(heads=32, head_dim=256, kv_heads=16, window=1_024)
+GLOBAL = GQA(heads=32, head_dim=512, kv_heads=4)
+CHUNKED = GQA(heads=40, head_dim=128, kv_heads=8, chunk=8_192)
+SINKING = GQA(heads=32, head_dim=128, kv_heads=8, window=2_048, sink=4)
+OWN_512 = GQA(heads=8, head_dim=256, kv_heads=2, window=512)
+READER_512 = GQA(heads=8, head_dim=256, kv_heads=2, window=512, shared=True)
+V4_WINDOW = SharedKV(heads=64, head_dim=512, rope_dim=64, window=128)
+V4_HCA = HCA(heads=64, head_dim=512, rope_dim=64, window=128, compress=128)
+CUSTOM_WINDOW = Custom(
+    tensors=(CacheTensor("k", "k", 64, Window(128)),), heads=8, head_dim=64
+)  # KIVI's residual, say: what its author wrote is what it keeps
+
+
+@pytest.mark.parametrize(
+    ("subject", "context", "stored", "growth", "read", "source"),
+    [
+        (model({"local": LOCAL, "global": GLOBAL},
+            ((("local",),) * 5 + (("global",),)) * 10),
+         40_960, 40_960 * (50 * 2 * 16 * 256 * 2 + 10 * 2 * 4 * 512 * 2), 901_120,
+         40_960 * 901_120, KOBOLDCPP),
+        (model({"chunk": CHUNKED, "full": GQA(heads=40, head_dim=64, kv_heads=8)},
+            (("chunk",),) * 3 + (("full",),)),
+         10_000, 10_000 * (3 * 2 * 8 * 128 * 2 + 2 * 8 * 64 * 2), 3 * 4_096 + 2_048,
+         10_000 * 14_336, "a chunk is off, too"),
+        (model(SINKING, 2, compare={"gqa": {"kv_heads": 4}}),
+         10_000, 10_000 * 2 * 2 * 8 * 128 * 2, 8_192, 10_000 * 8_192, "and its sinks"),
+        (model({"own": OWN_512, "reader": READER_512}, (("own",), ("reader",), ("reader",))),
+         1_000, 1_000 * 2 * 2 * 256 * 2, 2_048, 3 * 1_000 * 2_048,
+         "a shared cache is stored once and read by all"),
+        (model(MLA(heads=128, head_dim=128, latent_dim=512, rope_dim=64, window=512), 2),
+         1_000, 1_000 * 2 * (512 + 64) * 2, 2_304, 1_000 * 2_304, "a latent stays one"),
+        (model({"ssm": MAMBA, "local": LOCAL}, (("ssm", "local"),) * 2),
+         2_000, 2 * 66_136 + 2_000 * 2 * 2 * 16 * 256 * 2, 2 * 16_384,
+         2 * 2 * 66_136 + 2_000 * 32_768, "states stay"),
+    ],
+)  # fmt: skip
+def test_the_models_own_tensors_without_their_windows(
+    subject: Model, context: int, stored: int, growth: int, read: int, source: str
+) -> None:
+    row = rows_of(subject).find("no-window")
+    assert row is not None
+    amounts = row.cache.at(context)
+    assert (amounts.stored, amounts.read) == (stored, read), source
+    assert amounts.growth == growth, source
+    assert not row.native
+    assert row.model.architecture is None
+
+
+@pytest.mark.parametrize(
+    ("subject", "why"),
+    [
+        (model(GQA_8), "there is none"),
+        (model({"ssm": MAMBA, "gqa": GQA_8}, (("ssm", "gqa"),)), "states have none"),
+        (model({"swa": V4_WINDOW, "hca": V4_HCA}, (("swa",), ("hca",))),
+         "a compressed cache needs its own"),
+        (model(CUSTOM_WINDOW), "a tensor's own window is what its author wrote"),
+        (model(MAMBA), "a model without query heads shows its own row alone"),
+    ],
+)  # fmt: skip
+def test_no_row_without_windows_where(subject: Model, why: str) -> None:
+    assert rows_of(subject).find("no-window") is None, why
+
+
+def test_a_latent_under_a_window_has_a_row_of_each_form() -> None:
+    rows = rows_of(model(MLA(heads=8, head_dim=64, latent_dim=512, rope_dim=64, window=512)))
+    names = [row.name for row in rows.rows]
+    assert names == ["mha", "gqa", "mqa", "mla-expanded", "no-window", "native"]
 
 
 def test_rows_with_equal_bytes_and_other_tensors_stay_apart() -> None:
@@ -558,3 +630,33 @@ def test_roles_that_a_layout_does_not_name_keep_the_models_dtype(
         assert kv_dtype in note
         assert ", ".join(unnamed) in note
         assert "bf16" in note
+
+
+WITHOUT_WINDOWS = """
+expect:
+  no-window/native@40960: 8.8x
+  no-window.growth@40960: 901.120 kB
+"""
+
+
+def test_gemma_4_without_its_windows(tmp_path: Path) -> None:
+    rows = {row.scheme: row for row in kvcalc.compare("gemma-4-31b", context=40_960).rows}
+    full, own = rows["no-window"], rows["native"]
+    # 50 layers of 2 x 16 x 256 x 2 B and 10 of 2 x 4 x 512 x 2 B against 10 and a full window
+    assert full.stored == 40_960 * (50 * 16_384 + 10 * 8_192) == 40_960 * 901_120
+    assert own.stored == 40_960 * 81_920 + 1_024 * 50 * 16_384 == 3_355_443_200 + 838_860_800
+    assert full.growth == 901_120
+    assert Fraction(full.stored, own.stored) == Fraction("8.8")
+    path = tmp_path / "gemma-4.yaml"
+    path.write_text(kvcalc.to_yaml("gemma-4-31b") + WITHOUT_WINDOWS, encoding="utf-8")
+    assert [result.ok for result in kvcalc.check(str(path)).results] == [True, True]
+    assert kvcalc.compare(str(path), baseline="no-window").baseline == "no-window"
+
+
+def test_equal_heads_without_windows_are_the_gqa_row() -> None:
+    # Gemma 3 27B has 16 x 128 in every layer: 62 x 2 x 16 x 128 x 2 B
+    rows = rows_of(kvcalc.load("gemma-3-27b"))
+    gqa = rows.find("no-window")
+    assert gqa is rows.find("gqa")
+    assert gqa is not None
+    assert gqa.cache.growth(40_960) == 507_904

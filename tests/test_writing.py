@@ -135,6 +135,7 @@ TENSORS = Model(
                 CacheTensor("shift", "shift", 4, Window(7)),
                 CacheTensor("old", "v", 64, Beyond(128), reads=ReadWrite()),
                 CacheTensor("new", "v", 64, Chunk(128)),
+                CacheTensor("far", "v", 64, Window(128, 4)),
             )
         )
     },
@@ -157,7 +158,7 @@ INDEXED = Model(
             index_dtype=FP8_KEY,
             top_k=2_048,
         ),
-        "gqa": GQA(heads=72, head_dim=128, kv_heads=8, window=128, dtype=uniform(FP8)),
+        "gqa": GQA(heads=72, head_dim=128, kv_heads=8, window=128, sink=4, dtype=uniform(FP8)),
         "csa": CSA(
             heads=64,
             head_dim=512,
@@ -252,6 +253,7 @@ attention:
     - { name: shift, role: shift, width: 4, window: 7, reads: all }
     - { name: old, role: v, width: 64, beyond: 128, reads: read_write }
     - { name: new, role: v, width: 64, chunk: 128 }
+    - { name: far, role: v, width: 64, window: 128, sink: 4 }
 """,
     ),
     "indexed": (
@@ -267,7 +269,7 @@ dtype: bf16
 attention:
   dsa: { kind: dsa, latent_dim: 512, rope_dim: 64, index_heads: 32, index_dim: 128, top_k: 2048,
          index_scale: fp32, value_dim: 192 }
-  gqa: { kind: gqa, heads: 72, kv_heads: 8, window: 128, dtype: fp8 }
+  gqa: { kind: gqa, heads: 72, kv_heads: 8, window: 128, sink: 4, dtype: fp8 }
   csa: { kind: csa, head_dim: 512, index_heads: 64, index_dim: 128, rope_dim: 64, compress: 4,
          top_k: 1024, index_dtype: bf16, index_scale: none, window: 128 }
 """,

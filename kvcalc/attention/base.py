@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 INHERITED = ("heads", "head_dim", "dtype", "source_length")
 """Fields that an attention entry takes from the model where it does not set them itself."""
 
+BOUNDED = ("window", "sink", "chunk")
+"""Fields by which an attention entry keeps but some of the tokens."""
+
 Parts = Callable[[Format], tuple[Format, Format | None]]
 """Tells a format's dtype from the scale that is stored with it, if any."""
 
@@ -210,6 +213,9 @@ class Attention(Scheme):
     heads: Annotated[Count, "query heads"]
     head_dim: Annotated[Count | None, "width of one key and one value head"] = None
     window: Annotated[TokenCount | None, "sliding window: the last so many tokens are kept"] = None
+    sink: Annotated[
+        TokenCount | None, "attention sinks: the first so many tokens, kept beside the window"
+    ] = None
     chunk: Annotated[TokenCount | None, "chunked attention: tokens of the current chunk"] = None
     shared: Annotated[bool, "another layer stores this cache: it is read here, not stored"] = False
     cross: Annotated[bool, "cross attention, over the encoder's output"] = False
@@ -220,6 +226,9 @@ class Attention(Scheme):
         if len(given) > 1:
             text = f"{given[0]} and {given[1]} exclude each other; keep one"
             return [Problem(text, path=(given[1],))]
+        if self.sink and not self.window:
+            text, hint = "a sink needs a window", "set window: the last tokens, beside the first"
+            return [Problem(text, hint, ("sink",))]
         return []
 
     @abstractmethod
@@ -249,7 +258,7 @@ class Attention(Scheme):
         if self.cross:
             return Fixed(self.source_length or 0)
         if self.window:
-            return Window(self.window)
+            return Window(self.window, self.sink or 0)
         return Chunk(self.chunk) if self.chunk else Every()
 
 

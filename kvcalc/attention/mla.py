@@ -39,6 +39,7 @@ class MLA(KeyedAttention):
             key_dim=shape.key_dim + self.rope_dim,
             value_dim=shape.value_dim,
             window=self.window,
+            sink=self.sink,
             chunk=self.chunk,
             shared=self.shared,
             cross=self.cross,

@@ -111,6 +111,9 @@ def show(
         Quantity | None,
         typer.Option("--metric", help="Write out this sum alone; flops adds a column."),
     ] = None,
+    per_layer: Annotated[
+        bool, typer.Option("--per-layer", help="Add what one layer of each group keeps.")
+    ] = False,
 ) -> None:
     """Example: kvcalc show gemma-3-27b --explain
 
@@ -120,7 +123,7 @@ def show(
 
     answer = kvcalc.show(model, **asked)
     out.notes(answer.notes)
-    out.answer(answer, explain=explain, metric=metric)
+    out.answer(answer, explain=explain, per_layer=per_layer, metric=metric)
 
 
 @app.command()

@@ -90,6 +90,25 @@ IndexDtype = Annotated[
     ),
 ]
 Mtp = Annotated[bool, typer.Option("--mtp", help="Count multi-token-prediction layers too.")]
+MtpLayers = Annotated[
+    int | None,
+    typer.Option("--mtp-layers", metavar="N", help="Count N of them, whatever the file has."),
+]
+Draft = Annotated[
+    str | None,
+    typer.Option(
+        "--draft",
+        metavar="MODEL",
+        help="Add the cache of the model that drafts for it, named as MODEL is: llama-3.2-1b, "
+        "path/to/draft/config.json.",
+    ),
+]
+DraftKvDtype = Annotated[
+    str | None,
+    typer.Option(
+        "--draft-kv-dtype", metavar="DTYPE", help="Store the draft's as fp8, ... [default: its own]"
+    ),
+]
 SourceLength = Annotated[
     str | None,
     typer.Option(
@@ -118,6 +137,9 @@ def question(
     kv_dtype: KvDtype = None,
     index_dtype: IndexDtype = None,
     mtp: Mtp = False,
+    mtp_layers: MtpLayers = None,
+    draft: Draft = None,
+    draft_kv_dtype: DraftKvDtype = None,
     source_length: SourceLength = None,
     engine: Engine = None,
     ignore: Ignore = None,
@@ -129,6 +151,9 @@ def question(
         "kv_dtype": kv_dtype,
         "index_dtype": index_dtype,
         "mtp": mtp,
+        "mtp_layers": mtp_layers,
+        "draft": draft,
+        "draft_kv_dtype": draft_kv_dtype,
         "source_length": 0 if source_length == "0" else _tokens("--source-length", source_length),
         "engine": engine,
         "ignore": ignore or (),

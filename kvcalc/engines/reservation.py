@@ -31,3 +31,20 @@ class Plan(Protocol):
 
     def at(self, context: int, batch: int) -> Reservation:
         """What is charged to `batch` sequences of `context` tokens each."""
+
+
+@dataclass(frozen=True)
+class WithDraft:
+    """A model's plan and its draft's, which add up; the draft's terms and notes say so."""
+
+    model: Plan
+    draft: Plan
+
+    def at(self, context: int, batch: int) -> Reservation:
+        """What is charged to both."""
+        own, draft = self.model.at(context, batch), self.draft.at(context, batch)
+        return Reservation(
+            own.bytes + draft.bytes,
+            own.terms + tuple(Term(f"draft: {term.rule}", term.bytes) for term in draft.terms),
+            own.notes + tuple(f"draft: {note}" for note in draft.notes),
+        )

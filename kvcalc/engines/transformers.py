@@ -236,7 +236,8 @@ class TransformersPlan:
 
 
 def plan(model: Model, question: Question) -> TransformersPlan:
-    """How transformers keeps a model. Raises UsageError for a dtype that is no float."""
+    """How transformers keeps a model. Raises UsageError for sinks, and a dtype that is no float."""
+    _refuse_sinks(model)
     own = _own(model)
     rules = [rule for rule in GENERAL if own is None or rule != own.instead_of]
     rules = [own, *rules] if own else rules
@@ -253,6 +254,14 @@ def plan(model: Model, question: Question) -> TransformersPlan:
 def _layers(group: Group, model: Model) -> Layers:
     shape = model.attention[group.name].shape
     return Layers(group, shape.heads if shape else 1, _dtype(group, model), group.tensors)
+
+
+def _refuse_sinks(model: Model) -> None:
+    """Raises UsageError where the first tokens stay beside a window: no cache of 5.x does that."""
+    extents = (tensor.tensor.extent for _, tensor in model.cache.tensors)
+    if any(isinstance(extent, Window) and extent.sink for extent in extents):
+        text = f"{NAME} keeps no attention sinks beside a window, as {model.name} does"
+        raise UsageError(f"{text}: leave the engine out")
 
 
 def _own(model: Model) -> Rule | None:

@@ -10,6 +10,7 @@ from kvcalc.engines import plan
 from kvcalc.extents import Fixed
 from kvcalc.model import Model
 from kvcalc.question import Question
+from kvcalc.whatif import native_row
 
 if TYPE_CHECKING:
     from kvcalc.engines.reservation import Reservation
@@ -47,11 +48,34 @@ def notes_on(model: Model, question: Question) -> tuple[str, ...]:
             question.index_dtype is not None and all(tensor.role != "index" for tensor in tensors)
         ),
         f"{name} has no MTP layers that its file knows of": question.mtp and not model.mtp,
-        f"{name}: {len(model.mtp)} MTP layer(s) included": question.mtp and bool(model.mtp),
+        f"{name}: {_predicting(model, question)} included": question.mtp and bool(model.mtp),
     }
     own = tuple(f"{name}: {note}" for note in model.notes)
     applying = tuple(note for note, applies in notes.items() if applies)
-    return own + beyond(model, question.tokens) + applying
+    drafts = tuple(f"draft: {note}" for note in _on_draft(model.draft, question))
+    return own + beyond(model, question.tokens) + applying + drafts
+
+
+def _predicting(model: Model, question: Question) -> str:
+    own, wanted = len(model.mtp), question.mtp_layers
+    if wanted is None or wanted == own:
+        return f"{own} MTP layer(s)"
+    return f"{wanted:,} MTP layer(s), where its file has {own},"
+
+
+def _on_draft(draft: Model | None, question: Question) -> tuple[str, ...]:
+    if draft is None:
+        return ()
+    notes = notes_on(draft, question.of_draft) + native_row(draft.adapted(question.of_draft)).notes
+    if question.kv_dtype is None or question.draft_kv_dtype is not None:
+        return notes
+    own = f"{draft.name} keeps its own dtype, where vLLM's follows the model's"
+    return (*notes, f"{own}; --draft-kv-dtype says another")
+
+
+def drafts_of(models: Sequence[Model]) -> str | None:
+    """The names of the drafts beside models, each once; None where there are none."""
+    return ", ".join(dict.fromkeys(model.draft.name for model in models if model.draft)) or None
 
 
 def beyond(model: Model, context: int) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -72,10 +72,13 @@ class Checked:
 
 
 def expected(model: Model, rows: Rows | None = None) -> tuple[Result, ...]:
-    """One result per entry of a model's `expect:`. Raises UsageError where one names no row."""
+    """One result per entry of a model's `expect:`, without a draft, as its file has it.
+
+    `rows` are the model's, where they are made already. Raises UsageError where one names no row.
+    """
     if not model.expect:
         return ()
-    rows = rows or rows_of(model)
+    rows = rows or rows_of(replace(model, draft=None))
     slug = PurePath(model.file).name.removesuffix(".yaml") or model.name
     return tuple(_result(slug, model, rows, expectation) for expectation in model.expect)
 

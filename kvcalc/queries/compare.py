@@ -12,7 +12,7 @@ from kvcalc.amounts import Amounts, Measured
 from kvcalc.errors import UsageError, did_you_mean
 from kvcalc.expect import QUANTITIES, Quantity
 from kvcalc.model import Model
-from kvcalc.queries.asked import filled, notes_on, reservation_of
+from kvcalc.queries.asked import drafts_of, filled, notes_on, reservation_of
 from kvcalc.queries.check import Result, expected
 from kvcalc.question import Question
 from kvcalc.whatif import NATIVE, Row, native_row, rows_of
@@ -55,6 +55,11 @@ class Comparison:
     expect: tuple[Result, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def draft(self) -> str | None:
+        """What the drafts beside the models are called; None where there are none."""
+        return drafts_of(self.models)
+
 
 def compare(
     models: Sequence[Model],
@@ -80,7 +85,9 @@ def compare(
         _compared(candidate, amounts, query, _ratio(base_size, amounts.of(metric)))
         for candidate, amounts in zip(candidates, sizes, strict=True)
     )
-    notes += tuple(note for model in models for note in notes_on(model, query))
+    told = [note for model in models for note in notes_on(model, query)]
+    # a draft is beside each of them, and what is said of it once enough
+    notes += tuple(dict.fromkeys(told))
     return Comparison(adapted, query, metric, base.answers[0], rows, expect, notes)
 
 
@@ -102,7 +109,7 @@ def _schemes(
 ) -> tuple[list[_Candidate], tuple[Result, ...], tuple[str, ...]]:
     """The rows of a model as it is asked for; its `expect:` is held to it as its file has it."""
     found = rows_of(adapted)
-    own = found if adapted is model else rows_of(model)
+    own = found if adapted is model and not model.draft else None
     candidates = [
         _Candidate(model.name, row, row.names + (NATIVE,) * row.native) for row in found.rows
     ]

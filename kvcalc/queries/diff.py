@@ -10,7 +10,7 @@ from operator import eq, itemgetter
 
 from kvcalc.attention.base import Scheme
 from kvcalc.cache import Cache
-from kvcalc.errors import KvcalcError
+from kvcalc.errors import KvcalcError, UsageError
 from kvcalc.formats import Format, Layout
 from kvcalc.model import FACTS, Layer, Model
 from kvcalc.units import format_size
@@ -80,6 +80,8 @@ def diff(model: Model, other: Model) -> Difference:
 
     Heads that only read, for example, are other facts. Nothing in `expect` or `compare` counts.
     """
+    if drafted := model.draft or other.draft:
+        raise UsageError(f"models are compared without a draft, and beside one is {drafted.name}")
     if bool(model.mtp) != bool(other.mtp):
         # what one of them does not state is no difference
         untold = Changed("mtp layers", *(str(len(m.mtp) or "not stated") for m in (model, other)))

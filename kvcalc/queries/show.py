@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from kvcalc.amounts import Amounts, Measured
-from kvcalc.cache import Settled
+from kvcalc.cache import Group, Settled
 from kvcalc.model import Model
-from kvcalc.queries.asked import filled, notes_on, reservation_of
+from kvcalc.queries.asked import drafts_of, filled, notes_on, reservation_of
 from kvcalc.question import Question
 from kvcalc.whatif import native_row
 
@@ -18,13 +20,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TensorLine(Measured):
-    """One tensor over all layers of its group, for the batch."""
+    """One tensor over all layers of its group, and in one of them, for the batch."""
 
     group: str
     layers: int
     settled: Settled
     entries: int
     amounts: Amounts
+    per_layer: Amounts
+
+
+@dataclass(frozen=True)
+class LayerGroup:
+    """Layers that keep the same tensors; what one of them amounts to, for the batch."""
+
+    name: str
+    layers: int
+    lines: tuple[TensorLine, ...]
+
+    @property
+    def per_layer(self) -> Amounts:
+        """The sum over the tensors of one layer."""
+        return sum((line.per_layer for line in self.lines), Amounts())
 
 
 @dataclass(frozen=True)
@@ -39,27 +56,30 @@ class Breakdown(Measured):
     notes: tuple[str, ...] = ()
 
     @property
+    def groups(self) -> tuple[LayerGroup, ...]:
+        """The lines by the layers that keep them."""
+        found = groupby(self.lines, key=attrgetter("group", "layers"))
+        return tuple(LayerGroup(*key, tuple(lines)) for key, lines in found)
+
+    @property
     def reserved(self) -> int | None:
         """Bytes that the engine asked for charges; None where none is."""
         return self.reservation.bytes if self.reservation else None
+
+    @property
+    def draft(self) -> str | None:
+        """What the draft beside the model is called; None where there is none."""
+        return drafts_of([self.model])
 
 
 def show(model: Model, question: Question) -> Breakdown:
     """Break a model's cache down, with what an engine keeps of it. Raises UsageError."""
     query = filled(question, [model])
-    adapted, tokens = model.adapted(query), query.tokens
+    adapted = model.adapted(query)
     reservation = reservation_of(adapted, query)
     of_engine = reservation.notes if reservation else ()
     lines = tuple(
-        TensorLine(
-            group.name,
-            group.layers,
-            settled,
-            settled.tensor.extent.entries(tokens),
-            settled.at(tokens).times(group.layers).of_batch(query.batch),
-        )
-        for group in adapted.cache.groups
-        for settled in group.tensors
+        _line(group, settled, query) for group in adapted.cache.groups for settled in group.tensors
     )
     return Breakdown(
         model=adapted,
@@ -68,4 +88,13 @@ def show(model: Model, question: Question) -> Breakdown:
         amounts=sum((line.amounts for line in lines), Amounts()),
         reservation=reservation,
         notes=notes_on(model, query) + of_engine + native_row(adapted).notes,
+    )
+
+
+def _line(group: Group, settled: Settled, query: Question) -> TensorLine:
+    tokens = query.tokens
+    entries = settled.tensor.extent.entries(tokens)
+    one = settled.at(tokens).of_batch(query.batch)
+    return TensorLine(
+        group.name, group.layers, settled, entries, one.times(group.layers), per_layer=one
     )

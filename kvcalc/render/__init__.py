@@ -29,11 +29,13 @@ WRITERS = ("table", "json", "jsonl", "csv", "markdown", "github", "junit")
 class Style(NamedTuple):
     """How an answer looks: units for people, the sum written out (of one metric, or of all).
 
+    per_layer adds what one layer of each group keeps.
     width is the terminal's, None where the text goes to a pipe or a file.
     """
 
     units: System = "si"
     explain: bool = False
+    per_layer: bool = False
     metric: Quantity | None = None
     width: int | None = None
 

@@ -72,7 +72,7 @@ def sheet(answer: Comparison, style: Style) -> Sheet:
     if answer.metric == "flops":
         columns.append(flops("FLOPs per step", (row.flops for row in rows)))
     title = (
-        f"{len(rows)} models, {asked(query)}, ratio to {answer.baseline}"
+        f"{len(rows)} models, {asked(query, answer.draft)}, ratio to {answer.baseline}"
         if several
         else titled(answer.models[0], query)
     )

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from kvcalc.engines.reservation import Reservation
 from kvcalc.expect import Quantity
+from kvcalc.model import Model
 from kvcalc.queries.show import Breakdown, TensorLine
 from kvcalc.units import exact
 
@@ -23,7 +24,7 @@ def explain(answer: Breakdown, metric: Quantity | None = None) -> tuple[str, ...
     sums = [_of_tensors(answer, quantity) for quantity in wanted]
     if answer.reservation:
         sums.append(_of_terms(answer, answer.reservation))
-    return (*(line for lines in sums for line in (*lines, "")), *_sources(answer))
+    return (*(line for lines in sums for line in (*lines, "")), *_sources(answer.model))
 
 
 def _of_tensors(answer: Breakdown, quantity: Quantity) -> list[str]:
@@ -124,12 +125,10 @@ def _bytes(line: TensorLine) -> str:
     return f"({rule} = {line.settled.entry_bytes:,} B)"
 
 
-def _sources(answer: Breakdown) -> list[str]:
-    if not answer.model.sources:
-        return ["sources: the file names none"]
-    lines = ["sources"]
-    for source in answer.model.sources:
+def _sources(model: Model, of: str = "") -> list[str]:
+    lines = [f"sources{of}" if model.sources else f"sources{of}: the file names none"]
+    for source in model.sources:
         read = f" (read {source.read})" if source.read else ""
         lines.append(f"  {source.origin}{read}")
         lines += [f"    {source.says}"] if source.says else []
-    return lines
+    return lines + (_sources(model.draft, " of the draft") if model.draft else [])

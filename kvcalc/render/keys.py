@@ -90,9 +90,10 @@ def queried(name: str, says: str, *more: Key) -> Key:
         from kvcalc.question import Asked
 
         settings = {"context": int, "batch": int, **get_type_hints(Asked), "ignored": [str]}
-        return JsonObject(name, says, *(Key(*setting) for setting in settings.items()), *more)
+        return JsonObject(name, says, *(Key(*setting) for setting in settings.items()), *keys)
 
-    return Key("query", described, lambda answer: {**answer.query.echo(), **taken(more, answer)})
+    keys = (DRAFT, *more)
+    return Key("query", described, lambda answer: {**answer.query.echo(), **taken(keys, answer)})
 
 
 def number(value: Fraction) -> int | float:
@@ -127,4 +128,5 @@ RESERVED = (
     Key("reserved_bytes", int | None, "reserved", "What the engine charges; null without one."),
     Key("reserved_terms", ([TERM], type(None)), _terms, "What leads there from `stored_bytes`."),
 )
+DRAFT = Key("draft", str | None, says="The model whose cache is added as groups of its own.")
 NOTES = Key("notes", [str], lambda thing: list(thing.notes))

@@ -67,10 +67,13 @@ def titled(model: Model, query: Question) -> str:
     own = dict.fromkeys((scheme.dtype or model.dtype).name for scheme in used)
     dtype = model.kv_dtype.name if model.kv_dtype else ", ".join(own) or model.dtype.name
     index = f", index keys {model.index_dtype.name}" if model.index_dtype else ""
-    return f"{model.name}: {len(model.layers)} layers{heads}, {dtype}{index}, {asked(query)}"
+    draft = model.draft.name if model.draft else None
+    about = f"{len(model.layers)} layers{heads}, {dtype}{index}"
+    return f"{model.name}: {about}, {asked(query, draft)}"
 
 
-def asked(query: Question) -> str:
-    """What is asked, in a title's words."""
+def asked(query: Question, draft: str | None) -> str:
+    """What is asked, in a title's words: beside which draft, at which context."""
     engine = f", reserved by {query.engine}" if query.engine else ""
-    return f"context {query.context:,}, batch {query.batch:,}{engine}"
+    beside = f"draft {draft}, " if draft else ""
+    return f"{beside}context {query.context:,}, batch {query.batch:,}{engine}"

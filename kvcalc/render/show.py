@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-from operator import attrgetter
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
+from kvcalc.amounts import Amounts
+from kvcalc.model import Source
 from kvcalc.queries.show import Breakdown, TensorLine
 from kvcalc.render import Style, keys
 from kvcalc.render.explain import explain
-from kvcalc.render.keys import Each, JsonObject, Key, envelope, queried
-from kvcalc.render.sheets import Sheet, flops, numbers, sizes, text, titled
+from kvcalc.render.keys import Each, JsonObject, Key, as_fraction, envelope, number, queried
+from kvcalc.render.sheets import Column, Sheet, flops, numbers, sizes, text, titled
 from kvcalc.units import exact
 
+PER_LAYER = (
+    Key("stored_bytes_per_layer", int, "per_layer.stored", "Of one of the group's layers."),
+    Key("bytes_per_token_per_layer", int | float, lambda kept: number(kept.per_layer.growth)),
+    Key("bytes_per_token_per_layer_exact", str, lambda kept: as_fraction(kept.per_layer.growth)),
+    Key("read_bytes_per_step_per_layer", int, "per_layer.read"),
+)
 TENSOR = JsonObject(
     "TensorDocument",
     "One tensor over all layers of its group.",
@@ -27,20 +35,23 @@ TENSOR = JsonObject(
     *keys.GROWTH,
     keys.READ,
     keys.FLOPS,
+    *PER_LAYER,
 )
 RECORDS = Each("lines", JsonObject("", "", Key("group", str), Key("layers", int), *TENSOR.keys))
 
 
-def _groups(answer: Breakdown) -> list[list[TensorLine]]:
-    return [list(lines) for _, lines in groupby(answer.lines, key=attrgetter("group"))]
+def _sources(answer: Breakdown) -> tuple[Source, ...]:
+    draft = answer.model.draft
+    return answer.model.sources + (draft.sources if draft else ())
 
 
 GROUP = JsonObject(
     "GroupDocument",
     "Layers that keep the same tensors.",
-    Key("name", str, lambda lines: lines[0].group),
-    Key("layers", int, lambda lines: lines[0].layers),
-    Each("tensors", TENSOR, lambda lines: lines),
+    Key("name", str),
+    Key("layers", int),
+    *PER_LAYER,
+    Each("tensors", TENSOR, "lines"),
 )
 SOURCE = JsonObject(
     "SourceDocument",
@@ -55,7 +66,7 @@ DOCUMENT = JsonObject(
     *envelope("show"),
     queried(
         "ShowQueryDocument",
-        "What changed the answer: tokens per sequence, sequences, storage, MTP, source, engine.",
+        "What changed the answer: tokens per sequence, sequences, storage, MTP, source, draft, ...",
     ),
     Key("model", str, "model.name"),
     Key("file", str, "model.file"),
@@ -66,44 +77,73 @@ DOCUMENT = JsonObject(
     keys.FIXED,
     *keys.RESERVED,
     Key("weight_bytes", int | None, "model.weight_bytes"),
-    Each("groups", GROUP, _groups),
-    Each("sources", SOURCE, "model.sources"),
+    Each("groups", GROUP),
+    Each("sources", SOURCE, _sources),
     keys.NOTES,
 )
 
 
+class _Row(NamedTuple):
+    """What describes a row, a cell for each of `DESCRIBED`, and what it amounts to."""
+
+    cells: tuple[str, ...]
+    amounts: Amounts
+
+
+DESCRIBED: tuple[tuple[str, Callable[[str, Iterable[str]], Column]], ...] = (
+    ("group", text),
+    ("layers", numbers),
+    ("tensor", text),
+    ("elements", numbers),
+    ("dtype", text),
+    ("entries", numbers),
+    ("B per entry", numbers),
+)
+"""The headings of what describes a row, and how they are set."""
+
+
 def sheet(answer: Breakdown, style: Style) -> Sheet:
     """The tensors and their total, and the sums below where they are asked for."""
-    lines, several = answer.lines, answer.query.batch > 1
-    tensors = [line.settled.tensor for line in lines]
-    rows = [*lines, answer]
+    rows, several = list(_rows(answer, style.per_layer)), answer.query.batch > 1
+    described = zip(*(row.cells for row in rows), strict=True)
+    amounts = [row.amounts for row in rows]
     columns = [
-        text("group", [*(line.group for line in lines), "total"]),
-        numbers("layers", [*(f"{line.layers:,}" for line in lines), ""]),
-        text("tensor", [*(tensor.name for tensor in tensors), ""]),
-        numbers(
-            "elements",
-            [*(f"{t.heads} x {t.width:,}" if t.heads else f"{t.width:,}" for t in tensors), ""],
-        ),
-        text("dtype", [*(line.settled.format.name for line in lines), ""]),
-        numbers("entries", [*map(_entries, lines), ""]),
-        numbers("B per entry", [*(f"{line.settled.entry_bytes:,}" for line in lines), ""]),
-        numbers("B per token", (exact(row.growth) for row in rows)),
-        numbers("stored B" if several else "B per sequence", (f"{row.stored:,}" for row in rows)),
-        sizes("stored" if several else "per sequence", [r.stored for r in rows], style.units, 2),
-        sizes("read per step", [row.read for row in rows], style.units, 2),
+        *(column(name, cells) for (name, column), cells in zip(DESCRIBED, described, strict=True)),
+        numbers("B per token", (exact(row.growth) for row in amounts)),
+        numbers("stored B" if several else "B per sequence", (f"{a.stored:,}" for a in amounts)),
+        sizes("stored" if several else "per sequence", [a.stored for a in amounts], style.units, 2),
+        sizes("read per step", [row.read for row in amounts], style.units, 2),
     ]
     if style.metric == "flops":
-        columns.append(flops("FLOPs per step", (row.flops for row in rows)))
+        columns.append(flops("FLOPs per step", (row.flops for row in amounts)))
     if answer.query.engine:
-        columns.append(numbers("reserved B", [*("" for _ in lines), f"{answer.reserved or 0:,}"]))
+        blank = [""] * (len(rows) - 1)
+        columns.append(numbers("reserved B", [*blank, f"{answer.reserved or 0:,}"]))
     return Sheet(
         titled(answer.model, answer.query),
         tuple(columns),
-        frozenset({len(lines)}),
+        frozenset({len(rows) - 1}),
         explain(answer, style.metric) if style.explain else (),
     )
 
 
-def _entries(line: TensorLine) -> str:
-    return f"{line.entries:,}" + (" (shared)" if line.settled.tensor.shared else "")
+def _rows(answer: Breakdown, per_layer: bool) -> Iterator[_Row]:
+    """A row per tensor, one layer of each group where that is asked for, and the total."""
+    for group in answer.groups:
+        yield from (_Row(_described(line), line.amounts) for line in group.lines)
+        if per_layer:
+            yield _Row((group.name, "1", "one layer", "", "", "", ""), group.per_layer)
+    yield _Row(("total", "", "", "", "", "", ""), answer.amounts)
+
+
+def _described(line: TensorLine) -> tuple[str, ...]:
+    tensor = line.settled.tensor
+    return (
+        line.group,
+        f"{line.layers:,}",
+        tensor.name,
+        f"{tensor.heads} x {tensor.width:,}" if tensor.heads else f"{tensor.width:,}",
+        line.settled.format.name,
+        f"{line.entries:,}" + (" (shared)" if tensor.shared else ""),
+        f"{line.settled.entry_bytes:,}",
+    )

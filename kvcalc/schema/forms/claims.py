@@ -6,6 +6,7 @@ from pydantic_core import core_schema as core
 
 from kvcalc.attention.bounds import Bound, SourceLength
 from kvcalc.claim import Verdict
+from kvcalc.model import MAX_LAYERS
 from kvcalc.schema.forms.fields import NOT_EMPTY, Context, Date, Text, WrittenAs
 
 _ANY = core.any_schema()
@@ -16,12 +17,27 @@ Figure = Annotated[
 ]
 
 
+def _mtp(value: object) -> object:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int) and 1 <= value <= MAX_LAYERS:
+        return value
+    raise ValueError(f"write true or false, or how many layers count, up to {MAX_LAYERS:,}")
+
+
+_MTP = {"anyOf": [{"type": "boolean"}, {"type": "integer", "minimum": 1, "maximum": MAX_LAYERS}]}
+Mtp = Annotated[
+    bool | int,
+    WrittenAs(core.no_info_plain_validator_function(_mtp, metadata={"shown": _MTP})),
+]
+
+
 class _Asked(TypedDict, total=False):
     context: Context | None
     batch: Batch
     kv_dtype: Text | None
     index_dtype: Text | None
-    mtp: bool
+    mtp: Mtp
     source_length: SourceLength | None
 
 

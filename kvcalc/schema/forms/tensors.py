@@ -49,6 +49,7 @@ class TensorForm(TypedDict, total=False):
     scale: Annotated[Format | None, "dtype of one scale per entry and head"]
     every: Stride | None
     window: TokenCount | None
+    sink: Annotated[TokenCount | None, "the first so many tokens, kept beside the window"]
     chunk: TokenCount | None
     beyond: Annotated[TokenCount | None, "all but the last so many tokens"]
     fixed: TokenCount | None

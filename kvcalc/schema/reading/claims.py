@@ -153,6 +153,8 @@ class _Reading:
         if model is None or len(self.problems) > count:
             return None
         settings = {name: said[name] for name in ("context", *SHARED) if name in said}
+        if type(said.get("mtp")) is int:
+            settings |= {"mtp": True, "mtp_layers": said["mtp"]}
         found = Side(model, side.get("scheme"), Question(**settings))
         return found if self._fits(found, path, place("kv_dtype")) else None
 

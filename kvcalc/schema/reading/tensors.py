@@ -10,7 +10,6 @@ from kvcalc.errors import InvalidValue, Problem
 from kvcalc.schema.forms.tensors import ReadsForm, TensorForm
 
 EXTENTS: dict[str, Callable[[int], extents.Extent]] = {
-    "window": extents.Window,
     "chunk": extents.Chunk,
     "beyond": extents.Beyond,
     "fixed": extents.Fixed,
@@ -33,7 +32,7 @@ def tensors_of(forms: Sequence[TensorForm]) -> tuple[CacheTensor, ...]:
 def _tensor(form: TensorForm) -> CacheTensor:
     """The tensor it describes. Raises InvalidValue where its fields exclude each other."""
     name, dtype, scale = form["name"], form.get("dtype"), form.get("scale")
-    given = [extent for extent in ("every", *EXTENTS) if form.get(extent) is not None]
+    given = [extent for extent in ("every", "window", *EXTENTS) if form.get(extent) is not None]
     problems = []
     if len(given) > 1:
         text = f"tensor {name!r} has {' and '.join(given)}; keep one"
@@ -41,6 +40,9 @@ def _tensor(form: TensorForm) -> CacheTensor:
     if scale is not None and dtype is None:
         hint = "set dtype beside it, for example dtype: fp8"
         problems.append(Problem(f"tensor {name!r} has a scale but no dtype", hint, ("scale",)))
+    if form.get("sink") is not None and form.get("window") is None:
+        text, hint = f"tensor {name!r} has a sink but no window", "set window beside it"
+        problems.append(Problem(text, hint, ("sink",)))
     reads: extents.Reads = ALL
     try:
         reads = _reads(form)
@@ -62,6 +64,8 @@ def _tensor(form: TensorForm) -> CacheTensor:
 
 
 def _extent(form: TensorForm) -> extents.Extent:
+    if window := form.get("window"):
+        return extents.Window(window, form.get("sink") or 0)
     for name, extent in EXTENTS.items():
         if isinstance(size := form.get(name), int):
             return extent(size)

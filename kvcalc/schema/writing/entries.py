@@ -138,8 +138,8 @@ def _extent(extent: extents.Extent) -> dict[str, Any]:
             return {"every": stride if first == stride else {"stride": stride, "first": first}}
         case extents.Chunk(size=size):
             return {"chunk": size}
-        case extents.Window(size=size):
-            return {"window": size}
+        case extents.Window(size=size, sink=sink):
+            return {"window": size, "sink": sink} if sink else {"window": size}
         case extents.Beyond(size=size):
             return {"beyond": size}
         case extents.Fixed(count=count) if count:

@@ -53,6 +53,8 @@ def _refuse_unwritable(model: Model) -> None:
         wrong = "none of its layers keeps anything"
     elif model.kv_dtype or model.index_dtype:
         wrong = "it is stored as a question asked, not as it is"
+    elif model.draft:
+        wrong = "a draft is beside it"
     elif shape and shape != Shape(shape.heads, shape.key_dim, shape.key_dim):
         wrong = "its heads for what-ifs have more than one width"
     if wrong:

@@ -1,0 +1,177 @@
+"""YAML with care: what blows up, tags and stray characters refused, and keys that stand twice.
+
+Places are in the nodes of PyYAML, which JSON borrows; problems have line and column, but no file.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from kvcalc.errors import InvalidValue, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_NODES = 100_000
+LONG = 60
+"""Characters of a key that a message shows."""
+EMPTY = Problem(
+    "the file is empty", "a model file begins with name:, layers:, dtype: and attention:"
+)
+MERGE = "tag:yaml.org,2002:merge"
+TEXT_TAG = "tag:yaml.org,2002:str"
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Safe YAML with the number and boolean rules of YAML 1.2: 010 is no octal, `no` no boolean."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, rule)
+        for tag, rule in rules
+        if not tag.endswith((":int", ":float", ":bool", ":timestamp"))
+    ]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"[-+]?(?:0|[1-9][0-9_]{0,99})$"), list("-+0123456789")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$"),
+    list("-+.0123456789"),
+)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|false)$"), list("tf"))
+
+
+def decoded(text: str) -> tuple[Any, yaml.Node, tuple[Problem, ...]]:
+    """The data, where each part of it stands, and what is wrong with its keys.
+
+    Raises InvalidValue where it is no YAML, empty, or more than is sane.
+    """
+    _refuse_unprintable(text)
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            raise InvalidValue([EMPTY])
+        if "&" in text or len(text) > MAX_NODES:  # no anchor without one, no value without room
+            _refuse_oversized(root)
+        if "!" in text:  # no tag is written without one
+            _refuse_tags(loader, root)
+        problems = tuple(wrong_keys(root))
+        data = loader.construct_document(root)
+        if data is None:
+            raise InvalidValue([EMPTY])
+        return _with_text_keys(data) if problems else data, root, problems
+    except yaml.MarkedYAMLError as error:
+        raise InvalidValue([_syntax(text, error)]) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InvalidValue([Problem(f"not YAML: {error}")]) from None
+    finally:
+        loader.dispose()
+
+
+def place_in(before: str) -> tuple[int, int]:
+    """Line and column of what follows some text."""
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+
+
+def _refuse_unprintable(text: str) -> None:
+    """Raises InvalidValue for a control character."""
+    if control := yaml.reader.Reader.NON_PRINTABLE.search(text):
+        what = f"the character {control[0]!r}, which YAML does not allow"
+        place = place_in(text[: control.start()])
+        raise InvalidValue([Problem(what, "take it out", (), "", *place)])
+
+
+def _syntax(text: str, error: yaml.MarkedYAMLError) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line, mark.column) if mark else (0, 0)
+    lines = text.splitlines()
+    here = lines[line] if line < len(lines) else ""
+    if "\t" in here[: column + 1]:
+        what, hint = "a tab, which YAML does not allow here", "indent with spaces"
+        return Problem(what, hint, (), "", line + 1, column + 1)
+    what = (error.problem or error.context or "syntax error").replace("\n", " ")
+    return Problem(f"not YAML: {what}", "", (), "", line + 1, column + 1)
+
+
+def _refuse_oversized(root: yaml.Node) -> None:
+    """Raises InvalidValue for what anchors blow up, and for what refers to itself."""
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        if id(node) not in sizes:
+            sizes[id(node)] = MAX_NODES + 1  # what refers to itself never ends
+            sizes[id(node)] = 1 + sum(size(child) for child in _children(node))
+        return sizes[id(node)]
+
+    if size(root) > MAX_NODES:
+        text = f"more than {MAX_NODES:,} values once its anchors are written out"
+        raise InvalidValue([_at(root, text, "write it without anchors")])
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [child for pair in node.value for child in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def _refuse_tags(loader: Any, root: yaml.Node) -> None:
+    """Raises InvalidValue for explicit tags, which would undo the rules for numbers above."""
+    problems = []
+    for node in _nodes(root):
+        kind, value = type(node), node.value if isinstance(node, yaml.ScalarNode) else None
+        plain = isinstance(node, yaml.ScalarNode) and not node.style
+        if node.tag != loader.resolve(kind, value, (plain, not plain)):
+            text = f"the tag {node.tag.replace('tag:yaml.org,2002:', '!!')!r}"
+            problems.append(_at(node, text, "write the value without a tag"))
+    if problems:
+        raise InvalidValue(problems)
+
+
+def _nodes(root: yaml.Node) -> Iterator[yaml.Node]:
+    """Every node once, however often an anchor is used."""
+    seen: set[int] = set()
+    todo = [root]
+    while todo:
+        node = todo.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            todo += _children(node)
+            yield node
+
+
+def _with_text_keys(data: Any) -> Any:
+    """The data without keys that are no text, which are told of where they stand."""
+    if isinstance(data, dict):
+        return {k: _with_text_keys(v) for k, v in data.items() if isinstance(k, str)}
+    return [_with_text_keys(item) for item in data] if isinstance(data, list) else data
+
+
+def wrong_keys(root: yaml.Node) -> Iterator[Problem]:
+    """Keys that stand twice in a mapping or are no text, and merges of several anchors."""
+    for node in _nodes(root):
+        keys: dict[str, yaml.Mark] = {}
+        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+            word = str(key.value)
+            if key.tag == MERGE and isinstance(value, yaml.SequenceNode):
+                # which of several mappings wins is not the same in every reader of YAML
+                yield _at(key, "a merge of several anchors", "merge one")
+            if key.tag not in (TEXT_TAG, MERGE):
+                yield _at(key, f"the key {word or 'null'} is not text", "put it in quotes")
+            if word in keys:
+                first = f"line {keys[word].line + 1}, column {keys[word].column + 1}"
+                shown = repr(word if len(word) <= LONG else f"{word[:LONG]}...")
+                yield _at(key, f"{shown} is given twice, first in {first}", "keep one")
+            keys.setdefault(word, key.start_mark)
+
+
+def _at(node: yaml.Node, text: str, hint: str) -> Problem:
+    mark = node.start_mark
+    return Problem(text, hint, (), "", mark.line + 1, mark.column + 1)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import kvcalc
+from kvcalc.importers.families.cohere import COHERE
 from kvcalc.importers.families.custom import CUSTOM
 from kvcalc.importers.families.encoders import ENCODERS
 from kvcalc.importers.families.plain import PLAIN
@@ -878,7 +879,7 @@ ENCODER_ROWS = (
 )
 
 ROWS = (*PLAIN_ROWS, *CUSTOM_ROWS, *WINDOWED_ROWS, *ENCODER_ROWS)
-LINES = (*PLAIN, *CUSTOM, *WINDOWED, *ENCODERS)
+LINES = (*PLAIN, *CUSTOM, *WINDOWED, *COHERE, *ENCODERS)
 WRAPPED = frozenset({"gemma3", "gemma3n", "gemma4", "gemma4_unified", "llama4"})
 """Whose class holds the language model's fields in `text_config`."""
 ALIKE = [

@@ -94,6 +94,14 @@ def test_three_of_the_four_fields_of_gpt2_are_not_enough() -> None:
             },
             "num_attention_groups",
         ),
+        ({"model_type": "hunyuan_v1_moe", **GROUPS, "use_cla": True}, "use_cla"),
+        ({"model_type": "hunyuan_v1_dense", **GROUPS, "use_mla": True}, "use_mla"),
+        ({"model_type": "gptj", **OLD, "num_key_value_heads": 2}, "num_key_value_heads"),
+        ({"model_type": "cohere2", "layer_switch": 5}, "layer_switch"),
+        (
+            {"model_type": "cohere2", "order_of_interleaved_layers": "global_attn_first"},
+            "order_of_interleaved_layers",
+        ),
         # llava's own code knows no window, that of a llama least of all
         ({"model_type": "llava", **GROUPS, "sliding_window": 7}, "sliding_window"),
     ],
@@ -118,6 +126,23 @@ def test_chatglm_states_much_that_leaves_the_cache_alone(said: Mapping[str, Any]
         **said,
     }
     assert stored(loaded(config), 1000) == 28 * 2 * 2 * 128 * 2 * 1000
+
+
+def test_every_head_may_be_said_to_keep_its_own() -> None:
+    assert stored(loaded({"model_type": "gptj", **OLD, "num_key_value_heads": 6})) == MHA_11
+
+
+def test_command_r7b_says_its_order_in_words_too() -> None:
+    words = {"layer_switch": 4, "order_of_interleaved_layers": "local_attn_first"}
+    config = {"model_type": "cohere2", **GROUPS, "num_hidden_layers": 4, "sliding_window": 16}
+    # three layers slide, the fourth is full
+    assert stored(loaded({**config, **words})) == 2 * 2 * 11 * 2 * (3 * 16 + 100)
+
+
+def test_hunyuan_says_what_it_does_not_do() -> None:
+    off = {"use_cla": False, "cla_share_factor": 2, "use_mla": False, "kv_lora_rank": None}
+    more = {"pool_type": "last", "anyres_pooling_size": 2, "add_classification_head": False}
+    assert stored(loaded({"model_type": "hunyuan_v1_moe", **GROUPS, **off, **more})) == GQA_11
 
 
 def test_the_nope_interval_of_llama_4_may_say_what_the_class_takes() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 import kvcalc
 from kvcalc.attention.base import Attention
+from kvcalc.importers.families.cohere import COHERE
 from kvcalc.importers.families.encoders import ENCODERS
 from kvcalc.importers.families.plain import PLAIN
 from kvcalc.importers.families.windowed import WINDOWED
@@ -478,7 +479,7 @@ WRAPPERS = {"gemma3", "gemma3n", "gemma4", "gemma4_unified", "llama4"}
 
 def test_every_class_has_its_defaults_told() -> None:
     told = {*DEFAULTS, *CROSSING_DEFAULTS, *DECODER_DEFAULTS, *WRAPPERS, *NOT_IN_TRANSFORMERS}
-    types = {name for line in (*PLAIN, *WINDOWED, *ENCODERS) for name in line.types}
+    types = {name for line in (*PLAIN, *WINDOWED, *COHERE, *ENCODERS) for name in line.types}
     assert told == types - {"mllama_text_model", "mllama", *T5_GEMMA}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kvcalc.importers.families.cohere import COHERE
 from kvcalc.importers.families.convolution import CONVOLUTION
 from kvcalc.importers.families.custom import CUSTOM
 from kvcalc.importers.families.encoders import ENCODERS
@@ -17,6 +18,7 @@ TABLE = (
     *PLAIN,
     *CUSTOM,
     *WINDOWED,
+    *COHERE,
     *LATENT,
     *LINEAR_ATTENTION,
     *MAMBA,

@@ -16,7 +16,15 @@ from kvcalc.importers.schedules import FULL, same
 plain = partial(Family, parts={FULL: full()}, schedule=same())
 """A family of full attention in every layer."""
 
-multi = partial(Family, parts={FULL: full(MULTI)}, schedule=same())
+
+def _every_head(f: Fields) -> tuple[Scheme, ...]:
+    """All heads keep their own; a file may say so."""
+    if f.optional("kv_heads") not in (None, f.count("heads")):
+        f.wrong("kv_heads", "is not num_attention_heads, and the code knows no other number")
+    return full(MULTI)(f)
+
+
+multi = partial(Family, parts={FULL: _every_head}, schedule=same())
 """The same, from before KV heads could be fewer than query heads."""
 
 
@@ -80,11 +88,19 @@ def _jetmoe(f: Fields) -> tuple[Scheme, ...]:
     return (keyed(heads, groups, width, width),)
 
 
+def _hunyuan_v1(f: Fields) -> tuple[Scheme, ...]:
+    """Its files still speak of sharing caches and of latents, which the class does not know."""
+    for name in ("use_cla", "use_mla"):
+        if f.flag(name):
+            f.wrong(name, "is true, which the class does not know")
+    return full()(f)
+
+
 def _gpt2(f: Fields) -> tuple[Scheme, ...]:
     """All heads. SantaCoder, which has one KV head, calls itself gpt2 too."""
     if f.flag("multi_query"):
         f.wrong("multi_query", "is true, which the class of gpt2 does not know")
-    return full(MULTI)(f)
+    return _every_head(f)
 
 
 bigcode = partial(
@@ -101,6 +117,10 @@ ernie = partial(plain, unused=("compression_ratio",))
 # fmt: off
 KOSMOS = dict(layers=("layers", "num_hidden_layers"), hidden=("embed_dim", "hidden_size"),
     heads=("attention_heads", "num_attention_heads"))
+
+HUNYUAN = ("add_classification_head", "anyres_pooling_size", "cla_share_factor", "pool_type",
+    "group_limited_greedy")
+"""What is said of pictures, of a classifier, of experts, and of a sharing that is off."""
 
 PLAIN = (
     plain("apertus", "apertus1p5_text", defaults=dict(layers=32, hidden=4096, heads=32)),
@@ -154,7 +174,8 @@ PLAIN = (
     plain("granite_docling_text", defaults=dict(layers=28, hidden=1024, heads=16, kv_heads=4)),
     plain("helium", defaults=dict(layers=24, hidden=2560, heads=20, kv_heads=20, head_dim=128)),
     plain("hunyuan_v1_dense", "hunyuan_v1_moe", "hunyuan_vl_text",
-        defaults=dict(layers=32, hidden=4096, heads=32)),
+        defaults=dict(layers=32, hidden=4096, heads=32), parts={FULL: _hunyuan_v1},
+        unused=HUNYUAN),
     plain("hy_v3", defaults=dict(layers=80, hidden=4096, heads=64, kv_heads=8, head_dim=128),
         mtp=FULL),
     plain("hyperclovax", defaults=dict(layers=32, hidden=4096, heads=32)),

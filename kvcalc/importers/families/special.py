@@ -10,6 +10,7 @@ from kvcalc.attention.heads import MFA
 from kvcalc.attention.sparse import BlockSparse
 from kvcalc.cache import CacheTensor
 from kvcalc.extents import Fixed
+from kvcalc.importers.families.plain import HUNYUAN
 from kvcalc.importers.families.windowed import STANDARD
 from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
@@ -220,7 +221,7 @@ SPECIAL = (
         parts={FULL: full(Heads(kv_heads=""))}, schedule=same(), amend=_hrm_kinds,
         unused=("kv_heads", "L_bp_cycles", "prefix_lm")),
     Family("hunyuan", parts={FULL: full(), SHARED: shared(full())}, schedule=_hunyuan,
-        unused=("cla_share_factor",)),
+        unused=HUNYUAN),
     Family("laguna", schedule=same(),
         defaults=dict(layers=40, hidden=2048, heads=48, kv_heads=8, head_dim=128, window=512),
         parts={FULL: lambda f: full(_laguna(f))(f), SLIDING: lambda f: windowed(_laguna(f))(f)},

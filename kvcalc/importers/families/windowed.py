@@ -42,17 +42,6 @@ def _last_too(schedule: Schedule) -> Schedule:
     return lambda f: [*list(schedule(f))[:-1], FULL]
 
 
-def _cohere2_moe(f: Fields) -> Sequence[str]:
-    """Two patterns: one over the dense layers at the front, one over the rest."""
-    prefix = f.optional("first_k_dense_replace", least=0) or 0
-    layers, first = f.count("layers"), f.count("prefix_dense_sliding_window_pattern")
-    period = f.count("sliding_window_pattern")
-    return [
-        FULL if ((i + 1) % first if i < prefix else (i - prefix + 1) % period) == 0 else SLIDING
-        for i in range(layers)
-    ]
-
-
 def _dots1(f: Fields) -> Sequence[str]:
     """Layers from `max_window_layers` on slide where there is a window."""
     first, window = f.count("max_window_layers", least=0), f.optional("window")
@@ -193,14 +182,6 @@ WINDOWED = (
             global_attn_every_n_layers=4), schedule=every("global_attn_every_n_layers")),
     sliding("beam", schedule=_last_too(every(6)),
         defaults=dict(layers=52, hidden=5120, heads=48, kv_heads=8, head_dim=128, window=512)),
-    sliding("cohere2", schedule=every("sliding_window_pattern"),
-        defaults=dict(layers=40, hidden=8192, heads=64, window=4096, sliding_window_pattern=4)),
-    sliding("cohere2_moe", defaults=dict(layers=40, hidden=8192, heads=64, head_dim=128,
-            window=4096, sliding_window_pattern=4, prefix_dense_sliding_window_pattern=1),
-        schedule=_cohere2_moe,
-        unused=("sliding_window_pattern", "prefix_dense_sliding_window_pattern")),
-    sliding("cohere_compass_text", defaults=dict(layers=40, hidden=8192, heads=64, window=4096),
-        schedule=same(), unused=("window",)),
     sliding("cwm", schedule=every(4, offset=0),
         defaults=dict(layers=64, hidden=6144, heads=48, kv_heads=8, head_dim=128, window=8192)),
     sliding("dots1", defaults=dict(layers=62, hidden=4608, heads=32, kv_heads=32, window=4096,

@@ -102,6 +102,12 @@ def test_three_of_the_four_fields_of_gpt2_are_not_enough() -> None:
             {"model_type": "cohere2", "order_of_interleaved_layers": "global_attn_first"},
             "order_of_interleaved_layers",
         ),
+        ({"model_type": "longcat_flash", "attention_method": "GQA"}, "attention_method"),
+        ({"model_type": "zamba2", "mamba_d_state": 64, "state_size": 16}, "state_size"),
+        (
+            {"model_type": "dbrx", "attn_config": {"add_cross_attention": True}},
+            "add_cross_attention",
+        ),
         # llava's own code knows no window, that of a llama least of all
         ({"model_type": "llava", **GROUPS, "sliding_window": 7}, "sliding_window"),
     ],
@@ -137,6 +143,21 @@ def test_command_r7b_says_its_order_in_words_too() -> None:
     config = {"model_type": "cohere2", **GROUPS, "num_hidden_layers": 4, "sliding_window": 16}
     # three layers slide, the fourth is full
     assert stored(loaded({**config, **words})) == 2 * 2 * 11 * 2 * (3 * 16 + 100)
+
+
+def test_a_nested_object_may_have_what_the_base_class_writes() -> None:
+    inner = {"kv_n_heads": 2, "add_cross_attention": False, "is_decoder": False, "top_k": 50}
+    config = {"model_type": "dbrx", "n_layers": 3, "d_model": 66, "n_heads": 6}
+    assert stored(loaded({**config, "attn_config": inner})) == GQA_11
+
+
+def test_recurrent_gemma_has_two_names_for_its_pattern() -> None:
+    pattern = ["recurrent", "attention"]
+    config = {"model_type": "recurrent_gemma", "num_hidden_layers": 2}
+    same = loaded({**config, "block_types": pattern}).stored(100)
+    assert loaded({**config, "_block_types": pattern}).stored(100) == same
+    # one layer of 2560 wide RG-LRU, in fp32, three columns of its convolution; one of attention
+    assert same == 2560 * 4 + 3 * 2560 * 2 + 100 * 2 * 10 * 256 * 2
 
 
 def test_hunyuan_says_what_it_does_not_do() -> None:

@@ -202,6 +202,13 @@ def _kv_sources(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     return chosen
 
 
+def _longcat(f: Fields) -> tuple[Scheme, ...]:
+    """Two attentions a layer."""
+    if f.word("attention_method") not in (None, "MLA"):
+        f.wrong("attention_method", "is known as MLA alone")
+    return both(latent, latent)(f)
+
+
 def _minicpm3(f: Fields) -> tuple[Scheme, ...]:
     """Values are as wide as hidden_size over heads where nothing is stated."""
     return (MLA(**latent_fields(f, value_dim=f.count("hidden") // f.count("heads"))),)
@@ -247,7 +254,7 @@ LATENT = (
         defaults=dict(layers=78, hidden=6144, heads=64, index_n_heads=32, **GLM, **PICKS)),
     mla("longcat_flash", defaults=dict(layers=As("num_hidden_layers", over=2), num_hidden_layers=56,
             hidden=6144, heads=64, **V3), names={"layers": ("num_layers",)},
-        parts={FULL: both(latent, latent)},
+        parts={FULL: _longcat},
         unused=("num_hidden_layers", "zero_expert_num", "zero_expert_type")),
     mla("longcat_flash_lite_sparse", defaults=dict(layers=14, heads=32),
         parts={INDEXED: both(indexed, indexed_by_another)}, schedule=_lsa, marks=(("cli_factor",),),

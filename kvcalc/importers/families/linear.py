@@ -235,6 +235,8 @@ LINEAR_ATTENTION = (
         schedule=_minimax_schedule, parts={LINEAR: _lightning, FULL: full()},
         unused=("block_size", "attn_type_list", "full_attn_alpha_factor", "full_attn_beta_factor",
             "linear_attn_alpha_factor", "linear_attn_beta_factor",
-            "layernorm_full_attention_alpha")),
+            "layernorm_full_attention_alpha", "layernorm_full_attention_beta",
+            "layernorm_linear_attention_alpha", "layernorm_linear_attention_beta",
+            "shared_moe_mode")),
 )
 # fmt: on

@@ -10,6 +10,7 @@ from functools import partial
 from kvcalc.attention.base import Scheme
 from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
+from kvcalc.importers.harmless import OFF
 from kvcalc.importers.parts import MULTI, Heads, full, hidden_over, keyed
 from kvcalc.importers.schedules import FULL, same
 
@@ -26,6 +27,13 @@ def _every_head(f: Fields) -> tuple[Scheme, ...]:
 
 multi = partial(Family, parts={FULL: _every_head}, schedule=same())
 """The same, from before KV heads could be fewer than query heads."""
+
+
+def _inside(f: Fields, name: str, *unused: str) -> Fields:
+    """A nested object of fields; saved by the class, it has those of the base class too."""
+    inner = f.group(name)
+    inner.ignore("model_type", *unused, *(other for other in OFF if not inner.data.get(other)))
+    return inner
 
 
 def _falcon(f: Fields) -> tuple[Scheme, ...]:
@@ -53,9 +61,8 @@ def _refined_web(f: Fields) -> tuple[Scheme, ...]:
 
 def _mpt(f: Fields) -> tuple[Scheme, ...]:
     """`attn_config` may ask for fewer KV heads, which transformers' class does not know."""
-    inner = f.group("attn_config")
-    inner.ignore("prefix_lm", "qk_ln", "attn_uses_sequence_id", "alibi", "attn_impl", "model_type")
-    inner.ignore("alibi_bias_max", "rope", "is_encoder_decoder")
+    inner = _inside(f, "attn_config", "prefix_lm", "qk_ln", "attn_uses_sequence_id", "alibi")
+    inner.ignore("attn_impl", "alibi_bias_max", "rope", "is_encoder_decoder")
     kind = inner.word("attn_type")
     if kind not in (None, "multihead_attention"):
         text = f"attn_type of attn_config is {kind!r}; multihead_attention alone is known"
@@ -73,8 +80,7 @@ def _bigcode(f: Fields) -> tuple[Scheme, ...]:
 def _dbrx(f: Fields) -> tuple[Scheme, ...]:
     """The number of KV heads stands in `attn_config`."""
     heads = f.count("heads")
-    inner = f.group("attn_config")
-    inner.ignore("model_type", "is_encoder_decoder")
+    inner = _inside(f, "attn_config", "is_encoder_decoder")
     groups = inner.optional("kv_n_heads") or f.count("dbrx_kv_heads")
     width = hidden_over(f, heads)
     return (keyed(heads, groups, width, width),)
@@ -111,7 +117,7 @@ bigcode = partial(
 )
 """GPT-2 with one KV head."""
 
-ernie = partial(plain, unused=("compression_ratio",))
+ernie = partial(plain, unused=("compression_ratio", "fuse_attention_ffn"))
 """Its compression_ratio is read by no class: the positions were once to be divided by it."""
 
 # fmt: off

@@ -248,6 +248,6 @@ SPECIAL = (
             "mtp_layers": ("num_nextn_predict_layers", "num_mtp_layers")},
         unused=STEP_UNUSED),
     Family("step3_text", "step3_vl", parts={FULL: _step3}, schedule=same(),
-        unused=("share_q_dim",)),
+        unused=("share_q_dim", "share_expert_dim")),
 )
 # fmt: on

@@ -197,6 +197,6 @@ def _must_fit(model: Model, layout: Layout) -> None:
     if left and "/" in layout.name:
         text = f"{layout.name} is a pair for K and V; {model.name} keeps a latent instead"
         raise UsageError(f"{text}: name one dtype")
-    if not named:
+    if not named and model.schemes:
         text = f"{layout.name} changes nothing in {model.name}"
         raise UsageError(f"{text}: it names no tensor that the model keeps per token")

@@ -119,11 +119,11 @@ LATENT_ROWS = (
         zeros=("qk_rope_head_dim",),
     ),
     Row(
-        ("deepseek_v3", "kimi_k2"),
+        ("deepseek_v3", "kimi_k2", "k3_dspark"),
         {"num_hidden_layers": 7, **MLA},
         7 * T * LATENT_AND_ROPE,
         7 * T * LATENT_AND_ROPE,
-        "deepseek_v3/modeling_deepseek_v3.py 460; Kimi-K2 is this class",
+        "deepseek_v3/modeling_deepseek_v3.py 460; Kimi-K2 is this class, and vLLM's k3_dspark",
         zeros=("qk_rope_head_dim",),
     ),
     Row(

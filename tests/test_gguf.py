@@ -9,118 +9,37 @@ from __future__ import annotations
 import struct
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gguf
-import numpy as np
 import pytest
 
-from kvcalc.errors import InputError, InvalidValue, Problem
+from kvcalc.errors import InputError
 from kvcalc.importers.assembly import Origin
 from kvcalc.importers.gguf import is_gguf, read_gguf
 from kvcalc.importers.gguf.architectures import ARCHITECTURES, REFUSED, TABLE
 from kvcalc.importers.gguf.keys import KEYS, is_harmless
 from kvcalc.model import Architecture
 from kvcalc.question import Question
+from tests.headers import (
+    BASE,
+    INDEX,
+    PATTERN,
+    WINDOW,
+    heads,
+    latent,
+    model_of,
+    problems_of,
+    read,
+    refused,
+    ssm,
+    write,
+)
 
 if TYPE_CHECKING:
     import pathlib
 
-    from kvcalc.model import Model
-
-    Keys = dict[str, Any]
-
-BASE: Keys = {"context_length": 131072, "attention.layer_norm_rms_epsilon": 1e-5}
-
-
-def write(
-    path: pathlib.Path,
-    arch: str,
-    keys: Keys,
-    *,
-    general: Keys | None = None,
-    tensors: tuple[tuple[int, ...], ...] = (),
-    endianess: gguf.GGUFEndian = gguf.GGUFEndian.LITTLE,
-) -> pathlib.Path:
-    """A GGUF file with these keys, and fp16 tensors of these shapes that are never written."""
-    writer = gguf.GGUFWriter(path, arch, endianess=endianess)
-    named = {f"{arch}.{key}": value for key, value in keys.items()}
-    for key, value in {**(general or {}), **named}.items():
-        if isinstance(value, bool):
-            writer.add_bool(key, value)
-        elif isinstance(value, int) and value >= 0:
-            writer.add_uint32(key, value)
-        elif isinstance(value, int):
-            writer.add_int32(key, value)
-        elif isinstance(value, float):
-            writer.add_float32(key, value)
-        elif isinstance(value, list):
-            writer.add_array(key, value)
-        else:
-            writer.add_string(key, value)
-    for number, shape in enumerate(tensors):
-        size = int(np.prod(shape)) * 2
-        writer.add_tensor_info(f"blk.{number}.weight", shape, np.dtype(np.float16), size)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_ti_data_to_file()
-    writer.close()
-    return path
-
-
-def read(path: pathlib.Path) -> Model:
-    return read_gguf(path, Origin(str(path)))
-
-
-def model_of(tmp_path: pathlib.Path, arch: str, keys: Keys, **rest: Any) -> Model:
-    return read(write(tmp_path / "model.gguf", arch, {**BASE, **keys}, **rest))
-
-
-def refused(path: pathlib.Path) -> tuple[Problem, ...]:
-    with pytest.raises(InvalidValue) as caught:
-        read(path)
-    return caught.value.problems
-
-
-def problems_of(tmp_path: pathlib.Path, arch: str, keys: Keys, **rest: Any) -> tuple[Problem, ...]:
-    problems = refused(write(tmp_path / "model.gguf", arch, {**BASE, **keys}, **rest))
-    assert all(problem.hint for problem in problems)
-    return problems
-
-
-def heads(layers: int, hidden: int, heads: Any, kv: Any = None, width: int = 0) -> Keys:
-    """The keys of attention; a width only where the file states one."""
-    keys = {"block_count": layers, "embedding_length": hidden, "attention.head_count": heads}
-    if kv is not None:
-        keys["attention.head_count_kv"] = kv
-    if width:
-        keys |= {"attention.key_length": width, "attention.value_length": width}
-    return keys
-
-
-def latent(layers: int, heads_: Any, rank: int, rope: int, key: int, value: int) -> Keys:
-    """The keys of latent attention as llama.cpp caches it."""
-    return {
-        **heads(layers, 7168, heads_, 1),
-        "rope.dimension_count": rope,
-        "attention.kv_lora_rank": rank,
-        "attention.q_lora_rank": 1536,
-        "attention.key_length": rank + rope,
-        "attention.value_length": rank,
-        "attention.key_length_mla": key,
-        "attention.value_length_mla": value,
-    }
-
-
-def ssm(inner: int, state: int, rank: int, groups: int | None = None) -> Keys:
-    keys = {"ssm.conv_kernel": 4, "ssm.inner_size": inner, "ssm.state_size": state}
-    keys["ssm.time_step_rank"] = rank
-    return keys if groups is None else {**keys, "ssm.group_count": groups}
-
-
-INDEXER = {"head_count": 64, "key_length": 128, "top_k": 2048}
-INDEX: Keys = {f"attention.indexer.{key}": value for key, value in INDEXER.items()}
-WINDOW, PATTERN = "attention.sliding_window", "attention.sliding_window_pattern"
+    from tests.headers import Keys
 
 CASES: list[tuple[str, str, Keys, int, int]] = [
     # Llama-3.1-8B: 32 x 8 x (128 + 128) x 2 = 131,072 a token
@@ -266,6 +185,20 @@ CASES: list[tuple[str, str, Keys, int, int]] = [
     ("kimi-linear", "kimi-linear", {**latent(4, 32, 512, 64, 192, 128),
       "attention.head_count_kv": [0, 0, 0, 1], "ssm.conv_kernel": 4, "kda.head_dim": 128}, 1000,
      7_664_640),
+    # three of four have a state, 32 x 128 x 128 x 4 + 3 x (2 x 16 x 128 + 32 x 128) x 2, one of
+    # them n-grams beside it, 3 x 3 x 4 x 2,048 x 2; one attends and has an index key per 16 tokens:
+    # 1,600 x 2 x 512 x 2 + 100 x 128 x 2
+    ("qwen4exp", "qwen4exp", {**heads(4, 2048, 16, 2, 256), **ssm(4096, 128, 32, 16), **INDEX,
+      "attention.compress_ratios": [0, 0, 0, 16], "hyper_connection.count": 4,
+      "hyper_connection.low_rank": 320, "ple.layers": [1], "ple.ngram_size": 3,
+      "ple.conv_kernel": 4, "ple.heads_per_ngram": 8, "embedding_length_per_layer_input": 2048},
+     1600, 9_888_768),
+    # without ratios it attends to everything: 3 x 2,146,304 + 1,000 x 2 x 512 x 2
+    ("qwen4exp dense", "qwen4exp",
+     {**heads(4, 2048, 16, 2, 256), **ssm(4096, 128, 32, 16), **INDEX}, 1000, 8_486_912),
+    # four layers of 2 x (64 + 64) x 2 and the router's head, (64 + 64) x 2
+    ("graniteswitch", "graniteswitch", {**heads(4, 512, 8, 2, 64), "adapters.count": 1,
+      "adapters.lora_rank": 8, "adapters.token_ids_activate": [7]}, 1000, 2_304_000),
     # an index key per 16 tokens: 3 x (64 x 128 x 128 x 4 + 3 x 64 x 384 x 2)
     # + 1,600 x 512 x 2 + 100 x 132
     ("glm5-next", "glm5-next", {**latent(4, 64, 512, 0, 256, 256), **INDEX,
@@ -414,6 +347,11 @@ BAD_HEADERS: list[tuple[str, str, Keys, str]] = [
      "key_length_swa is 512, which a latent of 1,024 and a RoPE key do not make"),
     ("endless loops", "nanbeige", {**LLAMA, "num_loops": 2**31},
      "num_loops is 2,147,483,648, more than 10,000"),
+    ("a router twice", "graniteswitch", {**LLAMA, "nextn_predict_layers": 1},
+     "nextn_predict_layers counts the router as a layer of prediction"),
+    ("n-grams beside attention", "qwen4exp",
+     {**heads(4, 2048, 16, 2, 256), **ssm(4096, 128, 32, 16), **INDEX, "ple.layers": [3]},
+     "ple.layers names layer 3, which is no recurrent one"),
     ("no state", "mamba", heads(1, 768, 0), "mamba.ssm.inner_size is missing"),
     ("odd heads", "mamba2", {**heads(1, 768, 0), **ssm(100, 16, 48, 1)},
      "inner_size is 100, which 48 heads do not divide"),
@@ -422,17 +360,15 @@ BAD_HEADERS: list[tuple[str, str, Keys, str]] = [
     ("an odd ratio", "deepseek4",
      {**heads(1, 1024, 8, 1, 128), "attention.compress_ratios": [7], WINDOW: 8},
      "'ratio 7' layers are not known in deepseek4"),
-    ("a stranger", "llama", {**LLAMA, "memory.slots": 4}, "llama.memory.slots: not known"),
+    ("a stranger", "llama", {**LLAMA, "memory.slots": 4}, "llama.memory.slots is not a key"),
     (
         "a strange stranger",
         "newcomer",
         {**LLAMA, WINDOW: 8, "nextn_predict_layers": 1},
-        "'newcomer' is not known, and newcomer.attention.sliding_window,"
-        " newcomer.nextn_predict_layers could change the cache",
+        "'newcomer' is not known, and newcomer.nextn_predict_layers could change the cache",
     ),
     ("an encoder", "bert", LLAMA, "architecture bert is an encoder"),
     ("diffusion", "dream", LLAMA, "architecture dream is a diffusion model"),
-    ("a draft", "eagle3", LLAMA, "architecture eagle3 drafts for another model"),
     ("a projector", "clip", {}, "architecture clip is the projector of a multimodal model"),
 ]  # fmt: skip
 
@@ -640,6 +576,7 @@ def test_an_architecture_stands_in_one_place() -> None:
 
 
 def test_a_key_that_is_read_is_harmless_nowhere_else() -> None:
-    """But for widths of feed-forward layers, dense layers and RoPE, which few caches depend on."""
+    """But for feed-forward widths, dense layers, RoPE and streams, which few caches depend on."""
     both = {key for key in KEYS.values() if is_harmless(key, known=True)}
-    assert both == {"feed_forward_length", "leading_dense_block_count", "rope.dimension_count"}
+    few = {"feed_forward_length", "leading_dense_block_count", "rope.dimension_count"}
+    assert both == {*few, "hyper_connection.count"}

@@ -128,7 +128,7 @@ NAMES = [
     ("position_buckets", 4, PASSED, REFUSED),
     ("embedding_stride_scale", 2, REFUSED, REFUSED),
     ("scale_everything", 2, PASSED, REFUSED),
-    ("target_model_type", "qwen3", PASSED, REFUSED),
+    ("reward_model_type", "qwen3", PASSED, REFUSED),
     ("fuse_cross_entropy", True, PASSED, REFUSED),
     ("nested", {"deep": [{"number": 4}]}, PASSED, REFUSED),
     # a word of a cache, in the name or in what it holds
@@ -201,7 +201,7 @@ def test_one_note_lists_all_that_was_passed_over() -> None:
         ("numhidden_layers", "did you mean num_hidden_layers?"),
         ("num_hidden_lyaers", "did you mean num_hidden_layers?"),
         # a draft's target's, and a part of the output: no misspellings
-        ("num_target_layers", "--ignore"),
+        ("num_teacher_layers", "--ignore"),
         ("lm_head", "--ignore"),
     ],
 )
@@ -331,6 +331,26 @@ def test_an_order_of_layers_must_agree_with_the_rule_beside_it() -> None:
     text = refused({**GEMMA, "layer_types": kinds, "sliding_window_pattern": 4})
     assert "layer_types is not the order that sliding_window_pattern says" in text
     assert loaded({**GEMMA, "layer_types": kinds, "sliding_window_pattern": 2}).layers
+
+
+QWEN: Mapping[str, Any] = {
+    **{name: value for name, value in GEMMA.items() if name != "model_type"},
+    "model_type": "qwen3",
+    "layer_types": ["sliding_attention"] * 3 + ["full_attention"],
+    "max_window_layers": 4,
+}
+
+
+def test_a_list_of_layers_wins_over_the_number_that_makes_one_without_it() -> None:
+    # configuration_qwen3.py reads max_window_layers where layer_types is None alone:
+    # 2 x 2 heads x 8 x 2 B = 64 B a token, x (3 windows of 16 + 100 tokens)
+    assert loaded({**QWEN, "use_sliding_window": True}).stored(100) == 64 * (3 * 16 + 100)
+
+
+def test_layers_that_slide_though_nothing_may_are_refused() -> None:
+    # the same class then nulls the window, and leaves the list as it is
+    text = refused({**QWEN, "use_sliding_window": False})
+    assert "layer_types lists sliding layers, but use_sliding_window is false" in text
 
 
 def test_no_family_is_named_twice() -> None:

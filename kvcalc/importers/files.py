@@ -11,6 +11,7 @@ from typing import Any
 
 from kvcalc.errors import InputError, Problem
 from kvcalc.importers.recognition import is_config
+from kvcalc.importers.vocabulary import HEADS_ALONE
 
 CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
@@ -189,7 +190,7 @@ def refusal(name: str, data: object) -> Problem | None:
         return _no_config(name, kind.what if kind else held, kind.hint if kind else _BESIDE)
     if not data:
         return _no_config(name, "an empty object", "was the file fetched in full?")
-    if "peft_type" in data or "base_model_name_or_path" in data:
+    if "peft_type" in data or ("base_model_name_or_path" in data and HEADS_ALONE not in data):
         return _no_config(name, _ADAPTER.what, _base(data))
     if "model_type" in data or "architectures" in data or any(field in data for field in _OWN):
         return None

@@ -7,6 +7,7 @@ from typing import Any
 
 from kvcalc.attention.base import Scheme, Shape
 from kvcalc.errors import InvalidValue
+from kvcalc.importers import drafts
 from kvcalc.importers import levels as nested
 from kvcalc.importers.assembly import Origin, assemble
 from kvcalc.importers.fields import Fields
@@ -17,7 +18,7 @@ from kvcalc.importers.identity import (
     say_how_it_is_known,
 )
 from kvcalc.importers.ignoring import refuse_what_is_read, told, without
-from kvcalc.importers.layers import layers_of, mtp_layers_of
+from kvcalc.importers.layers import layers_of
 from kvcalc.importers.storage import cache_dtype
 from kvcalc.importers.strangers import pass_over, refuse
 from kvcalc.model import Model, Source
@@ -38,6 +39,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
     family = identity.family
     fields = _fields(levels, identity)
     say_how_it_is_known(levels, identity, fields)
+    family, fields = drafts.settled(family, fields, levels)
     layers = layers_of(family, fields)
     if identity.known:
         pass_over(fields, identity.called)
@@ -50,7 +52,8 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
         raise InvalidValue(problems)
     if family.note:
         fields.note(family.note)
-    parts = assemble([*layers, *mtp_layers_of(family, fields)], storage.kv)
+    layers, mtp = drafts.own_layers(levels, family, fields, layers)
+    parts = assemble([*layers, *mtp], storage.kv)
     _say_what_was_filled_in(identity, fields)
     nested.say_what_was_left(levels, fields)
     return Model(

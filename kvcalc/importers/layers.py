@@ -9,11 +9,16 @@ from kvcalc.attention.base import Scheme
 from kvcalc.errors import InvalidValue, did_you_mean
 from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
-from kvcalc.importers.schedules import FULL, INDEXED, LINEAR
+from kvcalc.importers.schedules import FULL, INDEXED, LINEAR, SLIDING
 from kvcalc.model import MAX_LAYERS
 
-ALWAYS = ("use_sliding_window", "attention_chunk_size", "sliding_window_size")
-"""Fields that switch a kind of layer on, and say nothing of the order."""
+ALWAYS = (
+    "use_sliding_window",
+    "attention_chunk_size",
+    "sliding_window_size",
+    "max_window_layers",
+)
+"""Fields that switch a kind of layer on, or make the list where there is none: a list wins."""
 SYNONYMS = {
     "attention": FULL,
     "mamba": LINEAR,
@@ -66,6 +71,11 @@ def _refuse_another_order(family: Family, fields: Fields, listed: Sequence[str])
     scratch = fields.scratch()
     scratch.used = set()
     ruled = [SYNONYMS.get(kind, kind) for kind in family.schedule(scratch)]
+    off = fields.data.get("use_sliding_window") is False
+    if SLIDING in listed and off and "use_sliding_window" in scratch.used:
+        where = _listing(family, fields)
+        text = f"{where} lists sliding layers, but use_sliding_window is false"
+        fields.problem(f"{text}: they contradict each other", where)
     common = {n for name in ("layers", "window") for n in fields.names_of(name)}
     rules = [name for name in fields.data if name in scratch.used - common - set(ALWAYS)]
     said = [name for name in rules if fields.data[name] not in (None, [], False)]

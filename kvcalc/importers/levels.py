@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kvcalc.errors import Place, Problem
+from kvcalc.importers import drafts
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.strangers import said_of_strangers
 from kvcalc.importers.vocabulary import ALIASES, WRAPPERS
@@ -22,7 +23,8 @@ def levels_of(data: Mapping[str, Any]) -> Levels:
     levels: Levels = [((), data)]
     while True:
         path, inner = levels[0]
-        name = next((n for n in WRAPPERS if isinstance(inner.get(n), dict) and inner[n]), None)
+        wrappers = (*WRAPPERS, *drafts.wrappers_of(inner))
+        name = next((n for n in wrappers if isinstance(inner.get(n), dict) and inner[n]), None)
         if name is None:
             return levels
         levels.insert(0, ((*path, name), inner[name]))
@@ -53,7 +55,8 @@ def name_of(levels: Levels) -> str:
 
 def refuse_what_stands_outside(levels: Levels, fields: Fields) -> None:
     """A field of the language model that stands around it must say there what it says inside."""
-    mine = fields.used - {"model_type", "dtype", "torch_dtype", "hidden_size", *_SHARED}
+    shared = {"model_type", "dtype", "torch_dtype", "hidden_size", *_SHARED}
+    mine = fields.used - shared - drafts.known_outside(levels)
     for path, level in levels[1:]:
         for name in level:
             value, own = level[name], fields.data.get(name)
@@ -68,7 +71,8 @@ def say_what_was_left(levels: Levels, fields: Fields) -> None:
     """A note of what stands around the language model and could be another one."""
     for path, level in levels[1:]:
         taken = next(name for name in levels[0][0][len(path) :])
-        left = said_of_strangers(level, (str(taken), "model_type", "dtype", "torch_dtype"))
+        read = (str(taken), "model_type", "dtype", "torch_dtype", *drafts.known_outside(levels))
+        left = said_of_strangers(level, read)
         if left:
             prefix = ".".join(str(step) for step in path)
             text = ", ".join(f"{prefix}.{name}" if prefix else name for name in left)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kvcalc.importers.vocabulary import ALIASES, WRAPPERS
+from kvcalc.importers.vocabulary import ALIASES, HEADS_ALONE, WRAPPERS
 
 HUB = "hf:"
 """What a reference to the hub begins with."""
@@ -12,7 +12,8 @@ def is_config(data: object) -> bool:
     """Whether this is the configuration of a model, rather than one of kvcalc's own files."""
     if not isinstance(data, dict) or ("attention" in data and "layers" in data):
         return False
-    return any(name in data for name in ("model_type", "architectures", *WRAPPERS)) or (
+    names = ("model_type", "architectures", HEADS_ALONE, *WRAPPERS)
+    return any(name in data for name in names) or (
         any(name in data for name in ALIASES["layers"])
         and any(name in data for name in (*ALIASES["heads"], *ALIASES["hidden"]))
     )

@@ -38,5 +38,9 @@ WRAPPERS = (
     "text_model_config",
     "llm_cfg",
     "lm_config",
+    "transformer_layer_config",
 )
 """Where a model of several parts keeps the configuration of its language model."""
+
+HEADS_ALONE = "medusa_num_heads"
+"""What the file of Medusa's heads states, which may state no `model_type`."""

@@ -4,8 +4,9 @@ Example: python -m tests.conformance                  every causal-LM class defa
          python -m tests.conformance --sample         twenty of them, one per kind of cache
          python -m tests.conformance FOLDER           every configuration in a folder
 
-Prints a line per configuration and the tally; exits 1 where a number is wrong, where one of the
-sample is not exact, or where more than a twentieth of a folder is refused.
+Prints a line per configuration, the refusals of a folder by cause, and the tally; exits 1 where a
+number is wrong, where one of the sample is not exact, or where more than a twentieth of a folder
+is refused.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from typing import Any
 from transformers import PreTrainedConfig
 
 import kvcalc
-from kvcalc.errors import KvcalcError
+from kvcalc.errors import InputError, KvcalcError
 from tests.conformance.cases import class_defaults, folder
+from tests.conformance.causes import by_cause
 from tests.conformance.oracle import NotMeasurableError, Oracle, quiet
 
 CONTEXTS = (1_000, 1_003, 5_000)
@@ -42,11 +44,15 @@ SAMPLE = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one configuration: exact, wrong, refused, read (nothing to hold it to)."""
+    """What came of one configuration: exact, wrong, refused, read (nothing to hold it to).
+
+    problems  what it was refused for
+    """
 
     name: str
     verdict: str
     detail: str = ""
+    problems: tuple[str, ...] = ()
 
 
 def outcome(name: str, data: dict[str, Any], config: PreTrainedConfig | str) -> Outcome:
@@ -58,7 +64,7 @@ def outcome(name: str, data: dict[str, Any], config: PreTrainedConfig | str) -> 
             model = kvcalc.load(str(path))
         except KvcalcError as error:
             measured = "" if isinstance(config, str) else _measurable(config)
-            return Outcome(name, "refused", f"{_first(error, path)}{measured}")
+            return Outcome(name, "refused", f"{_first(error, path)}{measured}", _problems(error))
     if isinstance(config, str):
         return Outcome(name, "read", config)
     differences: list[str] = []
@@ -95,6 +101,12 @@ def _first(error: KvcalcError, path: Path) -> str:
     return str(error).splitlines()[0].replace(f"{path}:", "").strip()
 
 
+def _problems(error: KvcalcError) -> tuple[str, ...]:
+    if isinstance(error, InputError):
+        return tuple(problem.message for problem in error.problems)
+    return (str(error),)
+
+
 def _outcomes(arguments: argparse.Namespace) -> Iterator[Outcome]:
     if arguments.folder is not None:
         for name, data, config in folder(arguments.folder):
@@ -109,7 +121,7 @@ def _outcomes(arguments: argparse.Namespace) -> Iterator[Outcome]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print a line per configuration, then the tally; 1 where a number is wrong."""
+    """Print a line per configuration, why some were refused, the tally; 1 where one is wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, help="a folder of config.json files")
     parser.add_argument("--sample", action="store_true", help="twenty families")
@@ -117,9 +129,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     quiet()
     asked = parser.parse_args(arguments)
     tally: Counter[str] = Counter()
+    refusals: list[tuple[str, ...]] = []
     for found in _outcomes(asked):
         tally[found.verdict] += 1
+        refusals += [found.problems] if found.verdict == "refused" else []
         print(f"{found.verdict:8} {found.name:28} {found.detail}".rstrip(), flush=True)
+    for line in by_cause(refusals) if asked.folder else ():
+        print(line)
     words = ("exact", "read", "refused", "wrong", "none")
     print(", ".join(f"{word} {tally[word]}" for word in words))
     if asked.sample:

@@ -6,6 +6,7 @@ from kvcalc.importers.families.cohere import COHERE
 from kvcalc.importers.families.convolution import CONVOLUTION
 from kvcalc.importers.families.custom import CUSTOM
 from kvcalc.importers.families.encoders import ENCODERS
+from kvcalc.importers.families.heads import HEADS
 from kvcalc.importers.families.latent import LATENT
 from kvcalc.importers.families.linear import LINEAR_ATTENTION
 from kvcalc.importers.families.mamba import MAMBA
@@ -26,6 +27,7 @@ TABLE = (
     *RECURRENT,
     *ENCODERS,
     *SPECIAL,
+    *HEADS,
 )
 
 FAMILIES = {name: family for family in TABLE for name in family.types}

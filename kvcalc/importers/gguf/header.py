@@ -8,6 +8,7 @@ many merges), and it needs the tensors' data to be there.
 from __future__ import annotations
 
 import pathlib
+import re
 import struct
 from dataclasses import dataclass, field
 from math import prod
@@ -64,12 +65,14 @@ class Header:
     tensor_bytes  None where a tensor's type is not known to the gguf package
     unknown_type  the number of that type
     complete      whether the file is long enough to hold all tensors
+    first_block   the first layer that has a tensor; None where none has
     """
 
     values: dict[str, Any] = field(repr=False)
     tensor_bytes: int | None
     unknown_type: int | None = None
     complete: bool = True
+    first_block: int | None = None
 
 
 def read_header(path: pathlib.Path) -> Header:
@@ -117,9 +120,9 @@ class _Walk:
             raise Unreadable(text, "pip install --upgrade gguf kvcalc")
 
     def _with_tensors(self, values: dict[str, Any], count: int) -> Header:
-        total, end, unknown = 0, 0, None
+        total, end, unknown, blocks = 0, 0, None, set[int]()
         for _ in range(count):
-            self.text()
+            blocks |= _block(self.text())
             dimensions = self.number("I")
             if dimensions > MAX_DIMENSIONS:
                 raise _damaged(f"a tensor has {dimensions:,} dimensions")
@@ -136,7 +139,8 @@ class _Walk:
         alignment = alignment if isinstance(alignment, int) and alignment > 0 else 1
         start = -(-self.at // alignment) * alignment
         complete = not count or start + end <= self.size
-        return Header(values, None if unknown is not None else total, unknown, complete)
+        known = None if unknown is not None else total
+        return Header(values, known, unknown, complete, min(blocks, default=None))
 
     def take(self, count: int) -> bytes:
         """The next bytes, of which there must be enough."""
@@ -204,6 +208,12 @@ class _Walk:
                 raise _cut_short()
             read(length)
         self.at = at
+
+
+def _block(tensor: str) -> set[int]:
+    """The number of the layer that a tensor belongs to, if to one."""
+    found = re.match(r"blk\.(\d{1,9})\.", tensor)
+    return {int(found[1])} if found else set()
 
 
 def _cut_short() -> Unreadable:

@@ -12,31 +12,33 @@ from kvcalc.attention.base import Scheme
 from kvcalc.attention.compressed import CSA, HCA, SharedKV
 from kvcalc.attention.custom import Custom
 from kvcalc.attention.mla import MLA
-from kvcalc.attention.recurrent import (
-    KDA,
-    RWKV7,
-    GatedDeltaNet,
-    Lightning,
-    Mamba1,
-    Mamba2,
-    ShortConv,
-)
 from kvcalc.attention.sparse import DSA, BlockSparse
-from kvcalc.extents import Fixed
+from kvcalc.cache import CacheTensor
+from kvcalc.extents import Every, TopK
+from kvcalc.formats import BF16
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import hidden_over, indexer_fields, keyed
 from kvcalc.importers.storage import INDEX_DTYPE
 
 LLAMA4_CHUNK = 8192
+SMALLTHINKER_WINDOW = 4096
 
 
-def _usual_width(f: Fields) -> int:
-    """A head's width that no key states: the embedding's over the heads of the first layer."""
-    heads = f.data.get(f.names_of("heads")[0])
-    if isinstance(heads, list):
-        first = next((n for n in heads if isinstance(n, int) and n > 0), 1)
-        return hidden_over(f, first)
-    return hidden_over(f, f.count("heads"))
+def first_heads(f: Fields) -> int | None:
+    """The query heads of the first layer that has some; None where none has."""
+    heads = f.get("heads")
+    stated = heads if isinstance(heads, list) else [heads]
+    return next((n for n in stated if type(n) is int and n > 0), None)
+
+
+def model_heads(f: Fields) -> int:
+    """The same, which must be there."""
+    return first_heads(f) or f.count("heads")
+
+
+def usual_width(f: Fields) -> int:
+    """A head's width that no key states: the embedding's over the model's heads."""
+    return hidden_over(f, model_heads(f))
 
 
 def sizes(f: Fields, sliding: bool = False) -> dict[str, Any]:
@@ -44,12 +46,13 @@ def sizes(f: Fields, sliding: bool = False) -> dict[str, Any]:
     widths of their own.
     """
     heads = f.count("heads")
-    own = [f.optional(name) if sliding else None for name in ("key_dim_swa", "value_dim_swa")]
+    usual = [f.optional(name) for name in ("key_dim", "value_dim")]
+    own = [f.optional(f"{name}_swa") if sliding else None for name in ("key_dim", "value_dim")]
     return {
         "heads": heads,
         "kv_heads": f.optional("kv_heads") or heads,
-        "key_dim": own[0] or f.optional("key_dim") or _usual_width(f),
-        "value_dim": own[1] or f.optional("value_dim") or _usual_width(f),
+        "key_dim": own[0] or usual[0] or usual_width(f),
+        "value_dim": own[1] or usual[1] or usual_width(f),
     }
 
 
@@ -70,12 +73,28 @@ def sliding_unused(f: Fields) -> tuple[Scheme, ...]:
     return (keyed(**own, window=f.count("window")),)
 
 
+def sliding_4096(f: Fields) -> tuple[Scheme, ...]:
+    """A window of whatever length, for which llama.cpp has one of its own."""
+    window = f.count("window")
+    if window != SMALLTHINKER_WINDOW:
+        f.note(
+            f"a window of {window:,} tokens; llama.cpp takes {SMALLTHINKER_WINDOW:,} whatever is"
+            " stated"
+        )
+    return sliding(f)
+
+
 def chunked(f: Fields) -> tuple[Scheme, ...]:
     """Attention within chunks."""
     chunk = f.count("window")
     if chunk != LLAMA4_CHUNK:
         f.note(f"chunks of {chunk:,} tokens; llama.cpp takes {LLAMA4_CHUNK:,} whatever is stated")
     return (keyed(**sizes(f), chunk=chunk),)
+
+
+def router(f: Fields) -> tuple[Scheme, ...]:
+    """A single head, as wide as the others."""
+    return (keyed(**{**sizes(f), "heads": 1, "kv_heads": 1}),)
 
 
 def crossing(f: Fields) -> tuple[Scheme, ...]:
@@ -93,8 +112,8 @@ def _latent_fields(f: Fields) -> dict[str, Any]:
     rank, rope = f.count("kv_lora_rank"), f.count("rope_dim", least=0)
     stated = f.optional("key_dim_mla")
     if stated is None:
-        key = f.optional("key_dim") or _usual_width(f)
-        value = f.optional("value_dim") or _usual_width(f)
+        key = f.optional("key_dim") or usual_width(f)
+        value = f.optional("value_dim") or usual_width(f)
     else:
         key, value = stated, f.count("value_dim_mla")
         entry = f.optional("key_dim")
@@ -146,13 +165,42 @@ def _index_fields(f: Fields) -> dict[str, Any]:
 
 
 def indexed(f: Fields) -> tuple[Scheme, ...]:
-    """Latent attention with an indexer of its own, perhaps with a key per pool of tokens."""
+    """Latent attention with an indexer of its own."""
+    if (f.optional("index_pool") or 1) > 1:
+        key = f.names_of("index_pool")[0]
+        name, _, rest = key.partition(".")
+        f.note(f"{rest} pools nothing in {name}, as llama.cpp has it: an index key per token")
+    return (DSA(**_latent_fields(f), **_index_fields(f)),)
+
+
+def pooled(f: Fields) -> tuple[Scheme, ...]:
+    """Latent attention with an indexer of its own, and a key per pool of tokens."""
     pool = f.optional("index_pool") or 1
+    _say_how_pools_are_kept(f, pool)
     return (DSA(**_latent_fields(f), **_index_fields(f), index_every=pool),)
+
+
+def _say_how_pools_are_kept(f: Fields, pool: int) -> None:
+    if pool > 1:
+        f.note(f"an index key per {pool:,} tokens; llama.cpp keeps those of every token")
+
+
+def pooled_sparse(f: Fields) -> tuple[Scheme, ...]:
+    """Attention of heads that reads what an indexer has picked, by a key per pool of tokens."""
+    pool, own, index = f.optional("compress_ratios", least=0) or 0, sizes(f), indexer_fields(f)
+    if not pool:
+        return (keyed(**own),)
+    _say_how_pools_are_kept(f, pool)
+    reads, width = TopK(index["top_k"], pool), index["index_dim"]
+    kept = [replace(tensor, reads=reads) for tensor in keyed(**own).entries()]
+    macs = index["index_heads"] * width
+    key = CacheTensor("index_key", "index", width, Every(pool, pool), format=BF16, macs=macs)
+    return (Custom(tensors=(*kept, key), heads=own["heads"], head_dim=own["key_dim"]),)
 
 
 def picked(f: Fields) -> tuple[Scheme, ...]:
     """Latent attention that reads what an earlier layer's indexer has picked."""
+    f.ignore("index_pool")
     return (DSA(**_latent_fields(f), **_index_fields(f), indexer="shared"),)
 
 
@@ -191,74 +239,3 @@ def compressed_sparse(f: Fields) -> tuple[Scheme, ...]:
 def compressed_heavily(f: Fields) -> tuple[Scheme, ...]:
     """The same, and an entry for every 128 tokens."""
     return (HCA(**_entry_fields(f), compress=128),)
-
-
-def _split(f: Fields, parts: int) -> int:
-    """The inner width's share of each of so many heads."""
-    inner = f.count("inner_size")
-    if inner % parts:
-        f.wrong("inner_size", f"is {inner:,}, which {parts:,} heads do not divide")
-    return max(1, inner // parts)
-
-
-def mamba1(f: Fields) -> tuple[Scheme, ...]:
-    """Mamba-1; a convolution over the inner channels alone."""
-    f.ignore("time_step_rank", "group_count")
-    inner, state, taps = f.count("inner_size"), f.count("state_size"), f.count("conv_kernel")
-    return (Mamba1(inner_dim=inner, state_dim=state, conv_kernel=taps),)
-
-
-def mamba2(f: Fields) -> tuple[Scheme, ...]:
-    """Mamba-2, whose heads GGUF calls the time step's rank."""
-    heads = f.count("time_step_rank")
-    scheme = Mamba2(
-        state_heads=heads,
-        state_head_dim=_split(f, heads),
-        state_dim=f.count("state_size"),
-        state_groups=f.count("group_count"),
-        conv_kernel=f.count("conv_kernel"),
-    )
-    return (scheme,)
-
-
-def gated_delta_net(f: Fields) -> tuple[Scheme, ...]:
-    """Gated DeltaNet in Mamba's words: groups are key heads, the time step's rank value heads."""
-    heads = f.count("time_step_rank")
-    scheme = GatedDeltaNet(
-        key_heads=f.count("group_count"),
-        state_heads=heads,
-        key_dim=f.count("state_size"),
-        value_dim=_split(f, heads),
-        conv_kernel=f.count("conv_kernel"),
-    )
-    return (scheme,)
-
-
-def kda(f: Fields) -> tuple[Scheme, ...]:
-    """Kimi delta attention, with as many heads as attention has."""
-    width, heads, taps = f.count("kda_head_dim"), f.count("heads"), f.count("conv_kernel")
-    return (KDA(state_heads=heads, key_dim=width, value_dim=width, conv_kernel=taps),)
-
-
-def lightning(f: Fields) -> tuple[Scheme, ...]:
-    """Lightning attention: every query head keeps a state."""
-    width = f.optional("key_dim") or _usual_width(f)
-    return (Lightning(state_heads=f.count("heads"), key_dim=width, value_dim=width),)
-
-
-def short_conv(f: Fields) -> tuple[Scheme, ...]:
-    """A short convolution over the embedding's channels."""
-    return (ShortConv(channels=f.count("hidden"), conv_kernel=f.count("shortconv_taps")),)
-
-
-def rwkv(f: Fields) -> tuple[Scheme, ...]:
-    """A state per head and the token shifts: two where channel mixing shifts too, else one."""
-    f.ignore("heads", "kv_heads")
-    width, hidden, shifts = f.count("wkv_head_size"), f.count("hidden"), f.optional("token_shifts")
-    if hidden % width:
-        f.wrong("wkv_head_size", f"is {width:,}, which does not divide the embedding's {hidden:,}")
-    whole = RWKV7(state_heads=max(1, hidden // width), state_head_dim=width, hidden_dim=hidden)
-    if shifts in (None, 2):
-        return (whole,)
-    kept = (replace(t, extent=Fixed(shifts)) if t.role == "shift" else t for t in whole.expand())
-    return (Custom(tensors=tuple(kept)),)

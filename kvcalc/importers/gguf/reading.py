@@ -6,21 +6,29 @@ from dataclasses import replace
 from typing import Any
 
 from kvcalc.attention.base import Scheme, Shape
-from kvcalc.errors import InvalidValue, Problem, did_you_mean
+from kvcalc.errors import InvalidValue, Problem
 from kvcalc.formats import parse_layout
 from kvcalc.importers.assembly import Origin, assemble
 from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.gguf.architectures import ARCHITECTURES, REFUSED, STRANGER
 from kvcalc.importers.gguf.header import CONVERT, Header
-from kvcalc.importers.gguf.keys import KEYS, PER_LAYER, PLAIN_READ, is_harmless
+from kvcalc.importers.gguf.keys import KEYS, PER_LAYER, ZERO_SAYS
+from kvcalc.importers.gguf.parts import first_heads
 from kvcalc.importers.gguf.schedules import layers_of, trunk
+from kvcalc.importers.gguf.strangers import hold_to_account, refuse_what_is_read
+from kvcalc.importers.ignoring import told
 from kvcalc.model import Architecture, Model, Source
 
 DTYPE = "fp16"
 DTYPE_NOTE = (
     "cache in fp16: llama.cpp's default, as a GGUF file names none; --kv-dtype says otherwise"
 )
+
+MTP_ALONE = (
+    "the file holds the layers of multi-token prediction alone: their caches, beside the model's"
+)
+"""The note of a file that convert_hf_to_gguf.py --mtp wrote: its keys are the whole model's."""
 
 NOT_MODELS = {
     "adapter": "a LoRA adapter, which has no KV cache of its own",
@@ -37,19 +45,24 @@ def read_model(header: Header, origin: Origin) -> Model:
     """The model that a header describes. Raises InvalidValue with every problem it has."""
     name = _architecture(header.values)
     row = ARCHITECTURES.get(name, STRANGER)
-    fields = _fields(name, row, header.values)
+    ignored = tuple(key for key in origin.ignored if key in header.values)
+    fields = _fields(name, row, {k: v for k, v in header.values.items() if k not in ignored})
     _check_layers(fields)
     layers = [] if fields.problems else _layers(name, row, fields)
     fields.ignore("max_context", "hidden", "mtp_layers", "causal", *row.unused)
-    _refuse_strangers(name, fields)
+    hold_to_account(name, fields)
+    refuse_what_is_read(name, fields, ignored)
     context = fields.optional("max_context", least=0)
     _say_what_is_odd(name, row, fields)
     if fields.problems:
         raise InvalidValue([_with_way_out(problem) for problem in fields.problems])
     weights, about_weights = _weights(header, origin)
-    assembled = assemble(layers)
-    mtp = 0 if row is STRANGER else fields.optional("mtp_layers", least=0) or 0
-    own = len(layers) - mtp
+    own = len(layers) - (0 if row is STRANGER else fields.optional("mtp_layers", least=0) or 0)
+    if own < len(layers) and (header.first_block or 0) >= own:
+        fields.note(MTP_ALONE)
+        layers = layers[own:]
+        own = len(layers)
+    assembled, said = assemble(layers), f"general.architecture {name}"
     return Model(
         name=origin.name or _own_name(header.values, name),
         dtype=parse_layout(DTYPE),
@@ -59,10 +72,11 @@ def read_model(header: Header, origin: Origin) -> Model:
         shape=_shape(fields),
         max_context=context or None,
         weight_bytes=weights,
-        sources=(Source(origin.source or origin.file, f"general.architecture {name}"),),
+        sources=(Source(origin.source or origin.file, ", ".join((said, *told(ignored)))),),
         file=origin.file,
-        notes=(DTYPE_NOTE, *origin.notes, *about_weights, *fields.notes),
+        notes=(DTYPE_NOTE, *origin.notes, *about_weights, *fields.notes, *told(ignored)),
         architecture=Architecture(name, "gguf"),
+        ignored=ignored,
     )
 
 
@@ -89,8 +103,13 @@ def _refusal(text: str, key: str, hint: str = THE_MODEL) -> InvalidValue:
 
 def _fields(name: str, row: Family, values: dict[str, Any]) -> Fields:
     prefix = f"{name}."
+    absent = {prefix + key for short, key in KEYS.items() if short not in ZERO_SAYS}
     return Fields(
-        data={key: value for key, value in values.items() if key.startswith(prefix)},
+        data={
+            key: value
+            for key, value in values.items()
+            if key.startswith(prefix) and (value or key not in absent)
+        },
         defaults=row.defaults,
         names={short: (prefix + key,) for short, key in KEYS.items()},
     )
@@ -119,25 +138,6 @@ def _layers(name: str, row: Family, f: Fields) -> Layers:
         with f.collecting():
             kept.append(part(f.at(number % f.count("layers"))))
     return kept
-
-
-def _refuse_strangers(name: str, f: Fields) -> None:
-    known = name in ARCHITECTURES
-    read = f.used if known else {key for short in PLAIN_READ for key in f.names_of(short)}
-    strange = [
-        key
-        for key in f.data
-        if key not in read and not is_harmless(key.removeprefix(f"{name}."), known)
-    ]
-    said = ", ".join(strange)
-    if strange and not known:
-        hint = did_you_mean(name, (*ARCHITECTURES, *REFUSED))
-        hint = hint if hint.startswith("did") else "describe the model in YAML"
-        text = f"architecture {name!r} is not known, and {said} could change the cache"
-        f.problem(text, strange[0], hint)
-    elif strange:
-        hint = f"if they leave the cache alone, describe the model in YAML; {CONVERT} otherwise"
-        f.problem(f"{said}: not known to kvcalc in architecture {name}", strange[0], hint)
 
 
 def _say_what_is_odd(name: str, row: Family, f: Fields) -> None:
@@ -174,8 +174,9 @@ def _weights(header: Header, origin: Origin) -> tuple[int | None, list[str]]:
 
 
 def _shape(f: Fields) -> Shape | None:
-    heads, hidden = f.get("heads"), f.get("hidden")
-    if not isinstance(heads, int) or heads < 1:
+    """The heads of the first layer that has some, for layers that have none."""
+    heads, hidden = first_heads(f), f.get("hidden")
+    if heads is None:
         return None
     usual = hidden // heads if isinstance(hidden, int) and hidden % heads == 0 else None
     widths = (f.get("key_dim_mla"), f.get("key_dim"), usual)

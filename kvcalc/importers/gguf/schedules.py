@@ -15,7 +15,7 @@ from kvcalc.model import MAX_LAYERS
 Rule = Callable[[int], bool]
 
 NONE, UNUSED, INDEXED, PICKED = "none", "sliding_unused", "indexed", "picked"
-MLP, SPARSE = "mlp", "block_sparse"
+MLP, SPARSE, ROUTER = "mlp", "block_sparse", "router"
 
 
 def layers_of(f: Fields, name: str) -> int | None:
@@ -32,9 +32,14 @@ def trunk(f: Fields) -> int:
     return max(0, f.count("layers") - (f.optional("mtp_layers", least=0) or 0))
 
 
-def switches(f: Fields, name: str) -> list[bool] | None:
-    """An array of truth values or of 0 and 1, which the key's layers have; None without one."""
+def switches(f: Fields, name: str, one: bool = False) -> list[bool] | None:
+    """An array of truth values or of 0 and 1, which the key's layers have; None without one.
+
+    one  whether a single value stands for all layers: llama.cpp saves a list of like items so
+    """
     value = f.get(name)
+    if one and isinstance(value, int):
+        value = [value] * trunk(f)
     if not isinstance(value, list):
         return None
     if any(item not in (0, 1) for item in value):
@@ -96,6 +101,13 @@ def looped(f: Fields) -> Sequence[str]:
     return [*plain(f)] * (layers_of(f, "loops") or 1)
 
 
+def routed(f: Fields) -> Sequence[str]:
+    """One layer more than is stated, whose single head tells which adapter a token is for."""
+    if trunk(f) < f.count("layers"):
+        f.wrong("mtp_layers", "counts the router as a layer of prediction, and it is in every step")
+    return [*plain(f), ROUTER]
+
+
 def interleaved(
     period: int | None, *, first: bool = False, stated: bool = True, kind: str = SLIDING
 ) -> Schedule:
@@ -126,9 +138,10 @@ def interleaved(
 
 
 def exaone4(f: Fields) -> Sequence[str]:
-    """The 32B model, of 64 layers, slides; smaller ones do where the file states a window."""
-    slides = f.count("layers") == 64 or f.has("window")
-    return interleaved(4, stated=False)(f) if slides else alike()(f)
+    """The 32B model, of 64 layers, slides; of others llama.cpp does not use a window."""
+    if trunk(f) == 64:
+        return interleaved(4, stated=False)(f)
+    return interleaved(4, stated=False, kind=UNUSED)(f) if f.has("window") else alike()(f)
 
 
 def sharing(schedule: Schedule, keeping: int | None = None) -> Schedule:
@@ -152,41 +165,13 @@ def sharing(schedule: Schedule, keeping: int | None = None) -> Schedule:
     return shared
 
 
-def hybrid(interval: int) -> Schedule:
-    """Recurrent layers by their own array, else all but one in each interval."""
-
-    def schedule(f: Fields) -> Sequence[str]:
-        f.ignore("full_interval")
-        chosen = switches(f, "recurrent_layers")
-        if chosen is not None:
-            return by_list(f, chosen, LINEAR, FULL)
-        size = f.optional("full_interval") or interval
-        return by_rule(f, lambda i: (i + 1) % size != 0, LINEAR, FULL)
-
-    return schedule
-
-
-def nemotron(f: Fields) -> Sequence[str]:
-    """Without KV heads, layers that have a feed-forward width are MLPs, the others recurrent."""
-    widths = f.get("feed_forward")
-
-    def kind(layer: int) -> str:
-        if attends(f, layer):
-            return FULL
-        width = widths[layer] if isinstance(widths, list) and layer < len(widths) else widths
-        return MLP if width else LINEAR
-
-    within = trunk(f)
-    return [kind(i) if i < within else FULL for i in range(f.count("layers"))]
-
-
 def picking(usual: Callable[[Fields], Sequence[bool]]) -> Schedule:
     """Which layers have an indexer of their own, as the file says, or by the usual rule."""
 
     def schedule(f: Fields) -> Sequence[str]:
-        chosen = switches(f, "index_types")
+        chosen = switches(f, "index_types", one=True)
         within = trunk(f)
-        if chosen is None:
+        if chosen is None or not any(chosen):  # the first picks for itself: no list at all
             chosen = list(usual(f))[:within]
         if len(chosen) < within:
             f.wrong("index_types", f"names {len(chosen):,} of {within:,} layers")
@@ -244,6 +229,7 @@ def dots3(f: Fields) -> Sequence[str]:
 
 def pooled(f: Fields) -> Sequence[str]:
     """Recurrent without KV heads; the others have an indexer of their own, or share one."""
+    f.ignore("recurrent_layers")
     whole = picking(every_indexer)(f)
     return [kind if i >= trunk(f) or attends(f, i) else LINEAR for i, kind in enumerate(whole)]
 
@@ -256,6 +242,7 @@ def after_dense(f: Fields) -> Sequence[str]:
 
 def by_ratio(f: Fields) -> Sequence[str]:
     """DeepSeek-V4: 0 a window alone, 4 sparse, 128 heavily compressed; the window alone in MTP."""
+    f.ignore("pattern")
     ratios, within = f.items("compress_ratios"), trunk(f)
     if ratios is None:
         f.count("compress_ratios")
@@ -269,3 +256,12 @@ def decoder(f: Fields) -> Sequence[str]:
     """The layers of a decoder; the encoder's keep nothing."""
     layers = f.count("layers")
     return [FULL] * (layers_of(f, "decoder_layers") or layers)
+
+
+def dflash(f: Fields) -> Sequence[str]:
+    """A window by the file's pattern, if at all; a draft for DeepSeek-V4 keeps a window alone."""
+    if not f.optional("hyper_connections"):
+        return interleaved(None, stated=False)(f)
+    f.ignore("pattern", "index_n_heads", "index_head_dim", "index_topk")
+    f.note("llama.cpp keeps a value beside each entry, which is a key and a value at once")
+    return alike("ratio 0")(f)

@@ -1,0 +1,245 @@
+"""Draft heads: what marks a file as one, and the fields that describe its target or how it drafts.
+
+A head keeps keys and values of its own layers alone, of every token of the context that they may
+look back at: DFlash's of the target's hidden states, EAGLE's of those beside the token. Read off
+SpecForge 0.2.0 (modeling/draft), vLLM 0.33.0 (models/*eagle*.py, qwen3_dflash.py), speculators
+0.9.0 (models/*/config.py) and transformers 5.24.0 (cache_utils.py, DFlashCache).
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from kvcalc.errors import InvalidValue
+from kvcalc.importers.layers import mtp_layers_of
+from kvcalc.importers.parts import windowed
+from kvcalc.importers.schedules import FULL, SLIDING
+from kvcalc.importers.vocabulary import ALIASES, STANDARD
+from kvcalc.model import MAX_LAYERS
+
+if TYPE_CHECKING:
+    from kvcalc.attention.base import Scheme
+    from kvcalc.importers.family import Family
+    from kvcalc.importers.fields import Fields
+    from kvcalc.importers.levels import Levels
+
+_ARCHITECTURE = re.compile(
+    r"Eagle3?$|Eagle3(?=[A-Z])|^Eagle[A-Z]\w*ForCausalLM|EAGLE|DFlash|DFlare|DSpark|Domino"
+    r"|Speculator$|DraftModel|NextN$|MTP(?:Model)?$"
+)
+"""Names of classes that draft; NVIDIA's Eagle models, which look at pictures, have others."""
+
+_MARKS = (
+    "eagle_config",
+    "dflash_config",
+    "speculators_model_type",
+    "draft_vocab_size",
+    "target_model_type",
+    "num_target_layers",
+    "target_layer_ids",
+)
+"""Fields that no other model has."""
+
+_TYPES = ("eagle", "eagle3", "peagle", "dflash", "dspark", "k3_dspark")
+"""Values of `model_type` that heads have, and no other model."""
+
+_BORROWS = ("gemma4_assistant", "gemma4_unified_assistant")
+"""Heads whose layers all read the cache of their target, which their files need not say."""
+
+_TARGET = frozenset(
+    """
+    num_target_layers target_layer_ids target_layer_count target_model_type
+    target_model_name_or_path eagle_aux_hidden_state_layer_ids aux_hidden_state_layer_ids
+    num_aux_hidden_states use_aux_hidden_state verifier verifier_vocab_size
+    verifier_name_or_path base_model_name_or_path
+    """.split()  # noqa: SIM905  a list would take a page
+) | {f"target_{name}" for name in STANDARD}
+"""What a file says of the model that its head drafts for: never the head's own."""
+
+_HEAD = frozenset(
+    """
+    attention_backend block_size causal confidence_head_alpha confidence_head_with_markov
+    conv_group_size conv_kernel_size draft_vocab_size eagle_fc_bias emb_dim embed_requires_grad
+    enable_confidence_head fc_norm final_logit_softcapping fusion_bias gru_hidden_dim
+    has_own_embed_tokens has_own_lm_head is_causal is_neox_style layernorms loss_decay_gamma
+    markov_head_type markov_rank mask_token mask_token_id modal_type mtp_layer_idx
+    norm_before_fc norm_before_residual norm_output num_anchors num_jacobi_passes
+    num_speculative_tokens output_multiplier parallel_drafting pard_token prefix_weight_base
+    projector_type ptd_token_id pure_draft_prefix_len rope_is_neox_style sample_from_anchor
+    selector_rank selector_top_k shift_label sliding_window_non_causal speculators_model_type
+    speculators_version training_mode transformer_layer_architecture truncated_vocab_size
+    use_input_layernorm_in_first_layer use_last_layernorm use_mtp_layernorm xpress_mlp_ratio
+    xpress_rank
+    """.split()  # noqa: SIM905  a list would take a page
+)
+"""How a head drafts: nothing that it keeps. Convolutions reach over one block, and are not kept."""
+
+_OBJECTS = {"speculators_config"}
+"""Objects that describe the target and the proposals alone."""
+
+KNOWN = _TARGET | _HEAD | _OBJECTS
+"""Fields of a draft head that leave its cache alone."""
+
+_OWN = ("eagle_config", "dflash_config")
+"""Objects with fields of the head, each of which is held to account."""
+
+_LEFT_OVER = ("add_classification_head", "cla_share_factor", "pool_type")
+"""What AngelSlim's heads take over from Hunyuan's own files, where `use_cla` says no."""
+
+Layers = list[tuple["Scheme", ...]]
+"""What each layer keeps, in order."""
+
+
+def marked_by(levels: Levels) -> str:
+    """What says that this is a draft head: its class, or a field; "" where nothing does."""
+    for _, level in levels:
+        stated = level.get("architectures")
+        for name in stated if isinstance(stated, list) else ():
+            if isinstance(name, str) and _ARCHITECTURE.search(name):
+                return name
+    given = [mark for mark in _MARKS for _, level in levels if level.get(mark) is not None]
+    given += [f"model_type {name}" for name in _types_of(levels) if name in _TYPES]
+    return next(iter(given), "")
+
+
+def wrappers_of(inner: Mapping[str, Any]) -> tuple[str, ...]:
+    """Where vLLM's form of an EAGLE head nests the layers, beside the usual names."""
+    return ("model",) if inner.get("model_type") == "eagle" else ()
+
+
+def known_outside(levels: Levels) -> frozenset[str]:
+    """What may stand around the layers of a head: fields that say nothing of these."""
+    counts = ALIASES["mtp_layers"] if _is_mtp(levels) else ()
+    return KNOWN.union(counts) if marked_by(levels) else frozenset(counts)
+
+
+def settled(family: Family, fields: Fields, levels: Levels) -> tuple[Family, Fields]:
+    """The family and the fields of a draft head; both as they are where the file is none."""
+    _say_what_medusa_is(family, fields)
+    if not set(_BORROWS).isdisjoint(_types_of(levels)):
+        fields = _that_borrows(fields)
+    mark = marked_by(levels)
+    if not mark:
+        return family, fields
+    fields.note(f"read as a draft head, by {mark}: its own layers alone, none of its target's")
+    fields.ignore(*(name for name in KNOWN if name in fields.data))
+    if not fields.data.get("use_cla"):
+        fields.ignore(*_LEFT_OVER)
+    for name in _OWN:
+        fields.group(name).ignore(*KNOWN)
+    _refuse_another_width(fields)
+    _say_how_many_layers(mark, fields)
+    fields = _with_own_windows(fields)
+    return _that_slides(family, fields.data), fields
+
+
+def own_layers(
+    levels: Levels, family: Family, fields: Fields, layers: Layers
+) -> tuple[Layers, Layers]:
+    """A model's layers, and those of its MTP; a file of MTP alone has these for its layers.
+
+    Such a file may state how many layers its target has, as if they were its own. Raises
+    InvalidValue where it does, and nothing tells what the MTP layers keep.
+    """
+    mtp = mtp_layers_of(family, fields)
+    if not _is_mtp(levels):
+        return layers, mtp
+    count = len(mtp) or _stated_outside(levels) or 1
+    if len(layers) <= count:
+        return layers, []
+    if not mtp and set(family.parts) == {FULL}:
+        mtp = layers[:count]
+    elif not mtp:
+        fields.wrong("layers", f"is {len(layers)}: the target's, and not of its MTP head alone")
+        raise InvalidValue(fields.problems)
+    fields.note("read as an MTP head: its own layers alone, none of its target's")
+    return mtp, []
+
+
+def _types_of(levels: Levels) -> list[str]:
+    return [str(level.get("model_type") or "") for _, level in levels]
+
+
+def _is_mtp(levels: Levels) -> bool:
+    """Whether a file holds the MTP layers of a model alone, by its class or its type."""
+    speculator = levels[-1][1].get("speculators_model_type")
+    by_class = re.search(r"NextN$|MTP(?:Model)?$", marked_by(levels)) is not None
+    return by_class or speculator == "mtp" or _types_of(levels)[-1].endswith("_mtp")
+
+
+def _stated_outside(levels: Levels) -> int:
+    """How many MTP layers the outermost configuration states, for one inside that does not."""
+    stated = (levels[-1][1].get(name) for name in ALIASES["mtp_layers"])
+    return next((n for n in stated if isinstance(n, int) and not isinstance(n, bool)), 0)
+
+
+def _that_borrows(fields: Fields) -> Fields:
+    """The fields of a head whose layers are all shared, as its class fills in."""
+    if fields.data.get("num_kv_shared_layers"):
+        return fields
+    return replace(fields, data={**fields.data, "num_kv_shared_layers": fields.count("layers")})
+
+
+def _say_what_medusa_is(family: Family, fields: Fields) -> None:
+    """Heads of Medusa are linear layers on the last hidden state: they keep nothing."""
+    named = [name for name in fields.data if name.startswith("medusa_")]
+    fields.ignore(*named)
+    if named and family.name != "medusa":
+        fields.note("Medusa's heads keep no cache: what is counted is the model's own")
+
+
+def _say_how_many_layers(mark: str, fields: Fields) -> None:
+    """EAGLE-3's first classes have one layer; engines build as many as the file states."""
+    stated = fields.data.get("num_hidden_layers")
+    if re.search(r"Eagle3", mark) and stated not in (None, 1):
+        text = f"num_hidden_layers is counted as stated, {stated}"
+        fields.note(f"{text}: SpecForge's and AngelSlim's EAGLE-3 build one, vLLM and SGLang all")
+
+
+def _refuse_another_width(fields: Fields) -> None:
+    """DFlare may state its target's hidden_size, and its own as draft_hidden_size."""
+    if fields.has("draft_hidden_size"):
+        fields.ignore("draft_hidden_size")
+        if not fields.has("head_dim") and fields.get("draft_hidden_size") != fields.get("hidden"):
+            text = "is not hidden_size, and no head_dim says how wide the heads are"
+            fields.wrong("draft_hidden_size", text)
+
+
+def _with_own_windows(fields: Fields) -> Fields:
+    """The fields with the windows that `dflash_config` states instead of the usual ones.
+
+    With use_swa every layer slides unless layer_types says which; swa_window_size is the window.
+    """
+    own, kinds = fields.group("dflash_config"), fields.data.get("layer_types")
+    modes, mode = ("gqa", "mha"), own.word("attention_mode")
+    if mode not in (None, *modes):
+        own.wrong("attention_mode", f"is {mode!r}; {' and '.join(modes)} alone are known")
+    everywhere, window = own.flag("use_swa"), own.optional("swa_window_size")
+    own.ignore("attention_sink_bias", "attention_value_scale")
+    slides = isinstance(kinds, list) and SLIDING in kinds
+    if not (everywhere or (slides and window)):
+        return fields
+    stated = fields.data.get("sliding_window")
+    if None not in (window, stated) and window != stated:
+        own.wrong("swa_window_size", f"is {window}, but sliding_window is {stated!r}")
+    kinds = kinds if slides else [SLIDING] * min(fields.count("layers"), MAX_LAYERS)
+    changed = {"layer_types": kinds, "sliding_window": window or stated}
+    return replace(fields, data={**fields.data, **changed, "use_sliding_window": True})
+
+
+def _that_slides(family: Family, data: Mapping[str, Any]) -> Family:
+    """The family with a kind of layer that slides, which a head may have where its base has none.
+
+    The layers of a DFlash head are its own, whatever model lends it the names of its fields.
+    """
+    kinds = data.get("layer_types")
+    listed = isinstance(kinds, list) and SLIDING in kinds
+    if not listed or SLIDING in family.parts or set(family.parts) != {FULL}:
+        return family
+    own = copy.copy(family)
+    own.parts = {**family.parts, SLIDING: windowed()}
+    return own

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kvcalc.queries.check import Checked, Result
     from kvcalc.queries.compare import Comparison
     from kvcalc.queries.diff import Difference
+    from kvcalc.queries.dtypes import Dtypes
     from kvcalc.queries.listing import Listing
     from kvcalc.queries.show import Breakdown
     from kvcalc.question import Asked
@@ -105,6 +106,13 @@ def models() -> Listing:
     from kvcalc.queries.listing import list_models
 
     return list_models(catalog.load_all(list(catalog.bundled())))
+
+
+def dtypes() -> Dtypes:
+    """Every dtype that has a name: its bits, what is stored beside them, and whose it is."""
+    from kvcalc.queries.dtypes import list_dtypes
+
+    return list_dtypes()
 
 
 def diff(model: Reference, other: Reference, *, ignore: Sequence[str] = ()) -> Difference:

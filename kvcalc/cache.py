@@ -5,22 +5,22 @@ Every attention scheme expands to these, and nothing above knows more about a sc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from kvcalc.amounts import Amounts
 from kvcalc.errors import UsageError
-from kvcalc.extents import All
-from kvcalc.formats import FLOATS, FP32, SEVERAL
+from kvcalc.extents import All, Beyond, Every, Window
+from kvcalc.formats import FLOATS, FP32, NONE, SEVERAL
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
     from kvcalc.expect import Quantity
     from kvcalc.extents import Extent, Reads
-    from kvcalc.formats import Format, Layout, Widths
+    from kvcalc.formats import Format, IndexFormat, Layout, Widths
 
 Role = Literal["k", "v", "latent", "rope", "index", "state", "conv", "shift", "carry"]
 """What a tensor is to an engine: attention entries, an index over them, a state, or a
@@ -60,7 +60,7 @@ class Storage:
 
     dtype: Layout
     kv_dtype: Layout | None = None
-    index_dtype: Format | None = None
+    index_dtype: IndexFormat | None = None
 
     def settle(self, tensors: Sequence[CacheTensor]) -> tuple[Settled, ...]:
         """The tensors of one layer with their formats filled in.
@@ -68,11 +68,35 @@ class Storage:
         Raises UsageError where a layout does not exist for them or names no format for one.
         """
         latent = _latent_widths(tensors)
-        return tuple(Settled(tensor, self._format(tensor, latent)) for tensor in tensors)
+        settled: list[Settled] = []
+        for tensor in tensors:
+            if tensor.role != "index" or self.index_dtype != NONE:
+                settled += self._settled(tensor, latent)
+        even = (self.kv_dtype or self.dtype).even
+        return tuple(_in_even_slots(settled) if even else settled)
+
+    def _settled(self, tensor: CacheTensor, latent: Widths | None) -> tuple[Settled, ...]:
+        stored = self._format(tensor, latent)
+        if not stored.residual:
+            return (Settled(tensor, stored),)
+        last = tensor.format or self._own(tensor.role, latent)
+        if last.residual:
+            text = f"{stored.name} does not say in which dtype the last tokens of a cache are kept"
+            raise UsageError(f"{text}: it is for a question's kv_dtype alone")
+        if tensor.extent != Every() or tensor.reads != ALL:
+            text = (
+                f"{stored.name} keeps the last {stored.residual:,} tokens apart, which is known of"
+            )
+            kept = f"{tensor.extent.rule} entries, {tensor.reads.rule} of them read"
+            raise UsageError(f"{text} full attention alone; {tensor.name} has {kept}")
+        rest = replace(tensor, extent=Beyond(stored.residual))
+        last_tokens = Window(stored.residual)
+        residual = replace(tensor, name=f"{tensor.name}_residual", extent=last_tokens)
+        return Settled(rest, stored), Settled(residual, last)
 
     def _format(self, tensor: CacheTensor, latent: Widths | None) -> Format:
         asked = None
-        if tensor.role == "index" and self.index_dtype:
+        if tensor.role == "index" and self.index_dtype and self.index_dtype != NONE:
             asked = self.index_dtype
         elif self.kv_dtype and (tensor.role == "index" or tensor.role in ENTRY_ROLES):
             asked = self.kv_dtype.format_of(tensor.role, latent)
@@ -96,6 +120,17 @@ class Storage:
         return tuple(r for r in roles if self.kv_dtype.format_of(r, latent) is None)
 
 
+def _in_even_slots(settled: Sequence[Settled]) -> list[Settled]:
+    """Where a head's key and value share a slot of an odd number of bytes, the value takes more."""
+    keys = iter([one for one in settled if one.tensor.role == "k"])
+    found = []
+    for one in settled:
+        key = next(keys, None) if one.tensor.role == "v" else None
+        odd = key is not None and (key.bytes_per_head + one.bytes_per_head) % 2
+        found.append(replace(one, format=one.format.padded()) if odd else one)
+    return found
+
+
 def _latent_widths(tensors: Sequence[CacheTensor]) -> Widths | None:
     latents = {tensor.width for tensor in tensors if tensor.role == "latent"}
     ropes = {tensor.width for tensor in tensors if tensor.role == "rope"}
@@ -111,10 +146,15 @@ class Settled:
     tensor: CacheTensor
     format: Format
 
+    @property
+    def bytes_per_head(self) -> int:
+        """Bytes of one head's entry."""
+        return self.format.entry_bytes(self.tensor.width)
+
     @cached_property
     def entry_bytes(self) -> int:
         """Bytes of one entry over all heads."""
-        return (self.tensor.heads or 1) * self.format.entry_bytes(self.tensor.width)
+        return (self.tensor.heads or 1) * self.bytes_per_head
 
     def stored(self, tokens: int) -> int:
         """Bytes held after `tokens` tokens; none where another layer stores them."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_BYTES = 1_000_000
+MAX_JSON_BYTES = 8_000_000
+"""Of a configuration, which may list every expert that is quantized otherwise than the rest."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Document:
         return replace(problem, file=self.name, line=line, column=column)
 
 
-def read_bytes(path: Path, size: int = MAX_BYTES + 1) -> bytes:
+def read_bytes(path: Path, size: int = MAX_JSON_BYTES + 1) -> bytes:
     """The first bytes of a file, one more than is sane of all. Raises InputError."""
     try:
         mode = path.stat().st_mode
@@ -104,12 +106,11 @@ def read_bytes(path: Path, size: int = MAX_BYTES + 1) -> bytes:
 
 def parse(name: str, raw: bytes, folder: Path = Path()) -> Document:
     """Parse one document of YAML or JSON. Raises InputError where it is none, or too large."""
-    text = _text(name, raw)
     try:
-        if text.lstrip().startswith("{"):
+        if raw.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
             with contextlib.suppress(jsontext.NotJSON):
-                return _of_json(name, text, folder)
-        data, root, problems = yamltext.decoded(text)
+                return _of_json(name, _text(name, raw, MAX_JSON_BYTES), folder)
+        data, root, problems = yamltext.decoded(_text(name, raw))
     except InvalidValue as error:
         raise InputError(_in_file(name, error.problems)) from None
     return Document(name, data, lambda: root, folder, _in_file(name, problems))
@@ -118,7 +119,7 @@ def parse(name: str, raw: bytes, folder: Path = Path()) -> Document:
 def parse_json(name: str, raw: bytes, folder: Path = Path()) -> Document:
     """Parse one JSON document. Raises InputError where it is none, or too large."""
     try:
-        return _of_json(name, _text(name, raw), folder)
+        return _of_json(name, _text(name, raw, MAX_JSON_BYTES), folder)
     except InvalidValue as error:
         raise InputError(_in_file(name, error.problems)) from None
 
@@ -138,9 +139,9 @@ def _binary(name: str) -> InputError:
     return InputError([Problem(text, hint, file=name)])
 
 
-def _text(name: str, raw: bytes) -> str:
-    if len(raw) > MAX_BYTES:
-        text = f"larger than {MAX_BYTES:,} bytes: not a model file"
+def _text(name: str, raw: bytes, most: int = MAX_BYTES) -> str:
+    if len(raw) > most:
+        text = f"larger than {most:,} bytes: not a model file"
         raise InputError([Problem(text, file=name)])
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise InputError([Problem("UTF-16, not UTF-8", "save it as UTF-8", file=name)])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from kvcalc.attention.base import Scheme, Shape
     from kvcalc.expect import Expectation
-    from kvcalc.formats import Format, Layout
+    from kvcalc.formats import IndexFormat, Layout
     from kvcalc.question import Question
 
 DEFAULT_CONTEXT = 131_072
@@ -78,12 +78,14 @@ class Model:
     file: str = ""
     notes: tuple[str, ...] = ()
     """What a reader of the numbers should know: what was inferred, what was not used."""
+    outdated: Mapping[str, str] = field(default_factory=dict)
+    """Which of the notes is untrue beside a question's own setting, by that setting's name."""
     architecture: Architecture | None = None
     """Which code runs it; None where that is not known, as of a what-if."""
     ignored: tuple[str, ...] = ()
     """Fields of somebody else's file that were left out of it, as asked."""
     kv_dtype: Layout | None = None
-    index_dtype: Format | None = None
+    index_dtype: IndexFormat | None = None
     draft: Model | None = None
     """The model that drafts for it: its cache is kept too, beside this one's own."""
 

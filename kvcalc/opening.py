@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kvcalc.document import MAX_BYTES, Document, parse, parse_json, read_bytes
+from kvcalc.document import MAX_JSON_BYTES, Document, parse, parse_json, read_bytes
 from kvcalc.errors import InputError, InvalidValue, Problem
 from kvcalc.importers.recognition import HUB, is_config
 from kvcalc.schema.reading.model import read_model
@@ -90,7 +90,7 @@ def _stdin() -> bytes:
         raise InputError([Problem("standard input is a terminal", hint, file=STDIN)])
     from kvcalc.importers.gguf import is_gguf
 
-    data = sys.stdin.buffer.read(MAX_BYTES + 1)
+    data = sys.stdin.buffer.read(MAX_JSON_BYTES + 1)
     if is_gguf(data):
         raise InputError([Problem("a GGUF file is read from a path", "name the file", file=STDIN)])
     return data

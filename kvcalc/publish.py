@@ -6,11 +6,11 @@ A schema names its types once, and shows editors what the validators of `kvcalc.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from kvcalc.attention import KINDS
 from kvcalc.attention.bounds import Count, CountOrZero, SourceLength, TokenCount
-from kvcalc.formats import Format, Layout
+from kvcalc.formats import Format, IndexFormat, Layout
 from kvcalc.render.schema import DIALECT, output_schema
 from kvcalc.schema.forms.claims import ClaimForm, ClaimsForm, SideForm
 from kvcalc.schema.forms.entries import entry_form, what_if_form
@@ -22,7 +22,7 @@ from kvcalc.schema.forms.tensors import TensorForm
 TYPES: Mapping[str, Any] = {
     "dtype": Format,
     "layout": Layout,
-    "index_scale": Format | Literal["none"],
+    "index_dtype": IndexFormat,
     "count": Count,
     "count_or_zero": CountOrZero,
     "tokens": TokenCount,

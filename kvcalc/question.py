@@ -9,14 +9,14 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, TypedDict
 
 from kvcalc.errors import UsageError
-from kvcalc.formats import parse_index_format, parse_layout
+from kvcalc.formats import parse_index_format, parse_kv_dtype
 from kvcalc.units import MAX_TOKENS, check_batch, check_layers, check_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, Unpack
 
-    from kvcalc.formats import Format, Layout
+    from kvcalc.formats import IndexFormat, Layout
 
 
 class Asked(TypedDict, total=False):
@@ -37,8 +37,9 @@ class Question:
 
     context        tokens per sequence; None asks for what the models themselves can do
     batch          sequences
-    kv_dtype       how keys, values and latents are stored: `fp8`, `fp8_ds_mla`, `q8_0/q4_0`
-    index_dtype    how index keys are
+    kv_dtype       how keys, values and latents are stored: `fp8`, `fp8_ds_mla`, `q8_0/q4_0`;
+                   `auto` is the model's own
+    index_dtype    how index keys are; `none` leaves them out
     mtp            whether multi-token-prediction layers count too
     mtp_layers     how many of them do; None is as many as the model has
     source_length  tokens that cross attention looks back at
@@ -50,7 +51,7 @@ class Question:
     context: int | None = None
     batch: int = 1
     kv_dtype: Layout | None = None
-    index_dtype: Format | None = None
+    index_dtype: IndexFormat | None = None
     mtp: bool = False
     mtp_layers: int | None = None
     source_length: int | None = None
@@ -115,11 +116,11 @@ def _source(tokens: int) -> int:
 
 
 _READ: dict[str, Callable[[Any], Any]] = {
-    "kv_dtype": parse_layout,
+    "kv_dtype": parse_kv_dtype,
     "index_dtype": parse_index_format,
     "mtp": _flag,
     "mtp_layers": check_layers,
     "source_length": _source,
-    "draft_kv_dtype": parse_layout,
+    "draft_kv_dtype": parse_kv_dtype,
 }
 """How the settings that are not taken as they are given are read. Each raises ValueError."""

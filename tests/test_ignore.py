@@ -51,6 +51,10 @@ def folder(tmp_path: Path) -> Path:
          "text_config.kv_budget"),
         ({**INNER, "per_layer_config": {"1": {"kv_budget": 4}}}, "per_layer_config.1.kv_budget"),
         ({**LLAMA, "model_type": "brand_new", "token_shift": True}, "token_shift"),
+        ({**LLAMA, "quantization_config": {"kv_cache_new": 4}},
+         "quantization_config.kv_cache_new"),
+        ({**LLAMA, "quantization_config": {"kv_cache_scheme": {"num_bits": 3}}},
+         "quantization_config.kv_cache_scheme"),
     ],
 )  # fmt: skip
 def test_a_field_is_ignored_by_the_name_that_its_refusal_says(

@@ -6,13 +6,17 @@ nothing; a question's --kv-dtype goes before all of it.
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import kvcalc
 from kvcalc.model import Model
 from tests.configurations import Config, loaded, refused
+
+if TYPE_CHECKING:
+    from tests.conftest import ModelFile
 
 TOKENS = 10
 PLAIN: Config = {
@@ -138,7 +142,193 @@ def test_an_unknown_scheme_is_refused(scheme: Config) -> None:
     assert "kv_cache_scheme" in text
 
 
-@pytest.mark.parametrize("scheme", ["fp8", 8, [8], True], ids=repr)
+@pytest.mark.parametrize(
+    ("scheme", "by_hand"),
+    [
+        # one scale per tensor, or per head of it, is no token's; NVFP4 has an e4m3 per 16
+        ({"num_bits": 8, "type": "float", "strategy": "attn_head"}, ELEMENTS),
+        ({"num_bits": 8, "type": "int", "strategy": "attn_head"}, ELEMENTS),
+        (
+            {"num_bits": 4, "type": "float", "strategy": "tensor_group", "group_size": 16},
+            ELEMENTS // 2 + ELEMENTS // 16,
+        ),
+    ],
+    ids=str,
+)
+def test_strategies_of_compressed_tensors(scheme: Config, by_hand: int) -> None:
+    assert loaded(compressed(**scheme)).stored(TOKENS) == by_hand
+
+
+@pytest.mark.parametrize(
+    ("stated", "by_hand"),
+    [
+        # modelopt 0.47, export/convert_hf_config.py
+        ("FP8", ELEMENTS),
+        ({"dynamic": False, "num_bits": 8, "type": "float"}, ELEMENTS),
+        ("NVFP4", ELEMENTS // 2 + ELEMENTS // 16),
+        ({"num_bits": 4, "type": "float"}, ELEMENTS // 2 + ELEMENTS // 16),
+        ("INT8", ELEMENTS),
+        ("fp8_e4m3", ELEMENTS),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("method", ["modelopt", "modelopt_fp4"])
+def test_the_scheme_of_modelopt(stated: object, by_hand: int, method: str) -> None:
+    quantization = {"quant_method": method, "kv_cache_scheme": stated}
+    assert loaded({**PLAIN, "quantization_config": quantization}).stored(TOKENS) == by_hand
+
+
+@pytest.mark.parametrize("name", ["kv_cache_scheme", "kv_cache_quant_algo", "kv_cache_quant"])
+@pytest.mark.parametrize("stated", [None, "none", "None", "auto", "", "NULL"], ids=repr)
+def test_a_scheme_that_says_that_there_is_none(name: str, stated: str | None) -> None:
+    quantization = {"quant_method": "modelopt", "quant_algo": "NVFP4", name: stated}
+    model = loaded({**PLAIN, "dtype": "bfloat16", "quantization_config": quantization})
+    assert model.stored(TOKENS) == ELEMENTS * 2
+
+
+def test_one_object_that_contradicts_itself() -> None:
+    quantization = {"kv_cache_scheme": "FP8", "kv_cache_quant_algo": "NVFP4"}
+    text = refused({**PLAIN, "quantization_config": quantization})
+    assert "KV cache in nvfp4 and in fp8: they contradict each other" in text
+
+
+PER_TENSOR = {"dtype": "fp8_e4m3", "qscheme": "per_tensor", "is_dynamic": False}
+"""What quark 0.13 writes of one output."""
+
+
+def quark(**quantization: object) -> Config:
+    """A configuration that Quark quantized."""
+    return {**PLAIN, "quantization_config": {"quant_method": "quark", **quantization}}
+
+
+GROUP = ["*k_proj", "*v_proj"]
+OUTPUTS = {name: {"weight": None, "output_tensors": PER_TENSOR} for name in GROUP}
+
+
+@pytest.mark.parametrize(
+    ("quantization", "by_hand"),
+    [
+        # quantization/config/config.py of 0.13, and what vLLM's quark.py reads of older ones
+        ({"kv_cache_quant_config": OUTPUTS, "kv_cache_post_rope": False}, ELEMENTS),
+        ({"kv_cache_quant_config": OUTPUTS, "kv_cache_group": GROUP}, ELEMENTS),
+        ({"kv_cache_quant_config": OUTPUTS, "min_kv_scale": 1.0}, ELEMENTS),
+        ({"layer_quant_config": OUTPUTS, "export": {"kv_cache_group": GROUP}}, ELEMENTS),
+        ({"layer_quant_config": OUTPUTS, "kv_cache_group": ["*_proj"]}, ELEMENTS),
+        ({"layer_quant_config": OUTPUTS, "export": {"kv_cache_group": []}}, 2 * ELEMENTS),
+        ({"layer_quant_config": OUTPUTS}, 2 * ELEMENTS),
+        ({"kv_cache_quant_config": {}, "kv_cache_group": []}, 2 * ELEMENTS),
+        ({"kv_cache_quant_config": {"*k_proj": {"output_tensors": None}}}, 2 * ELEMENTS),
+        ({"kv_cache_quant_config": None}, 2 * ELEMENTS),
+    ],
+)  # fmt: skip
+def test_the_scheme_of_quark(quantization: Config, by_hand: int) -> None:
+    assert loaded(quark(**quantization)).stored(TOKENS) == by_hand
+
+
+@pytest.mark.parametrize(
+    ("quantization", "said"),
+    [
+        ({"kv_cache_quant_config": "fp8"}, "kv_cache_quant_config 'fp8' is not known"),
+        ({"kv_cache_quant_config": {"*k_proj": "fp8"}}, "kv_cache_quant_config 'fp8' is not known"),
+        ({"layer_quant_config": {"*q_proj": {}}, "kv_cache_group": GROUP}, "layer_quant_config"),
+        ({"layer_quant_config": "fp8", "kv_cache_group": GROUP}, "layer_quant_config 'fp8'"),
+        ({"kv_cache_group": "*k_proj"}, "kv_cache_group '*k_proj' is not known"),
+        (
+            {"kv_cache_quant_config": {"*": {"output_tensors": {**PER_TENSOR, "dtype": "int4"}}}},
+            "} is not known",
+        ),
+        (
+            {
+                "kv_cache_quant_config": {
+                    "*k_proj": {"output_tensors": {**PER_TENSOR, "qscheme": "per_channel"}}
+                }
+            },
+            "} is not known",
+        ),
+        (
+            {
+                "kv_cache_quant_config": {
+                    **OUTPUTS,
+                    "*v_proj": {"output_tensors": {**PER_TENSOR, "dtype": "int8"}},
+                }
+            },
+            "KV cache in fp8 and in int8: they contradict each other",
+        ),
+    ],
+)
+def test_a_scheme_of_quark_that_is_not_known(quantization: Config, said: str) -> None:
+    assert said in refused(quark(**quantization))
+
+
+@pytest.mark.parametrize(
+    "quantization",
+    [
+        {"group_size": 64, "bits": 4},
+        {"group_size": 64, "bits": 4, "mode": "affine"},
+        {"group_size": 64, "bits": 4, "model.layers.0.self_attn.kv_b_proj": {"bits": 8}},
+        {"group_size": 64, "bits": 4, "model.layers.0.self_attn.kv_b_proj": False},
+    ],
+    ids=str,
+)
+def test_mlx_quantizes_weights_alone(quantization: Config) -> None:
+    # mlx-lm writes it twice
+    both = {"quantization": quantization, "quantization_config": quantization}
+    for stated in (both, {"quantization": quantization}):
+        model = loaded({**PLAIN, "torch_dtype": "bfloat16", **stated})
+        assert model.stored(TOKENS) == ELEMENTS * 2
+        assert note(model) == (
+            "cache in bf16: the file's torch_dtype (the weights' quantization does not touch "
+            "the cache)"
+        )
+
+
+@pytest.mark.parametrize("name", ["quantization", "quantization_config", "compression_config"])
+def test_a_model_that_is_not_known_may_be_quantized(name: str) -> None:
+    unknown = {**PLAIN, "model_type": "nobodys", "torch_dtype": "float16"}
+    assert loaded({**unknown, name: {"bits": 4}}).stored(TOKENS) == ELEMENTS * 2
+    assert loaded({**unknown, name: {"kv_cache_scheme": "FP8"}}).stored(TOKENS) == ELEMENTS
+
+
+def test_an_unknown_scheme_is_refused_in_its_place_and_can_be_ignored(
+    model_file: ModelFile,
+) -> None:
+    quantization = {"quant_method": "modelopt", "kv_cache_scheme": "FP9"}
+    path = model_file(json.dumps({**PLAIN, "quantization_config": quantization}), "config.json")
+    with pytest.raises(kvcalc.InputError) as caught:
+        kvcalc.load(path)
+    (problem,) = caught.value.problems
+    field = "quantization_config.kv_cache_scheme"
+    assert problem.hint == f"--ignore {field}, and say the cache's dtype with --kv-dtype"
+    assert kvcalc.load(path, ignore=[field]).stored(TOKENS) == ELEMENTS * 2
+
+
+def test_the_quantization_of_a_tensorrt_llm_checkpoint() -> None:
+    config = {**PLAIN, "quantization": {"quant_algo": "FP8", "kv_cache_quant_algo": "FP8"}}
+    assert loaded(config).stored(TOKENS) == ELEMENTS
+
+
+@pytest.mark.parametrize("stated", ["BF16", "BFloat16", "torch.BFloat16"])
+def test_a_dtype_in_capitals(stated: str) -> None:
+    model = loaded({**PLAIN, "torch_dtype": stated})
+    assert note(model) == "cache in bf16: the file's torch_dtype"
+
+
+@pytest.mark.parametrize("name", ["config.json", "config.txt"])
+def test_a_configuration_that_lists_every_expert(name: str, model_file: ModelFile) -> None:
+    listed = [f"model.layers.{n // 256}.mlp.experts.{n % 256}.down_proj" for n in range(30_000)]
+    quantization = {"quant_method": "modelopt", "kv_cache_scheme": "FP8", "ignore": listed}
+    text = json.dumps({**PLAIN, "quantization_config": quantization})
+    assert len(text) > 1_200_000
+    assert kvcalc.load(model_file(text, name)).stored(TOKENS) == ELEMENTS
+
+
+def test_a_configuration_that_never_ends(model_file: ModelFile) -> None:
+    text = json.dumps({**PLAIN, "architectures": ["x" * 8_000_000]})
+    with pytest.raises(kvcalc.InputError, match="larger than 8,000,000 bytes"):
+        kvcalc.load(model_file(text, "config.json"))
+
+
+@pytest.mark.parametrize("scheme", ["fp9", 8, [8], True], ids=repr)
 def test_a_scheme_that_is_no_object_is_refused(scheme: object) -> None:
     quantization = {"quant_method": "compressed-tensors", "kv_cache_scheme": scheme}
     assert "kv_cache_scheme" in refused({**PLAIN, "quantization_config": quantization})

@@ -16,7 +16,7 @@ from kvcalc.attention.sparse import Indexed
 from kvcalc.cache import CacheTensor
 from kvcalc.errors import Problem
 from kvcalc.extents import Every, Extent, TopK, Window
-from kvcalc.formats import FP8, Format
+from kvcalc.formats import FP8, IndexFormat
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,14 +110,14 @@ class CSA(HCA, Indexed):
     kind: ClassVar[str] = "csa"
 
     top_k: Annotated[TokenCount, "compressed entries that one step reads"]
-    index_dtype: Annotated[Format, "dtype of the index key"] = FP8
+    index_dtype: Annotated[IndexFormat, "dtype of the index key; none leaves it out"] = FP8
 
     def entries(self) -> tuple[CacheTensor, ...]:
         compressed = self.stream("compressed", self.compressed_extent)
         return (
             *self.stream("kv", self.extent),
             *(replace(tensor, reads=TopK(self.top_k)) for tensor in compressed),
-            replace(self.index_key(self.index_dtype), extent=self.compressed_extent),
+            *self.index_keys(self.compressed_extent),
         )
 
     def left_over(self) -> tuple[CacheTensor, ...]:

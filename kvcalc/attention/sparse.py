@@ -12,8 +12,8 @@ from kvcalc.attention.heads import GQA
 from kvcalc.attention.mla import MLA
 from kvcalc.cache import CacheTensor
 from kvcalc.errors import Problem, UsageError
-from kvcalc.extents import Every, TopBlocks, TopK
-from kvcalc.formats import BF16, FP8, FP32, Format
+from kvcalc.extents import Every, Extent, TopBlocks, TopK
+from kvcalc.formats import BF16, FP8, FP32, NONE, Format, IndexFormat
 
 IndexScale = Format | Literal["none"] | None
 
@@ -24,12 +24,14 @@ class Indexed(Attention):
 
     index_heads: Annotated[Count, "query heads of the indexer"]
     index_dim: Annotated[Count, "width of one index key"]
-    index_dtype: Annotated[Format, "dtype of the index key"]
+    index_dtype: Annotated[IndexFormat, "dtype of the index key; none leaves it out"]
     index_scale: Annotated[
         IndexScale, "dtype of an index key's scale; without it fp32 for fp8 keys, else none"
     ] = None
 
     def unscaled(self, parts: Parts) -> Self:
+        if self.index_dtype == NONE:
+            return self
         dtype, scale = parts(self.index_dtype)
         if scale is None:
             return self
@@ -39,17 +41,20 @@ class Indexed(Attention):
         return replace(self, index_dtype=dtype, index_scale=scale)
 
     def plain(self) -> Self:
-        stored = self.index_key(self.index_dtype).format
+        stored = next((key.format for key in self.index_keys(self.extent)), NONE)
         given: dict[str, Any] = {"index_dtype": stored, "index_scale": "none"}
         return replace(super().plain(), **given)
 
-    def index_key(self, dtype: Format) -> CacheTensor:
+    def index_keys(self, extent: Extent) -> tuple[CacheTensor, ...]:
         """The index key, stored in its own format: `kv_dtype` leaves it alone."""
-        scale = self.index_scale or (FP32 if dtype == FP8 else "none")
-        stored = dtype if isinstance(scale, str) else dtype.scaled(scale)
+        dtype = self.index_dtype
+        if dtype == NONE:
+            return ()
+        scale = self.index_scale or (FP32 if dtype == FP8 else NONE)
+        stored = dtype if scale == NONE else dtype.scaled(scale)
         macs = self.index_heads * self.index_dim
-        return CacheTensor(
-            "index_key", "index", self.index_dim, self.extent, format=stored, macs=macs
+        return (
+            CacheTensor("index_key", "index", self.index_dim, extent, format=stored, macs=macs),
         )
 
 
@@ -64,7 +69,7 @@ class DSA(Indexed, MLA):
     kind: ClassVar[str] = "dsa"
 
     top_k: Annotated[TokenCount, "tokens whose latents one step reads"]
-    index_dtype: Annotated[Format, "dtype of the index key"] = FP8
+    index_dtype: Annotated[IndexFormat, "dtype of the index key; none leaves it out"] = FP8
     index_every: Annotated[Count, "tokens that share one pooled index key"] = 1
     indexer: Annotated[
         Literal["own", "shared"], "shared: another layer's selection, no index keys here"
@@ -93,10 +98,8 @@ class DSA(Indexed, MLA):
         picked = tuple(replace(tensor, reads=reads) for tensor in super().entries())
         if self.indexer == "shared":
             return picked
-        index = self.index_key(self.index_dtype)
-        if self.index_every > 1:
-            index = replace(index, extent=Every(self.index_every, self.index_every))
-        return (*picked, index)
+        pooled = Every(self.index_every, self.index_every)
+        return (*picked, *self.index_keys(pooled if self.index_every > 1 else self.extent))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,9 +114,9 @@ class BlockSparse(Indexed, GQA):
 
     block_size: Annotated[TokenCount, "tokens of one block"]
     top_k_blocks: Annotated[Count, "blocks that one step reads, per KV head"]
-    index_dtype: Annotated[Format, "dtype of the index key"] = BF16
+    index_dtype: Annotated[IndexFormat, "dtype of the index key; none leaves it out"] = BF16
 
     def entries(self) -> tuple[CacheTensor, ...]:
         reads = TopBlocks(self.top_k_blocks, self.block_size)
         picked = tuple(replace(tensor, reads=reads) for tensor in super().entries())
-        return (*picked, self.index_key(self.index_dtype))
+        return (*picked, *self.index_keys(self.extent))

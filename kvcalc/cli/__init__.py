@@ -153,15 +153,20 @@ def check(
 @app.command("list")
 @_answers
 @taking(out=options.answer)
-def list_command(out: Output) -> None:
+def list_command(
+    out: Output,
+    dtypes: Annotated[
+        bool, typer.Option("--dtypes", help="List what a dtype may be called instead.")
+    ] = False,
+) -> None:
     """Example: kvcalc list --json
 
     The bundled models by vendor: attention kind, bytes per token, and what does not grow, each at
-    its own default context.
+    its own default context. With --dtypes, every dtype: its bits, scales and bytes.
     """
     import kvcalc
 
-    out.answer(kvcalc.models())
+    out.answer(kvcalc.dtypes() if dtypes else kvcalc.models())
 
 
 @app.command("import")

@@ -80,13 +80,16 @@ KvDtype = Annotated[
         "--kv-dtype",
         metavar="DTYPE",
         help="Store keys, values and latents as fp8, int4_per_token_head, nvfp4, 6bit, q8_0, "
-        "q8_0/q4_0 (K/V), fp8_ds_mla, ... instead of the model's dtype.",
+        "q8_0/q4_0 (K/V), fp8_ds_mla, ... instead of the model's dtype (auto); "
+        "kvcalc list --dtypes shows all.",
     ),
 ]
 IndexDtype = Annotated[
     str | None,
     typer.Option(
-        "--index-dtype", metavar="DTYPE", help="Store index keys as bf16, fp8 (with a scale), ..."
+        "--index-dtype",
+        metavar="DTYPE",
+        help="Store index keys as bf16, fp8 (with a scale), ...; none leaves them out.",
     ),
 ]
 Mtp = Annotated[bool, typer.Option("--mtp", help="Count multi-token-prediction layers too.")]

@@ -3,12 +3,14 @@
 Every field of a configuration is one of four. Read by its family; known here, or to the family, to
 leave the cache alone; passed over and told of, where the family is known and no word of the name
 is one of a cache's; or refused by name. Where the family is not known, names are all that there
-is to go by, and only BASE, METADATA and DECODER pass.
+is to go by, and only BASE, METADATA, DECODER and quantizations pass.
 """
 
 from __future__ import annotations
 
 import re
+
+from kvcalc.importers.vocabulary import QUANTIZATIONS
 
 BASE = frozenset(
     """
@@ -55,7 +57,7 @@ DECODER = frozenset(
 """What transformers' classes of plain decoders have besides, which no cache depends on: those of
 llama, gpt2, mistral, qwen2 and gpt_neox (configuration_*.py of 4.57.1 and 5.24.0)."""
 
-_ANYWHERE = BASE - OFF | METADATA | DECODER
+_ANYWHERE = BASE - OFF | METADATA | DECODER | {*QUANTIZATIONS}
 
 # fmt: off
 _WORDS = frozenset((
@@ -97,7 +99,7 @@ _NAMES = frozenset(
     attention_value_scale attn_bias attn_config_dropout attn_dropout attn_logit_softcapping
     attn_output_gate attn_scale attn_temperature_tuning audio_soft_tokens_per_image
     block_auto_adjust_ff_dim block_ff_dim block_ffn_dim_multiplier block_multiple_of
-    cache_implementation chat_template compress_rope_theta compression_config conv_bias d_ff
+    cache_implementation chat_template compress_rope_theta conv_bias d_ff
     d_inner decoder_ffn_dim decoder_sparse_step dff dim_ff dim_model_base do_layer_norm_before
     do_stable_layer_norm down_scale_factor dropout_rate embedding_dim embedding_size
     encoder_ffn_dim encoder_hash_byte_group_vocab ep_size expansion_ratio expert_layer_offset
@@ -124,7 +126,7 @@ _NAMES = frozenset(
     num_shared_experts o_groups o_lora_rank oe_neighbor_num oe_split_num oe_vocab_size_ratio
     out_hidden_size output_gate_type parallel_attn ple_embed_dim ple_layer_ids
     position_embedding_type position_id_per_seconds pre_allocate_kv_cache q_lora_rank
-    qk_norm_per_head qk_scale_factor quantization_config query_pre_attn_scalar
+    qk_norm_per_head qk_scale_factor query_pre_attn_scalar
     relative_attention_max_distance relative_attention_num_buckets rescale_layer
     rescale_prenorm_residual residual_alpha residual_in_fp32 rope_local_base_freq rotary_dim
     route_scale routed_scaling_factor safe_gate scale_attention_softmax_in_fp32 scale_by_depth

@@ -19,7 +19,7 @@ from kvcalc.importers.identity import (
 )
 from kvcalc.importers.ignoring import refuse_what_is_read, told, without
 from kvcalc.importers.layers import layers_of
-from kvcalc.importers.storage import cache_dtype
+from kvcalc.importers.storage import INDEX_DTYPE, cache_dtype
 from kvcalc.importers.strangers import pass_over, refuse
 from kvcalc.model import Model, Source
 
@@ -68,6 +68,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
         sources=(Source(origin.source or origin.file, _said(fields, ignored)),),
         file=origin.file,
         notes=(storage.note, *origin.notes, *fields.notes, *told(ignored)),
+        outdated={"kv_dtype": storage.note, "index_dtype": INDEX_DTYPE},
         architecture=architecture_of(levels, identity),
         ignored=tuple(ignored),
     )

@@ -8,8 +8,8 @@ from typing import Any
 from kvcalc.errors import Place, Problem
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.levels import Levels
-from kvcalc.importers.storage import QUANTIZATIONS, cache_dtype
-from kvcalc.importers.vocabulary import ALIASES, WRAPPERS
+from kvcalc.importers.storage import cache_dtype
+from kvcalc.importers.vocabulary import ALIASES, QUANTIZATIONS, WRAPPERS
 
 _READ_ANYWHERE = {"model_type", "architectures", *ALIASES["dtype"], *ALIASES["max_context"]}
 """Fields that are read wherever they stand, whatever the family."""

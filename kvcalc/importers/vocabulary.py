@@ -44,3 +44,7 @@ WRAPPERS = (
 
 HEADS_ALONE = "medusa_num_heads"
 """What the file of Medusa's heads states, which may state no `model_type`."""
+
+QUANTIZATIONS = ("quantization_config", "compression_config", "quantization")
+"""What objects of quantization are called, which may state how the cache is kept; the last is
+MLX's, and TensorRT-LLM's."""

@@ -50,10 +50,12 @@ def notes_on(model: Model, question: Question) -> tuple[str, ...]:
         f"{name} has no MTP layers that its file knows of": question.mtp and not model.mtp,
         f"{name}: {_predicting(model, question)} included": question.mtp and bool(model.mtp),
     }
-    own = tuple(f"{name}: {note}" for note in model.notes)
+    untrue = [n for setting, n in model.outdated.items() if getattr(question, setting) is not None]
+    own = tuple(f"{name}: {note}" for note in model.notes if note not in untrue)
     applying = tuple(note for note, applies in notes.items() if applies)
+    stored = (question.kv_dtype.note,) if question.kv_dtype and question.kv_dtype.note else ()
     drafts = tuple(f"draft: {note}" for note in _on_draft(model.draft, question))
-    return own + beyond(model, question.tokens) + applying + drafts
+    return own + beyond(model, question.tokens) + applying + stored + drafts
 
 
 def _predicting(model: Model, question: Question) -> str:

@@ -86,7 +86,7 @@ def compare(
         for candidate, amounts in zip(candidates, sizes, strict=True)
     )
     told = [note for model in models for note in notes_on(model, query)]
-    # a draft is beside each of them, and what is said of it once enough
+    # a draft or a dtype is beside each of them, and what is said of it once enough
     notes += tuple(dict.fromkeys(told))
     return Comparison(adapted, query, metric, base.answers[0], rows, expect, notes)
 

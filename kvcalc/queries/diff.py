@@ -224,8 +224,9 @@ def _changed(
 
 def _words(scheme: Scheme) -> str:
     """A scheme as a reader would say it: `gqa (heads 32, kv_heads 8, window 128)`."""
-    values = ((f.name, f.default, getattr(scheme, f.name)) for f in fields(scheme))
-    said = [f"{n} {_word(v)}" for n, usual, v in values if v not in (None, usual, "none")]
+    told = {f.name: getattr(scheme, f.name) for f in fields(scheme)}
+    usual = {f.name: f.default for f in fields(scheme)} | {"index_scale": "none"}
+    said = [f"{n} {_word(v)}" for n, v in told.items() if v not in (None, usual[n])]
     return f"{scheme.kind} ({', '.join(said)})"
 
 

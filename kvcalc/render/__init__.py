@@ -18,6 +18,7 @@ VIEWS = {
     "Breakdown": "kvcalc.render.show",
     "Checked": "kvcalc.render.check",
     "Listing": "kvcalc.render.listing",
+    "Dtypes": "kvcalc.render.dtypes",
     "Difference": "kvcalc.render.diff",
 }
 """By the class of the answer, the module of its question; imported when it is used."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kvcalc.expect import Quantity
 from kvcalc.queries.check import Result
 from kvcalc.queries.compare import ComparedRow, Comparison
+from kvcalc.question import NOTHING_ASKED
 from kvcalc.render import Style, keys
 from kvcalc.render.check import RESULT
 from kvcalc.render.keys import Each, JsonObject, Key, as_fraction, envelope, queried
-from kvcalc.render.sheets import Sheet, asked, flops, numbers, sizes, text, titled
+from kvcalc.render.sheets import Sheet, asked, flops, numbers, own_dtype, sizes, text, titled
 from kvcalc.units import exact, format_ratio
 
 
@@ -77,8 +79,17 @@ def sheet(answer: Comparison, style: Style) -> Sheet:
         else titled(answer.models[0], query)
     )
     native = frozenset(n for n, row in enumerate(rows) if row.native and not several)
-    below = _under("expected", [_expected(result) for result in answer.expect])
+    below = _under(_held_at(answer), [_expected(result) for result in answer.expect])
     return Sheet(title, tuple(columns), native, below)
+
+
+def _held_at(answer: Comparison) -> str:
+    """How a model's own expectations are headed: with what they are held at, if no row is at it."""
+    model, query = answer.models[0], answer.query
+    plain = replace(query, context=None, batch=1, engine=None) == NOTHING_ASKED
+    if plain and query.context == model.default_context:
+        return "expected"
+    return f"expected in {own_dtype(model)} at {model.default_context:,} tokens"
 
 
 def _expected(result: Result) -> str:

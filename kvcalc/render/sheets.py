@@ -63,13 +63,19 @@ def titled(model: Model, query: Question) -> str:
         same = shape.key_dim == shape.value_dim
         widths = f"{shape.key_dim}" if same else f"{shape.key_dim}/{shape.value_dim}"
         heads = f", {shape.heads} heads x {widths}"
-    used = (model.attention[name] for layer in model.layers for name in layer)
-    own = dict.fromkeys((scheme.dtype or model.dtype).name for scheme in used)
-    dtype = model.kv_dtype.name if model.kv_dtype else ", ".join(own) or model.dtype.name
-    index = f", index keys {model.index_dtype.name}" if model.index_dtype else ""
+    dtype = model.kv_dtype.name if model.kv_dtype else own_dtype(model)
+    keys = model.index_dtype
+    index = f", index keys {keys if isinstance(keys, str) else keys.name}" if keys else ""
     draft = model.draft.name if model.draft else None
     about = f"{len(model.layers)} layers{heads}, {dtype}{index}"
     return f"{model.name}: {about}, {asked(query, draft)}"
+
+
+def own_dtype(model: Model) -> str:
+    """What a model's own cache is kept in, whatever was asked."""
+    used = (model.attention[name] for layer in model.layers for name in layer)
+    own = dict.fromkeys((scheme.dtype or model.dtype).name for scheme in used)
+    return ", ".join(own) or model.dtype.name
 
 
 def asked(query: Question, draft: str | None) -> str:

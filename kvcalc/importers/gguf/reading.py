@@ -18,6 +18,7 @@ from kvcalc.importers.gguf.parts import first_heads
 from kvcalc.importers.gguf.schedules import layers_of, trunk
 from kvcalc.importers.gguf.strangers import hold_to_account, refuse_what_is_read
 from kvcalc.importers.ignoring import told
+from kvcalc.importers.storage import INDEX_DTYPE
 from kvcalc.model import Architecture, Model, Source
 
 DTYPE = "fp16"
@@ -75,6 +76,7 @@ def read_model(header: Header, origin: Origin) -> Model:
         sources=(Source(origin.source or origin.file, ", ".join((said, *told(ignored)))),),
         file=origin.file,
         notes=(DTYPE_NOTE, *origin.notes, *about_weights, *fields.notes, *told(ignored)),
+        outdated={"kv_dtype": DTYPE_NOTE, "index_dtype": INDEX_DTYPE},
         architecture=Architecture(name, "gguf"),
         ignored=ignored,
     )

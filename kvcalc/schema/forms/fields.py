@@ -19,7 +19,15 @@ from pydantic_core import core_schema as core
 
 from kvcalc.attention.bounds import bound_of
 from kvcalc.cache import CacheTensor
-from kvcalc.formats import FORMATS, LAYOUTS, Format, Layout, parse_format, parse_layout
+from kvcalc.formats import (
+    ALIASES,
+    FORMATS,
+    LAYOUTS,
+    Format,
+    Layout,
+    parse_format,
+    parse_own_layout,
+)
 from kvcalc.units import MAX_TOKENS, parse_tokens
 
 
@@ -82,10 +90,11 @@ def branches(choose: Callable[[Any], str | None], **choices: CoreSchema) -> Core
     return core.tagged_union_schema(tagged, lambda value: (word := choose(value)) and tag(word))
 
 
-def _named(parse: Callable[[str], object], known: Iterable[str], *shown: Any) -> CoreSchema:
+def _named(parse: Callable[[str], object], *shown: Any) -> CoreSchema:
     def read(value: object) -> object:
         if not isinstance(value, str):
-            raise ValueError(f"{value!r} is not a dtype; known: {', '.join(known)}")
+            text = f"{value!r} is not a dtype: name one, such as bf16"
+            raise ValueError(f"{text}; kvcalc list --dtypes shows all")
         return parse(value)
 
     return _read_by(read, {"anyOf": list(shown)})
@@ -108,10 +117,11 @@ def _read_by(function: Callable[[Any], object], shown: dict[str, Any]) -> CoreSc
     return core.no_info_plain_validator_function(function, metadata={"shown": shown})
 
 
-_NAMES = {"enum": list(FORMATS), "type": "string"}
+_OWN = [stored.name for stored in FORMATS.values() if not stored.residual]
+_NAMES = {"enum": [*_OWN, *ALIASES], "type": "string"}
 _LAYOUTS = {"enum": list(LAYOUTS), "type": "string"}
 _N_BIT = {"pattern": "^[1-9][0-9]?bit$", "type": "string"}
-_PAIR = {"pattern": "^[a-z0-9_]+/[a-z0-9_]+$", "type": "string"}
+_PAIR = {"pattern": "^[A-Za-z0-9_]+/[A-Za-z0-9_]+$", "type": "string"}
 _TOKENS = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
 
 NOT_EMPTY = core.str_schema(min_length=1)
@@ -126,8 +136,8 @@ _PLAIN: dict[Any, CoreSchema] = {
     int: core.int_schema(),
     str: core.str_schema(),
     bool: core.bool_schema(),
-    Format: _named(parse_format, FORMATS, _NAMES, _N_BIT),
-    Layout: _named(parse_layout, [*FORMATS, *LAYOUTS], _NAMES, _LAYOUTS, _N_BIT, _PAIR),
+    Format: _named(parse_format, _NAMES, _N_BIT),
+    Layout: _named(parse_own_layout, _NAMES, _LAYOUTS, _N_BIT, _PAIR),
 }
 
 

@@ -9,7 +9,7 @@ from kvcalc.attention import KINDS
 from kvcalc.claim import Claim, Side, Statement
 from kvcalc.errors import InputError, InvalidValue, KvcalcError, Place, Problem, did_you_mean
 from kvcalc.expect import parse_expectation
-from kvcalc.formats import parse_index_format, parse_layout
+from kvcalc.formats import parse_index_format, parse_kv_dtype
 from kvcalc.model import Model, Source
 from kvcalc.question import Question
 from kvcalc.schema.forms.claims import ClaimForm, ClaimsForm, SideForm
@@ -148,7 +148,7 @@ class _Reading:
 
         count = len(self.problems)
         model = self._model(side["model"], (*path, "model"))
-        for name, parse in (("kv_dtype", parse_layout), ("index_dtype", parse_index_format)):
+        for name, parse in (("kv_dtype", parse_kv_dtype), ("index_dtype", parse_index_format)):
             said[name] = self._parsed(parse, said.get(name), place(name))
         if model is None or len(self.problems) > count:
             return None

@@ -12,7 +12,7 @@ from kvcalc import extents
 from kvcalc.attention.base import Attention, Scheme, Shape
 from kvcalc.cache import STATE_ROLES, CacheTensor
 from kvcalc.errors import UsageError
-from kvcalc.formats import Format, Layout, parse_format, parse_layout
+from kvcalc.formats import Format, Layout, parse_format, parse_own_layout
 
 _ATTENTION = {field.name for field in dataclasses.fields(Attention)}
 
@@ -85,7 +85,7 @@ def written(value: Any) -> Any:
     if isinstance(value, Format):
         return _name(value, parse_format)
     if isinstance(value, Layout):
-        return _name(value, parse_layout)
+        return _name(value, parse_own_layout)
     if isinstance(value, CacheTensor):
         return tensor(value)
     if isinstance(value, Mapping):

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 
 import kvcalc
+from kvcalc.importers.families.cohere import COHERE
+from kvcalc.importers.families.custom import CUSTOM
 from kvcalc.importers.families.encoders import ENCODERS
 from kvcalc.importers.families.plain import PLAIN
 from kvcalc.importers.families.windowed import WINDOWED
@@ -59,8 +61,19 @@ GQA_10 = 3 * 2 * 2 * 10 * 2 * 100
 HIDDEN = "head_dim is hidden_size // num_attention_heads"
 OWN_WIDTH = "head_dim is a field"
 
-OF_THEIR_OWN_ROWS = (
-    Row(("baichuan", "xverse"), THREE, MHA_11, "sglang 0.5.23, baichuan.py, xverse.py: all heads"),
+CUSTOM_ROWS = (
+    Row(
+        (
+            *("Yi", "aquila", "BlueLM", "skywork", "internlm", "internlmxcomposer2", "telechat"),
+            *("telechat3", "stablelm_epoch", "PanguEmbedded", "Emu3", "xverse"),
+        ),
+        GROUPS,
+        GQA_11,
+        "the code beside the weights is llama's; vllm 0.33, telechat2.py, openpangu.py 434-439",
+    ),
+    Row(("internlm", "xverse"), THREE, MHA_11, "modeling_internlm.py: k_proj is num_heads wide"),
+    Row(("arctic",), GROUPS, GQA_11, "modeling_arctic.py: num_key_value_heads x head_dim"),
+    Row(("baichuan",), THREE, MHA_11, "sglang 0.5.23, baichuan.py: all heads"),
     Row(("bailing_moe",), WIDE, GQA_10, "sglang 0.5.23, bailing_moe.py 520-536: a head_dim field"),
     Row(
         ("chatglm",),
@@ -76,7 +89,119 @@ OF_THEIR_OWN_ROWS = (
         "sglang 0.5.23, chatglm.py 63-68: multi_query_group_num with multi_query_attention",
         kv=("multi_query_group_num",),
     ),
+    Row(
+        ("chatglm",),
+        {
+            "num_layers": 3,
+            "hidden_size": 66,
+            "num_attention_heads": 6,
+            "position_encoding_2d": True,
+        },
+        MHA_11,
+        "ChatGLM-6B, modeling_chatglm.py: hidden_size_per_attention_head = hidden_size // heads",
+        kv=("num_attention_heads",),
+    ),
+    Row(
+        ("codeshell",),
+        {**OLD, "group_query_attention": True, "num_query_groups": 2},
+        GQA_11,
+        "llama.cpp, conversion/codeshell.py: head_count_kv is num_query_groups",
+        kv=("num_query_groups",),
+    ),
+    Row(
+        ("deci",),
+        {**THREE, "num_key_value_heads_per_layer": [1, 3, 2]},
+        2 * (1 + 3 + 2) * 11 * 2 * 100,
+        "DeciLM-7B, modeling_decilm.py: num_key_value_heads_per_layer[layer_idx]",
+        kv=("num_key_value_heads_per_layer",),
+    ),
     Row(("deepseek", "minicpm", "orion"), GROUPS, GQA_11, "sglang 0.5.23, <family>.py"),
+    Row(
+        ("dots_ocr", "Keye", "KeyeVL1_5"),
+        WIDE,
+        GQA_10,
+        "vllm 0.33, dots_ocr.py, keye.py: the fields of Qwen2 or Qwen3, beside vision_config",
+    ),
+    Row(("ernie4_5_moe_vl",), GROUPS, GQA_11, "vllm 0.33, ernie45_vl_moe.py: as ernie4_5_moe"),
+    Row(
+        ("gpt_refact",),
+        {**OLD, "multi_query": True},
+        3 * 2 * 1 * 11 * 2 * 100,
+        "llama.cpp, conversion/refact.py: one KV head",
+        kv=("multi_query",),
+    ),
+    Row(("grok-1",), WIDE, GQA_10, "sglang 0.5.23, grok.py: num_kv_heads x head_dim"),
+    Row(
+        ("hf_olmo",),
+        {"n_layers": 3, "d_model": 66, "n_heads": 6, "n_kv_heads": 2},
+        GQA_11,
+        "OLMo, olmo/config.py: effective_n_kv_heads",
+        kv=("n_kv_heads",),
+    ),
+    Row(
+        ("hf_olmo",),
+        {"n_layers": 3, "d_model": 66, "n_heads": 6, "multi_query_attention": True},
+        3 * 2 * 1 * 11 * 2 * 100,
+        "OLMo, olmo/config.py: effective_n_kv_heads is 1 with multi_query_attention",
+        kv=("multi_query_attention",),
+    ),
+    Row(
+        ("jais", "btlm", "moss", "open-llama"),
+        OLD,
+        MHA_11,
+        "modeling_jais.py: embed_dim // num_heads",
+    ),
+    Row(
+        ("cogvlm", "stablelm_alpha"),
+        THREE,
+        MHA_11,
+        "modeling_cogvlm.py: hidden_size // num_attention_heads, all heads",
+    ),
+    Row(
+        (
+            *("llava", "llava_llama", "bunny-llama", "bunny-phi", "bunny-stablelm"),
+            *("mplug_owl2", "llava_mistral", "videollama2_mistral", "llava_qwen", "llava_qwen2"),
+            *("videollama2_qwen2", "videollama3_qwen2"),
+        ),
+        GROUPS,
+        GQA_11,
+        "LLaVA, llava/model/language_model/llava_<base>.py: the config extends the base's",
+    ),
+    Row(
+        ("llava_mistral",),
+        {**GROUPS, "sliding_window": 16},
+        3 * 2 * 2 * 11 * 2 * 16,
+        "LLaVA, llava_mistral.py: MistralConfig, which has a window",
+        kept=3 * 2 * 2 * 11 * 2 * 15,
+    ),
+    Row(
+        ("minicpmv", "minicpmo"),
+        WIDE,
+        GQA_10,
+        "configuration_minicpm.py: extends the config of Llama (4.0), Qwen2 (2.6) or Qwen3 (4.5)",
+    ),
+    Row(("molmo",), GROUPS, GQA_11, "vllm 0.33, molmo.py: hidden_size // num_attention_heads"),
+    Row(
+        ("openelm",),
+        {
+            "num_transformer_layers": 3,
+            "model_dim": 66,
+            "num_query_heads": [4, 6, 8],
+            "num_kv_heads": [1, 3, 2],
+            "head_dim": 10,
+        },
+        2 * (1 + 3 + 2) * 10 * 2 * 100,
+        "configuration_openelm.py, __post_init__: a number of heads for each layer",
+        kv=("num_kv_heads",),
+    ),
+    Row(
+        ("phi-msft", "mixformer-sequential"),
+        {**OLD, "n_head_kv": 2},
+        GQA_11,
+        "phi-1.5, modeling_phi.py, _find_mha_dims: n_head_kv, else all heads",
+        kv=("n_head_kv",),
+    ),
+    Row(("phi3small",), GROUPS, GQA_11, "sglang 0.5.23, phi3_small.py: one KV size, dense or not"),
     Row(
         ("qwen",),
         {**THREE, "kv_channels": 10},
@@ -84,10 +209,22 @@ OF_THEIR_OWN_ROWS = (
         "sglang 0.5.23, qwen.py 170: all heads",
         kv=("kv_channels",),
     ),
+    Row(
+        ("transformer",),
+        {
+            "num_hidden_layers": 3,
+            "hidden_size": 66,
+            "num_heads": 6,
+            "num_kv_heads": 2,
+            "fuse_norm": True,
+        },
+        GQA_11,
+        "fla/layers/attn.py: num_kv_heads of hidden_size // num_heads",
+        kv=("num_kv_heads",),
+    ),
 )
 
 PLAIN_ROWS = (
-    *OF_THEIR_OWN_ROWS,
     Row(("apertus", "apertus1p5_text"), GROUPS, GQA_11, f"modeling_apertus.py: {HIDDEN}"),
     Row(("arcee",), WIDE, GQA_10, f"configuration_arcee.py: {OWN_WIDTH}"),
     Row(("aria_text",), WIDE, GQA_10, f"configuration_aria.py: {OWN_WIDTH}"),
@@ -100,6 +237,9 @@ PLAIN_ROWS = (
         "modeling_bloom.py: head_dim = hidden_size // num_heads",
     ),
     Row(("codegen",), OLD, MHA_11, "modeling_codegen.py: embed_dim // num_attention_heads"),
+    Row(("chameleon",), GROUPS, GQA_11, f"modeling_chameleon.py: {HIDDEN}"),
+    Row(("cosmos3_edge_text",), WIDE, GQA_10, f"configuration_cosmos3_edge.py: {OWN_WIDTH}"),
+    Row(("deepseek_ocr2_text",), GROUPS, GQA_11, f"configuration_deepseek_ocr2.py: {HIDDEN}"),
     Row(("cohere",), GROUPS, GQA_11, f"modeling_cohere.py: {HIDDEN}"),
     Row(("ctrl",), OLD, MHA_11, "modeling_ctrl.py: head_dim = d_model_size / num_heads"),
     Row(
@@ -113,7 +253,12 @@ PLAIN_ROWS = (
     Row(("doge",), GROUPS, GQA_11, f"modeling_doge.py: {HIDDEN}"),
     Row(("emu3_text_model",), GROUPS, GQA_11, f"modeling_emu3.py: {HIDDEN}"),
     Row(("ernie4_5",), WIDE, GQA_10, f"configuration_ernie4_5.py: {OWN_WIDTH}"),
-    Row(("ernie4_5_moe",), GROUPS, GQA_11, f"modeling_ernie4_5_moe.py: {HIDDEN}"),
+    Row(
+        ("ernie4_5_moe", "ernie4_5_vl_moe_text"),
+        GROUPS,
+        GQA_11,
+        f"modeling_ernie4_5_moe.py: {HIDDEN}",
+    ),
     Row(("exaone",), WIDE, GQA_10, f"configuration_exaone.py: {OWN_WIDTH}"),
     Row(
         ("falcon", "RefinedWeb", "RefinedWebModel"),
@@ -134,7 +279,35 @@ PLAIN_ROWS = (
     Row(("gemma",), WIDE, GQA_10, f"configuration_gemma.py: {OWN_WIDTH}"),
     Row(("git",), THREE, MHA_11, "modeling_git.py: hidden_size / num_attention_heads"),
     Row(("glm", "glm4"), WIDE, GQA_10, f"configuration_glm.py: {OWN_WIDTH}"),
-    Row(("glm4_moe",), GROUPS, GQA_11, f"modeling_glm4_moe.py: {HIDDEN}"),
+    Row(
+        ("glm4_moe", "glm4v_moe_text", "glm4v_moe"),
+        GROUPS,
+        GQA_11,
+        f"modeling_glm4_moe.py: {HIDDEN}",
+    ),
+    Row(("glm4v_text", "glm4v"), GROUPS, GQA_11, f"modeling_glm4v.py 549: {HIDDEN}"),
+    Row(("glm_ocr_text",), GROUPS, GQA_11, f"modeling_glm_ocr.py 186: {HIDDEN}"),
+    Row(
+        ("granite4_vision_text", "granite_docling_text"),
+        GROUPS,
+        GQA_11,
+        f"modeling_granite4_vision.py 345: {HIDDEN}",
+    ),
+    Row(("hunyuan_vl_text",), WIDE, GQA_10, f"configuration_hunyuan_vl.py: {OWN_WIDTH}"),
+    Row(
+        ("kosmos_2_text_model", "kosmos_2_5_text_model"),
+        {"layers": 3, "embed_dim": 66, "attention_heads": 6},
+        MHA_11,
+        "modeling_kosmos2.py: embed_dim // num_heads",
+        kv=("attention_heads",),
+    ),
+    Row(("molmo2_text",), WIDE, GQA_10, f"configuration_molmo2.py: {OWN_WIDTH}"),
+    Row(
+        ("paddleocr_vl_text", "paddleocr_vl"),
+        WIDE,
+        GQA_10,
+        f"configuration_paddleocr_vl.py: {OWN_WIDTH}",
+    ),
     Row(
         ("glm4_moe",),
         {**GROUPS, "num_nextn_predict_layers": 1},
@@ -210,7 +383,7 @@ PLAIN_ROWS = (
         kept=0,
     ),
     Row(("opt",), THREE, MHA_11, "modeling_opt.py: head_dim = embed_dim // num_heads"),
-    Row(("persimmon",), THREE, MHA_11, "modeling_persimmon.py: hidden_size // num_heads"),
+    Row(("persimmon", "fuyu"), THREE, MHA_11, "modeling_persimmon.py: hidden_size // num_heads"),
     Row(("phi",), GROUPS, GQA_11, f"modeling_phi.py: {HIDDEN}"),
     Row(("phi4_multimodal",), GROUPS, GQA_11, f"modeling_phi4_multimodal.py: {HIDDEN}"),
     Row(("sarvam_moe",), WIDE, GQA_10, f"configuration_sarvam_moe.py: {OWN_WIDTH}"),
@@ -308,7 +481,7 @@ WINDOWED_ROWS = (
         "configuration_dots1.py: sliding from max_window_layers on",
     ),
     sliding(
-        ("exaone4", "exaone_moe"),
+        ("exaone4", "exaone_moe", "exaone4_5_text"),
         narrow(4, sliding_window_pattern=3),
         TOKEN_11,
         (1, 3),  # full: 2
@@ -525,7 +698,7 @@ WINDOWED_ROWS = (
         "configuration_smollm3.py: sliding if use_sliding_window and not has_rope",
     ),
     sliding(
-        ("starcoder2",),
+        ("starcoder2", "voxtral_realtime_text", "kyutai_speech_to_text"),
         shape(3),
         TOKEN_10,
         (0, 3),
@@ -559,6 +732,9 @@ ENCODER_ROWS = (
             "pegasus_x",
             "m2m_100",
             "led",
+            "nllb-moe",
+            "florence2",
+            "florence2_language",
             "speech_to_text",
         ),
         DECODER,
@@ -628,7 +804,7 @@ ENCODER_ROWS = (
         unread=ENCODER_NUMBERS,
     ),
     Row(
-        ("t5", "mt5", "umt5", "longt5"),
+        ("t5", "mt5", "umt5", "longt5", "switch_transformers"),
         T5,
         3 * 2 * 6 * 10 * 2 * (100 + 7),
         "modeling_t5.py: num_decoder_layers x (SelfAttention, EncDecAttention), d_kv wide",
@@ -682,7 +858,19 @@ ENCODER_ROWS = (
         "modeling_xlm_roberta_xl.py: a cache where is_decoder is true",
     ),
     Row(
-        ("mllama_text_model",),
+        ("t5_gemma_module", "t5gemma2_decoder"),
+        {
+            **WIDE,
+            "layer_types": ["full_attention", "sliding_attention", "sliding_attention"],
+            "sliding_window": 16,
+        },
+        # K and V of two heads, 10 wide: one layer keeps all, two a window, three the source
+        2 * 2 * 10 * 2 * (100 + 2 * 16 + 3 * 7),
+        "modeling_t5gemma.py 254, 355-359: a window in self attention, none in cross attention",
+        kept=2 * 2 * 10 * 2 * (100 + 2 * 15 + 3 * 7),
+    ),
+    Row(
+        ("mllama_text_model", "mllama"),
         {**GROUPS, "num_hidden_layers": 5, "cross_attention_layers": [1, 4]},
         # three layers over the text, two over the picture
         2 * 2 * 11 * 2 * (3 * 100 + 2 * 7),
@@ -690,8 +878,8 @@ ENCODER_ROWS = (
     ),
 )
 
-ROWS = (*PLAIN_ROWS, *WINDOWED_ROWS, *ENCODER_ROWS)
-LINES = (*PLAIN, *WINDOWED, *ENCODERS)
+ROWS = (*PLAIN_ROWS, *CUSTOM_ROWS, *WINDOWED_ROWS, *ENCODER_ROWS)
+LINES = (*PLAIN, *CUSTOM, *WINDOWED, *COHERE, *ENCODERS)
 WRAPPED = frozenset({"gemma3", "gemma3n", "gemma4", "gemma4_unified", "llama4"})
 """Whose class holds the language model's fields in `text_config`."""
 ALIKE = [
@@ -753,7 +941,7 @@ def test_a_misspelt_field_is_named(row: Row, model_type: str) -> None:
 
 WIDTHS = ("head_dim", "d_kv", "kv_channels")
 """Where one of these is stated, hidden_size is not read."""
-HIDDENS = ("hidden_size", "d_model", "n_embd")
+HIDDENS = ("hidden_size", "d_model", "n_embd", "model_dim")
 FROM_ZERO = (
     "sliding_window",  # 0 is none, as null
     "attention_chunk_size",
@@ -789,7 +977,8 @@ def test_what_is_no_number_is_refused(row: Row, name: str) -> None:
 
 def layers_of(row: Row) -> int:
     names = ("num_hidden_layers", "num_decoder_layers", "decoder_layers", "num_layers")
-    return next(int(row.config[n]) for n in (*names, "n_layer", "n_layers") if n in row.config)
+    older = ("n_layer", "n_layers", "num_transformer_layers", "layers")
+    return next(int(row.config[n]) for n in (*names, *older) if n in row.config)
 
 
 @pytest.mark.parametrize("more", [-1, 2])

@@ -13,8 +13,9 @@ import pytest
 
 import kvcalc
 from kvcalc.attention.base import Attention
+from kvcalc.importers.families.cohere import COHERE
 from kvcalc.importers.families.encoders import ENCODERS
-from kvcalc.importers.families.plain import OF_THEIR_OWN, PLAIN
+from kvcalc.importers.families.plain import PLAIN
 from kvcalc.importers.families.windowed import WINDOWED
 from kvcalc.model import Model
 from tests.configurations import loaded, problems_of, refused
@@ -227,6 +228,8 @@ SCHEDULES = (
     # cross attention where it is listed, [3, 8, 13, ..., 38] where the file has no list
     Schedule("mllama_text_model", 5, {"cross_attention_layers": [0, 3]}, "XFFXF"),
     Schedule("mllama_text_model", 40, {}, 8 * "FFFXF"),
+    # each layer asks whether it is among them: numbers beyond the last say nothing
+    Schedule("mllama_text_model", 5, {"cross_attention_layers": [3, 8]}, "FFFXF"),
 )
 
 
@@ -258,6 +261,7 @@ WINDOWS: Mapping[str, tuple[int, Mapping[str, Any]]] = {
     "granite_swa": (128, {}),
     "granitemoe_swa": (128, {}),
     "kolibri1": (513, {}),
+    "kyutai_speech_to_text": (375, {}),
     "llama4_text": (8192, {}),
     "ministral": (4096, {}),
     "mistral": (4096, {}),
@@ -272,6 +276,7 @@ WINDOWS: Mapping[str, tuple[int, Mapping[str, Any]]] = {
     "qwen3": (4096, {"use_sliding_window": True, "max_window_layers": 0}),
     "qwen3_moe": (4096, {"use_sliding_window": True}),
     "vaultgemma": (4096, {}),
+    "voxtral_realtime_text": (4096, {}),
 }
 
 
@@ -297,14 +302,18 @@ DEFAULTS: Mapping[str, tuple[int, int, int]] = {
     "bitnet": (30, 5, 2560 // 20),
     "bloom": (2, 8, 64 // 8),
     "codegen": (28, 16, 4096 // 16),
+    "chameleon": (32, 32, 4096 // 32),
     "cohere": (40, 64, 8192 // 64),
+    "cosmos3_edge_text": (28, 8, 128),
     "ctrl": (48, 16, 1280 // 16),
     "dbrx": (24, 1, 2048 // 16),
+    "deepseek_ocr2_text": (32, 32, 4096 // 32),
     "diffllama": (16, 32, 2048 // 32),
     "doge": (32, 8, 1024 // 8),
     "emu3_text_model": (32, 8, 4096 // 32),
     "ernie4_5": (18, 2, 128),
     "ernie4_5_moe": (28, 4, 2560 // 20),
+    "ernie4_5_vl_moe_text": (28, 4, 2560 // 20),
     "exaone": (32, 8, 4096 // 32),
     "falcon": (32, 1, 4544 // 71),
     "flex_olmo": (32, 32, 4096 // 32),
@@ -313,6 +322,11 @@ DEFAULTS: Mapping[str, tuple[int, int, int]] = {
     "glm": (40, 2, 128),
     "glm4": (40, 2, 128),
     "glm4_moe": (46, 8, 4096 // 96),
+    "glm4v_moe_text": (46, 8, 4096 // 96),
+    "glm4v_moe": (46, 8, 4096 // 96),
+    "glm4v": (40, 2, 4096 // 32),
+    "glm4v_text": (40, 2, 4096 // 32),
+    "glm_ocr_text": (16, 8, 1024 // 16),
     "gpt2": (12, 12, 768 // 12),
     "gpt-sw3": (12, 12, 768 // 12),
     "gpt_bigcode": (12, 1, 768 // 12),
@@ -322,17 +336,23 @@ DEFAULTS: Mapping[str, tuple[int, int, int]] = {
     "granite": (32, 32, 4096 // 32),
     "granitemoe": (32, 32, 4096 // 32),
     "granitemoeshared": (32, 32, 4096 // 32),
+    "granite4_vision_text": (32, 32, 4096 // 32),
+    "granite_docling_text": (28, 4, 1024 // 16),
     "helium": (24, 20, 128),
     "hunyuan_v1_dense": (32, 32, 4096 // 32),
     "hunyuan_v1_moe": (32, 32, 4096 // 32),
+    "hunyuan_vl_text": (32, 32, 4096 // 32),
     "hy_v3": (80, 8, 128),
     "hyperclovax": (32, 32, 4096 // 32),
     "internlm3": (48, 2, 128),
     "iquestcoder": (80, 8, 128),
     "jais2": (32, 26, 3328 // 26),
     "jetmoe": (12, 16, 128),
+    "kosmos_2_text_model": (24, 32, 2048 // 32),
+    "kosmos_2_5_text_model": (24, 16, 1536 // 16),
     "llama": (32, 32, 4096 // 32),
     "ministral3": (34, 8, 128),
+    "molmo2_text": (36, 8, 128),
     "mpt": (24, 16, 2048 // 16),
     "nanochat": (12, 6, 768 // 6),
     "nemotron": (32, 48, 6144 // 48),
@@ -341,7 +361,10 @@ DEFAULTS: Mapping[str, tuple[int, int, int]] = {
     "olmoe": (16, 16, 2048 // 16),
     "openai-gpt": (12, 12, 768 // 12),
     "opt": (12, 12, 768 // 12),
+    "paddleocr_vl_text": (18, 2, 128),
+    "paddleocr_vl": (18, 2, 128),
     "persimmon": (36, 64, 4096 // 64),
+    "fuyu": (36, 64, 4096 // 64),
     "phi": (24, 32, 2048 // 32),
     "phi4_multimodal": (32, 8, 3072 // 32),
     "sarvam_moe": (19, 4, 64),
@@ -358,6 +381,7 @@ DEFAULTS: Mapping[str, tuple[int, int, int]] = {
     "dots1": (62, 32, 4608 // 32),
     "exaone4": (32, 32, 4096 // 32),
     "exaone_moe": (32, 32, 4096 // 32),
+    "exaone4_5_text": (32, 32, 4096 // 32),
     "flint": (49, 4, 128),
     "gemma2": (26, 4, 256),
     "vaultgemma": (26, 4, 256),
@@ -371,6 +395,7 @@ DEFAULTS: Mapping[str, tuple[int, int, int]] = {
     "granite_swa": (24, 4, 2560 // 20),
     "granitemoe_swa": (32, 32, 4096 // 32),
     "kolibri1": (50, 4, 128),
+    "kyutai_speech_to_text": (48, 32, 2048 // 32),
     "llama4_text": (48, 8, 128),
     "mellum": (28, 4, 128),
     "ministral": (32, 8, 4096 // 32),
@@ -396,6 +421,7 @@ DEFAULTS: Mapping[str, tuple[int, int, int]] = {
     "qwen3_omni_moe_text": (28, 4, 2048 // 28),
     "smollm3": (36, 4, 2048 // 16),
     "starcoder2": (30, 2, 3072 // 24),
+    "voxtral_realtime_text": (32, 8, 4096 // 32),
 }
 # (decoder layers, heads, width); a layer keeps the source as well
 CROSSING_DEFAULTS: Mapping[str, tuple[int, int, int]] = {
@@ -408,6 +434,10 @@ CROSSING_DEFAULTS: Mapping[str, tuple[int, int, int]] = {
     "pegasus_x": (16, 16, 1024 // 16),
     "m2m_100": (12, 16, 1024 // 16),
     "led": (12, 16, 1024 // 16),
+    "nllb-moe": (12, 16, 1024 // 16),
+    # Florence2Config makes a BartConfig of its text_config
+    "florence2": (12, 16, 1024 // 16),
+    "florence2_language": (12, 16, 1024 // 16),
     "speech_to_text": (6, 4, 256 // 4),
     "bigbird_pegasus": (16, 16, 1024 // 16),
     "blenderbot": (24, 32, 2560 // 32),
@@ -421,6 +451,7 @@ CROSSING_DEFAULTS: Mapping[str, tuple[int, int, int]] = {
     "mt5": (8, 6, 64),
     "umt5": (8, 6, 64),
     "longt5": (6, 8, 64),
+    "switch_transformers": (12, 12, 64),
 }
 # (layers, heads, width), with is_decoder
 DECODER_DEFAULTS: Mapping[str, tuple[int, int, int]] = {
@@ -441,16 +472,15 @@ DECODER_DEFAULTS: Mapping[str, tuple[int, int, int]] = {
     "rembert": (32, 18, 1152 // 18),
     "xlm-roberta-xl": (36, 32, 2560 // 32),
 }
-NOT_IN_TRANSFORMERS = {"RefinedWeb", "RefinedWebModel", "internlm2", "mimo"} | {
-    name for line in OF_THEIR_OWN for name in line.types
-}
+NOT_IN_TRANSFORMERS = {"RefinedWeb", "RefinedWebModel", "internlm2", "mimo"}
+T5_GEMMA = {"t5_gemma_module", "t5gemma2_decoder"}
 WRAPPERS = {"gemma3", "gemma3n", "gemma4", "gemma4_unified", "llama4"}
 
 
 def test_every_class_has_its_defaults_told() -> None:
     told = {*DEFAULTS, *CROSSING_DEFAULTS, *DECODER_DEFAULTS, *WRAPPERS, *NOT_IN_TRANSFORMERS}
-    types = {name for line in (*PLAIN, *WINDOWED, *ENCODERS) for name in line.types}
-    assert told == types - {"mllama_text_model"}
+    types = {name for line in (*PLAIN, *WINDOWED, *COHERE, *ENCODERS) for name in line.types}
+    assert told == types - {"mllama_text_model", "mllama", *T5_GEMMA}
 
 
 def geometries(model: Model) -> set[tuple[int | None, int]]:
@@ -818,7 +848,7 @@ def test_fields_of_the_class_are_known(model_type: str, fields: Mapping[str, Any
         ),
         ({"model_type": "llama4_text", "no_rope_layers": ["1"] * 48}, "no_rope_layers"),
         (
-            {"model_type": "mllama_text_model", **THREE, "cross_attention_layers": [3]},
+            {"model_type": "mllama_text_model", **THREE, "cross_attention_layers": ["3"]},
             "cross_attention_layers",
         ),
         (

@@ -96,6 +96,29 @@ LATENT_ROWS = (
         zeros=("qk_rope_head_dim",),
     ),
     Row(
+        ("deepseek_v2", "deepseek_vl_v2", "deepseek-ocr"),
+        {
+            "num_hidden_layers": 5,
+            "hidden_size": 66,
+            "num_attention_heads": 6,
+            "num_key_value_heads": 2,
+            "use_mla": False,
+        },
+        5 * T * K_AND_V * 2 * 11 * BF16,
+        5 * T * K_AND_V * 2 * 11 * BF16,
+        "DeepSeek-OCR, modeling_deepseekv2.py: mha_eager is Llama's attention",
+        words=("use_mla",),
+        note=" without latents",
+    ),
+    Row(
+        ("deepseek_vl_v2", "deepseek-ocr"),
+        {"num_hidden_layers": 5, **MLA},
+        5 * T * LATENT_AND_ROPE,
+        5 * T * LATENT_AND_ROPE,
+        "DeepSeek-VL2, modeling_deepseek.py: the attention of deepseek_v2",
+        zeros=("qk_rope_head_dim",),
+    ),
+    Row(
         ("deepseek_v3", "kimi_k2", "k3_dspark"),
         {"num_hidden_layers": 7, **MLA},
         7 * T * LATENT_AND_ROPE,
@@ -112,7 +135,7 @@ LATENT_ROWS = (
         zeros=("qk_rope_head_dim",),
     ),
     Row(
-        ("deepseek_v4",),
+        ("deepseek_v4", "deepseek_ref"),
         {
             "num_hidden_layers": 4,
             "num_attention_heads": 4,
@@ -188,6 +211,30 @@ LATENT_ROWS = (
         6 * T * LATENT_AND_ROPE + 3 * T * IDEAL_KEY,
         6 * T * LATENT_AND_ROPE + 3 * T * CACHED_KEY,
         "hy_v4/configuration_hy_v4.py 137-160, modeling_hy_v4.py 228-238: the model's dtype again",
+        zeros=("qk_rope_head_dim",),
+    ),
+    Row(
+        ("hy_v4_vl_text",),
+        {"num_hidden_layers": 6, **MLA, **INDEX},
+        6 * T * LATENT_AND_ROPE + 3 * T * IDEAL_KEY,
+        6 * T * LATENT_AND_ROPE + 3 * T * CACHED_KEY,
+        "hy_v4_vl/configuration_hy_v4_vl.py: as hy_v4",
+        zeros=("qk_rope_head_dim",),
+    ),
+    Row(
+        ("mistral_large4_text", "mistral_large4"),
+        {
+            "num_hidden_layers": 5,
+            **MLA,
+            **INDEX,
+            "indexer_types": ["full", "full", "shared", "full", "shared"],
+            "kv_source_layers": [0, 1, 1, 3, 4],
+        },
+        # layer 2 reads the latents of layer 1 and keeps none; layers 2 and 4 have no indexer;
+        # every fourth layer, 3 here, is without RoPE
+        3 * T * LATENT_AND_ROPE + T * 20 * BF16 + 3 * T * IDEAL_KEY,
+        3 * T * LATENT_AND_ROPE + T * 20 * BF16 + 3 * T * CACHED_KEY,
+        "mistral_large4/configuration_mistral_large4.py, kv_sharing_modes; modeling 264, 338-442",
         zeros=("qk_rope_head_dim",),
     ),
     Row(
@@ -295,6 +342,37 @@ LINEAR_ROWS = (
         3 * (GDN_STATE + 3 * GDN_CHANNELS * BF16) + 1 * T * KV,
         3 * (GDN_STATE + 4 * GDN_CHANNELS * BF16) + 1 * T * KV,
         "qwen3_5_moe/configuration_qwen3_5_moe.py 121-128",
+    ),
+    Row(
+        ("qwen4_exp_text", "qwen4_exp"),
+        {
+            "num_hidden_layers": 4,
+            "hidden_size": 8,
+            "num_attention_heads": 6,
+            "num_key_value_heads": 3,
+            "head_dim": 11,
+            "linear_num_key_heads": 2,
+            "linear_num_value_heads": 6,
+            "linear_key_head_dim": 5,
+            "linear_value_head_dim": 7,
+            "ple_layer_ids": [2],
+            "indexer_n_heads": 2,
+            "indexer_kv_heads": 1,
+            "indexer_head_dim": 9,
+            "indexer_budget": 8,
+            "indexer_compress_ratio": 4,
+        },
+        # the last layer is indexed, with a key per block of four: 13 = 3 x 4 + 1
+        T * K_AND_V * 3 * 11 * BF16
+        + 3 * 9 * BF16
+        + 3 * (6 * 5 * 7 * FP32 + 3 * (2 * 2 * 5 + 6 * 7) * BF16)
+        # n-grams in the second: 8 x 4 streams, (4 - 1) x 3 columns
+        + 8 * 4 * 9 * BF16,
+        T * K_AND_V * 3 * 11 * BF16
+        + T * 9 * BF16
+        + 3 * (6 * 5 * 7 * FP32 + 4 * (2 * 2 * 5 + 6 * 7) * BF16)
+        + 8 * 4 * 9 * BF16,
+        "qwen4_exp/modeling_qwen4_exp.py 690-760, 1206-1248, measured with a model of four layers",
     ),
     Row(
         ("olmo_hybrid",),
@@ -927,6 +1005,21 @@ SPECIAL_ROWS = (
         "sglang/srt/models/nemotron_nas.py 101",
     ),
     Row(
+        ("step3p5", "step3p7"),
+        {
+            "num_hidden_layers": 3,
+            "layer_types": ["full_attention", "sliding_attention", "sliding_attention"],
+            "num_attention_heads": 6,
+            "num_attention_groups": 3,
+            "head_dim": 11,
+            "sliding_window": 7,
+            "attention_other_setting": {"num_attention_heads": 9, "num_attention_groups": 3},
+        },
+        (1 * T + 2 * 7) * K_AND_V * 3 * 11 * BF16,
+        (1 * T + 2 * 6) * K_AND_V * 3 * 11 * BF16,
+        "step3p7/modeling_step3p7.py 667-689, sglang/srt/models/step3p5.py 442-450",
+    ),
+    Row(
         ("step3_text", "step3_vl"),
         {
             "num_hidden_layers": 3,
@@ -1081,6 +1174,7 @@ PER_LAYER = (
     "hybrid_layer_pattern",
     "num_attention_heads_per_layer",
     "block_configs",
+    "kv_source_layers",
 )
 
 
@@ -1097,13 +1191,17 @@ def test_a_list_with_an_item_too_few_is_refused(row: Row, key: str) -> None:
     assert key in refused(whole(row, row.types[0], **{key: row.config[key][:-1]}))
 
 
+MTP_TOO = ("indexer_types", "kv_source_layers")
+"""Lists whose items may go on for MTP layers."""
+
+
 @pytest.mark.parametrize(
     ("row", "key"),
     [
         pytest.param(row, key, id=f"{row}-{key}")
         for row in ROWS
         for key in row.config
-        if key in PER_LAYER and key != "indexer_types"  # its items may go on for MTP layers
+        if key in PER_LAYER and key not in MTP_TOO
     ],
 )
 def test_a_list_with_an_item_too_many_is_refused(row: Row, key: str) -> None:

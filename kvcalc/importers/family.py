@@ -43,7 +43,7 @@ class Family:
     names     the names of a field, where they are not the usual ones
     unused    fields of its own that leave the cache alone
     listing   a field of its own with an item per layer, which tells how many there are
-    marks     fields by which a file without `model_type` is recognised
+    marks     fields by which a file without `model_type` is recognised, all of one set
     mtp       the kind of a multi-token-prediction layer
     encoder   whether there is an encoder before these layers
     note      what a reader of its numbers should know
@@ -58,7 +58,7 @@ class Family:
         defaults: Mapping[str, Default] | None = None,
         names: Mapping[str, tuple[str, ...]] | None = None,
         unused: tuple[str, ...] = (),
-        marks: tuple[str, ...] = (),
+        marks: tuple[tuple[str, ...], ...] = (),
         mtp: str = "",
         note: str = "",
         encoder: bool = False,

@@ -26,7 +26,7 @@ _BY_CLASS = {re.sub(r"[\W_]", "", name).lower(): family for name, family in FAMI
 class Identity:
     """The family of a configuration.
 
-    by      what tells it: its `model_type`, a field that one family alone has, the name of its
+    by      what tells it: its `model_type`, fields that one family alone has, the name of its
             class, or nothing: then it is a stranger, read as plain attention
     stated  the `model_type` that the file states; "" where it states none
     """
@@ -67,8 +67,8 @@ def identity_of(levels: Levels) -> Identity:
     name = stated[0] if stated else ""
     for known in (each for each in named if each in FAMILIES):
         return Identity(FAMILIES[known], "model_type", known)
-    for mark in (each for each in MARKS if each in inner and not stated):
-        return Identity(MARKS[mark], "fields", "")
+    for marks in (each for each in MARKS if inner.keys() >= set(each) and not stated):
+        return Identity(MARKS[marks], "fields", "")
     for family in _of_class(inner):
         return Identity(family, "architectures", name)
     stranger = Family(name, parts={FULL: _of_a_stranger}, schedule=same())

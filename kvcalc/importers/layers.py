@@ -9,7 +9,7 @@ from kvcalc.attention.base import Scheme
 from kvcalc.errors import InvalidValue, did_you_mean
 from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
-from kvcalc.importers.schedules import FULL, LINEAR, SLIDING
+from kvcalc.importers.schedules import FULL, INDEXED, LINEAR, SLIDING
 from kvcalc.model import MAX_LAYERS
 from kvcalc.units import MAX_TOKENS
 
@@ -20,7 +20,13 @@ ALWAYS = (
     "max_window_layers",
 )
 """Fields that switch a kind of layer on, or make the list where there is none: a list wins."""
-SYNONYMS = {"attention": FULL, "mamba": LINEAR, "recurrent": LINEAR}
+SYNONYMS = {
+    "attention": FULL,
+    "mamba": LINEAR,
+    "recurrent": LINEAR,
+    "deepseek_sparse_attention": INDEXED,
+    "qwen_sparse_attention": INDEXED,
+}
 """Older names for the kinds of layers."""
 
 

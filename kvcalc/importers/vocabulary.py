@@ -36,6 +36,8 @@ WRAPPERS = (
     "talker_config",
     "decoder",
     "text_model_config",
+    "llm_cfg",
+    "lm_config",
     "transformer_layer_config",
 )
 """Where a model of several parts keeps the configuration of its language model."""

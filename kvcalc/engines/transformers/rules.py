@@ -154,6 +154,10 @@ def _packed(settled: Settled, layers: Layers) -> Settled:
     return _with(settled, layers.dtype, extent=Every(), width=width)
 
 
+def _of_every_token(settled: Settled, layers: Layers) -> Settled:
+    return _with(settled, layers.dtype, extent=Every())
+
+
 def _repeated(settled: Settled, layers: Layers) -> Settled:
     kv_heads = settled.tensor.heads or 1
     return _with(settled, heads=layers.query_heads if kv_heads > 1 else kv_heads)
@@ -183,13 +187,19 @@ PACKED = Rule(
     each(_packed, "index"),
     INDEX_KEYS,
 )
+UNPOOLED = Rule(
+    "an index key per token, pooled when read", each(_of_every_token, "index"), INDEX_KEYS
+)
 QUERY_APART = Rule(
     "a window of one token more, the query's", _windows(lambda size: Window(size + 1))
 )
 STATES_AS_THE_REST = Rule("states in the cache's dtype", each(_as_the_rest, "state"), STATES)
 
+TWICE = Rule("entries twice, as key and as value", _as_key_and_value)
+
 OWN = {
-    "deepseek_v4": Rule("entries twice, as key and as value", _as_key_and_value),
+    "deepseek_ref": TWICE,
+    "deepseek_v4": TWICE,
     "dots3_note": INDEX_IN_FP32,
     "dots3_note_text": INDEX_IN_FP32,
     "falcon": Rule("keys and values repeated for every query head", each(_repeated, "k", "v")),
@@ -206,6 +216,8 @@ OWN = {
     "minimax_m1": STATES_AS_THE_REST,
     "minimax_text_01": STATES_AS_THE_REST,
     "openai-gpt": Rule("no cache at all", lambda layers: replace(layers, tensors=())),
+    "qwen4_exp": UNPOOLED,
+    "qwen4_exp_text": UNPOOLED,
     "recurrent_gemma": Rule("no column more of a convolution", lambda layers: layers, COLUMNS),
     "xlstm": STATES_AS_THE_REST,
 }

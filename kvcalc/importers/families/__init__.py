@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from kvcalc.importers.families.cohere import COHERE
 from kvcalc.importers.families.convolution import CONVOLUTION
+from kvcalc.importers.families.custom import CUSTOM
 from kvcalc.importers.families.encoders import ENCODERS
 from kvcalc.importers.families.heads import HEADS
 from kvcalc.importers.families.latent import LATENT
@@ -15,7 +17,9 @@ from kvcalc.importers.families.windowed import WINDOWED
 
 TABLE = (
     *PLAIN,
+    *CUSTOM,
     *WINDOWED,
+    *COHERE,
     *LATENT,
     *LINEAR_ATTENTION,
     *MAMBA,
@@ -30,4 +34,4 @@ FAMILIES = {name: family for family in TABLE for name in family.types}
 """By `model_type`."""
 
 MARKS = {mark: family for family in TABLE for mark in family.marks}
-"""By a field that only one family has, for files without `model_type`."""
+"""By fields that only one family has together, for files without `model_type`."""

@@ -95,7 +95,7 @@ lfm2 = partial(
     Family,
     schedule=_lfm_schedule,
     parts={CONV: _lfm_conv, FULL: full()},
-    unused=("full_attn_idxs", "conv_dim", "conv_dim_out", "block_dim"),
+    unused=("full_attn_idxs", "conv_dim", "conv_dim_out", "block_dim", "conv_use_xavier_init"),
 )
 """Short convolutions, and full layers where the file says."""
 

@@ -12,8 +12,8 @@ from functools import partial
 from kvcalc.attention.base import Scheme
 from kvcalc.importers.family import As, Default, Family
 from kvcalc.importers.fields import Fields
-from kvcalc.importers.parts import MULTI, Heads, both, crossing, full
-from kvcalc.importers.schedules import FULL, every, numbered, same
+from kvcalc.importers.parts import MULTI, Heads, both, crossing, full, windowed
+from kvcalc.importers.schedules import FULL, SLIDING, every, same
 from kvcalc.importers.vocabulary import ALIASES
 
 DECODER = {"layers": ("decoder_layers",), "heads": ("decoder_attention_heads",)}
@@ -37,7 +37,7 @@ ENCODER_SIDE = (
     "feed_forward_proj", "cross_attention_hidden_size", "attention_window", "local_radius",
     "global_block_size", "encoder_attention_type", "stagger_local_blocks", "num_conv_layers",
     "conv_kernel_sizes", "conv_channels", "input_feat_per_channel", "input_channels",
-    "use_learned_position_embeddings",
+    "use_learned_position_embeddings", "num_sparse_encoder_layers", "num_sparse_decoder_layers",
 )
 # fmt: on
 CROSS = "cross_attention"
@@ -75,18 +75,35 @@ def _decoder(f: Fields) -> tuple[Scheme, ...]:
 
 
 def _mllama(f: Fields) -> Sequence[str]:
-    """`cross_attention_layers` numbers the layers that look at the image instead of the text."""
-    if f.get("cross_attention_layers") is None:
-        return every(5, CROSS, FULL, offset=3)(f)
-    return numbered("cross_attention_layers", CROSS, FULL)(f)
+    """`cross_attention_layers` numbers the layers that look at the image instead of the text.
 
+    The class asks each layer whether it is among them, so numbers beyond the last are idle.
+    """
+    layers, chosen = f.count("layers"), f.items("cross_attention_layers")
+    if chosen is None:
+        return every(5, CROSS, FULL, offset=3)(f)
+    beyond = [number for number in chosen if number >= layers]
+    if beyond:
+        f.note(f"cross_attention_layers names {beyond}, which {layers} layers do not have")
+    return [CROSS if layer in chosen else FULL for layer in range(layers)]
+
+
+t5_gemma = partial(
+    Family,
+    defaults=dict(layers=26, hidden=2304, heads=8, kv_heads=4, head_dim=256, window=4096),
+    parts={FULL: both(full(), crossing()), SLIDING: both(windowed(), crossing())},
+    encoder=True,
+    unused=("is_decoder", "cross_attention_hidden_size"),
+)
+"""Gemma's layers, each with cross attention over the whole source."""
 
 bert = partial(Family, parts={FULL: _decoder}, schedule=same())
 """An encoder that is a decoder where `is_decoder` says so."""
 
 # fmt: off
 ENCODERS = (
-    pair("bart", "mbart", "marian", "mvp", "pegasus", "m2m_100",
+    pair("bart", "mbart", "marian", "mvp", "pegasus", "m2m_100", "nllb-moe", "florence2",
+        "florence2_language",
         defaults=dict(layers=12, hidden=1024, heads=16)),
     pair("led", defaults=dict(layers=12, hidden=1024, heads=16), names=TARGET),
     pair("plbart", defaults=dict(layers=6, hidden=768, heads=12)),
@@ -107,6 +124,11 @@ ENCODERS = (
         names=TARGET,
         parts={FULL: both(full(MULTI), crossing(MULTI, source="max_source_positions"))}),
     t5("t5", "longt5", defaults=dict(num_layers=6, heads=8)),
+    t5_gemma("t5_gemma_module", schedule=every(2)),
+    t5_gemma("t5gemma2_decoder", schedule=every("sliding_window_pattern"),
+        defaults=dict(layers=26, hidden=2304, heads=8, kv_heads=4, head_dim=256, window=4096,
+            sliding_window_pattern=6)),
+    t5("switch_transformers", defaults=dict(num_layers=12, hidden=768, heads=12)),
     t5("mt5", "umt5", defaults=dict(num_layers=8, heads=6)),
     bert("bert", "camembert", "data2vec-text", "ernie", "roberta", "roberta-prelayernorm",
         "xlm-roberta", "roc_bert", "roformer", "xmod",
@@ -119,8 +141,10 @@ ENCODERS = (
     bert("electra", defaults=dict(layers=12, hidden=256, heads=4)),
     bert("rembert", defaults=dict(layers=32, hidden=1152, heads=18)),
     bert("xlm-roberta-xl", defaults=dict(layers=36, hidden=2560, heads=32)),
-    Family("mllama_text_model", defaults=dict(layers=40, hidden=4096, heads=32, kv_heads=8),
+    Family("mllama_text_model", "mllama",
+        defaults=dict(layers=40, hidden=4096, heads=32, kv_heads=8),
         parts={FULL: full(), CROSS: crossing()}, schedule=_mllama,
+        unused=("vision_num_cross_attention_layers",),
         note="the cross-attention layers keep the vision tokens: --source-length says how many"),
 )
 # fmt: on

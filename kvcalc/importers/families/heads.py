@@ -16,7 +16,7 @@ _NOTHING = "its heads work on the target's last hidden state, and keep no cache 
 
 # fmt: off
 HEADS = (
-    Family("medusa", parts={FULL: none}, schedule=same(), marks=(HEADS_ALONE,),
+    Family("medusa", parts={FULL: none}, schedule=same(), marks=((HEADS_ALONE,),),
         defaults=dict(layers=1), note=_NOTHING,
         unused=("heads", HEADS_ALONE, "medusa_num_layers", "base_model_name_or_path", "max_paths",
             "topk", "truncated_vocab_size", "original_lm_head", "medusa_fc_bias", "logit_scale")),

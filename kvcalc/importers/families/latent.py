@@ -6,27 +6,30 @@ Numbers and rules as in transformers 5.24.0 (models/<family>/configuration_*.py)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from kvcalc.attention.base import Scheme
 from kvcalc.attention.compressed import CSA, HCA, SharedKV
 from kvcalc.attention.mla import MLA
+from kvcalc.importers.families.windowed import with_rope
 from kvcalc.importers.family import As, Family, Part
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import (
     both,
+    full,
     indexed,
     indexed_by_another,
     indexer_fields,
     latent,
     latent_fields,
+    shared,
 )
-from kvcalc.importers.schedules import FULL, SLIDING, same
+from kvcalc.importers.schedules import FULL, INDEXED, SLIDING, same
 from kvcalc.importers.storage import INDEX_DTYPE
 
-INDEXED = "indexed_attention"
-PICKED = "indexed_by_another"
+PICKED, TAKEN = "indexed_by_another", "shared_indexed_by_another"
 WINDOW, HEAVY, SPARSE = SLIDING, "heavily_compressed_attention", "compressed_sparse_attention"
 
 mla = partial(Family, parts={FULL: latent}, schedule=same())
@@ -163,6 +166,49 @@ def _lsa(f: Fields) -> Sequence[str]:
     return [INDEXED] * f.count("layers")
 
 
+def _deepseek_v2(f: Fields) -> tuple[Scheme, ...]:
+    """`use_mla: false` (DeepSeek-VL2-tiny, DeepSeek-OCR) makes it plain attention."""
+    if f.flag("use_mla", default=True):
+        return latent(f)
+    f.ignore("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
+    return full()(f)
+
+
+def _lerope(part: Part) -> Part:
+    """Mistral-Large-4: layers without RoPE keep no rotated key, and more of the others' width."""
+
+    def own(f: Fields) -> tuple[Scheme, ...]:
+        (scheme,) = part(f)
+        if not isinstance(scheme, MLA) or f.layer is None or with_rope(f)[f.layer]:
+            return (scheme,)
+        unrotated = f.count("qk_nope_head_dim") + scheme.rope_dim
+        return (replace(scheme, rope_dim=0, nope_dim=unrotated),)
+
+    return own
+
+
+def _kv_sources(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
+    """`kv_source_layers`: the layer whose latents each one reads; its own where it names itself."""
+    kinds = shared_picks(f, kinds)
+    sources = f.items("kv_source_layers", per_layer=True) or list(range(len(kinds)))
+    chosen = list(kinds)
+    for i, source in enumerate(sources[: len(kinds)]):
+        if source == i:
+            continue
+        if not (0 <= source < i and sources[source] == source and kinds[i] == PICKED):
+            text = f"lets layer {i} read the latents of layer {source}"
+            f.wrong("kv_source_layers", f"{text}, which is known for layers without index keys")
+        chosen[i] = TAKEN
+    return chosen
+
+
+def _longcat(f: Fields) -> tuple[Scheme, ...]:
+    """Two attentions a layer."""
+    if f.word("attention_method") not in (None, "MLA"):
+        f.wrong("attention_method", "is known as MLA alone")
+    return both(latent, latent)(f)
+
+
 def _minicpm3(f: Fields) -> tuple[Scheme, ...]:
     """Values are as wide as hidden_size over heads where nothing is stated."""
     return (MLA(**latent_fields(f, value_dim=f.count("hidden") // f.count("heads"))),)
@@ -180,13 +226,17 @@ LATENT = (
     mla("axk1", defaults=dict(layers=61, hidden=7168, heads=64, **V3)),
     dsa("axk2", defaults=dict(layers=48, hidden=2048, heads=32, kv_lora_rank=128,
             qk_rope_head_dim=32, qk_nope_head_dim=64, v_head_dim=64, index_n_heads=16, **PICKS)),
-    mla("deepseek_v2", defaults=dict(layers=32, hidden=4096, heads=32, **V3)),
+    mla("deepseek_v2", defaults=dict(layers=32, hidden=4096, heads=32, **V3),
+        parts={FULL: _deepseek_v2}, unused=("lm_head", "rm_head")),
+    mla("deepseek_vl_v2", "deepseek-ocr", defaults=V3, parts={FULL: _deepseek_v2},
+        unused=("lm_head", "rm_head")),
     mla("deepseek_v3", "kimi_k2", "k3_dspark", mtp=FULL,
         defaults=dict(layers=61, hidden=7168, heads=128, **V3)),
     dsa("deepseek_v32", mtp=INDEXED,
         defaults=dict(layers=61, hidden=7168, heads=128, index_n_heads=64, **V3, **PICKS)),
-    mla("deepseek_v4", defaults=dict(layers=43, hidden=4096, heads=64, head_dim=512, window=128,
-            index_n_heads=64, index_head_dim=128, index_topk=512), listing="compress_ratios",
+    mla("deepseek_v4", "deepseek_ref", listing="compress_ratios",
+        defaults=dict(layers=43, hidden=4096, heads=64, head_dim=512, window=128,
+            index_n_heads=64, index_head_dim=128, index_topk=512),
         schedule=_v4_schedule, parts={WINDOW: _v4_window, HEAVY: _v4_heavy, SPARSE: _v4_sparse},
         mtp=WINDOW, note=INDEX_DTYPE,
         unused=("compress_rates", "compress_ratios", "compress_rope_theta")),
@@ -201,17 +251,25 @@ LATENT = (
         defaults=dict(layers=78, hidden=6144, heads=64, index_n_heads=32, **GLM, **PICKS)),
     dsa("hy_v4", amend=_hy_v4,
         defaults=dict(layers=34, hidden=2816, heads=32, index_n_heads=16, **GLM, **PICKS)),
+    dsa("hy_v4_vl_text", amend=_hy_v4,
+        defaults=dict(layers=78, hidden=6144, heads=64, index_n_heads=32, **GLM, **PICKS)),
     mla("longcat_flash", defaults=dict(layers=As("num_hidden_layers", over=2), num_hidden_layers=56,
             hidden=6144, heads=64, **V3), names={"layers": ("num_layers",)},
-        parts={FULL: both(latent, latent)},
+        parts={FULL: _longcat},
         unused=("num_hidden_layers", "zero_expert_num", "zero_expert_type")),
     mla("longcat_flash_lite_sparse", defaults=dict(layers=14, heads=32),
-        parts={INDEXED: both(indexed, indexed_by_another)}, schedule=_lsa, marks=("cli_factor",),
+        parts={INDEXED: both(indexed, indexed_by_another)}, schedule=_lsa, marks=(("cli_factor",),),
         note=INDEX_DTYPE, unused=("use_mla", "mtp_num_layers")),
     mla("minicpm3", defaults=dict(layers=62, hidden=2560, heads=40, kv_lora_rank=256,
             qk_rope_head_dim=32, qk_nope_head_dim=64), parts={FULL: _minicpm3}),
     mla("mistral4", defaults=dict(layers=36, hidden=4096, heads=32, kv_lora_rank=256,
             qk_rope_head_dim=64, qk_nope_head_dim=64, v_head_dim=128)),
+    dsa("mistral_large4_text", "mistral_large4", amend=_kv_sources,
+        defaults=dict(layers=72, hidden=6144, heads=64, kv_lora_rank=512, qk_rope_head_dim=64,
+            qk_nope_head_dim=64, v_head_dim=128, index_n_heads=32, no_rope_layer_interval=4,
+            **PICKS),
+        parts={INDEXED: _lerope(indexed), PICKED: _lerope(indexed_by_another),
+            TAKEN: shared(_lerope(indexed_by_another))}),
     mla("sarvam_mla", defaults=dict(layers=32, hidden=4096, heads=64, **V3)),
     mla("youtu", defaults=dict(layers=32, hidden=2048, heads=16, **V3)),
 )

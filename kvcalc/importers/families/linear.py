@@ -9,12 +9,18 @@ from collections.abc import Sequence
 from functools import partial
 
 from kvcalc.attention.base import Scheme
+from kvcalc.attention.custom import Custom
 from kvcalc.attention.recurrent import KDA, GatedDeltaNet, Lightning
 from kvcalc.attention.sparse import DSA
-from kvcalc.importers.families.latent import INDEXED, PICKED, PICKS, V3, shared_picks
+from kvcalc.cache import CacheTensor
+from kvcalc.extents import Every, Fixed, ReadWrite, TopK
+from kvcalc.formats import BF16
+from kvcalc.importers.families.latent import PICKED, PICKS, V3, shared_picks
 from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import (
+    USUAL,
+    both,
     full,
     hidden_over,
     indexed_by_another,
@@ -23,8 +29,10 @@ from kvcalc.importers.parts import (
     latent_fields,
     windowed,
 )
-from kvcalc.importers.schedules import FULL, LINEAR, SLIDING, every
+from kvcalc.importers.schedules import FULL, INDEXED, LINEAR, SLIDING, every
 from kvcalc.importers.storage import INDEX_DTYPE, state_dtype
+
+NGRAMS = "linear_attention_with_ngrams"
 
 
 def _qwen_linear(f: Fields) -> tuple[Scheme, ...]:
@@ -38,6 +46,47 @@ def _qwen_linear(f: Fields) -> tuple[Scheme, ...]:
         state_dtype=state_dtype(f, "mamba_ssm_dtype"),
     )
     return (scheme,)
+
+
+def _qsa(f: Fields) -> tuple[Scheme, ...]:
+    """Qwen4's full layers: an index key per block of tokens picks what a step reads.
+
+    transformers 5.24.0, models/qwen4_exp/modeling_qwen4_exp.py 690-760.
+    """
+    sizes, block = USUAL.read(f), f.count("indexer_compress_ratio")
+    if f.optional("indexer_kv_heads") not in (None, 1):
+        f.wrong("indexer_kv_heads", "is not 1, as the class asks for")
+    reads = TopK(f.count("indexer_budget"), block)
+    entry = partial(CacheTensor, extent=Every(), heads=sizes["kv_heads"], reads=reads)
+    width, index_dim = sizes["key_dim"], f.count("indexer_head_dim")
+    macs = f.count("indexer_n_heads") * index_dim
+    tensors = (
+        entry("k", "k", width, macs=sizes["heads"] * width),
+        entry("v", "v", width, macs=sizes["heads"] * width),
+        CacheTensor("index_key", "index", index_dim, Every(block, block), format=BF16, macs=macs),
+    )
+    return (Custom(tensors=tensors, heads=sizes["heads"], head_dim=width),)
+
+
+def _ngrams(f: Fields) -> tuple[Scheme, ...]:
+    """The dilated convolution over every residual stream, behind embeddings of n-grams."""
+    columns = (f.count("ple_conv_kernel_size") - 1) * f.count("ngram_size")
+    channels = f.count("hidden") * f.count("hc_count")
+    shift = CacheTensor("ngram_conv", "shift", channels, Fixed(columns), reads=ReadWrite())
+    return (Custom(tensors=(shift,)),)
+
+
+def _qwen4_kinds(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
+    """Every full layer is indexed; `ple_layer_ids` numbers those with n-grams from 1."""
+    chosen = f.items("ple_layer_ids") or []
+    wrong = [n for n in chosen if not 1 <= n <= len(kinds) or kinds[n - 1] != LINEAR]
+    if wrong:
+        f.wrong("ple_layer_ids", f"names {wrong[0]}, which is no layer of linear attention")
+    other = {FULL: INDEXED}
+    return [
+        NGRAMS if i + 1 in chosen and kind == LINEAR else other.get(kind, kind)
+        for i, kind in enumerate(kinds)
+    ]
 
 
 def _olmo_linear(f: Fields) -> tuple[Scheme, ...]:
@@ -151,6 +200,13 @@ LINEAR_ATTENTION = (
             head_dim=256, full_attention_interval=4, **GDN)),
     qwen("qwen3_5_moe_text", "qwen3_5_moe", defaults=dict(layers=40, hidden=2048, heads=16,
             kv_heads=2, head_dim=256, full_attention_interval=4, **GDN)),
+    Family("qwen4_exp_text", "qwen4_exp", defaults=dict(layers=40, hidden=2048, heads=16,
+            kv_heads=2, head_dim=256, full_attention_interval=4, hc_count=4, ngram_size=3,
+            ple_conv_kernel_size=4, **GDN),
+        schedule=every("full_attention_interval", INDEXED, LINEAR), amend=_qwen4_kinds,
+        parts={LINEAR: _qwen_linear, NGRAMS: both(_qwen_linear, _ngrams), INDEXED: _qsa,
+            FULL: _qsa},
+        unused=("full_attention_interval", "ple_layer_ids", "number_of_conv_states")),
     Family("olmo_hybrid", defaults=dict(layers=32, hidden=3840, heads=30, linear_conv_kernel_dim=4),
         schedule=_olmo_hybrid, parts={LINEAR: _olmo_linear, FULL: full()},
         unused=("linear_a_log_min", "linear_a_log_max", "linear_dt_min", "linear_dt_max",
@@ -180,6 +236,8 @@ LINEAR_ATTENTION = (
         schedule=_minimax_schedule, parts={LINEAR: _lightning, FULL: full()},
         unused=("block_size", "attn_type_list", "full_attn_alpha_factor", "full_attn_beta_factor",
             "linear_attn_alpha_factor", "linear_attn_beta_factor",
-            "layernorm_full_attention_alpha")),
+            "layernorm_full_attention_alpha", "layernorm_full_attention_beta",
+            "layernorm_linear_attention_alpha", "layernorm_linear_attention_beta",
+            "shared_moe_mode")),
 )
 # fmt: on

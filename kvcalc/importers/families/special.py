@@ -10,10 +10,11 @@ from kvcalc.attention.heads import MFA
 from kvcalc.attention.sparse import BlockSparse
 from kvcalc.cache import CacheTensor
 from kvcalc.extents import Fixed
+from kvcalc.importers.families.plain import HUNYUAN
 from kvcalc.importers.families.windowed import STANDARD
 from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
-from kvcalc.importers.parts import Heads, full, hidden_over, keyed, none, shared, windowed
+from kvcalc.importers.parts import USUAL, Heads, full, hidden_over, keyed, none, shared, windowed
 from kvcalc.importers.schedules import FULL, SLIDING, every, listed, same
 
 SPARSE, SHARED = "minimax_m3_sparse", "shared_attention"
@@ -143,6 +144,18 @@ def _step3(f: Fields) -> tuple[Scheme, ...]:
     return (keyed(heads, groups, width, width),)
 
 
+def _step3p5_local(f: Fields) -> tuple[Scheme, ...]:
+    """Sliding layers may have more query heads, of one width and with as many KV heads."""
+    other = f.group("attention_other_setting")
+    other.ignore("attention_type", "true_head_dim")
+    stated = f.optional("num_sliding_attention_heads") or other.optional("num_attention_heads")
+    sizes = USUAL.read(f)
+    for name, size in (("num_attention_groups", "kv_heads"), ("head_dim", "key_dim")):
+        if other.optional(name) not in (None, sizes[size]):
+            other.wrong(name, f"is not {sizes[size]}, what the other layers have")
+    return (keyed(**{**sizes, "heads": stated or sizes["heads"]}, window=f.count("window")),)
+
+
 def _hunyuan(f: Fields) -> Sequence[str]:
     """With `use_cla`, one layer keeps the cache of `cla_share_factor`: the first of them."""
     factor = f.count("cla_share_factor") if f.flag("use_cla") else 1
@@ -190,6 +203,11 @@ def _nas(f: Fields) -> Sequence[str]:
 
 
 # fmt: off
+STEP_UNUSED = ("window", "num_sliding_attention_heads", "attention_other_setting",
+    "mtp_layer_types", "mtp_mlp_layer_types", "use_head_wise_attn_gate", "att_impl_type",
+    "moe_layer_offset", "moe_every_n_layer", "swiglu_limits_shared",
+    "share_expert_dim", "share_expert_dims", "partial_rotary_factors")
+
 SPECIAL = (
     Family("cpmant",
         defaults=dict(layers=48, hidden=4096, heads=32, dim_head=128, prompt_length=32),
@@ -203,7 +221,7 @@ SPECIAL = (
         parts={FULL: full(Heads(kv_heads=""))}, schedule=same(), amend=_hrm_kinds,
         unused=("kv_heads", "L_bp_cycles", "prefix_lm")),
     Family("hunyuan", parts={FULL: full(), SHARED: shared(full())}, schedule=_hunyuan,
-        unused=("cla_share_factor",)),
+        unused=HUNYUAN),
     Family("laguna", schedule=same(),
         defaults=dict(layers=40, hidden=2048, heads=48, kv_heads=8, head_dim=128, window=512),
         parts={FULL: lambda f: full(_laguna(f))(f), SLIDING: lambda f: windowed(_laguna(f))(f)},
@@ -224,7 +242,12 @@ SPECIAL = (
     Family("muse_spark_text", "muse_spark", parts=STANDARD, schedule=_from_the_end),
     Family("nemotron-nas", listing="block_configs", parts={FULL: _nas_block, "none": none},
         schedule=_nas, unused=("block_configs", "kv_heads")),
+    Family("step3p5", "step3p7", schedule=same(), parts={FULL: full(), SLIDING: _step3p5_local},
+        defaults=dict(layers=45, hidden=4096, heads=64, kv_heads=8, head_dim=128),
+        names={"kv_heads": ("num_key_value_heads", "num_attention_groups"),
+            "mtp_layers": ("num_nextn_predict_layers", "num_mtp_layers")},
+        unused=STEP_UNUSED),
     Family("step3_text", "step3_vl", parts={FULL: _step3}, schedule=same(),
-        unused=("share_q_dim",)),
+        unused=("share_q_dim", "share_expert_dim")),
 )
 # fmt: on

@@ -11,7 +11,15 @@ from functools import partial
 from kvcalc.attention.base import Scheme
 from kvcalc.importers.family import Family, Part, Schedule
 from kvcalc.importers.fields import Fields
-from kvcalc.importers.parts import MULTI, chunked, full, keyed, shared, windowed, with_shared
+from kvcalc.importers.parts import (
+    MULTI,
+    chunked,
+    full,
+    keyed,
+    shared,
+    windowed,
+    with_shared,
+)
 from kvcalc.importers.schedules import (
     CHUNKED,
     FULL,
@@ -32,17 +40,6 @@ sliding = partial(Family, parts=STANDARD, schedule=sliding_where_stated)
 def _last_too(schedule: Schedule) -> Schedule:
     """The same, but the last layer is full whatever comes before it."""
     return lambda f: [*list(schedule(f))[:-1], FULL]
-
-
-def _cohere2_moe(f: Fields) -> Sequence[str]:
-    """Two patterns: one over the dense layers at the front, one over the rest."""
-    prefix = f.optional("first_k_dense_replace", least=0) or 0
-    layers, first = f.count("layers"), f.count("prefix_dense_sliding_window_pattern")
-    period = f.count("sliding_window_pattern")
-    return [
-        FULL if ((i + 1) % first if i < prefix else (i - prefix + 1) % period) == 0 else SLIDING
-        for i in range(layers)
-    ]
 
 
 def _dots1(f: Fields) -> Sequence[str]:
@@ -79,7 +76,7 @@ def _qwen3_moe(f: Fields) -> Sequence[str]:
     return [SLIDING if slides else FULL] * f.count("layers")
 
 
-def _rope(f: Fields) -> list[int]:
+def with_rope(f: Fields) -> list[int]:
     """1 for each layer with RoPE: `no_rope_layers` says so, else all but every fourth."""
     period = f.count("no_rope_layer_interval")
     listed = f.items("no_rope_layers", per_layer=True) if f.get("no_rope_layers") else None
@@ -88,7 +85,7 @@ def _rope(f: Fields) -> list[int]:
 
 def _smollm3(f: Fields) -> Sequence[str]:
     """With `use_sliding_window`, the layers without RoPE slide."""
-    rope = _rope(f)
+    rope = with_rope(f)
     slides = f.flag("use_sliding_window") and f.optional("window")
     return [SLIDING if slides and not own else FULL for own in rope]
 
@@ -96,7 +93,9 @@ def _smollm3(f: Fields) -> Sequence[str]:
 def _llama4(f: Fields) -> Sequence[str]:
     """The layers with RoPE are chunked where a chunk is stated, the others full."""
     chunk = f.optional("attention_chunk_size")
-    return [CHUNKED if own and chunk else FULL for own in _rope(f)]
+    if f.optional("nope_layer_interval") not in (None, f.count("no_rope_layer_interval")):
+        f.wrong("nope_layer_interval", "is not no_rope_layer_interval, which the class goes by")
+    return [CHUNKED if own and chunk else FULL for own in with_rope(f)]
 
 
 def _bidirectional(f: Fields) -> tuple[Scheme, ...]:
@@ -186,21 +185,14 @@ WINDOWED = (
             global_attn_every_n_layers=4), schedule=every("global_attn_every_n_layers")),
     sliding("beam", schedule=_last_too(every(6)),
         defaults=dict(layers=52, hidden=5120, heads=48, kv_heads=8, head_dim=128, window=512)),
-    sliding("cohere2", schedule=every("sliding_window_pattern"),
-        defaults=dict(layers=40, hidden=8192, heads=64, window=4096, sliding_window_pattern=4)),
-    sliding("cohere2_moe", defaults=dict(layers=40, hidden=8192, heads=64, head_dim=128,
-            window=4096, sliding_window_pattern=4, prefix_dense_sliding_window_pattern=1),
-        schedule=_cohere2_moe,
-        unused=("sliding_window_pattern", "prefix_dense_sliding_window_pattern")),
-    sliding("cohere_compass_text", defaults=dict(layers=40, hidden=8192, heads=64, window=4096),
-        schedule=same(), unused=("window",)),
     sliding("cwm", schedule=every(4, offset=0),
         defaults=dict(layers=64, hidden=6144, heads=48, kv_heads=8, head_dim=128, window=8192)),
     sliding("dots1", defaults=dict(layers=62, hidden=4608, heads=32, kv_heads=32, window=4096,
             max_window_layers=62), schedule=_dots1, unused=("window", "max_window_layers")),
     sliding("doge", defaults=dict(layers=32, hidden=1024, heads=8), unused=("keep_window_size",)),
-    sliding("exaone4", "exaone_moe", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=32,
-            window=4096, sliding_window_pattern=4), schedule=_exaone,
+    sliding("exaone4", "exaone_moe", "exaone4_5_text", schedule=_exaone,
+        defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=32, window=4096,
+            sliding_window_pattern=4),
         unused=("window", "sliding_window_pattern")),
     sliding("flint", schedule=_flint,
         defaults=dict(layers=49, hidden=2048, heads=32, kv_heads=4, head_dim=128, window=513)),
@@ -227,6 +219,8 @@ WINDOWED = (
         schedule=every(4, offset=0)),
     sliding("granitemoe_swa", defaults=dict(layers=32, hidden=4096, heads=32, window=128),
         schedule=every(4, offset=0)),
+    sliding("kyutai_speech_to_text", schedule=same(SLIDING), unused=("codec_config",),
+        defaults=dict(layers=48, hidden=2048, heads=32, window=375)),
     sliding("kolibri1", schedule=every(5),
         defaults=dict(layers=50, hidden=2560, heads=48, kv_heads=4, head_dim=128, window=513)),
     sliding("llama4_text", "llama4", defaults=dict(layers=48, hidden=5120, heads=40, kv_heads=8,
@@ -271,6 +265,8 @@ WINDOWED = (
     whole("qwen3_omni_moe_text", defaults=dict(layers=28, hidden=2048, heads=28, kv_heads=4)),
     qwen("smollm3", schedule=_smollm3,
         defaults=dict(layers=36, hidden=2048, heads=16, kv_heads=4, no_rope_layer_interval=4)),
+    sliding("voxtral_realtime_text",
+        defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8, window=4096)),
     sliding("starcoder2", defaults=dict(layers=30, hidden=3072, heads=24, kv_heads=2)),
 )
 # fmt: on

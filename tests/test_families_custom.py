@@ -1,0 +1,246 @@
+"""Files of families whose code is their own: what tells one layout from another, and what stops.
+
+A row of geometry for each stands in test_families_attention.py; here are the rules between fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+import kvcalc
+from kvcalc.model import Model
+from tests.configurations import Config, loaded, refused
+
+OLD: Config = {"n_embd": 66, "n_head": 6, "n_layer": 3, "n_positions": 512}
+# six heads over two KV heads, 66 / 6 = 11 wide
+GROUPS: Config = {
+    "num_hidden_layers": 3,
+    "hidden_size": 66,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 2,
+}
+# layers x K and V x heads x width x bytes x tokens
+MHA_11 = 3 * 2 * 6 * 11 * 2 * 100
+GQA_11 = 3 * 2 * 2 * 11 * 2 * 100
+
+
+def stored(model: Model, tokens: int = 100) -> int:
+    return kvcalc.show(model, tokens, kv_dtype="bf16").stored
+
+
+@pytest.mark.parametrize(
+    ("config", "expected", "name"),
+    [
+        # microsoft/DialoGPT and Morizeyao/GPT2-Chinese: GPT-2 from before model_type
+        (OLD, MHA_11, "gpt2"),
+        # openbmb/MiniCPM-2B: scale_emb, dim_model_base and scale_depth are its own
+        ({**GROUPS, "scale_emb": 12, "scale_depth": 1.4}, GQA_11, "minicpm"),
+    ],
+)
+def test_a_file_without_model_type_is_known_by_its_fields(
+    config: Config, expected: int, name: str
+) -> None:
+    model = loaded(config)
+    assert stored(model) == expected
+    assert f"no model_type: read as {name}, by its fields" in model.notes
+
+
+def test_three_of_the_four_fields_of_gpt2_are_not_enough() -> None:
+    three = {name: value for name, value in OLD.items() if name != "n_positions"}
+    assert "num_key_value_heads is missing" in refused(three)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        # bigcode/santacoder calls itself gpt2, and keeps one KV head
+        ({"model_type": "gpt2", **OLD, "multi_query": True}, "multi_query"),
+        ({**OLD, "multi_query": True}, "multi_query"),
+        # EleutherAI/gpt-neo, configs/gpt3_13B_256.json: half of its layers slide
+        ({**OLD, "attention_types": [[["global", "local"], 20]]}, "attention_types"),
+        # P-tuning: prefix keys and values stand before every sequence
+        (
+            {
+                "model_type": "chatglm",
+                "num_layers": 3,
+                "num_attention_heads": 6,
+                "kv_channels": 10,
+                "pre_seq_len": 128,
+            },
+            "pre_seq_len",
+        ),
+        # without position_encoding_2d it is a later ChatGLM, which states its width
+        (
+            {"model_type": "chatglm", "num_layers": 3, "hidden_size": 66, "num_attention_heads": 6},
+            "kv_channels",
+        ),
+        # MiniCPM-4.1's InfLLM v2
+        (
+            {"model_type": "minicpm", **GROUPS, "sparse_config": {"block_size": 64}},
+            "sparse_config",
+        ),
+        # the class reads no_rope_layer_interval alone, which is 4
+        ({"model_type": "llama4_text", "nope_layer_interval": 2}, "nope_layer_interval"),
+        (
+            {
+                "model_type": "step3p5",
+                **GROUPS,
+                "sliding_window": 7,
+                "layer_types": ["full_attention"] * 2 + ["sliding_attention"],
+                "attention_other_setting": {"num_attention_groups": 3},
+            },
+            "num_attention_groups",
+        ),
+        ({"model_type": "hunyuan_v1_moe", **GROUPS, "use_cla": True}, "use_cla"),
+        ({"model_type": "hunyuan_v1_dense", **GROUPS, "use_mla": True}, "use_mla"),
+        ({"model_type": "gptj", **OLD, "num_key_value_heads": 2}, "num_key_value_heads"),
+        ({"model_type": "cohere2", "layer_switch": 5}, "layer_switch"),
+        (
+            {"model_type": "cohere2", "order_of_interleaved_layers": "global_attn_first"},
+            "order_of_interleaved_layers",
+        ),
+        ({"model_type": "longcat_flash", "attention_method": "GQA"}, "attention_method"),
+        ({"model_type": "zamba2", "mamba_d_state": 64, "state_size": 16}, "state_size"),
+        (
+            {"model_type": "dbrx", "attn_config": {"add_cross_attention": True}},
+            "add_cross_attention",
+        ),
+        # llava's own code knows no window, that of a llama least of all
+        ({"model_type": "llava", **GROUPS, "sliding_window": 7}, "sliding_window"),
+    ],
+)
+def test_what_would_make_another_cache_is_refused(config: Config, said: str) -> None:
+    assert said in refused(config)
+
+
+@pytest.mark.parametrize(
+    "said", [{"pre_seq_len": None}, {"pre_seq_len": 0}, {"rope_ratio": 50, "post_layer_norm": True}]
+)
+def test_chatglm_states_much_that_leaves_the_cache_alone(said: Mapping[str, Any]) -> None:
+    # ChatGLM3-6B: 28 layers of 2 groups of 128
+    config = {
+        "model_type": "chatglm",
+        "num_layers": 28,
+        "hidden_size": 4096,
+        "num_attention_heads": 32,
+        "kv_channels": 128,
+        "multi_query_attention": True,
+        "multi_query_group_num": 2,
+        **said,
+    }
+    assert stored(loaded(config), 1000) == 28 * 2 * 2 * 128 * 2 * 1000
+
+
+def test_every_head_may_be_said_to_keep_its_own() -> None:
+    assert stored(loaded({"model_type": "gptj", **OLD, "num_key_value_heads": 6})) == MHA_11
+
+
+def test_command_r7b_says_its_order_in_words_too() -> None:
+    words = {"layer_switch": 4, "order_of_interleaved_layers": "local_attn_first"}
+    config = {"model_type": "cohere2", **GROUPS, "num_hidden_layers": 4, "sliding_window": 16}
+    # three layers slide, the fourth is full
+    assert stored(loaded({**config, **words})) == 2 * 2 * 11 * 2 * (3 * 16 + 100)
+
+
+def test_a_nested_object_may_have_what_the_base_class_writes() -> None:
+    inner = {"kv_n_heads": 2, "add_cross_attention": False, "is_decoder": False, "top_k": 50}
+    config = {"model_type": "dbrx", "n_layers": 3, "d_model": 66, "n_heads": 6}
+    assert stored(loaded({**config, "attn_config": inner})) == GQA_11
+
+
+def test_recurrent_gemma_has_two_names_for_its_pattern() -> None:
+    pattern = ["recurrent", "attention"]
+    config = {"model_type": "recurrent_gemma", "num_hidden_layers": 2}
+    same = loaded({**config, "block_types": pattern}).stored(100)
+    assert loaded({**config, "_block_types": pattern}).stored(100) == same
+    # one layer of 2560 wide RG-LRU, in fp32, three columns of its convolution; one of attention
+    assert same == 2560 * 4 + 3 * 2560 * 2 + 100 * 2 * 10 * 256 * 2
+
+
+def test_hunyuan_says_what_it_does_not_do() -> None:
+    off = {"use_cla": False, "cla_share_factor": 2, "use_mla": False, "kv_lora_rank": None}
+    more = {"pool_type": "last", "anyres_pooling_size": 2, "add_classification_head": False}
+    assert stored(loaded({"model_type": "hunyuan_v1_moe", **GROUPS, **off, **more})) == GQA_11
+
+
+def test_the_nope_interval_of_llama_4_may_say_what_the_class_takes() -> None:
+    # full is every fourth layer; 48 layers of 8 KV heads, 128 wide
+    model = loaded({"model_type": "llama4_text", "nope_layer_interval": 4})
+    assert stored(model, 10_000) == 2 * 8 * 128 * 2 * (12 * 10_000 + 36 * 8192)
+
+
+@pytest.mark.parametrize("layers", [5, 2])
+def test_the_transformer_of_fla_slides_where_it_states_a_window(layers: int) -> None:
+    sizes = {"hidden_size": 66, "num_heads": 6, "window_size": 16}
+    config = {"model_type": "transformer", **sizes, "fuse_norm": True}
+    model = loaded({**config, "num_hidden_layers": layers})
+    # fla/models/cache_utils.py: the last window_size tokens
+    assert stored(model) == layers * 2 * 6 * 11 * 2 * 16
+
+
+# (layers, KV heads, width) of a file that states its model_type alone
+FILLED: Mapping[str, tuple[int, int, int]] = {
+    # LlavaConfig makes a LlamaConfig of its text_config
+    "llava": (32, 32, 4096 // 32),
+    # GPTRefactConfig is GPTBigCodeConfig, with multi_query
+    "gpt_refact": (12, 1, 768 // 12),
+}
+
+
+def test_a_transformer_of_somebody_else_is_refused() -> None:
+    config = {"model_type": "transformer", "hidden_size": 66, "num_heads": 6, "num_layers": 3}
+    assert "fuse_norm is missing" in refused(config)
+    # fla/models/transformer/configuration_transformer.py: 24 layers, 32 heads of 2048 / 32
+    model = loaded({"model_type": "transformer", "fuse_norm": True})
+    assert stored(model, 10) == 24 * 2 * 32 * 64 * 2 * 10
+
+
+@pytest.mark.parametrize("model_type", FILLED)
+def test_what_the_code_fills_in(model_type: str) -> None:
+    layers, heads, width = FILLED[model_type]
+    assert stored(loaded({"model_type": model_type}), 10) == layers * 2 * heads * width * 2 * 10
+
+
+def test_the_wrapper_of_mllama_may_hold_its_language_model_unnamed() -> None:
+    inner = {**GROUPS, "cross_attention_layers": [1, 8], "vision_num_cross_attention_layers": 2}
+    model = loaded({"model_type": "mllama", "text_config": inner})
+    # layers 0 and 2 over the text, 1 over the picture; 8 is beyond the last
+    shown = kvcalc.show(model, 100, kv_dtype="bf16", source_length=7)
+    assert shown.stored == 2 * 2 * 11 * 2 * (2 * 100 + 7)
+    assert "cross_attention_layers names [8], which 3 layers do not have" in model.notes
+
+
+def test_the_prefix_of_paligemma_looks_ahead_and_is_cached() -> None:
+    """transformers 5.24.0, paligemma/configuration_paligemma.py sets it in its text_config."""
+    inner = {"model_type": "gemma", "num_hidden_layers": 3, "use_bidirectional_attention": True}
+    model = loaded({"model_type": "paligemma", "text_config": inner})
+    # 16 KV heads of 256
+    assert stored(model) == 3 * 2 * 16 * 256 * 2 * 100
+
+
+@pytest.mark.parametrize("wrapper", ["llm_cfg", "lm_config"])
+def test_other_names_of_the_part_that_is_a_language_model(wrapper: str) -> None:
+    # NVILA's llm_cfg, GLM-ASR's lm_config
+    model = loaded({"model_type": "llava_llama", wrapper: {"model_type": "llama", **GROUPS}})
+    assert stored(model) == GQA_11
+
+
+def test_glm_5_calls_its_indexed_layers_by_another_name() -> None:
+    """transformers 5.24.0, configuration_utils.py, _LEGACY_LAYER_TYPE_REMAP."""
+    config = {"model_type": "glm_moe_dsa", "num_hidden_layers": 3}
+    named = {**config, "layer_types": ["deepseek_sparse_attention"] * 3}
+    assert stored(loaded(named)) == stored(loaded(config))
+
+
+@pytest.mark.parametrize("sources", [[1, 1, 2], [0, 0, 1], [0, 0, 3]])
+def test_latents_are_read_from_an_earlier_layer_that_keeps_them(sources: list[int]) -> None:
+    config = {
+        "model_type": "mistral_large4_text",
+        "num_hidden_layers": 3,
+        "indexer_types": ["full", "shared", "shared"],
+        "kv_source_layers": sources,
+    }
+    assert "kv_source_layers" in refused(config)

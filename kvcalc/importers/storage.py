@@ -10,7 +10,7 @@ from kvcalc.errors import InvalidValue, Place, Problem
 from kvcalc.formats import Format, Layout, canonical, parse_format, parse_layout
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.kv_schemes import KNOWN, kv_scheme_of
-from kvcalc.importers.vocabulary import QUANTIZATIONS
+from kvcalc.importers.vocabulary import ALIASES, QUANTIZATIONS
 
 if TYPE_CHECKING:
     from kvcalc.importers.levels import Levels
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DTYPES = ("bf16", "fp16", "fp32")
 """The dtypes that a model computes, and caches, in; files have other names for them too."""
 
-NAMES = ("dtype", "torch_dtype")
+NAMES = ALIASES["dtype"]
 INDEX_DTYPE = (
     "index keys in fp8 with an fp32 scale, as the vendor's kernels keep them; "
     "--index-dtype says otherwise"

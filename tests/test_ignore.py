@@ -113,6 +113,12 @@ def test_what_the_file_has_not_cannot_be_ignored(folder: Path) -> None:
         kvcalc.show("llama-3.1-8b", ignore=["heads"])
 
 
+def test_one_name_alone_is_no_list_of_fields(folder: Path) -> None:
+    for function in (kvcalc.load, kvcalc.show, kvcalc.compare, kvcalc.check):
+        with pytest.raises(UsageError, match="ignore takes a list of fields"):
+            function(str(folder), ignore="kv_budget")
+
+
 def test_of_several_files_one_must_have_it(folder: Path) -> None:
     config = str(folder / "config.json")
     answer = kvcalc.compare(config, "llama-3.1-8b", context=10, ignore=["kv_budget"])

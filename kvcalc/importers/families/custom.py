@@ -132,6 +132,6 @@ CUSTOM = (
             "use_cache_kernel", "softmax_in_fp32", "bf16", "fp16", "fp32", "attn_dropout_prob",
             "visual", "audio")),
     Family("transformer", schedule=same(), parts={FULL: _fla},
-        defaults=dict(layers=24, hidden=2048, heads=32)),
+        defaults=dict(layers=24, hidden=2048, heads=32), unused=("hidden_ratio",)),
 )
 # fmt: on

@@ -198,7 +198,7 @@ PLAIN = (
         parts={FULL: _jetmoe}, unused=("heads",)),
     multi("kosmos_2_text_model", defaults=dict(layers=24, hidden=2048, heads=32), names=KOSMOS),
     multi("kosmos_2_5_text_model", defaults=dict(layers=24, hidden=1536, heads=16), names=KOSMOS),
-    plain("llama", defaults=dict(layers=32, hidden=4096, heads=32)),
+    plain("llama", defaults=dict(layers=32, hidden=4096, heads=32), unused=("rope_dim",)),
     plain("molmo2_text", unused=("rope_scaling_layers",),
         defaults=dict(layers=36, hidden=4096, heads=32, kv_heads=8, head_dim=128)),
     plain("mpt", defaults=dict(layers=24, hidden=2048, heads=16), parts={FULL: _mpt}),

@@ -144,6 +144,7 @@ _CACHE_WORDS = frozenset(
     compression compressed sink sinks meta memory mem state states latent latents ssm mamba conv
     recurrent chunk chunks chunked attn attention self layer layers dim dims rank ranks lora group
     groups share shared sharing stride pool pooling rate ratio ratios interval period pattern
+    mha mqa gqa mla cla multiquery
     """.split()  # noqa: SIM905  a list would take a page
 )
 """Words that a field of the cache may have."""
@@ -177,7 +178,7 @@ def is_harmless(name: str) -> bool:
 
 def speaks_of_the_cache(name: str) -> bool:
     """Whether a field of this name could change the cache, by its words."""
-    words = _words(_COMPOUNDS.sub("norm", name))
+    words = _words(_COMPOUNDS.sub("norm", name).replace("multi_query", "multiquery"))
     if not words & _CACHE_WORDS:
         return False
     last = re.split(r"\W|_", name.lower())[-1]

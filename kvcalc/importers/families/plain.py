@@ -130,7 +130,7 @@ HUNYUAN = ("add_classification_head", "anyres_pooling_size", "cla_share_factor",
 """What is said of pictures, of a classifier, of experts, and of a sharing that is off."""
 
 AS_SEQ_LENGTH = {"max_context": ("seq_length", *ALIASES["max_context"])}
-"""Where the longest context is called so, as llama.cpp's conversion takes it."""
+"""Where the longest context is called so, as llama.cpp's conversion (0.3.36) takes it."""
 
 PLAIN = (
     plain("apertus", "apertus1p5_text", defaults=dict(layers=32, hidden=4096, heads=32)),

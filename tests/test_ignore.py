@@ -84,6 +84,7 @@ def test_what_stands_deep_inside_can_be_ignored_alone() -> None:
         (LLAMA, "torch_dtype"),
         ({**LLAMA, "head_dim": 16}, "head_dim"),
         ({**LLAMA, "max_position_embeddings": 4096}, "max_position_embeddings"),
+        ({"model_type": "whisper", "max_target_positions": 448}, "max_target_positions"),
         ({**LLAMA, "architectures": ["A"]}, "architectures"),
         (INNER, "sliding_window"),
         ({"model_type": "gemma3", "text_config": INNER}, "text_config"),
@@ -111,6 +112,11 @@ def test_what_the_file_has_not_cannot_be_ignored(folder: Path) -> None:
             kvcalc.show(config, ignore=["kv_budget", name])
     with pytest.raises(UsageError, match="no field 'heads' to ignore"):
         kvcalc.show("llama-3.1-8b", ignore=["heads"])
+
+
+def test_what_is_ignored_twice_is_told_once(folder: Path) -> None:
+    found = kvcalc.show(str(folder), 10, ignore=["kv_budget", "kv_budget"])
+    assert found.query.ignored == ("kv_budget",)
 
 
 def test_one_name_alone_is_no_list_of_fields(folder: Path) -> None:

@@ -185,3 +185,9 @@ def test_no_column_is_written_as_no_tensor(tmp_path: Any) -> None:
     # K and V x 2 KV heads x 128 x 2 B x 100, and 2 x 128 / 2 x 2 B
     kept = 1024 * 100 + 256
     assert model.stored(100) == kvcalc.load(str(path)).stored(100) == kept
+
+
+def test_too_many_layers_are_all_that_is_wrong() -> None:
+    text = refused({"model_type": "llama", "hidden_size": 64, "n_head": 4, "n_layer": 10**9})
+    assert "n_layer is more than 10,000" in text
+    assert "is not a field" not in text

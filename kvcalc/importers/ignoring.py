@@ -11,7 +11,7 @@ from kvcalc.importers.levels import Levels
 from kvcalc.importers.storage import cache_dtype
 from kvcalc.importers.vocabulary import ALIASES, QUANTIZATIONS, WRAPPERS
 
-_READ_ANYWHERE = {"model_type", "architectures", *ALIASES["dtype"], *ALIASES["max_context"]}
+_READ_ANYWHERE = {"model_type", "architectures", *ALIASES["dtype"]}
 """Fields that are read wherever they stand, whatever the family."""
 
 
@@ -72,7 +72,8 @@ def _is_read(place: Place, levels: Levels, owners: Mapping[Place, Fields]) -> bo
     read = owner.used - owner.spared if owner else set()
     if name == "per_layer_config":
         return not inside or str(inside[-1]) in read
-    return name in _READ_ANYWHERE or name in WRAPPERS or name in read
+    longest = {each for one in owners.values() for each in one.names_of("max_context")}
+    return name in {*_READ_ANYWHERE, *longest, *WRAPPERS} or name in read
 
 
 def told(ignored: Collection[str]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kvcalc.attention.base import Scheme
 from kvcalc.errors import InvalidValue, did_you_mean
@@ -34,9 +34,10 @@ def layers_of(family: Family, fields: Fields) -> list[tuple[Scheme, ...]]:
     """What each layer keeps, in order: as the file lists them, else by the family's schedule."""
     if fields.count("layers") > MAX_LAYERS:
         fields.wrong("layers", f"is more than {MAX_LAYERS:,}")
+        _read_what_others_need(fields, *family.parts.values())
         return []
     listed = fields.items("layer_kinds", str, per_layer=True)
-    _read_what_others_need(family, fields)
+    _read_what_others_need(fields, family.schedule, *family.parts.values())
     if listed:
         _refuse_another_order(family, fields, listed)
     kinds = listed or family.schedule(fields)
@@ -83,10 +84,10 @@ def mtp_layers_of(family: Family, fields: Fields) -> list[tuple[Scheme, ...]]:
     return [family.parts[family.mtp](last)] * count
 
 
-def _read_what_others_need(family: Family, fields: Fields) -> None:
+def _read_what_others_need(fields: Fields, *readers: Callable[[Fields], object]) -> None:
     """Mark the fields of kinds of layers that this model happens not to have as known."""
     scratch = fields.scratch()
-    for reader in (family.schedule, *family.parts.values()):
+    for reader in readers:
         with contextlib.suppress(InvalidValue):
             reader(scratch)
 

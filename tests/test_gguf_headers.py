@@ -336,7 +336,13 @@ def test_a_key_is_ignored_by_the_name_that_its_refusal_says(
 
 
 @pytest.mark.parametrize(
-    "key", ["llama.block_count", "llama.attention.key_length", "general.architecture"]
+    "key",
+    [
+        "llama.block_count",
+        "llama.attention.key_length",
+        "llama.context_length",
+        "general.architecture",
+    ],
 )
 def test_a_key_that_is_read_cannot_be_ignored(tmp_path: pathlib.Path, key: str) -> None:
     keys = {**BASE, **heads(2, 1024, 8, 8, 128)}

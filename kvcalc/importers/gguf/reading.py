@@ -52,9 +52,9 @@ def read_model(header: Header, origin: Origin) -> Model:
     layers = [] if fields.problems else _layers(name, row, fields)
     fields.ignore("max_context", "hidden", "mtp_layers", "causal", *row.unused)
     hold_to_account(name, fields)
-    refuse_what_is_read(name, fields, ignored)
     context = fields.optional("max_context", least=0)
     _say_what_is_odd(name, row, fields)
+    refuse_what_is_read(name, fields, ignored)
     if fields.problems:
         raise InvalidValue([_with_way_out(problem) for problem in fields.problems])
     weights, about_weights = _weights(header, origin)

@@ -18,6 +18,9 @@ COUNTS = ("layers", "mtp_layers")
 WINDOWS = ("window", "attention_chunk_size")
 """Numbers that are switched off by 0 as by null; a head of no width, say, is an error."""
 
+MAX_FACTOR = 1_000_000
+"""By how much a width may be multiplied: JSON knows numbers that are infinite, or none at all."""
+
 PLACEHOLDER = 1
 """Stands for a number that is missing or wrong, so that one run shows every problem."""
 
@@ -133,6 +136,18 @@ class Fields:
             self._add(Problem(text, f"set {names[0]}{also}", self.where))
             return PLACEHOLDER
         return value
+
+    def factor(self, name: str) -> int | float:
+        """A number by which a width is multiplied, which need not be whole."""
+        value = self.get(name)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (number and 0 < value <= MAX_FACTOR):
+            self.wrong(
+                name, f"is {_short(value)}; it must be a number above 0, up to {MAX_FACTOR:,}"
+            )
+            return PLACEHOLDER
+        factor: int | float = value
+        return factor
 
     def flag(self, name: str, default: bool = False) -> bool:
         """A truth value; null and absent are the default."""

@@ -31,10 +31,13 @@ SYNONYMS = {
 
 
 def layers_of(family: Family, fields: Fields) -> list[tuple[Scheme, ...]]:
-    """What each layer keeps, in order: as the file lists them, else by the family's schedule."""
+    """What each layer keeps, in order: as the file lists them, else by the family's schedule.
+
+    Raises InvalidValue where there are too many: then nobody knows what the layers would read.
+    """
     if fields.count("layers") > MAX_LAYERS:
         fields.wrong("layers", f"is more than {MAX_LAYERS:,}")
-        return []
+        raise InvalidValue(fields.problems)
     listed = fields.items("layer_kinds", str, per_layer=True)
     _read_what_others_need(family, fields)
     if listed:

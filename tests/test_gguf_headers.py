@@ -336,10 +336,14 @@ def test_a_key_is_ignored_by_the_name_that_its_refusal_says(
 
 
 @pytest.mark.parametrize(
-    "key", ["llama.block_count", "llama.attention.key_length", "general.architecture"]
+    "key",
+    [
+        *("llama.block_count", "llama.attention.key_length", "general.architecture"),
+        *("llama.context_length", "llama.attention.causal"),
+    ],
 )
 def test_a_key_that_is_read_cannot_be_ignored(tmp_path: pathlib.Path, key: str) -> None:
-    keys = {**BASE, **heads(2, 1024, 8, 8, 128)}
+    keys = {**BASE, **heads(2, 1024, 8, 8, 128), "attention.causal": True}
     path = write(tmp_path / "model.gguf", "llama", keys)
     with pytest.raises(InvalidValue) as caught:
         read_gguf(path, Origin(str(path), ignored=(key,)))

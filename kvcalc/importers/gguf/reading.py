@@ -50,11 +50,13 @@ def read_model(header: Header, origin: Origin) -> Model:
     fields = _fields(name, row, {k: v for k, v in header.values.items() if k not in ignored})
     _check_layers(fields)
     layers = [] if fields.problems else _layers(name, row, fields)
+    # where there are no layers nobody has read their keys, and yet these are known
+    fields.ignore(*(() if layers else KEYS))
     fields.ignore("max_context", "hidden", "mtp_layers", "causal", *row.unused)
     hold_to_account(name, fields)
-    refuse_what_is_read(name, fields, ignored)
     context = fields.optional("max_context", least=0)
     _say_what_is_odd(name, row, fields)
+    refuse_what_is_read(name, fields, ignored)
     if fields.problems:
         raise InvalidValue([_with_way_out(problem) for problem in fields.problems])
     weights, about_weights = _weights(header, origin)

@@ -105,6 +105,12 @@ SLIDES_KEPT = 4 * 2_047 * TOKEN + T * TOKEN
 ROWS = (
     Row("eagle3", {**HEAD, **OF_EAGLE3}, T * TOKEN, T * TOKEN),
     Row("angelslim", {**HEAD, "architectures": ["Eagle3LlamaForCausalLM"]}, T * TOKEN, T * TOKEN),
+    Row(
+        "angelslim with what Hunyuan's file says",
+        {**HEAD, **OF_EAGLE3, "use_cla": False, "cla_share_factor": 2},
+        T * TOKEN,
+        T * TOKEN,
+    ),
     Row("eagle, without a mark", HEAD, T * TOKEN, T * TOKEN),
     Row("eagle of vllm", {"model_type": "eagle", "model": HEAD}, T * TOKEN, T * TOKEN),
     Row(
@@ -130,6 +136,16 @@ ROWS = (
     Row(
         "dflash that slides everywhere",
         of({**FIVE, **OF_DFLASH}, use_swa=True, swa_window_size=1024, attention_sink_bias=True),
+        5 * 1_024 * TOKEN,
+        5 * 1_023 * TOKEN,
+    ),
+    Row(
+        "dflash that slides everywhere, of a model that never does",
+        of(
+            {**FIVE, "model_type": "llama", "architectures": DFLASH},
+            use_swa=True,
+            swa_window_size=1024,
+        ),
         5 * 1_024 * TOKEN,
         5 * 1_023 * TOKEN,
     ),

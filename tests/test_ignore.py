@@ -27,6 +27,11 @@ LLAMA: Mapping[str, Any] = {
     "torch_dtype": "bfloat16",
 }
 INNER = {**LLAMA, "model_type": "gemma3_text", "head_dim": 8, "sliding_window": 16}
+BY_CHANNEL = {
+    "layer_quant_config": {
+        "*k_proj": {"output_tensors": {"dtype": "fp8_e4m3", "qscheme": "per_channel"}}
+    }
+}
 
 
 def reading(config: Mapping[str, Any], *ignored: str) -> Model:
@@ -55,6 +60,15 @@ def folder(tmp_path: Path) -> Path:
          "quantization_config.kv_cache_new"),
         ({**LLAMA, "quantization_config": {"kv_cache_scheme": {"num_bits": 3}}},
          "quantization_config.kv_cache_scheme"),
+        ({**LLAMA, "quantization_config": {"quantization": {"kv_cache_quant_algo": "FP5"}}},
+         "quantization_config.quantization.kv_cache_quant_algo"),
+        ({**LLAMA, "quantization_config": {"quantization": {"kv_cache_new": 4}}},
+         "quantization_config.quantization.kv_cache_new"),
+        ({**LLAMA, "quantization_config": {"kv_cache_group": ["*k_proj"], **BY_CHANNEL}},
+         "quantization_config.kv_cache_group"),
+        ({**LLAMA, "quantization_config": {
+            "export": {"kv_cache_group": ["*k_proj"]}, **BY_CHANNEL}},
+         "quantization_config.export.kv_cache_group"),
     ],
 )  # fmt: skip
 def test_a_field_is_ignored_by_the_name_that_its_refusal_says(
@@ -84,6 +98,7 @@ def test_what_stands_deep_inside_can_be_ignored_alone() -> None:
         (LLAMA, "torch_dtype"),
         ({**LLAMA, "head_dim": 16}, "head_dim"),
         ({**LLAMA, "max_position_embeddings": 4096}, "max_position_embeddings"),
+        ({"model_type": "whisper", "max_target_positions": 448}, "max_target_positions"),
         ({**LLAMA, "architectures": ["A"]}, "architectures"),
         (INNER, "sliding_window"),
         ({"model_type": "gemma3", "text_config": INNER}, "text_config"),

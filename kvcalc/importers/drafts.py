@@ -87,7 +87,7 @@ KNOWN = _TARGET | _HEAD | _OBJECTS
 _OWN = ("eagle_config", "dflash_config")
 """Objects with fields of the head, each of which is held to account."""
 
-_LEFT_OVER = ("add_classification_head", "cla_share_factor", "pool_type")
+_LEFT_OVER = ("add_classification_head", "cla_share_factor", "pool_type", "use_cla")
 """What AngelSlim's heads take over from Hunyuan's own files, where `use_cla` says no."""
 
 Layers = list[tuple["Scheme", ...]]
@@ -227,6 +227,8 @@ def _with_own_windows(fields: Fields) -> Fields:
     if None not in (window, stated) and window != stated:
         own.wrong("swa_window_size", f"is {window}, but sliding_window is {stated!r}")
     kinds = kinds if slides else [SLIDING] * min(fields.count("layers"), MAX_LAYERS)
+    # what is said here in other words is no field of the file, whatever its family knows
+    fields.ignore("use_sliding_window")
     changed = {"layer_types": kinds, "sliding_window": window or stated}
     return replace(fields, data={**fields.data, **changed, "use_sliding_window": True})
 

@@ -47,7 +47,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
     else:
         refuse(fields, identity.what_is_unknown)
     nested.refuse_what_stands_outside(levels, fields)
-    storage = cache_dtype(levels)
+    storage = cache_dtype(levels, origin.quantized)
     too_much = refuse_what_is_read(whole, fields, ignored)
     if problems := [*fields.problems, *storage.problems, *too_much]:
         raise InvalidValue(problems)

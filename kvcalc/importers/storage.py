@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kvcalc.errors import InvalidValue, Place, Problem
 from kvcalc.formats import Format, Layout, canonical, parse_format, parse_layout
 from kvcalc.importers.fields import Fields
+from kvcalc.importers.files import QUANTIZED
 from kvcalc.importers.kv_schemes import KNOWN, kv_scheme_of
 from kvcalc.importers.vocabulary import QUANTIZATIONS
 
@@ -40,13 +41,16 @@ class CacheDtype:
     problems: tuple[Problem, ...] = ()
 
 
-def cache_dtype(levels: Levels) -> CacheDtype:
-    """The file's KV scheme, else its dtype, else bf16; the innermost configuration comes first."""
+def cache_dtype(levels: Levels, beside: Mapping[str, Any] | None = None) -> CacheDtype:
+    """The file's KV scheme, else its dtype, else bf16; the innermost configuration comes first.
+
+    beside  what ModelOpt's file beside a configuration says
+    """
     problems = [*_contradictions(levels)]
     dtype, why = _stated(levels)
     kv: Layout | None = None
     weights: dict[str, None] = {}
-    for path, found in _quantizations(levels):
+    for path, found in _quantizations([*levels, ((), {QUANTIZED: beside})]):
         quantization = {**found, **_nested(found)}
         problems += _strangers(quantization, path, found)
         try:
@@ -70,7 +74,7 @@ def cache_dtype(levels: Levels) -> CacheDtype:
 def _quantizations(levels: Levels) -> Iterator[tuple[Place, Mapping[str, Any]]]:
     """The objects of quantization."""
     for path, level in levels:
-        for name in QUANTIZATIONS:
+        for name in (*QUANTIZATIONS, QUANTIZED):
             found = level.get(name)
             if isinstance(found, dict):
                 yield (*path, name), found
@@ -96,6 +100,8 @@ def _refused(problem: Problem, path: Place, found: Mapping[str, Any]) -> Problem
 
 
 def _way_out(place: Place) -> str:
+    if place[0] == QUANTIZED:
+        return "name the config.json alone, and say the cache's dtype with --kv-dtype"
     called = ".".join(str(step) for step in place)
     return f"--ignore {called}, and say the cache's dtype with --kv-dtype"
 

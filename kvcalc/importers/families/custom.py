@@ -126,7 +126,7 @@ CUSTOM = (
     plain("phi-msft", "mixformer-sequential", unused=("embd_layer", "architecture")),
     plain("phi3small", unused=("blocksparse_homo_head_pattern", "blocksparse_vert_stride",
             "dense_attention_every_n_layers", "mup_attn_multiplier", "attention_dropout_prob"),
-        note="block-sparse layers read a part of their cache; every token of it is kept and told"),
+        note="block-sparse layers read a part of their cache, which is counted as read whole"),
     plain("qwen", parts={FULL: _qwen},
         unused=("no_bias", "onnx_safe", "seq_length", "use_dynamic_ntk", "use_logn_attn",
             "use_cache_kernel", "softmax_in_fp32", "bf16", "fp16", "fp32", "attn_dropout_prob",

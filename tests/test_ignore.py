@@ -52,6 +52,8 @@ def folder(tmp_path: Path) -> Path:
         ({**LLAMA, "kv": {"budget.now": {"window": 4}}}, "kv"),
         ({**LLAMA, "budget": {"of.now": {"window": 4}}}, "budget"),
         ({**LLAMA, "sliding_window": 512}, "sliding_window"),
+        ({**LLAMA, "model_type": "mistral", "sliding_window": None, "attention_chunk_size": 64},
+         "attention_chunk_size"),
         ({"model_type": "gemma3", "text_config": {**INNER, "kv_budget": 4}},
          "text_config.kv_budget"),
         ({**INNER, "per_layer_config": {"1": {"kv_budget": 4}}}, "per_layer_config.1.kv_budget"),

@@ -95,6 +95,8 @@ def test_an_unknown_model_must_say_how_many_kv_heads_it_has() -> None:
         ("mistral", {"sliding_window": None}),
         ("mistral", {"sliding_window": ""}),
         ("llama4_text", {"attention_chunk_size": 0}),
+        ("mistral", {"sliding_window": None, "attention_chunk_size": 0}),
+        ("mistral", {"sliding_window": None, "attention_chunk_size": None}),
         ("llama4_text", {"attention_chunk_size": False}),
         ("qwen2", {"use_sliding_window": True, "sliding_window": 0}),
     ],

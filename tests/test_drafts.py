@@ -150,6 +150,13 @@ ROWS = (
         5 * 1_023 * TOKEN,
     ),
     Row(
+        "dflash that lists what slides, of a model that never does",
+        {**FIVE, "model_type": "llama", "architectures": DFLASH, "layer_types": MIXED}
+        | {"sliding_window": 2048, "use_sliding_window": True},
+        SLIDES,
+        SLIDES_KEPT,
+    ),
+    Row(
         "dflash 2, whose convolutions reach over one block",
         of({**FIVE, **OF_DFLASH}, conv_kernel_size=2, conv_group_size=16, selector_rank=256),
         5 * T * TOKEN,
@@ -347,6 +354,8 @@ def test_an_eagle3_of_more_than_one_layer_is_told_of(config: Config) -> None:
             "draft_hidden_size is not hidden_size",
         ),
         (speculator("dflash", HEAD, layer_types=[SLIDING]), "layer_types"),
+        ({**FIVE, "model_type": "deepseek_v3", "architectures": DFLASH}, "kv_lora_rank is missing"),
+        ({**FIVE, "model_type": "qwen3_next", "architectures": DFLASH}, "layer_types is missing"),
         ({**HEAD, "model_type": "llama4_text", "architectures": ["XMTPModel"]}
          | {"num_hidden_layers": 48}, "is 48: the target's"),
     ],

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kvcalc.errors import InvalidValue
 from kvcalc.importers.layers import mtp_layers_of
 from kvcalc.importers.parts import windowed
-from kvcalc.importers.schedules import FULL, SLIDING
+from kvcalc.importers.schedules import FULL, LINEAR, SLIDING
 from kvcalc.importers.vocabulary import ALIASES, STANDARD
 from kvcalc.model import MAX_LAYERS
 
@@ -132,9 +132,15 @@ def settled(family: Family, fields: Fields, levels: Levels) -> tuple[Family, Fie
     for name in _OWN:
         fields.group(name).ignore(*KNOWN)
     _refuse_another_width(fields)
+    if not _is_mtp(levels):
+        _refuse_what_a_class_fills_in(family, fields)
     _say_how_many_layers(mark, fields)
     fields = _with_own_windows(fields)
-    return _that_slides(family, fields.data), fields
+    kinds = fields.data.get("layer_types")
+    if isinstance(kinds, list) and SLIDING in kinds:
+        fields.ignore("use_sliding_window")  # the list says it layer by layer
+        family = _that_slides(family)
+    return family, fields
 
 
 def own_layers(
@@ -209,6 +215,16 @@ def _refuse_another_width(fields: Fields) -> None:
             fields.wrong("draft_hidden_size", text)
 
 
+def _refuse_what_a_class_fills_in(family: Family, fields: Fields) -> None:
+    """The attention of a head is its own: no latent or state is, but those that its file states."""
+    if "kv_lora_rank" in fields.defaults and not fields.has("kv_lora_rank"):
+        fields.wrong("kv_lora_rank", "is missing, and nothing else says what this head attends to")
+    if LINEAR in family.parts and not fields.has("layer_kinds"):
+        fields.wrong(
+            "layer_kinds", "is missing, and nothing else says which layers of this head attend"
+        )
+
+
 def _with_own_windows(fields: Fields) -> Fields:
     """The fields with the windows that `dflash_config` states instead of the usual ones.
 
@@ -227,20 +243,16 @@ def _with_own_windows(fields: Fields) -> Fields:
     if None not in (window, stated) and window != stated:
         own.wrong("swa_window_size", f"is {window}, but sliding_window is {stated!r}")
     kinds = kinds if slides else [SLIDING] * min(fields.count("layers"), MAX_LAYERS)
-    # what is said here in other words is no field of the file, whatever its family knows
-    fields.ignore("use_sliding_window")
     changed = {"layer_types": kinds, "sliding_window": window or stated}
     return replace(fields, data={**fields.data, **changed, "use_sliding_window": True})
 
 
-def _that_slides(family: Family, data: Mapping[str, Any]) -> Family:
+def _that_slides(family: Family) -> Family:
     """The family with a kind of layer that slides, which a head may have where its base has none.
 
     The layers of a DFlash head are its own, whatever model lends it the names of its fields.
     """
-    kinds = data.get("layer_types")
-    listed = isinstance(kinds, list) and SLIDING in kinds
-    if not listed or SLIDING in family.parts or set(family.parts) != {FULL}:
+    if SLIDING in family.parts or set(family.parts) != {FULL}:
         return family
     own = copy.copy(family)
     own.parts = {**family.parts, SLIDING: windowed()}

@@ -143,6 +143,11 @@ def test_every_function_ignores(folder: Path) -> None:
         kvcalc.load(config)
     model = kvcalc.load(config, ignore=["kv_budget"])
     assert kvcalc.show(config, 10, ignore=["kv_budget"]).stored == 2560
+    assert kvcalc.show(model, 10).query.ignored == ("kv_budget",)
+    assert kvcalc.show("llama-3.1-8b", 10, draft=model).query.ignored == ("kv_budget",)
+    for function in (kvcalc.load, kvcalc.show, kvcalc.check):
+        with pytest.raises(UsageError, match="ignore is a list of fields"):
+            function(config, ignore="kv_budget")
     assert kvcalc.diff(config, model, ignore=["kv_budget"]).same
     assert "ignored, as asked: kv_budget" in kvcalc.to_yaml(model)
 

@@ -151,6 +151,10 @@ NAMES = [
     ("use_flash_attention", True, PASSED, REFUSED),
     ("rope_ratio", 50, SILENT, REFUSED),
     ("nope_layer_interval", 4, SILENT, REFUSED),
+    # what says no, in a type whose layers are known
+    ("use_mla", False, PASSED, REFUSED),
+    ("num_sink_tokens", 0, PASSED, REFUSED),
+    ("num_key_value_head", 0, REFUSED, REFUSED),
     # what says nothing
     ("kv_budget", None, SILENT, SILENT),
     ("kv_budgets", [], SILENT, SILENT),

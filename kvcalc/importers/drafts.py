@@ -33,7 +33,7 @@ _ARCHITECTURE = re.compile(
 )
 """Names of classes that draft; NVIDIA's Eagle models, which look at pictures, have others."""
 
-_MARKS = (
+MARKS = (
     "eagle_config",
     "dflash_config",
     "speculators_model_type",
@@ -101,7 +101,7 @@ def marked_by(levels: Levels) -> str:
         for name in stated if isinstance(stated, list) else ():
             if isinstance(name, str) and _ARCHITECTURE.search(name):
                 return name
-    given = [mark for mark in _MARKS for _, level in levels if level.get(mark) is not None]
+    given = [mark for mark in MARKS for _, level in levels if level.get(mark) is not None]
     given += [f"model_type {name}" for name in _types_of(levels) if name in _TYPES]
     return next(iter(given), "")
 

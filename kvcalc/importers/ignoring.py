@@ -6,12 +6,17 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from kvcalc.errors import Place, Problem
+from kvcalc.importers.drafts import MARKS
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.levels import Levels
 from kvcalc.importers.storage import cache_dtype
 from kvcalc.importers.vocabulary import ALIASES, QUANTIZATIONS, WRAPPERS
 
-_READ_ANYWHERE = {"model_type", "architectures", *ALIASES["dtype"], *ALIASES["max_context"]}
+_READ_ANYWHERE = {
+    *("model_type", "architectures", *MARKS),
+    *ALIASES["dtype"],
+    *ALIASES["max_context"],
+}
 """Fields that are read wherever they stand, whatever the family."""
 
 

@@ -102,6 +102,7 @@ def test_what_stands_deep_inside_can_be_ignored_alone() -> None:
         ({**LLAMA, "max_position_embeddings": 4096}, "max_position_embeddings"),
         ({"model_type": "whisper", "max_target_positions": 448}, "max_target_positions"),
         ({**LLAMA, "architectures": ["A"]}, "architectures"),
+        ({**LLAMA, "model_type": "inkling_text", "local_layer_ids": [0, 3]}, "local_layer_ids"),
         ({**LLAMA, "speculators_model_type": "mtp"}, "speculators_model_type"),
         ({**LLAMA, "dflash_config": {"use_swa": True, "swa_window_size": 8}}, "dflash_config"),
         (INNER, "sliding_window"),

@@ -42,6 +42,8 @@ class Fields:
     used: set[str] = field(default_factory=set)
     spared: set[str] = field(default_factory=set)
     """Those of `used` that nobody has read: the family knows them to leave the cache alone."""
+    asked: set[str] = field(default_factory=set)
+    """Those that were asked after and were not there: the answer would be another with them."""
     filled: dict[str, Any] = field(default_factory=dict)
     """Fields that the file leaves to the family's class, with what that fills in."""
     problems: list[Problem] = field(default_factory=list)
@@ -103,7 +105,15 @@ class Fields:
 
     def has(self, name: str) -> bool:
         """Whether the file itself says something under this name."""
-        return any(self.data.get(n) is not None for n in self.names_of(name))
+        names = self.names_of(name)
+        found = any(self.data.get(n) is not None for n in names)
+        self.asked.update(() if found else names)
+        return found
+
+    @property
+    def read(self) -> set[str]:
+        """The names that the answer depends on, or would if the file had them."""
+        return (self.used - self.spared) | self.asked
 
     def optional(self, name: str, least: int = 1) -> int | None:
         """A whole number, or None where neither the file nor the family has one.
@@ -196,6 +206,7 @@ class Fields:
             where=(*self.where, name),
             used=known.used if known else set(),
             spared=known.spared if known else set(),
+            asked=known.asked if known else set(),
             problems=self.problems,
             notes=self.notes,
             prefix=f"{name}.",

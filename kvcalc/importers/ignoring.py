@@ -74,7 +74,7 @@ def _is_read(place: Place, levels: Levels, owners: Mapping[Place, Fields]) -> bo
     if name in QUANTIZATIONS:
         return not inside or not any(p.path == place for p in cache_dtype(levels).problems)
     owner = owners.get(home)
-    read = {*(owner.used - owner.spared), *owner.names_of("max_context")} if owner else set()
+    read = {*owner.read, *owner.names_of("max_context")} if owner else set()
     if name == "per_layer_config":
         return not inside or str(inside[-1]) in read
     return name in _READ_ANYWHERE or name in WRAPPERS or name in read

@@ -224,12 +224,13 @@ def test_the_wrapper_of_mllama_may_hold_its_language_model_unnamed() -> None:
     assert "cross_attention_layers names [8], which 3 layers do not have" in model.notes
 
 
-def test_the_prefix_of_paligemma_looks_ahead_and_is_cached() -> None:
+@pytest.mark.parametrize(("model_type", "kv_heads"), [("gemma", 16), ("gemma2", 4)])
+def test_the_prefix_of_paligemma_looks_ahead_and_is_cached(model_type: str, kv_heads: int) -> None:
     """transformers 5.24.0, paligemma/configuration_paligemma.py sets it in its text_config."""
-    inner = {"model_type": "gemma", "num_hidden_layers": 3, "use_bidirectional_attention": True}
+    inner = {"model_type": model_type, "num_hidden_layers": 3, "use_bidirectional_attention": True}
     model = loaded({"model_type": "paligemma", "text_config": inner})
-    # 16 KV heads of 256
-    assert stored(model) == 3 * 2 * 16 * 256 * 2 * 100
+    # heads of 256; 100 tokens are less than the window of Gemma 2
+    assert stored(model) == 3 * 2 * kv_heads * 256 * 2 * 100
 
 
 @pytest.mark.parametrize("wrapper", ["llm_cfg", "lm_config"])

@@ -187,7 +187,23 @@ def test_no_column_is_written_as_no_tensor(tmp_path: Any) -> None:
     assert model.stored(100) == kvcalc.load(str(path)).stored(100) == kept
 
 
-def test_too_many_layers_are_all_that_is_wrong() -> None:
-    text = refused({"model_type": "llama", "hidden_size": 64, "n_head": 4, "n_layer": 10**9})
-    assert "n_layer is more than 10,000" in text
-    assert "is not a field" not in text
+FACTORS: list[tuple[Mapping[str, Any], str]] = [
+    ({"model_type": "mamba"}, "expand"),
+    ({"model_type": "xlstm"}, "qk_dim_factor"),
+    ({"model_type": "deepseek_v4", "num_hidden_layers": 1, "compress_ratios": [0]},
+     "partial_rotary_factor"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e308, -1, 0, True, "2"])
+@pytest.mark.parametrize(("config", "name"), FACTORS, ids=str)
+def test_a_factor_is_a_number_above_0(config: Mapping[str, Any], name: str, value: object) -> None:
+    text = refused({**config, name: value})
+    assert f"{name} is " in text
+    assert "it must be a number above 0, up to 1,000,000" in text
+
+
+def test_too_many_layers_leave_every_other_field_known() -> None:
+    heads = {"num_attention_heads": 8, "num_key_value_heads": 2, "hidden_size": 64}
+    text = refused({"model_type": "llama", "num_hidden_layers": 10_001, **heads})
+    assert text == "num_hidden_layers is more than 10,000"

@@ -95,6 +95,8 @@ def test_an_unknown_model_must_say_how_many_kv_heads_it_has() -> None:
         ("mistral", {"sliding_window": None}),
         ("mistral", {"sliding_window": ""}),
         ("llama4_text", {"attention_chunk_size": 0}),
+        ("mistral", {"sliding_window": None, "attention_chunk_size": 0}),
+        ("mistral", {"sliding_window": None, "attention_chunk_size": None}),
         ("llama4_text", {"attention_chunk_size": False}),
         ("qwen2", {"use_sliding_window": True, "sliding_window": 0}),
     ],
@@ -149,6 +151,10 @@ NAMES = [
     ("use_flash_attention", True, PASSED, REFUSED),
     ("rope_ratio", 50, SILENT, REFUSED),
     ("nope_layer_interval", 4, SILENT, REFUSED),
+    # what says no, in a type whose layers are known
+    ("use_mla", False, PASSED, REFUSED),
+    ("num_sink_tokens", 0, PASSED, REFUSED),
+    ("num_key_value_head", 0, REFUSED, REFUSED),
     # what says nothing
     ("kv_budget", None, SILENT, SILENT),
     ("kv_budgets", [], SILENT, SILENT),

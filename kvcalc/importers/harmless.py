@@ -2,8 +2,8 @@
 
 Every field of a configuration is one of four. Read by its family; known here, or to the family, to
 leave the cache alone; passed over and told of, where the family is known and no word of the name
-is one of a cache's; or refused by name. Where the family is not known, names are all that there
-is to go by, and only BASE, METADATA, DECODER and quantizations pass.
+is one of a cache's, or the field says no; or refused by name. Where the family is not known, names
+are all that there is to go by, and only BASE, METADATA, DECODER and quantizations pass.
 """
 
 from __future__ import annotations

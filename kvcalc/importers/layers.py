@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from kvcalc.attention.base import Scheme
 from kvcalc.errors import InvalidValue, did_you_mean
 from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
-from kvcalc.importers.schedules import FULL, INDEXED, LINEAR, SLIDING
+from kvcalc.importers.schedules import CHUNKED, FULL, INDEXED, LINEAR, SLIDING
 from kvcalc.model import MAX_LAYERS
 from kvcalc.units import MAX_TOKENS
 
+CHUNK = "attention_chunk_size"
+
 ALWAYS = (
     "use_sliding_window",
-    "attention_chunk_size",
+    CHUNK,
     "sliding_window_size",
     "max_window_layers",
 )
@@ -31,24 +33,38 @@ SYNONYMS = {
 
 
 def layers_of(family: Family, fields: Fields) -> list[tuple[Scheme, ...]]:
-    """What each layer keeps, in order: as the file lists them, else by the family's schedule."""
+    """What each layer keeps, in order: as the file lists them, else by the family's schedule.
+
+    Raises InvalidValue where there are too many: then nobody knows what the layers would read.
+    """
     if fields.count("layers") > MAX_LAYERS:
         fields.wrong("layers", f"is more than {MAX_LAYERS:,}")
-        _read_what_others_need(fields, *family.parts.values())
-        return []
+        raise InvalidValue(fields.problems)
     listed = fields.items("layer_kinds", str, per_layer=True)
-    _read_what_others_need(fields, family.schedule, *family.parts.values())
+    _read_what_others_need(family, fields)
     if listed:
         _refuse_another_order(family, fields, listed)
     kinds = listed or family.schedule(fields)
     _refuse_another_number(family, fields, len(kinds))
     kinds = [_known(kind, family, fields) for kind in kinds[: fields.count("layers")]]
+    if not listed:
+        _leave_chunks_unread(family, fields, kinds)
     caches = []
     for number, kind in enumerate(family.amend(fields, kinds)):
         with fields.collecting():
             if kind:
                 caches.append(family.parts[kind](fields.at(number)))
     return caches
+
+
+def _leave_chunks_unread(family: Family, fields: Fields, kinds: Sequence[str]) -> None:
+    """Chunks that no layer attends within are no known field of a family that has none.
+
+    Where a class lists no layers, transformers' cache goes by them (cache_utils.py of 5.24.0).
+    """
+    off = CHUNK in fields.data and not fields.data[CHUNK]
+    if CHUNKED not in kinds and CHUNK not in family.unused and not off:
+        fields.used.discard(CHUNK)
 
 
 def stated_window_of(fields: Fields) -> int | None:
@@ -84,10 +100,10 @@ def mtp_layers_of(family: Family, fields: Fields) -> list[tuple[Scheme, ...]]:
     return [family.parts[family.mtp](last)] * count
 
 
-def _read_what_others_need(fields: Fields, *readers: Callable[[Fields], object]) -> None:
+def _read_what_others_need(family: Family, fields: Fields) -> None:
     """Mark the fields of kinds of layers that this model happens not to have as known."""
     scratch = fields.scratch()
-    for reader in readers:
+    for reader in (family.schedule, *family.parts.values()):
         with contextlib.suppress(InvalidValue):
             reader(scratch)
 

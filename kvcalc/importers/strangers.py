@@ -29,7 +29,8 @@ def pass_over(fields: Fields, called: str) -> None:
             if is_harmless(name):
                 continue
             near = _misspelt(name, inner.used - _NO_NUMBERS)
-            if near or _speaks(name, inner.data[name]):
+            # 0 and false say that a model has none of it, whatever its words
+            if near or (inner.data[name] and _speaks(name, inner.data[name])):
                 text = f"{inner.prefix}{name} is not a field that kvcalc knows in {called}"
                 hint = f"did you mean {near}? " if near else ""
                 inner.problem(text, name, hint + way_out((*inner.where, name)))

@@ -100,7 +100,8 @@ def question(
         }
         if settings.get("mtp_layers") is not None:
             settings["mtp"] = True
-        return Question(context, check_batch(batch), ignored=tuple(ignored), **settings)
+        once = tuple(dict.fromkeys(ignored))
+        return Question(context, check_batch(batch), ignored=once, **settings)
     except ValueError as error:
         raise UsageError(str(error)) from None
 

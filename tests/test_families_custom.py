@@ -181,6 +181,17 @@ def test_the_transformer_of_fla_slides_where_it_states_a_window(layers: int) -> 
     assert stored(model) == layers * 2 * 6 * 11 * 2 * 16
 
 
+def test_how_wide_the_other_parts_of_a_layer_are_leaves_the_cache_alone() -> None:
+    # flame's transformer_1B states the width of its feed-forward layers as a ratio
+    sizes = {"hidden_size": 2048, "num_heads": 32, "num_hidden_layers": 24, "num_kv_heads": None}
+    model = loaded({"model_type": "transformer", "fuse_norm": True, **sizes, "hidden_ratio": 4})
+    assert stored(model, 10) == 24 * 2 * 32 * 64 * 2 * 10
+    # GLM-ASR's Llama says how much of a head is rotated; 28 layers of 4 KV heads, 2,048 / 16 wide
+    llama = {"model_type": "llama", "hidden_size": 2048, "num_attention_heads": 16, "rope_dim": 128}
+    model = loaded({**llama, "num_key_value_heads": 4, "num_hidden_layers": 28})
+    assert stored(model, 10) == 28 * 2 * 4 * 128 * 2 * 10
+
+
 # (layers, KV heads, width) of a file that states its model_type alone
 FILLED: Mapping[str, tuple[int, int, int]] = {
     # LlavaConfig makes a LlamaConfig of its text_config

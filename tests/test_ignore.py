@@ -133,6 +133,11 @@ def test_what_the_file_has_not_cannot_be_ignored(folder: Path) -> None:
         kvcalc.show("llama-3.1-8b", ignore=["heads"])
 
 
+def test_what_is_ignored_twice_is_told_once(folder: Path) -> None:
+    found = kvcalc.show(str(folder), 10, ignore=["kv_budget", "kv_budget"])
+    assert found.query.ignored == ("kv_budget",)
+
+
 def test_of_several_files_one_must_have_it(folder: Path) -> None:
     config = str(folder / "config.json")
     answer = kvcalc.compare(config, "llama-3.1-8b", context=10, ignore=["kv_budget"])

@@ -101,6 +101,37 @@ def test_a_decoder_says_how_long_it_is(
     assert model.default_context == (longest or DEFAULT_CONTEXT)
 
 
+@pytest.mark.parametrize(
+    ("model_type", "fields", "longest"),
+    [
+        # llama-cpp-python 0.3.36, conversion/chatglm.py 140, bloom.py 25 and openelm.py 56
+        ("chatglm", {"kv_channels": 16, "seq_length": 32768}, 32768),
+        ("chatglm", {"position_encoding_2d": True, "max_sequence_length": 2048}, 2048),
+        ("bloom", {"seq_length": 2048}, 2048),
+        (
+            "openelm",
+            {
+                "num_transformer_layers": 2,
+                "model_dim": 64,
+                "num_query_heads": 4,
+                "num_kv_heads": 4,
+                "head_dim": 16,
+                "max_context_length": 2048,
+                "rope_max_length": 4096,
+            },
+            2048,
+        ),
+    ],
+)
+def test_the_longest_context_under_a_familys_own_name(
+    model_type: str, fields: Mapping[str, Any], longest: int
+) -> None:
+    own = {} if model_type == "openelm" else {"hidden_size": 64, "n_layer": 2, "n_head": 4}
+    model = loaded({"model_type": model_type, **own, **fields})
+    assert model.max_context == longest
+    assert not any("max_context_length" in note for note in model.notes)
+
+
 def test_half_of_a_number_that_is_written_with_a_point() -> None:
     """configuration_longcat_flash.py: num_hidden_layers counts both attentions of a layer."""
     longcat = {"model_type": "longcat_flash", "hidden_size": 512, "num_attention_heads": 8}

@@ -74,6 +74,9 @@ CASES = (
     # keys[:, :, -1 + 1 :, :] keeps all, keys[:, :, 0 + 1 :, :] all but the first
     Case("llama", {**OFF, "sliding_window": 1}, 100),
     Case("llama", {**OFF, "sliding_window": 0}, 99),
+    # off by itself, whatever says whether there is one
+    Case("llama", {"sliding_window": 0}, 99),
+    Case("llama", {"sliding_window": False}, 99),
     Case("llama", {**OFF, "sliding_window": None}, 100, False),
     Case("llama", {"use_sliding_window": False}, 100, False),
     # layers that are listed are what they are

@@ -72,7 +72,7 @@ def _written_out(scheme: object, method: str) -> str:
         strategy = scheme.get("strategy")
         if strategy in PER_TENSOR and bits == 8 and kind in ("float", "int"):
             return "fp8" if kind == "float" else "int8"
-        # groups of 16 are NVFP4's; ModelOpt does not write them out (vLLM, torch_utils.py)
+        # groups of 16 are NVFP4's; ModelOpt writes none (vLLM 0.33.0, utils/torch_utils.py)
         grouped = strategy == "tensor_group" and scheme.get("group_size") == 16
         if (bits, kind) == (4, "float") and (grouped or method.startswith("modelopt")):
             return "nvfp4"
@@ -83,7 +83,7 @@ def _of_quark(quantization: Mapping[str, Any]) -> Iterator[str | None]:
     """How Quark quantizes what the projections of keys and values give out.
 
     quark 0.13, quantization/config/config.py: under a name of its own, since it has one. Before
-    that among other layers, where `kv_cache_group` tells which (vLLM, quark.py).
+    that among other layers, where `kv_cache_group` tells which (vLLM 0.33.0, quark.py).
     """
     own = quantization.get(QUARK)
     if own:

@@ -73,7 +73,9 @@ def stated_window_of(fields: Fields) -> int | None:
     Asked once the layers are read: a family that knows windows has looked at this one by then, and
     its class sees to it that nobody takes it for one that counts.
     """
-    if fields.data.get("use_sliding_window") is not False:
+    # a window of 0, or of false, is off by itself
+    off = 0 in [fields.data.get(name) for name in fields.names_of("window")]
+    if fields.data.get("use_sliding_window") is not False and not off:
         return None
     known = not fields.used.isdisjoint(fields.names_of("window"))
     fields.ignore("use_sliding_window", "window", "max_window_layers")

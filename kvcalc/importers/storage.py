@@ -11,7 +11,7 @@ from kvcalc.formats import Format, Layout, canonical, parse_format, parse_layout
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.files import QUANTIZED
 from kvcalc.importers.kv_schemes import KNOWN, kv_scheme_of
-from kvcalc.importers.vocabulary import QUANTIZATIONS
+from kvcalc.importers.vocabulary import ALIASES, QUANTIZATIONS
 
 if TYPE_CHECKING:
     from kvcalc.importers.levels import Levels
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DTYPES = ("bf16", "fp16", "fp32")
 """The dtypes that a model computes, and caches, in; files have other names for them too."""
 
-NAMES = ("dtype", "torch_dtype")
+NAMES = ALIASES["dtype"]
 
 NESTED = "quantization"
 """The object that ModelOpt nests in one of quantization, with the same fields."""

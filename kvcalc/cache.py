@@ -88,7 +88,8 @@ class Storage:
                 f"{stored.name} keeps the last {stored.residual:,} tokens apart, which is known of"
             )
             kept = f"{tensor.extent.rule} entries, {tensor.reads.rule} of them read"
-            raise UsageError(f"{text} full attention alone; {tensor.name} has {kept}")
+            text = f"{text} full attention alone; {tensor.name} has {kept}"
+            raise UsageError(f"{text}: {stored.name}_r0 is the same without such tokens")
         rest = replace(tensor, extent=Beyond(stored.residual))
         last_tokens = Window(stored.residual)
         residual = replace(tensor, name=f"{tensor.name}_residual", extent=last_tokens)

@@ -145,6 +145,7 @@ class Model:
             self,
             attention=attention,
             layers=layers,
+            mtp=self.mtp if layers == self.layers else (),
             kv_dtype=question.kv_dtype,
             index_dtype=question.index_dtype,
             draft=draft,
@@ -169,7 +170,10 @@ class Model:
 
     def _drafting(self, question: Question) -> Model | None:
         if self.draft:
-            return self.draft.adapted(question.of_draft)
+            try:
+                return self.draft.adapted(question.of_draft)
+            except UsageError as error:
+                raise UsageError(f"draft: {error}") from None
         if question.draft_kv_dtype is not None:
             raise UsageError("a draft's dtype is asked for, and no draft: add --draft MODEL")
         return None

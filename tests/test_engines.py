@@ -326,7 +326,9 @@ def test_an_unknown_engine_is_refused() -> None:
 
 @pytest.mark.parametrize("dtype", ["fp8", "q8_0", "fp8_ds_mla"])
 def test_a_dtype_that_it_cannot_keep_is_refused(dtype: str) -> None:
-    with pytest.raises(UsageError, match="transformers keeps its cache in floats of 16 or 32 bits"):
+    with pytest.raises(
+        UsageError, match="transformers keeps its dynamic cache in floats of 16 or 32 bits"
+    ):
         kvcalc.show("deepseek-v3", kv_dtype=dtype, engine="transformers")
 
 

@@ -16,7 +16,7 @@ import pytest
 import kvcalc
 from kvcalc.errors import InputError
 from kvcalc.model import Model
-from tests.configurations import Config, loaded, refused
+from tests.configurations import Config, loaded, problems_of, refused
 
 if TYPE_CHECKING:
     from tests.conftest import ModelFile
@@ -590,3 +590,10 @@ def test_a_scheme_beside_the_configuration_may_not_be_known_nor_contradict(tmp_p
     assert (
         "hf_quant_config.json beside it is not JSON: not read" in kvcalc.load(str(tmp_path)).notes
     )
+
+
+@pytest.mark.parametrize("stated", [[{"kv_cache_scheme": "FP8"}], "fp8", 8, True])
+def test_a_quantization_that_is_no_object_is_refused(stated: object) -> None:
+    (problem,) = problems_of({**PLAIN, "quantization_config": stated})
+    assert problem.message == "quantization_config must be an object"
+    assert "--ignore quantization_config" in problem.hint

@@ -33,7 +33,8 @@ _SOME = "bf16, fp8, int8, nvfp4 and q8_0 are some"
 _OCTAVE = "vLLM's octave on ROCm: its slots depend on a model's rotary width, which is not read"
 _BARE = "a number of bits alone: name whose they are, such as {0}_0 of llama.cpp or exl3_{0}"
 _REFUSED = {
-    AUTO: "no dtype of a file: name the one that the cache is kept in, such as bf16",
+    AUTO: "none to keep a tensor in: name the one that is meant, such as bf16; alone, auto asks "
+    "for the model's own",
     NONE: "no dtype: only index keys can be left out, with index_dtype none",
     **dict.fromkeys(("octave_k3v4", "octave_k3v3", "octave_k3v3_compact"), _OCTAVE),
     **dict.fromkeys(("fp4", "fp4_e2m1"), "said of several: nvfp4, mxfp4 or fp4_mx_block16"),

@@ -72,7 +72,9 @@ def _is_read(place: Place, levels: Levels, owners: Mapping[Place, Fields]) -> bo
     home = max((place[:end] for end in range(len(place)) if place[:end] in homes), key=len)
     name, inside = str(place[len(home)]), place[len(home) + 1 :]
     if name in QUANTIZATIONS:
-        return not inside or not any(p.path == place for p in cache_dtype(levels).problems)
+        return not any(p.path == place for p in cache_dtype(levels).problems)
+    if name == "use_sliding_window" and dict(levels).get(home, {}).get(name) is False:
+        return True  # it is what switches a window off, also beside one that is ignored
     owner = owners.get(home)
     read = {*owner.read, *owner.names_of("max_context")} if owner else set()
     if name == "per_layer_config":

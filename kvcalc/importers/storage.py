@@ -46,7 +46,7 @@ def cache_dtype(levels: Levels, beside: Mapping[str, Any] | None = None) -> Cach
 
     beside  what ModelOpt's file beside a configuration says
     """
-    problems = [*_contradictions(levels)]
+    problems = [*_contradictions(levels), *_no_objects(levels)]
     dtype, why = _stated(levels)
     kv: Layout | None = None
     weights: dict[str, None] = {}
@@ -90,6 +90,15 @@ def _place(path: Place, found: Mapping[str, Any], within: Place) -> Place:
     """Where a field of a quantization stands, seen from the top."""
     nested = (NESTED,) if within and within[0] in _nested(found) else ()
     return (*path, *nested, *within)
+
+
+def _no_objects(levels: Levels) -> Iterator[Problem]:
+    """What should say how a model is quantized, and is no object that could."""
+    for path, level in levels:
+        for name in QUANTIZATIONS:
+            found = level.get(name)
+            if found and not isinstance(found, dict):
+                yield Problem(f"{name} must be an object", _way_out((*path, name)), (*path, name))
 
 
 def _refused(problem: Problem, path: Place, found: Mapping[str, Any]) -> Problem:

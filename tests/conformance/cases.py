@@ -81,12 +81,12 @@ def _sane(name: str, config: PreTrainedConfig) -> dict[str, Any]:
 
 
 def folder(path: Path) -> Iterator[tuple[str, dict[str, Any], PreTrainedConfig | str]]:
-    """Every configuration in a folder, as published and as transformers reads it."""
-    for file in sorted(path.glob("*.json")):
+    """Every configuration in a folder, or in folders of models in it, as transformers reads it."""
+    for file in sorted((*path.glob("*.json"), *path.glob("*/config.json"))):
         data = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(data, dict) or "models" in data:
             continue
-        yield file.stem, data, _read(data)
+        yield file.stem if file.parent == path else file.parent.name, data, _read(data)
 
 
 def _read(data: dict[str, Any]) -> PreTrainedConfig | str:

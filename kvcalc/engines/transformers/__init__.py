@@ -129,7 +129,7 @@ def _dtype(group: Group, model: Model) -> Format:
     if found and found <= set(FLOATS):
         return max(found, key=lambda stored: stored.bits)
     names = " and ".join(sorted({stored.name for stored in found})) or layout.name
-    text = f"{NAME} keeps its cache in floats of 16 or 32 bits, not in {names}"
+    text = f"{NAME} keeps its dynamic cache in floats of 16 or 32 bits, not in {names}"
     raise UsageError(f"{text}; add --kv-dtype bf16")
 
 

@@ -83,8 +83,8 @@ _OPEN_WORDS = frozenset(("token", "tokens", "position", "positions", "scale"))
 """Words that no other word makes harmless: what is kept, or evicted, may be counted in them."""
 
 _PATTERN = re.compile(
-    r".*_token_(?:ids?|index)|.*2vec|rope_(?:type|ratio|interleave|interleaved)"
-    r"|rotary_(?:dim|base|percent|emb_.*)|rope_.*_factor|mrope_.*|use_mrope"
+    r".*_token_(?:ids?|index)|.*2vec|rope_(?:type|ratio|condense_ratio|interleave|interleaved)"
+    r"|(?:attn_)?rotary_(?:dim|base|percent|emb|emb_.*)|rope_.*_factor|mrope_.*|use_mrope"
     r"|no_rope_layers|no_rope_layer_interval|nope_layer_interval|transformers\.js_config"
 )
 
@@ -101,7 +101,8 @@ _NAMES = frozenset(
     block_auto_adjust_ff_dim block_ff_dim block_ffn_dim_multiplier block_multiple_of
     cache_implementation chat_template compress_rope_theta conv_bias d_ff
     d_inner decoder_ffn_dim decoder_sparse_step dff dim_ff dim_model_base do_layer_norm_before
-    do_stable_layer_norm down_scale_factor dropout_rate embedding_dim embedding_size
+    do_stable_layer_norm down_scale_factor dropout_rate dual_chunk_attention_config embedding_dim
+    embedding_size
     encoder_ffn_dim encoder_hash_byte_group_vocab ep_size expansion_ratio expert_layer_offset
     expert_layer_period ff_dim ffn_dim first_k_dense_replace forced_bos forced_eos
     gate_lower_bound gate_soft_cap gated_norm_rank gating gating_types gradient_checkpointing
@@ -124,10 +125,10 @@ _NAMES = frozenset(
     no_rope_layer_interval no_rope_layers num_codebooks num_dense_layers num_expert_group
     num_hash_layers num_image_tokens num_ln_in_parallel_attn num_mtp_layers num_shared_expert
     num_shared_experts o_groups o_lora_rank oe_neighbor_num oe_split_num oe_vocab_size_ratio
-    out_hidden_size output_gate_type parallel_attn ple_embed_dim ple_layer_ids
+    out_hidden_size output_gate_type parallel_attn perceiver_config ple_embed_dim ple_layer_ids
     position_embedding_type position_id_per_seconds pre_allocate_kv_cache q_lora_rank
-    qk_norm_per_head qk_scale_factor query_pre_attn_scalar
-    relative_attention_max_distance relative_attention_num_buckets rescale_layer
+    qk_norm_per_head qk_scale_factor query_pre_attn_scalar quip_params
+    relative_attention_max_distance relative_attention_num_buckets replacing_rate rescale_layer
     rescale_prenorm_residual residual_alpha residual_in_fp32 rope_local_base_freq rotary_dim
     route_scale routed_scaling_factor safe_gate scale_attention_softmax_in_fp32 scale_by_depth
     scale_by_in scale_decoder_outputs scale_depth scale_emb scale_embedding scale_fmt
@@ -155,6 +156,20 @@ _CACHE_WORDS = frozenset(
     """.split()  # noqa: SIM905  a list would take a page
 )
 """Words that a field of the cache may have."""
+
+_PARTS = frozenset(
+    """
+    expert experts moe router routed routing vision visual image audio video projector mm
+    """.split()  # noqa: SIM905  a list would take a page
+)
+_SIZES = frozenset(
+    """
+    layer layers dim dims share shared sharing group groups rate ratio ratios interval period
+    pattern stride pool pooling
+    """.split()  # noqa: SIM905  a list would take a page
+)
+"""Parts of a model that keep nothing of a token, and the words that are of these parts beside
+them: how many layers of experts there are, how far the pooling of pictures steps."""
 
 _COMPOUNDS = re.compile(r"layer_?norm|flash_att(?:entio)?n")
 """What has a word of the cache and is none of it: the norm of a layer, a kernel."""
@@ -186,6 +201,8 @@ def is_harmless(name: str) -> bool:
 def speaks_of_the_cache(name: str) -> bool:
     """Whether a field of this name could change the cache, by its words."""
     words = _words(_COMPOUNDS.sub("norm", name))
+    if words & _PARTS:
+        words -= _SIZES
     if not words & _CACHE_WORDS:
         return False
     last = re.split(r"\W|_", name.lower())[-1]

@@ -9,7 +9,7 @@ from kvcalc.attention.base import Scheme
 from kvcalc.errors import InvalidValue, did_you_mean
 from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
-from kvcalc.importers.schedules import FULL, INDEXED, LINEAR, SLIDING
+from kvcalc.importers.schedules import CHUNKED, FULL, INDEXED, LINEAR, SLIDING
 from kvcalc.model import MAX_LAYERS
 from kvcalc.units import MAX_TOKENS
 
@@ -42,6 +42,7 @@ def layers_of(family: Family, fields: Fields) -> list[tuple[Scheme, ...]]:
     kinds = listed or family.schedule(fields)
     _refuse_another_number(family, fields, len(kinds))
     kinds = [_known(kind, family, fields) for kind in kinds[: fields.count("layers")]]
+    _refuse_idle_chunks(family, fields, kinds)
     caches = []
     for number, kind in enumerate(family.amend(fields, kinds)):
         with fields.collecting():
@@ -66,6 +67,8 @@ def stated_window_of(fields: Fields) -> int | None:
     window = 0 if fields.get("window") == 0 else fields.optional("window")
     if window is not None and window <= MAX_TOKENS:
         name = fields.names_of("window")[0]
+        if any(fields.at(i).get("window") != window for i in range(fields.count("layers"))):
+            fields.wrong("per_layer_config", f"gives layers another {name}, which is switched off")
         text = f"{name} {window:,} is stated and switched off: every layer attends to all tokens"
         fields.note(f"{text}; an engine that goes by the file alone may keep fewer")
         return window
@@ -107,6 +110,16 @@ def _refuse_another_order(family: Family, fields: Fields, listed: Sequence[str])
         where = _listing(family, fields)
         text = f"{where} is not the order that {', '.join(said)} says"
         fields.problem(f"{text}: they contradict each other", where)
+
+
+def _refuse_idle_chunks(family: Family, fields: Fields, kinds: Sequence[str]) -> None:
+    """Where a class lists no kinds of layers, transformers cuts its cache at a stated chunk."""
+    name = "attention_chunk_size"
+    if CHUNKED not in family.parts or CHUNKED in kinds or name in family.unused:
+        return
+    stated = any(fields.at(layer).optional(name) for layer in range(len(kinds)))
+    if stated and fields.get("layer_kinds") is None:
+        fields.wrong(name, "is stated, and no layer is known to be chunked")
 
 
 def _refuse_another_number(family: Family, fields: Fields, listed: int) -> None:

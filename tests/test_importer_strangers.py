@@ -152,6 +152,8 @@ NAMES = [
     ("vision_select_layer", -2, SILENT, REFUSED),
     ("mm_pooling_stride", 2, PASSED, REFUSED),
     ("moe_latent_heads", 4, REFUSED, REFUSED),
+    # a router may let tokens pass a layer by
+    ("router_capacity_ratio", 0.5, REFUSED, REFUSED),
     ("vision_token_stride", 4, PASSED, REFUSED),
     ("image_kv_ratio", 4, REFUSED, REFUSED),
     # what published files state: Qwen2.5-1M, SmolVLM, QuIP#, distilbart
@@ -418,3 +420,10 @@ def test_the_architecture_is_what_the_outermost_configuration_says(
 ) -> None:
     model = loaded(data)
     assert model.architecture == architecture
+
+
+def test_what_a_wrapper_repeats_of_its_language_model_is_not_told() -> None:
+    # DeepSeek-OCR states its language model twice
+    inner = {**LLAMA, "model_type": "llama"}
+    outer = {**LLAMA, "model_type": "some_vl", "template": "plain", "text_config": inner}
+    assert "not used, beside text_config: template" in loaded(outer).notes

@@ -158,9 +158,7 @@ _CACHE_WORDS = frozenset(
 """Words that a field of the cache may have."""
 
 _PARTS = frozenset(
-    """
-    expert experts moe router routed routing vision visual image audio video projector mm
-    """.split()  # noqa: SIM905  a list would take a page
+    ("expert", "experts", "moe", "vision", "visual", "image", "audio", "video", "projector", "mm")
 )
 _SIZES = frozenset(
     """

@@ -150,6 +150,7 @@ def _named(things: Sequence[Reference | Claim], ignore: Sequence[str]) -> Iterat
     from kvcalc.claim import Claim
 
     _no_strangers(things, Model | Claim | str)
+    _must_be_a_list(ignore)
     names = [thing for thing in things if isinstance(thing, str)]
     loaded = iter(catalog.load_all_checkable(names, tuple(ignore)))
     for thing in things:
@@ -193,11 +194,17 @@ def _drafted(
 
 def _models(references: Sequence[Reference], ignore: Sequence[str] = ()) -> list[Model]:
     _no_strangers(references, Model | str)
+    _must_be_a_list(ignore)
     names = [reference for reference in references if isinstance(reference, str)]
     loaded = iter(catalog.load_all(names, tuple(ignore)))
     models = [r if isinstance(r, Model) else next(loaded) for r in references]
     _must_be_ignored(ignore, models)
     return models
+
+
+def _must_be_a_list(ignore: Sequence[str]) -> None:
+    if isinstance(ignore, str):
+        raise UsageError(f"ignore is a list of fields: [{ignore!r}], not {ignore!r}")
 
 
 def _must_be_ignored(ignore: Sequence[str], models: Sequence[Model]) -> None:

@@ -163,8 +163,8 @@ class Model:
             raise UsageError(f"{text}; leave them out, or state mtp: {wanted} in a YAML file of it")
         if wanted > MAX_LAYERS:
             raise UsageError(f"{wanted:,} MTP layers: ask for at most {MAX_LAYERS:,}")
-        # beyond the last they begin again, as in TensorRT-LLM (models/modeling_deepseekv3.py loads
-        # MTP layer n from n % num_nextn_predict_layers)
+        # beyond the last they begin again, as in TensorRT-LLM at a43cf9e (modeling_deepseekv3.py:
+        # MTP layer n is the checkpoint's n % num_nextn_predict_layers)
         return tuple(islice(cycle(self.mtp), wanted))
 
     def _drafting(self, question: Question) -> Model | None:

@@ -110,11 +110,16 @@ def _of_hub(reference: str, ignored: Ignored) -> Model:
 
 
 def _of_folder(folder: Path, ignored: Ignored) -> Document | Model:
-    from kvcalc.importers.files import config_of
+    from kvcalc.importers.files import QUANTIZED, config_of, json_of
     from kvcalc.importers.weights import weight_bytes_of
 
-    path = config_of(folder)
-    found = _of_foreign(path, _origin(path, ignored, weight_bytes_of(folder)))
+    path, quantized = config_of(folder), json_of(folder / QUANTIZED)
+    origin = _origin(path, ignored, weight_bytes_of(folder))
+    if isinstance(quantized, dict):
+        origin = replace(origin, quantized=quantized)
+    elif exists(folder / QUANTIZED):
+        origin = replace(origin, notes=(f"{QUANTIZED} beside it is not JSON: not read",))
+    found = _of_foreign(path, origin)
     return found or parse(str(path), read_bytes(path), folder)
 
 

@@ -14,9 +14,11 @@ from kvcalc.units import MAX_TOKENS, check_batch, check_layers, check_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any, Unpack
+    from typing import Any, TypeVar, Unpack
 
     from kvcalc.formats import IndexFormat, Layout
+
+    T = TypeVar("T")
 
 
 class Asked(TypedDict, total=False):
@@ -98,7 +100,8 @@ def question(
         }
         if settings.get("mtp_layers") is not None:
             settings["mtp"] = True
-        return Question(context, check_batch(batch), ignored=tuple(ignored), **settings)
+        once = tuple(dict.fromkeys(ignored))
+        return Question(context, check_batch(batch), ignored=once, **settings)
     except ValueError as error:
         raise UsageError(str(error)) from None
 
@@ -109,18 +112,29 @@ def _flag(mtp: bool) -> bool:
     return mtp
 
 
+def _dtype(read: Callable[[str], T]) -> Callable[[object], T]:
+    def dtype(name: object) -> T:
+        if not isinstance(name, str):
+            raise ValueError(f"a dtype is a name, not {name!r}")
+        return read(name)
+
+    return dtype
+
+
 def _source(tokens: int) -> int:
+    if isinstance(tokens, bool) or not isinstance(tokens, int):
+        raise ValueError(f"source length {tokens!r} is not a whole number of tokens")
     if not 0 <= tokens <= MAX_TOKENS:
         raise ValueError(f"source length {tokens:,}: it is between 0 and {MAX_TOKENS:,} tokens")
     return tokens
 
 
 _READ: dict[str, Callable[[Any], Any]] = {
-    "kv_dtype": parse_kv_dtype,
-    "index_dtype": parse_index_format,
+    "kv_dtype": _dtype(parse_kv_dtype),
+    "index_dtype": _dtype(parse_index_format),
     "mtp": _flag,
     "mtp_layers": check_layers,
     "source_length": _source,
-    "draft_kv_dtype": parse_kv_dtype,
+    "draft_kv_dtype": _dtype(parse_kv_dtype),
 }
 """How the settings that are not taken as they are given are read. Each raises ValueError."""

@@ -120,7 +120,7 @@ class _Places:
         return [next((shape for shape in own if shape), self.model.shape)] if layer else []
 
     def filled(self, kind: type[Scheme], fields: Mapping[str, Any]) -> Model:
-        """The model with one scheme in each place; no architecture is known to run it."""
+        """The model with one scheme in each place."""
         names: dict[Scheme, str] = {}
         layers: dict[Layer, Layer] = {}
         for layer, shapes in self.by_layer.items():
@@ -131,14 +131,13 @@ class _Places:
         if len(names) == 1:
             names = dict.fromkeys(names, kind.kind)
             layers = {layer: (kind.kind,) * len(own) for layer, own in layers.items()}
-        return replace(
-            self.model,
-            attention={name: scheme for scheme, name in names.items()},
-            layers=tuple(layers[layer] for layer in self.model.layers),
-            mtp=(),
-            architecture=None,
-            stated_window=None,
-        )
+        other = _instead(self.model, {name: scheme for scheme, name in names.items()})
+        return replace(other, layers=tuple(layers[layer] for layer in self.model.layers), mtp=())
+
+
+def _instead(model: Model, attention: Mapping[str, Scheme]) -> Model:
+    """The model with other schemes: no architecture is known to run it, no file speaks of it."""
+    return replace(model, attention=attention, architecture=None, stated_window=None)
 
 
 def _what_ifs(places: _Places, own_name: str, notes: list[str]) -> list[Row]:
@@ -198,7 +197,7 @@ def _expanded(model: Model, dropped: list[str]) -> list[Row]:
     if not names:
         return []
     try:
-        other = replace(model, attention=attention, architecture=None, stated_window=None)
+        other = _instead(model, attention)
         notes = _left(other, attention.values())
         other.cache.stored(1)
     except UsageError as error:
@@ -216,7 +215,7 @@ def _without_windows(model: Model) -> list[Row]:
         attention = {name: _full(scheme) for name, scheme in model.attention.items()}
     except InvalidValue:
         return []
-    other = replace(model, attention=attention, architecture=None)
+    other = _instead(model, attention)
     if other.schemes == model.schemes:
         return []
     return [Row((NO_WINDOW,), NO_WINDOW, False, other, _left(other, other.schemes))]

@@ -190,6 +190,16 @@ def test_check_holds_a_model_to_its_file(tmp_path: Path) -> None:
         (lambda: kvcalc.show(MINE, index_dtype="fp9"), kvcalc.UsageError, "unknown dtype 'fp9'"),
         (lambda: kvcalc.show(MINE, source_length=-1), kvcalc.UsageError, "source length -1"),
         (
+            lambda: kvcalc.show(MINE, source_length=cast(int, 1.5)),
+            kvcalc.UsageError,
+            "source length 1.5 is not a whole number of tokens",
+        ),
+        (
+            lambda: kvcalc.show(MINE, kv_dtype=cast(str, 8)),
+            kvcalc.UsageError,
+            "a dtype is a name, not 8",
+        ),
+        (
             lambda: kvcalc.show(LATENT, kv_dtype="q8_0/q4_0"),
             kvcalc.UsageError,
             "a pair for K and V",

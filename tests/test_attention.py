@@ -1021,7 +1021,7 @@ def test_so_many_mtp_layers_are_counted(
 
 
 def test_mtp_layers_beyond_the_last_begin_again() -> None:
-    """TensorRT-LLM loads layer n from n % num_nextn_predict_layers, modeling_deepseekv3.py."""
+    """TensorRT-LLM at a43cf9e, modeling_deepseekv3.py: n % num_nextn_predict_layers."""
     model = replace(kvcalc.load("deepseek-v3"), mtp=(("mla",), ()))
     layers = [len(model.adapted(Question(mtp_layers=n)).layers) for n in (1, 2, 3)]
     assert layers == [62, 63, 64]

@@ -105,6 +105,12 @@ SLIDES_KEPT = 4 * 2_047 * TOKEN + T * TOKEN
 ROWS = (
     Row("eagle3", {**HEAD, **OF_EAGLE3}, T * TOKEN, T * TOKEN),
     Row("angelslim", {**HEAD, "architectures": ["Eagle3LlamaForCausalLM"]}, T * TOKEN, T * TOKEN),
+    Row(
+        "angelslim with what Hunyuan's file says",
+        {**HEAD, **OF_EAGLE3, "use_cla": False, "cla_share_factor": 2},
+        T * TOKEN,
+        T * TOKEN,
+    ),
     Row("eagle, without a mark", HEAD, T * TOKEN, T * TOKEN),
     Row("eagle of vllm", {"model_type": "eagle", "model": HEAD}, T * TOKEN, T * TOKEN),
     Row(
@@ -132,6 +138,23 @@ ROWS = (
         of({**FIVE, **OF_DFLASH}, use_swa=True, swa_window_size=1024, attention_sink_bias=True),
         5 * 1_024 * TOKEN,
         5 * 1_023 * TOKEN,
+    ),
+    Row(
+        "dflash that slides everywhere, of a model that never does",
+        of(
+            {**FIVE, "model_type": "llama", "architectures": DFLASH},
+            use_swa=True,
+            swa_window_size=1024,
+        ),
+        5 * 1_024 * TOKEN,
+        5 * 1_023 * TOKEN,
+    ),
+    Row(
+        "dflash that lists what slides, of a model that never does",
+        {**FIVE, "model_type": "llama", "architectures": DFLASH, "layer_types": MIXED}
+        | {"sliding_window": 2048, "use_sliding_window": True},
+        SLIDES,
+        SLIDES_KEPT,
     ),
     Row(
         "dflash 2, whose convolutions reach over one block",
@@ -331,6 +354,8 @@ def test_an_eagle3_of_more_than_one_layer_is_told_of(config: Config) -> None:
             "draft_hidden_size is not hidden_size",
         ),
         (speculator("dflash", HEAD, layer_types=[SLIDING]), "layer_types"),
+        ({**FIVE, "model_type": "deepseek_v3", "architectures": DFLASH}, "kv_lora_rank is missing"),
+        ({**FIVE, "model_type": "qwen3_next", "architectures": DFLASH}, "layer_types is missing"),
         ({**HEAD, "model_type": "llama4_text", "architectures": ["XMTPModel"]}
          | {"num_hidden_layers": 48}, "is 48: the target's"),
     ],

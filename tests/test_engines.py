@@ -15,12 +15,13 @@ from kvcalc.attention.base import Attention
 from kvcalc.attention.base import expanded as expansion
 from kvcalc.attention.compressed import HCA
 from kvcalc.attention.custom import Custom
+from kvcalc.attention.heads import GQA
 from kvcalc.attention.mla import MLA
 from kvcalc.cache import CacheTensor
 from kvcalc.engines.transformers import TransformersPlan, plan
 from kvcalc.errors import UsageError
 from kvcalc.extents import Every
-from kvcalc.formats import BF16, uniform
+from kvcalc.formats import BF16, FP8, uniform
 from kvcalc.model import Architecture, Model
 
 if TYPE_CHECKING:
@@ -327,6 +328,33 @@ def test_an_unknown_engine_is_refused() -> None:
 def test_a_dtype_that_it_cannot_keep_is_refused(dtype: str) -> None:
     with pytest.raises(UsageError, match="transformers keeps its cache in floats of 16 or 32 bits"):
         kvcalc.show("deepseek-v3", kv_dtype=dtype, engine="transformers")
+
+
+@pytest.mark.parametrize("kv_dtype", [None, "auto"])
+def test_a_kv_scheme_of_the_file_is_for_other_engines(kv_dtype: str | None) -> None:
+    """Nothing in cache_utils.py reads a scheme: the cache is in what keys and values come in."""
+    attention = GQA(heads=32, head_dim=128, kv_heads=8, dtype=uniform(FP8))
+    layers = (("gqa",),) * 4
+    model = Model("one", uniform(BF16), {"gqa": attention}, layers)
+    answer = kvcalc.show(model, 1_000, kv_dtype=kv_dtype, engine="transformers")
+    # 4 layers x 2 x 8 x 128: a byte each in fp8, two in bf16
+    assert answer.stored == 4 * 2 * 8 * 128 * 1_000 == 8_192_000
+    assert answer.reserved == 2 * 8_192_000
+    assert answer.reservation is not None
+    assert [(term.rule, term.bytes) for term in answer.reservation.terms] == [
+        ("the cache's dtype", 8_192_000)
+    ]
+    assert any("transformers keeps one in bf16" in note for note in answer.notes)
+    asked = kvcalc.show(model, 1_000, kv_dtype="bf16", engine="transformers")
+    assert asked.reserved == 16_384_000
+    assert not any("KV scheme" in note for note in asked.notes)
+
+
+def test_a_model_whose_own_dtype_it_cannot_keep_is_refused() -> None:
+    attention = {"gqa": GQA(heads=32, head_dim=128, kv_heads=8)}
+    model = Model("one", uniform(FP8), attention, (("gqa",),))
+    with pytest.raises(UsageError, match="floats of 16 or 32 bits, not in fp8"):
+        kvcalc.show(model, 10, engine="transformers")
 
 
 def test_a_dtype_reaches_what_the_ideal_leaves_alone() -> None:

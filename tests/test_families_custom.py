@@ -253,6 +253,17 @@ def test_a_file_of_llava_on_mistral_that_states_no_window_has_that_of_its_class(
     assert stored(model, 5000) == 3 * 2 * 2 * 11 * 2 * 4096
 
 
+def test_how_wide_the_other_parts_of_a_layer_are_leaves_the_cache_alone() -> None:
+    # flame's transformer_1B states the width of its feed-forward layers as a ratio
+    sizes = {"hidden_size": 2048, "num_heads": 32, "num_hidden_layers": 24, "num_kv_heads": None}
+    model = loaded({"model_type": "transformer", "fuse_norm": True, **sizes, "hidden_ratio": 4})
+    assert stored(model, 10) == 24 * 2 * 32 * 64 * 2 * 10
+    # GLM-ASR's Llama says how much of a head is rotated; 28 layers of 4 KV heads, 2,048 / 16 wide
+    llama = {"model_type": "llama", "hidden_size": 2048, "num_attention_heads": 16, "rope_dim": 128}
+    model = loaded({**llama, "num_key_value_heads": 4, "num_hidden_layers": 28})
+    assert stored(model, 10) == 28 * 2 * 4 * 128 * 2 * 10
+
+
 # (layers, KV heads, width) of a file that states its model_type alone
 FILLED: Mapping[str, tuple[int, int, int]] = {
     # LlavaConfig makes a LlamaConfig of its text_config
@@ -285,12 +296,13 @@ def test_the_wrapper_of_mllama_may_hold_its_language_model_unnamed() -> None:
     assert "cross_attention_layers names [8], which 3 layers do not have" in model.notes
 
 
-def test_the_prefix_of_paligemma_looks_ahead_and_is_cached() -> None:
+@pytest.mark.parametrize(("model_type", "kv_heads"), [("gemma", 16), ("gemma2", 4)])
+def test_the_prefix_of_paligemma_looks_ahead_and_is_cached(model_type: str, kv_heads: int) -> None:
     """transformers 5.24.0, paligemma/configuration_paligemma.py sets it in its text_config."""
-    inner = {"model_type": "gemma", "num_hidden_layers": 3, "use_bidirectional_attention": True}
+    inner = {"model_type": model_type, "num_hidden_layers": 3, "use_bidirectional_attention": True}
     model = loaded({"model_type": "paligemma", "text_config": inner})
-    # 16 KV heads of 256
-    assert stored(model) == 3 * 2 * 16 * 256 * 2 * 100
+    # heads of 256; 100 tokens are less than the window of Gemma 2
+    assert stored(model) == 3 * 2 * kv_heads * 256 * 2 * 100
 
 
 @pytest.mark.parametrize("wrapper", ["llm_cfg", "lm_config"])

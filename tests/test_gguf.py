@@ -321,6 +321,9 @@ BAD_HEADERS: list[tuple[str, str, Keys, str]] = [
     ("a short array", "llama", {**LLAMA, "attention.head_count_kv": [2, 2, 2]},
      "head_count_kv has 3 items for 2 layers: they contradict each other"),
     ("an odd share", "llama", heads(1, 1024, 8, 3), "3 kv_heads (groups) do not divide 8"),
+    ("no KV heads", "llama", heads(2, 1024, 8, 0), "head_count_kv leaves no layer that attends"),
+    ("no KV heads anywhere", "llama", heads(2, 1024, 8, [0, 0]), "leaves no layer that attends"),
+    ("no heads", "llama", heads(2, 1024, 0), "head_count leaves no layer that attends"),
     ("no trunk", "llama", {**LLAMA, "nextn_predict_layers": 2}, "leaves none of 2 layers"),
     ("no window", "gpt-oss", LLAMA, "gpt-oss.attention.sliding_window is missing"),
     ("no pattern", "mimo2", {**LLAMA, WINDOW: 8}, "sliding_window_pattern is missing"),
@@ -381,6 +384,22 @@ def test_a_header_that_cannot_be(
 ) -> None:
     problems = problems_of(tmp_path, arch, keys)
     assert any(message in problem.message for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("arch", "more"),
+    [
+        ("llama", {"block_count": 0}),
+        ("llama", {"attention.head_count_kv": [2, 2, 2]}),
+        ("llama", {"nextn_predict_layers": 2}),
+        ("dflash", {WINDOW: 8}),
+    ],
+)
+def test_a_key_that_no_layer_could_read_is_not_called_unknown(
+    tmp_path: pathlib.Path, arch: str, more: Keys
+) -> None:
+    (problem,) = problems_of(tmp_path, arch, {**LLAMA, **more})
+    assert "not a key" not in problem.message
 
 
 def test_all_problems_come_at_once(tmp_path: pathlib.Path) -> None:

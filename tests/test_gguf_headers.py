@@ -23,6 +23,7 @@ from tests.headers import (
     latent,
     model_of,
     problems_of,
+    read,
     refused,
     ssm,
     write,
@@ -336,15 +337,27 @@ def test_a_key_is_ignored_by_the_name_that_its_refusal_says(
 
 
 @pytest.mark.parametrize(
-    "key", ["llama.block_count", "llama.attention.key_length", "general.architecture"]
+    "key",
+    [
+        *("llama.block_count", "llama.attention.key_length", "general.architecture"),
+        *("llama.context_length", "llama.attention.causal"),
+    ],
 )
 def test_a_key_that_is_read_cannot_be_ignored(tmp_path: pathlib.Path, key: str) -> None:
-    keys = {**BASE, **heads(2, 1024, 8, 8, 128)}
+    keys = {**BASE, **heads(2, 1024, 8, 8, 128), "attention.causal": True}
     path = write(tmp_path / "model.gguf", "llama", keys)
     with pytest.raises(InvalidValue) as caught:
         read_gguf(path, Origin(str(path), ignored=(key,)))
     text = f"{key} is read, and cannot be ignored"
     assert text in [problem.message for problem in caught.value.problems]
+
+
+def test_the_heads_of_what_ifs_are_read_too(tmp_path: pathlib.Path) -> None:
+    keys = {**BASE, **heads(2, 1024, 8), **ssm(2048, 16, 64)}
+    path = write(tmp_path / "model.gguf", "mamba", keys)
+    assert read(path).shape is not None
+    with pytest.raises(InvalidValue, match="head_count is read, and cannot be ignored"):
+        read_gguf(path, Origin(str(path), ignored=("mamba.attention.head_count",)))
 
 
 def test_a_draft_that_reads_the_cache_of_its_target(tmp_path: pathlib.Path) -> None:

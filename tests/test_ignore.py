@@ -27,6 +27,11 @@ LLAMA: Mapping[str, Any] = {
     "torch_dtype": "bfloat16",
 }
 INNER = {**LLAMA, "model_type": "gemma3_text", "head_dim": 8, "sliding_window": 16}
+BY_CHANNEL = {
+    "layer_quant_config": {
+        "*k_proj": {"output_tensors": {"dtype": "fp8_e4m3", "qscheme": "per_channel"}}
+    }
+}
 
 
 def reading(config: Mapping[str, Any], *ignored: str) -> Model:
@@ -47,6 +52,8 @@ def folder(tmp_path: Path) -> Path:
         ({**LLAMA, "kv": {"budget.now": {"window": 4}}}, "kv"),
         ({**LLAMA, "budget": {"of.now": {"window": 4}}}, "budget"),
         ({**LLAMA, "sliding_window": 512}, "sliding_window"),
+        ({**LLAMA, "model_type": "mistral", "sliding_window": None, "attention_chunk_size": 64},
+         "attention_chunk_size"),
         ({"model_type": "gemma3", "text_config": {**INNER, "kv_budget": 4}},
          "text_config.kv_budget"),
         ({**INNER, "per_layer_config": {"1": {"kv_budget": 4}}}, "per_layer_config.1.kv_budget"),
@@ -55,6 +62,15 @@ def folder(tmp_path: Path) -> Path:
          "quantization_config.kv_cache_new"),
         ({**LLAMA, "quantization_config": {"kv_cache_scheme": {"num_bits": 3}}},
          "quantization_config.kv_cache_scheme"),
+        ({**LLAMA, "quantization_config": {"quantization": {"kv_cache_quant_algo": "FP5"}}},
+         "quantization_config.quantization.kv_cache_quant_algo"),
+        ({**LLAMA, "quantization_config": {"quantization": {"kv_cache_new": 4}}},
+         "quantization_config.quantization.kv_cache_new"),
+        ({**LLAMA, "quantization_config": {"kv_cache_group": ["*k_proj"], **BY_CHANNEL}},
+         "quantization_config.kv_cache_group"),
+        ({**LLAMA, "quantization_config": {
+            "export": {"kv_cache_group": ["*k_proj"]}, **BY_CHANNEL}},
+         "quantization_config.export.kv_cache_group"),
     ],
 )  # fmt: skip
 def test_a_field_is_ignored_by_the_name_that_its_refusal_says(
@@ -84,7 +100,11 @@ def test_what_stands_deep_inside_can_be_ignored_alone() -> None:
         (LLAMA, "torch_dtype"),
         ({**LLAMA, "head_dim": 16}, "head_dim"),
         ({**LLAMA, "max_position_embeddings": 4096}, "max_position_embeddings"),
+        ({"model_type": "whisper", "max_target_positions": 448}, "max_target_positions"),
         ({**LLAMA, "architectures": ["A"]}, "architectures"),
+        ({**LLAMA, "model_type": "inkling_text", "local_layer_ids": [0, 3]}, "local_layer_ids"),
+        ({**LLAMA, "speculators_model_type": "mtp"}, "speculators_model_type"),
+        ({**LLAMA, "dflash_config": {"use_swa": True, "swa_window_size": 8}}, "dflash_config"),
         (INNER, "sliding_window"),
         ({"model_type": "gemma3", "text_config": INNER}, "text_config"),
         ({"model_type": "gemma3", "text_config": INNER}, "text_config.sliding_window"),
@@ -113,6 +133,11 @@ def test_what_the_file_has_not_cannot_be_ignored(folder: Path) -> None:
         kvcalc.show("llama-3.1-8b", ignore=["heads"])
 
 
+def test_what_is_ignored_twice_is_told_once(folder: Path) -> None:
+    found = kvcalc.show(str(folder), 10, ignore=["kv_budget", "kv_budget"])
+    assert found.query.ignored == ("kv_budget",)
+
+
 def test_of_several_files_one_must_have_it(folder: Path) -> None:
     config = str(folder / "config.json")
     answer = kvcalc.compare(config, "llama-3.1-8b", context=10, ignore=["kv_budget"])
@@ -126,6 +151,11 @@ def test_every_function_ignores(folder: Path) -> None:
         kvcalc.load(config)
     model = kvcalc.load(config, ignore=["kv_budget"])
     assert kvcalc.show(config, 10, ignore=["kv_budget"]).stored == 2560
+    assert kvcalc.show(model, 10).query.ignored == ("kv_budget",)
+    assert kvcalc.show("llama-3.1-8b", 10, draft=model).query.ignored == ("kv_budget",)
+    for function in (kvcalc.load, kvcalc.show, kvcalc.check):
+        with pytest.raises(UsageError, match="ignore is a list of fields"):
+            function(config, ignore="kv_budget")
     assert kvcalc.diff(config, model, ignore=["kv_budget"]).same
     assert "ignored, as asked: kv_budget" in kvcalc.to_yaml(model)
 

@@ -7,11 +7,14 @@ nothing; a question's --kv-dtype goes before all of it.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import kvcalc
+from kvcalc.errors import InputError
 from kvcalc.model import Model
 from tests.configurations import Config, loaded, refused
 
@@ -565,3 +568,43 @@ def test_lightning_states_follow_the_outer_dtype_in_transformers() -> None:
     model = loaded({"model_type": "some_vl", "text_config": inner, "torch_dtype": "float32"})
     shown = kvcalc.show(model, TOKENS, engine="transformers")
     assert shown.reserved == TOKENS * 2 * 2 * 6 * 4 + 4 * 6 * 6 * 4
+
+
+# ModelOpt's file beside config.json: 2 x ELEMENTS in 8 bits where it says so
+@pytest.mark.parametrize(
+    ("beside", "inside", "size", "said"),
+    [
+        ({"kv_cache_quant_algo": "FP8"}, None, 1, "KV cache in fp8: the KV scheme of hf_quant"),
+        ({"kv_cache_quant_algo": "FP8"}, {"kv_cache_scheme": "FP8"}, 1, "the KV scheme of quant"),
+        ({"kv_cache_quant_algo": None}, None, 2, "cache in bf16: the file's dtype (the weights'"),
+        ({"kv_cache_quant_algo": None}, {"kv_cache_scheme": "FP8"}, 1, "KV scheme of quantization"),
+    ],
+)
+def test_a_scheme_beside_the_configuration_counts(
+    tmp_path: Path, beside: Mapping[str, Any], inside: Any, size: int, said: str
+) -> None:
+    quantization = {"quantization_config": inside} if inside else {}
+    config = {**PLAIN, "dtype": "bfloat16", **quantization}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "hf_quant_config.json").write_text(
+        json.dumps(
+            {"producer": {"name": "modelopt"}, "quantization": {"quant_algo": "FP8", **beside}}
+        )
+    )
+    model = kvcalc.load(str(tmp_path))
+    assert model.stored(TOKENS) == ELEMENTS * size
+    assert any(said in each for each in model.notes)
+
+
+def test_a_scheme_beside_the_configuration_may_not_be_known_nor_contradict(tmp_path: Path) -> None:
+    scheme = {"quantization_config": {"kv_cache_scheme": "NVFP4"}}
+    (tmp_path / "config.json").write_text(json.dumps({**PLAIN, **scheme}))
+    beside = tmp_path / "hf_quant_config.json"
+    for algorithm, said in (("NEW", "'NEW' is not known"), ("FP8", "they contradict each other")):
+        beside.write_text(json.dumps({"quantization": {"kv_cache_quant_algo": algorithm}}))
+        with pytest.raises(InputError, match=said):
+            kvcalc.load(str(tmp_path))
+    beside.write_text("no JSON")
+    assert (
+        "hf_quant_config.json beside it is not JSON: not read" in kvcalc.load(str(tmp_path)).notes
+    )

@@ -101,6 +101,37 @@ def test_a_decoder_says_how_long_it_is(
     assert model.default_context == (longest or DEFAULT_CONTEXT)
 
 
+@pytest.mark.parametrize(
+    ("model_type", "fields", "longest"),
+    [
+        # llama-cpp-python 0.3.36, conversion/chatglm.py 140, bloom.py 25 and openelm.py 56
+        ("chatglm", {"kv_channels": 16, "seq_length": 32768}, 32768),
+        ("chatglm", {"position_encoding_2d": True, "max_sequence_length": 2048}, 2048),
+        ("bloom", {"seq_length": 2048}, 2048),
+        (
+            "openelm",
+            {
+                "num_transformer_layers": 2,
+                "model_dim": 64,
+                "num_query_heads": 4,
+                "num_kv_heads": 4,
+                "head_dim": 16,
+                "max_context_length": 2048,
+                "rope_max_length": 4096,
+            },
+            2048,
+        ),
+    ],
+)
+def test_the_longest_context_under_a_familys_own_name(
+    model_type: str, fields: Mapping[str, Any], longest: int
+) -> None:
+    own = {} if model_type == "openelm" else {"hidden_size": 64, "n_layer": 2, "n_head": 4}
+    model = loaded({"model_type": model_type, **own, **fields})
+    assert model.max_context == longest
+    assert not any("max_context_length" in note for note in model.notes)
+
+
 def test_half_of_a_number_that_is_written_with_a_point() -> None:
     """configuration_longcat_flash.py: num_hidden_layers counts both attentions of a layer."""
     longcat = {"model_type": "longcat_flash", "hidden_size": 512, "num_attention_heads": 8}
@@ -154,3 +185,25 @@ def test_no_column_is_written_as_no_tensor(tmp_path: Any) -> None:
     # K and V x 2 KV heads x 128 x 2 B x 100, and 2 x 128 / 2 x 2 B
     kept = 1024 * 100 + 256
     assert model.stored(100) == kvcalc.load(str(path)).stored(100) == kept
+
+
+FACTORS: list[tuple[Mapping[str, Any], str]] = [
+    ({"model_type": "mamba"}, "expand"),
+    ({"model_type": "xlstm"}, "qk_dim_factor"),
+    ({"model_type": "deepseek_v4", "num_hidden_layers": 1, "compress_ratios": [0]},
+     "partial_rotary_factor"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e308, -1, 0, True, "2"])
+@pytest.mark.parametrize(("config", "name"), FACTORS, ids=str)
+def test_a_factor_is_a_number_above_0(config: Mapping[str, Any], name: str, value: object) -> None:
+    text = refused({**config, name: value})
+    assert f"{name} is " in text
+    assert "it must be a number above 0, up to 1,000,000" in text
+
+
+def test_too_many_layers_leave_every_other_field_known() -> None:
+    heads = {"num_attention_heads": 8, "num_key_value_heads": 2, "hidden_size": 64}
+    text = refused({"model_type": "llama", "num_hidden_layers": 10_001, **heads})
+    assert text == "num_hidden_layers is more than 10,000"

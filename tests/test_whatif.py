@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -651,6 +652,19 @@ def test_gemma_4_without_its_windows(tmp_path: Path) -> None:
     path.write_text(kvcalc.to_yaml("gemma-4-31b") + WITHOUT_WINDOWS, encoding="utf-8")
     assert [result.ok for result in kvcalc.check(str(path)).results] == [True, True]
     assert kvcalc.compare(str(path), baseline="no-window").baseline == "no-window"
+
+
+def test_no_window_that_a_file_states_besides_counts_in_what_has_none() -> None:
+    layered = model({"local": LOCAL, "global": GLOBAL}, (("local",), ("global",)))
+    asked = kvcalc.compare(
+        replace(layered, stated_window=100), context=5_000, engine="transformers"
+    )
+    rows = {row.scheme: row for row in asked.rows}
+    # a local layer of 2 x 16 x 256 x 2 B, a global one of 2 x 4 x 512 x 2 B, 5,000 tokens in both
+    assert rows["no-window"].stored == 5_000 * (16_384 + 8_192)
+    assert rows["no-window"].reserved == rows["no-window"].stored
+    # the local one keeps 1,023 of its window of 1,024, the global one 99 of that stated
+    assert rows["native"].reserved == 1_023 * 16_384 + 99 * 8_192
 
 
 def test_equal_heads_without_windows_are_the_gqa_row() -> None:

@@ -1,4 +1,4 @@
-"""Inference engines, one file each: what each keeps, or reserves, of a model's cache.
+"""Inference engines, one module each: what each keeps, or reserves, of a model's cache.
 
 An engine is a module with `plan(model, question) -> Plan` and a line in `ENGINES`.
 """
@@ -9,7 +9,6 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.reservation import WithDraft
 from kvcalc.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -41,6 +40,8 @@ def plan(model: Model, question: Question) -> Plan | None:
 def _planned(model: Model, question: Question, by: Callable[[Model, Question], Plan]) -> Plan:
     if model.draft is None:
         return by(model, question)
+    from kvcalc.engines.reservation import WithDraft
+
     own = by(replace(model, draft=None), question)
     try:
         return WithDraft(own, _planned(model.draft, question.of_draft, by))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kvcalc.attention.base import Attention, Scheme
 from kvcalc.formats import Layout
@@ -14,11 +15,12 @@ from kvcalc.model import Layer
 class Origin:
     """Where a model comes from.
 
-    file     what the question called it
-    name     what to call the model
-    source   what was read, to the commit, where that says more than `file`
-    notes    what a reader of the numbers should know of it
-    ignored  fields that are not to be read, nor held against the file
+    file       what the question called it
+    name       what to call the model
+    source     what was read, to the commit, where that says more than `file`
+    notes      what a reader of the numbers should know of it
+    quantized  what a file beside it says of its quantization
+    ignored    fields that are not to be read, nor held against the file
     """
 
     file: str
@@ -27,6 +29,7 @@ class Origin:
     source: str = ""
     notes: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    quantized: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

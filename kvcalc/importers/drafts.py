@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kvcalc.errors import InvalidValue
 from kvcalc.importers.layers import mtp_layers_of
 from kvcalc.importers.parts import windowed
-from kvcalc.importers.schedules import FULL, SLIDING
+from kvcalc.importers.schedules import FULL, LINEAR, SLIDING
 from kvcalc.importers.vocabulary import ALIASES, STANDARD
 from kvcalc.model import MAX_LAYERS
 
@@ -33,7 +33,7 @@ _ARCHITECTURE = re.compile(
 )
 """Names of classes that draft; NVIDIA's Eagle models, which look at pictures, have others."""
 
-_MARKS = (
+MARKS = (
     "eagle_config",
     "dflash_config",
     "speculators_model_type",
@@ -87,7 +87,7 @@ KNOWN = _TARGET | _HEAD | _OBJECTS
 _OWN = ("eagle_config", "dflash_config")
 """Objects with fields of the head, each of which is held to account."""
 
-_LEFT_OVER = ("add_classification_head", "cla_share_factor", "pool_type")
+_LEFT_OVER = ("add_classification_head", "cla_share_factor", "pool_type", "use_cla")
 """What AngelSlim's heads take over from Hunyuan's own files, where `use_cla` says no."""
 
 Layers = list[tuple["Scheme", ...]]
@@ -101,7 +101,7 @@ def marked_by(levels: Levels) -> str:
         for name in stated if isinstance(stated, list) else ():
             if isinstance(name, str) and _ARCHITECTURE.search(name):
                 return name
-    given = [mark for mark in _MARKS for _, level in levels if level.get(mark) is not None]
+    given = [mark for mark in MARKS for _, level in levels if level.get(mark) is not None]
     given += [f"model_type {name}" for name in _types_of(levels) if name in _TYPES]
     return next(iter(given), "")
 
@@ -132,9 +132,15 @@ def settled(family: Family, fields: Fields, levels: Levels) -> tuple[Family, Fie
     for name in _OWN:
         fields.group(name).ignore(*KNOWN)
     _refuse_another_width(fields)
+    if not _is_mtp(levels):
+        _refuse_what_a_class_fills_in(family, fields)
     _say_how_many_layers(mark, fields)
     fields = _with_own_windows(fields)
-    return _that_slides(family, fields.data), fields
+    kinds = fields.data.get("layer_types")
+    if isinstance(kinds, list) and SLIDING in kinds:
+        fields.ignore("use_sliding_window")  # the list says it layer by layer
+        family = _that_slides(family)
+    return family, fields
 
 
 def own_layers(
@@ -209,6 +215,16 @@ def _refuse_another_width(fields: Fields) -> None:
             fields.wrong("draft_hidden_size", text)
 
 
+def _refuse_what_a_class_fills_in(family: Family, fields: Fields) -> None:
+    """The attention of a head is its own: no latent or state is, but those that its file states."""
+    if "kv_lora_rank" in fields.defaults and not fields.has("kv_lora_rank"):
+        fields.wrong("kv_lora_rank", "is missing, and nothing else says what this head attends to")
+    if LINEAR in family.parts and not fields.has("layer_kinds"):
+        fields.wrong(
+            "layer_kinds", "is missing, and nothing else says which layers of this head attend"
+        )
+
+
 def _with_own_windows(fields: Fields) -> Fields:
     """The fields with the windows that `dflash_config` states instead of the usual ones.
 
@@ -231,14 +247,12 @@ def _with_own_windows(fields: Fields) -> Fields:
     return replace(fields, data={**fields.data, **changed, "use_sliding_window": True})
 
 
-def _that_slides(family: Family, data: Mapping[str, Any]) -> Family:
+def _that_slides(family: Family) -> Family:
     """The family with a kind of layer that slides, which a head may have where its base has none.
 
     The layers of a DFlash head are its own, whatever model lends it the names of its fields.
     """
-    kinds = data.get("layer_types")
-    listed = isinstance(kinds, list) and SLIDING in kinds
-    if not listed or SLIDING in family.parts or set(family.parts) != {FULL}:
+    if SLIDING in family.parts or set(family.parts) != {FULL}:
         return family
     own = copy.copy(family)
     own.parts = {**family.parts, SLIDING: windowed()}

@@ -18,6 +18,9 @@ COUNTS = ("layers", "mtp_layers")
 WINDOWS = ("window", "attention_chunk_size")
 """Numbers that are switched off by 0 as by null; a head of no width, say, is an error."""
 
+MAX_FACTOR = 1_000_000
+"""By how much a width may be multiplied: JSON knows numbers that are infinite, or none at all."""
+
 PLACEHOLDER = 1
 """Stands for a number that is missing or wrong, so that one run shows every problem."""
 
@@ -39,6 +42,8 @@ class Fields:
     used: set[str] = field(default_factory=set)
     spared: set[str] = field(default_factory=set)
     """Those of `used` that nobody has read: the family knows them to leave the cache alone."""
+    asked: set[str] = field(default_factory=set)
+    """Those that were asked after and were not there: the answer would be another with them."""
     filled: dict[str, Any] = field(default_factory=dict)
     """Fields that the file leaves to the family's class, with what that fills in."""
     problems: list[Problem] = field(default_factory=list)
@@ -100,7 +105,15 @@ class Fields:
 
     def has(self, name: str) -> bool:
         """Whether the file itself says something under this name."""
-        return any(self.data.get(n) is not None for n in self.names_of(name))
+        names = self.names_of(name)
+        found = any(self.data.get(n) is not None for n in names)
+        self.asked.update(() if found else names)
+        return found
+
+    @property
+    def read(self) -> set[str]:
+        """The names that the answer depends on, or would if the file had them."""
+        return (self.used - self.spared) | self.asked
 
     def optional(self, name: str, least: int = 1) -> int | None:
         """A whole number, or None where neither the file nor the family has one.
@@ -133,6 +146,18 @@ class Fields:
             self._add(Problem(text, f"set {names[0]}{also}", self.where))
             return PLACEHOLDER
         return value
+
+    def factor(self, name: str) -> int | float:
+        """A number by which a width is multiplied, which need not be whole."""
+        value = self.get(name)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (number and 0 < value <= MAX_FACTOR):
+            self.wrong(
+                name, f"is {_short(value)}; it must be a number above 0, up to {MAX_FACTOR:,}"
+            )
+            return PLACEHOLDER
+        factor: int | float = value
+        return factor
 
     def flag(self, name: str, default: bool = False) -> bool:
         """A truth value; null and absent are the default."""
@@ -181,6 +206,7 @@ class Fields:
             where=(*self.where, name),
             used=known.used if known else set(),
             spared=known.spared if known else set(),
+            asked=known.asked if known else set(),
             problems=self.problems,
             notes=self.notes,
             prefix=f"{name}.",

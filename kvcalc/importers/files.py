@@ -15,6 +15,9 @@ from kvcalc.importers.vocabulary import HEADS_ALONE
 
 CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
+QUANTIZED = "hf_quant_config.json"
+"""How a model is quantized, as ModelOpt writes it beside config.json."""
+
 INDEXES = (INDEX, "pytorch_model.bin.index.json")
 LFS = b"version https://git-lfs.github.com/spec/v1"
 PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})$")
@@ -148,7 +151,7 @@ _BY_NAME = {
     "generation_config.json": _GENERATION,
     "preprocessor_config.json": _PROCESSOR,
     "processor_config.json": _PROCESSOR,
-    "hf_quant_config.json": _QUANTIZATION,
+    QUANTIZED: _QUANTIZATION,
     "tokenizer_config.json": _TOKENIZER,
     "tokenizer.json": _TOKENIZER,
     "special_tokens_map.json": _TOKENIZER,

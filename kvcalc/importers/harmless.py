@@ -2,8 +2,8 @@
 
 Every field of a configuration is one of four. Read by its family; known here, or to the family, to
 leave the cache alone; passed over and told of, where the family is known and no word of the name
-is one of a cache's; or refused by name. Where the family is not known, names are all that there
-is to go by, and only BASE, METADATA, DECODER and quantizations pass.
+is one of a cache's, or the field says no; or refused by name. Where the family is not known, names
+are all that there is to go by, and only BASE, METADATA, DECODER and quantizations pass.
 """
 
 from __future__ import annotations
@@ -91,58 +91,49 @@ _PATTERN = re.compile(
 _NAMES = frozenset(
     """
     _about _flash_attn_2_enabled _remove_final_layer_norm activation_sparsity_pattern
-    adapter_reduction_factor add_full_attention_sink_bias add_head_bias
-    add_swa_attention_sink_bias afn altup_active_idx altup_correct_scale altup_num_inputs
-    apply_spec_augment attention_in_multiplier attention_multiplier attention_out_bias
-    attention_out_multiplier attention_output_bias attention_output_gate
-    attention_probs_dropout_prob attention_qkv_bias attention_softmax_in_fp32
-    attention_value_scale attn_bias attn_config_dropout attn_dropout attn_logit_softcapping
-    attn_output_gate attn_scale attn_temperature_tuning audio_soft_tokens_per_image
-    block_auto_adjust_ff_dim block_ff_dim block_ffn_dim_multiplier block_multiple_of
-    cache_implementation chat_template compress_rope_theta conv_bias d_ff
-    d_inner decoder_ffn_dim decoder_sparse_step dff dim_ff dim_model_base do_layer_norm_before
-    do_stable_layer_norm down_scale_factor dropout_rate dual_chunk_attention_config embedding_dim
-    embedding_size
-    encoder_ffn_dim encoder_hash_byte_group_vocab ep_size expansion_ratio expert_layer_offset
-    expert_layer_period ff_dim ffn_dim first_k_dense_replace forced_bos forced_eos
-    gate_lower_bound gate_soft_cap gated_norm_rank gating gating_types gradient_checkpointing
-    hc_count hc_lowrank hc_magnitude hc_mult hc_sinkhorn_iters head_bias head_norm_eps
-    heads_per_ngram hidden_mamba_act hidden_size_per_layer_input ignore_index
+    adapter_reduction_factor add_full_attention_sink_bias add_swa_attention_sink_bias afn
+    altup_active_idx altup_correct_scale altup_num_inputs apply_spec_augment
+    attention_in_multiplier attention_multiplier attention_out_multiplier attention_output_gate
+    attention_softmax_in_fp32 attention_value_scale attn_logit_softcapping attn_output_gate
+    attn_scale attn_temperature_tuning audio_soft_tokens_per_image block_auto_adjust_ff_dim
+    block_ff_dim block_ffn_dim_multiplier block_multiple_of cache_implementation chat_template
+    compress_rope_theta d_ff d_inner decoder_ffn_dim decoder_sparse_step dff dim_ff dim_model_base
+    down_scale_factor dual_chunk_attention_config embedding_dim embedding_size encoder_ffn_dim
+    encoder_hash_byte_group_vocab ep_size expansion_ratio expert_layer_offset expert_layer_period
+    ff_dim ffn_dim first_k_dense_replace forced_bos forced_eos gate_lower_bound gate_soft_cap
+    gated_norm_rank gating gating_types gradient_checkpointing hc_count hc_lowrank hc_magnitude
+    hc_mult hc_sinkhorn_iters heads_per_ngram hidden_size_per_layer_input ignore_index
     image_tokens_per_side index_share_for_mtp_iteration inference_runner initial_context_length
     inner_dim_ff input_jitter_noise interleave_moe_layer_step interpolate_factor kernel_config
-    key_multiplier latent_moe_use_norm laurel_rank layer_norm layer_norm_bias
-    layer_norm_elementwise_affine layer_rope_theta learnable_sink_init learned_pos_emb
-    lm_head_bias lm_head_multiplier ln_before_adapter lora_alpha lora_dropout mamba_conv_bias
-    mamba_hidden_act mamba_norm_before_gate mamba_proj_bias mamba_rms_norm mask_feature_length
+    key_multiplier laurel_rank layer_rope_theta learnable_sink_init learned_pos_emb
+    lm_head_multiplier ln_before_adapter lora_alpha mamba_norm_before_gate mask_feature_length
     mask_feature_min_masks mask_feature_prob mask_time_length mask_time_min_masks mask_time_prob
-    masked_softmax_fusion max_image_tokens media_placeholder_token_id min_image_tokens
-    mixer_rms_eps mla_scale_kv_lora mla_scale_q_lora mlp_layer_types mlp_only_layers
-    mm_use_im_patch_token mode moe_latent_size moe_layer_end_index moe_layer_freq
-    moe_layer_interval moe_layer_num_skipped moe_layer_start_index moe_layers moe_layers_enum
-    moe_num_shared_experts moe_shared_expert_intermediate_size moe_shared_expert_overlap
-    mtp_hidden_states_first mtp_hybrid_override_pattern mtp_local_layer_ids
-    mtp_num_hidden_layers mtp_num_layers mtp_transformer_layers n_group n_shared_experts
-    no_rope_layer_interval no_rope_layers num_codebooks num_dense_layers num_expert_group
-    num_hash_layers num_image_tokens num_ln_in_parallel_attn num_mtp_layers num_shared_expert
-    num_shared_experts o_groups o_lora_rank oe_neighbor_num oe_split_num oe_vocab_size_ratio
-    out_hidden_size output_gate_type parallel_attn perceiver_config ple_embed_dim ple_layer_ids
+    masked_softmax_fusion max_image_tokens min_image_tokens mla_scale_kv_lora mla_scale_q_lora
+    mlp_layer_types mlp_only_layers mm_use_im_patch_token mode moe_latent_size moe_layer_end_index
+    moe_layer_freq moe_layer_interval moe_layer_num_skipped moe_layer_start_index moe_layers
+    moe_layers_enum moe_num_shared_experts moe_shared_expert_intermediate_size
+    moe_shared_expert_overlap mtp_hidden_states_first mtp_hybrid_override_pattern
+    mtp_local_layer_ids mtp_num_hidden_layers mtp_num_layers mtp_transformer_layers n_group
+    n_shared_experts num_codebooks num_dense_layers num_expert_group num_hash_layers
+    num_image_tokens num_ln_in_parallel_attn num_mtp_layers num_shared_expert num_shared_experts
+    o_groups o_lora_rank oe_neighbor_num oe_split_num oe_vocab_size_ratio out_hidden_size
+    output_gate_type parallel_attn perceiver_config ple_embed_dim ple_layer_ids
     position_embedding_type position_id_per_seconds pre_allocate_kv_cache q_lora_rank
     qk_norm_per_head qk_scale_factor query_pre_attn_scalar quip_params
     relative_attention_max_distance relative_attention_num_buckets replacing_rate rescale_layer
-    rescale_prenorm_residual residual_alpha residual_in_fp32 rope_local_base_freq rotary_dim
-    route_scale routed_scaling_factor safe_gate scale_attention_softmax_in_fp32 scale_by_depth
-    scale_by_in scale_decoder_outputs scale_depth scale_emb scale_embedding scale_fmt
-    scoring_func seed seq_aux share_encoder_decoder_embeddings
-    shared_expert_combination_strategy shared_expert_intermediate_size shared_expert_sink
-    shared_experts_intermediate_size shared_head_bias shared_intermediate_size slow_but_exact
-    ssm_in_multiplier ssm_multipliers ssm_out_multiplier swiglu_alpha swiglu_limit tie_embedding
-    tie_embeddings time_step_floor time_step_limit time_step_max time_step_min time_step_rank
-    time_step_scale topk_group topk_method unsloth_fixed unsloth_version use_associative_scan
-    use_attention_gate use_attn_bias use_conv_bias use_flash_attn use_full_rank_gate
-    use_grouped_topk use_image_special_tokens use_layer_norm use_long_context use_mamba_kernels
-    use_mambapy use_mem_eff_path use_mem_rope use_pos_enc use_task_id validate_runner_input
-    vision_feature_layer vision_soft_tokens_per_image vocab_size_per_layer_input
-    word_embed_proj_dim
+    rescale_prenorm_residual residual_alpha residual_in_fp32 rope_local_base_freq route_scale
+    routed_scaling_factor safe_gate scale_attention_softmax_in_fp32 scale_by_depth scale_by_in
+    scale_decoder_outputs scale_depth scale_emb scale_embedding scale_fmt scoring_func seed
+    seq_aux share_encoder_decoder_embeddings shared_expert_combination_strategy
+    shared_expert_intermediate_size shared_expert_sink shared_experts_intermediate_size
+    shared_intermediate_size slow_but_exact ssm_in_multiplier ssm_multipliers ssm_out_multiplier
+    swiglu_alpha swiglu_limit tie_embedding tie_embeddings time_step_floor time_step_limit
+    time_step_max time_step_min time_step_rank time_step_scale topk_group topk_method
+    unsloth_fixed unsloth_version use_associative_scan use_attention_gate use_flash_attn
+    use_full_rank_gate use_grouped_topk use_image_special_tokens use_long_context
+    use_mamba_kernels use_mambapy use_mem_eff_path use_mem_rope use_pos_enc use_task_id
+    validate_runner_input vision_feature_layer vision_soft_tokens_per_image
+    vocab_size_per_layer_input word_embed_proj_dim
     """.split()  # noqa: SIM905  a list would take a page
 )
 """Fields that are harmless in known families though their words do not tell it."""
@@ -153,6 +144,7 @@ _CACHE_WORDS = frozenset(
     compression compressed sink sinks meta memory mem state states latent latents ssm mamba conv
     recurrent chunk chunks chunked attn attention self layer layers dim dims rank ranks lora group
     groups share shared sharing stride pool pooling rate ratio ratios interval period pattern
+    mha mqa gqa mla cla multiquery
     """.split()  # noqa: SIM905  a list would take a page
 )
 """Words that a field of the cache may have."""
@@ -198,7 +190,7 @@ def is_harmless(name: str) -> bool:
 
 def speaks_of_the_cache(name: str) -> bool:
     """Whether a field of this name could change the cache, by its words."""
-    words = _words(_COMPOUNDS.sub("norm", name))
+    words = _words(_COMPOUNDS.sub("norm", name).replace("multi_query", "multiquery"))
     if words & _PARTS:
         words -= _SIZES
     if not words & _CACHE_WORDS:

@@ -11,6 +11,7 @@ from kvcalc.importers import drafts
 from kvcalc.importers import levels as nested
 from kvcalc.importers.assembly import Origin, assemble
 from kvcalc.importers.fields import Fields
+from kvcalc.importers.harmless import OFF
 from kvcalc.importers.identity import (
     Identity,
     architecture_of,
@@ -22,9 +23,6 @@ from kvcalc.importers.layers import layers_of, stated_window_of
 from kvcalc.importers.storage import INDEX_DTYPE, cache_dtype
 from kvcalc.importers.strangers import pass_over, refuse
 from kvcalc.model import Model, Source
-
-OFF = ("add_cross_attention", "cross_attention_hidden_size", "use_bidirectional_attention")
-"""Fields that change the cache where they say yes, which most files state to say no."""
 
 
 def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
@@ -47,7 +45,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
     else:
         refuse(fields, identity.what_is_unknown)
     nested.refuse_what_stands_outside(levels, fields)
-    storage = cache_dtype(levels)
+    storage = cache_dtype(levels, origin.quantized)
     too_much = refuse_what_is_read(whole, fields, ignored)
     if problems := [*fields.problems, *storage.problems, *too_much]:
         raise InvalidValue(problems)
@@ -90,7 +88,8 @@ def _fields(levels: nested.Levels, identity: Identity) -> Fields:
         fields.wrong("is_encoder_decoder", f"is true, which {family.name} is not known to be")
     if identity.by != "nothing":
         fields.ignore("is_decoder")  # what may be an encoder too reads it itself
-    fields.ignore(*(name for name in OFF if not inner.get(name)))
+    off = (*OFF, "use_bidirectional_attention")
+    fields.ignore(*(name for name in off if not inner.get(name)))
     return fields
 
 

@@ -6,12 +6,17 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from kvcalc.errors import Place, Problem
+from kvcalc.importers.drafts import MARKS
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.levels import Levels
 from kvcalc.importers.storage import cache_dtype
 from kvcalc.importers.vocabulary import ALIASES, QUANTIZATIONS, WRAPPERS
 
-_READ_ANYWHERE = {"model_type", "architectures", *ALIASES["dtype"], *ALIASES["max_context"]}
+_READ_ANYWHERE = {
+    *("model_type", "architectures", *MARKS),
+    *ALIASES["dtype"],
+    *ALIASES["max_context"],
+}
 """Fields that are read wherever they stand, whatever the family."""
 
 
@@ -69,7 +74,7 @@ def _is_read(place: Place, levels: Levels, owners: Mapping[Place, Fields]) -> bo
     if name in QUANTIZATIONS:
         return not inside or not any(p.path == place for p in cache_dtype(levels).problems)
     owner = owners.get(home)
-    read = owner.used - owner.spared if owner else set()
+    read = {*owner.read, *owner.names_of("max_context")} if owner else set()
     if name == "per_layer_config":
         return not inside or str(inside[-1]) in read
     return name in _READ_ANYWHERE or name in WRAPPERS or name in read

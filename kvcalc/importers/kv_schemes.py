@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from kvcalc.errors import InvalidValue, Problem
+from kvcalc.errors import InvalidValue, Place, Problem
 from kvcalc.formats import canonical
 
 ALGORITHMS = ("kv_cache_quant_algo", "kv_cache_quant")
@@ -77,7 +77,7 @@ def _written_out(scheme: object, method: str) -> str:
         strategy = scheme.get("strategy")
         if strategy in PER_TENSOR and bits == 8 and kind in ("float", "int"):
             return "fp8" if kind == "float" else "int8"
-        # groups of 16 are NVFP4's; ModelOpt does not write them out (vLLM, torch_utils.py)
+        # groups of 16 are NVFP4's; ModelOpt writes none (vLLM 0.33.0, utils/torch_utils.py)
         grouped = strategy == "tensor_group" and scheme.get("group_size") == 16
         if (bits, kind) == (4, "float") and (grouped or method.startswith("modelopt")):
             return "nvfp4"
@@ -88,33 +88,35 @@ def _of_quark(quantization: Mapping[str, Any]) -> Iterator[str | None]:
     """How Quark quantizes what the projections of keys and values give out.
 
     quark 0.13, quantization/config/config.py: under a name of its own, since it has one. Before
-    that among other layers, where `kv_cache_group` tells which (vLLM, quark.py).
+    that among other layers, where `kv_cache_group` tells which (vLLM 0.33.0, quark.py).
     """
     own = quantization.get(QUARK)
     if own:
-        yield from _outputs(QUARK, own, ["*"])
+        yield from _outputs(QUARK, own, ["*"], (QUARK,))
         return
     export = quantization.get("export")
     inside = export.get(GROUP) if isinstance(export, dict) else None
     if group := quantization.get(GROUP) or inside:
-        found = [*_outputs(LAYERS, quantization.get(LAYERS) or {}, group)]
+        # without the group no layer's output is the cache
+        place = (GROUP,) if quantization.get(GROUP) else ("export", GROUP)
+        found = [*_outputs(LAYERS, quantization.get(LAYERS) or {}, group, place)]
         if not found:
-            raise _unknown(LAYERS, f"without {group}")
+            raise _unknown(LAYERS, f"without {group}", place)
         yield from found
 
 
-def _outputs(name: str, layers: object, patterns: object) -> Iterator[str | None]:
-    """What the layers of these names give out."""
+def _outputs(name: str, layers: object, patterns: object, place: Place) -> Iterator[str | None]:
+    """What the layers of these names give out; `place` is what to leave out where it is odd."""
     if not isinstance(layers, dict):
-        raise _unknown(name, layers)
+        raise _unknown(name, layers, place)
     if not isinstance(patterns, list):
-        raise _unknown(GROUP, patterns)
+        raise _unknown(GROUP, patterns, place)
     for called, layer in layers.items():
         if any(fnmatchcase(called, str(pattern)) for pattern in patterns):
-            yield _output(name, layer)
+            yield _output(name, layer, place)
 
 
-def _output(name: str, layer: object) -> str | None:
+def _output(name: str, layer: object, place: Place) -> str | None:
     """The dtype of what one layer gives out: a scale per tensor is all that engines take."""
     tensors = layer.get("output_tensors") if isinstance(layer, dict) else layer
     if tensors is None:
@@ -123,8 +125,8 @@ def _output(name: str, layer: object) -> str | None:
         dtype = canonical(str(tensors.get("dtype")))
         if dtype in ("fp8", "int8"):
             return dtype
-    raise _unknown(name, tensors)
+    raise _unknown(name, tensors, place)
 
 
-def _unknown(name: str, value: object) -> InvalidValue:
-    return InvalidValue([Problem(f"{name} {value!r} is not known", path=(name,))])
+def _unknown(name: str, value: object, place: Place = ()) -> InvalidValue:
+    return InvalidValue([Problem(f"{name} {value!r} is not known", path=place or (name,))])

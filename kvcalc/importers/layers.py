@@ -13,9 +13,11 @@ from kvcalc.importers.schedules import CHUNKED, FULL, INDEXED, LINEAR, SLIDING
 from kvcalc.model import MAX_LAYERS
 from kvcalc.units import MAX_TOKENS
 
+CHUNK = "attention_chunk_size"
+
 ALWAYS = (
     "use_sliding_window",
-    "attention_chunk_size",
+    CHUNK,
     "sliding_window_size",
     "max_window_layers",
 )
@@ -31,10 +33,13 @@ SYNONYMS = {
 
 
 def layers_of(family: Family, fields: Fields) -> list[tuple[Scheme, ...]]:
-    """What each layer keeps, in order: as the file lists them, else by the family's schedule."""
+    """What each layer keeps, in order: as the file lists them, else by the family's schedule.
+
+    Raises InvalidValue where there are too many: then nobody knows what the layers would read.
+    """
     if fields.count("layers") > MAX_LAYERS:
         fields.wrong("layers", f"is more than {MAX_LAYERS:,}")
-        return []
+        raise InvalidValue(fields.problems)
     listed = fields.items("layer_kinds", str, per_layer=True)
     _read_what_others_need(family, fields)
     if listed:
@@ -42,7 +47,8 @@ def layers_of(family: Family, fields: Fields) -> list[tuple[Scheme, ...]]:
     kinds = listed or family.schedule(fields)
     _refuse_another_number(family, fields, len(kinds))
     kinds = [_known(kind, family, fields) for kind in kinds[: fields.count("layers")]]
-    _refuse_idle_chunks(family, fields, kinds)
+    if not listed:
+        _leave_chunks_unread(family, fields, kinds)
     caches = []
     for number, kind in enumerate(family.amend(fields, kinds)):
         with fields.collecting():
@@ -51,13 +57,25 @@ def layers_of(family: Family, fields: Fields) -> list[tuple[Scheme, ...]]:
     return caches
 
 
+def _leave_chunks_unread(family: Family, fields: Fields, kinds: Sequence[str]) -> None:
+    """Chunks that no layer attends within are no known field of a family that has none.
+
+    Where a class lists no layers, transformers' cache goes by them (cache_utils.py of 5.24.0).
+    """
+    off = CHUNK in fields.data and not fields.data[CHUNK]
+    if CHUNKED not in kinds and CHUNK not in family.unused and not off:
+        fields.used.discard(CHUNK)
+
+
 def stated_window_of(fields: Fields) -> int | None:
     """A window that the file states and switches off, and that no layer could have anyway.
 
     Asked once the layers are read: a family that knows windows has looked at this one by then, and
     its class sees to it that nobody takes it for one that counts.
     """
-    if fields.data.get("use_sliding_window") is not False:
+    # a window of 0, or of false, is off by itself
+    off = 0 in [fields.data.get(name) for name in fields.names_of("window")]
+    if fields.data.get("use_sliding_window") is not False and not off:
         return None
     known = not fields.used.isdisjoint(fields.names_of("window"))
     fields.ignore("use_sliding_window", "window", "max_window_layers")
@@ -110,16 +128,6 @@ def _refuse_another_order(family: Family, fields: Fields, listed: Sequence[str])
         where = _listing(family, fields)
         text = f"{where} is not the order that {', '.join(said)} says"
         fields.problem(f"{text}: they contradict each other", where)
-
-
-def _refuse_idle_chunks(family: Family, fields: Fields, kinds: Sequence[str]) -> None:
-    """Where a class lists no kinds of layers, transformers cuts its cache at a stated chunk."""
-    name = "attention_chunk_size"
-    if CHUNKED not in family.parts or CHUNKED in kinds or name in family.unused:
-        return
-    stated = any(fields.at(layer).optional(name) for layer in range(len(kinds)))
-    if stated and fields.get("layer_kinds") is None:
-        fields.wrong(name, "is stated, and no layer is known to be chunked")
 
 
 def _refuse_another_number(family: Family, fields: Fields, listed: int) -> None:

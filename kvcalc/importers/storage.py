@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from kvcalc.errors import InvalidValue, Place, Problem
 from kvcalc.formats import Format, Layout, canonical, parse_format, parse_layout
 from kvcalc.importers.fields import Fields
+from kvcalc.importers.files import QUANTIZED
 from kvcalc.importers.kv_schemes import KNOWN, kv_scheme_of
-from kvcalc.importers.vocabulary import QUANTIZATIONS
+from kvcalc.importers.vocabulary import ALIASES, QUANTIZATIONS
 
 if TYPE_CHECKING:
     from kvcalc.importers.levels import Levels
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 DTYPES = ("bf16", "fp16", "fp32")
 """The dtypes that a model computes, and caches, in; files have other names for them too."""
 
-NAMES = ("dtype", "torch_dtype")
+NAMES = ALIASES["dtype"]
+
+NESTED = "quantization"
+"""The object that ModelOpt nests in one of quantization, with the same fields."""
+
 INDEX_DTYPE = (
     "index keys in fp8 with an fp32 scale, as the vendor's kernels keep them; "
     "--index-dtype says otherwise"
@@ -36,18 +41,22 @@ class CacheDtype:
     problems: tuple[Problem, ...] = ()
 
 
-def cache_dtype(levels: Levels) -> CacheDtype:
-    """The file's KV scheme, else its dtype, else bf16; the innermost configuration comes first."""
+def cache_dtype(levels: Levels, beside: Mapping[str, Any] | None = None) -> CacheDtype:
+    """The file's KV scheme, else its dtype, else bf16; the innermost configuration comes first.
+
+    beside  what ModelOpt's file beside a configuration says
+    """
     problems = [*_contradictions(levels)]
     dtype, why = _stated(levels)
     kv: Layout | None = None
     weights: dict[str, None] = {}
-    for path, quantization in _quantizations(levels):
-        problems += _strangers(quantization, path)
+    for path, found in _quantizations([*levels, ((), {QUANTIZED: beside})]):
+        quantization = {**found, **_nested(found)}
+        problems += _strangers(quantization, path, found)
         try:
             scheme = kv_scheme_of(quantization)
         except InvalidValue as error:
-            problems += [_refused(problem, path) for problem in error.problems]
+            problems += [_refused(problem, path, found) for problem in error.problems]
             continue
         if scheme is None:
             weights[_method(quantization)] = None
@@ -63,40 +72,57 @@ def cache_dtype(levels: Levels) -> CacheDtype:
 
 
 def _quantizations(levels: Levels) -> Iterator[tuple[Place, Mapping[str, Any]]]:
-    """The objects of quantization, with what ModelOpt nests in one of its own."""
+    """The objects of quantization."""
     for path, level in levels:
-        for name in QUANTIZATIONS:
+        for name in (*QUANTIZATIONS, QUANTIZED):
             found = level.get(name)
             if isinstance(found, dict):
-                inner = found.get("quantization")
-                yield (*path, name), {**found, **(inner if isinstance(inner, dict) else {})}
+                yield (*path, name), found
 
 
-def _refused(problem: Problem, path: Place) -> Problem:
+def _nested(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What ModelOpt nests in an object of its own."""
+    inner = found.get(NESTED)
+    return inner if isinstance(inner, dict) else {}
+
+
+def _place(path: Place, found: Mapping[str, Any], within: Place) -> Place:
+    """Where a field of a quantization stands, seen from the top."""
+    nested = (NESTED,) if within and within[0] in _nested(found) else ()
+    return (*path, *nested, *within)
+
+
+def _refused(problem: Problem, path: Place, found: Mapping[str, Any]) -> Problem:
     """What is wrong with a scheme, seen from the top, and the way out where one field is."""
-    place = (*path, *problem.path)
+    place = _place(path, found, problem.path)
     hint = _way_out(place) if problem.path else ""
     return Problem(f"{path[-1]}: {problem.message}", hint, place)
 
 
 def _way_out(place: Place) -> str:
+    if place[0] == QUANTIZED:
+        return "name the config.json alone, and say the cache's dtype with --kv-dtype"
     called = ".".join(str(step) for step in place)
     return f"--ignore {called}, and say the cache's dtype with --kv-dtype"
 
 
-def _strangers(quantization: Mapping[str, Any], path: Place) -> list[Problem]:
+def _strangers(
+    quantization: Mapping[str, Any], path: Place, found: Mapping[str, Any]
+) -> list[Problem]:
     """Fields that speak of the cache and that are not known; one with a dot is a module's path."""
-    return [
-        Problem(
-            f"{path[-1]}.{name} is not a KV scheme that kvcalc knows",
-            _way_out((*path, name)),
-            (*path, name),
-        )
+    strange = (
+        name
         for name, value in quantization.items()
         if ("kv" in name.lower() or "cache" in name.lower())
         and "." not in name
         and name not in KNOWN
         and value not in (None, False, "", [], {})
+    )
+    text = "is not a KV scheme that kvcalc knows"
+    return [
+        Problem(f"{path[-1]}.{name} {text}", _way_out(place), place)
+        for name in strange
+        if (place := _place(path, found, (name,)))
     ]
 
 

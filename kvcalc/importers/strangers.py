@@ -11,9 +11,6 @@ from kvcalc.importers.fields import Fields, layer_number
 from kvcalc.importers.harmless import is_harmless, passes_anywhere, speaks_of_the_cache
 from kvcalc.importers.vocabulary import ALIASES
 
-WAY_OUT = "if it leaves the cache alone: --ignore"
-"""Before the name of a field, in the hint of a refusal."""
-
 _NO_NUMBERS = {"model_type", *ALIASES["dtype"]}
 """Fields that others are called much like, such as a draft's target's."""
 
@@ -32,7 +29,8 @@ def pass_over(fields: Fields, called: str) -> None:
             if is_harmless(name):
                 continue
             near = _misspelt(name, inner.used - _NO_NUMBERS)
-            if near or _speaks(name, inner.data[name]):
+            # 0 and false say that a model has none of it, whatever its words
+            if near or (inner.data[name] and _speaks(name, inner.data[name])):
                 text = f"{inner.prefix}{name} is not a field that kvcalc knows in {called}"
                 hint = f"did you mean {near}? " if near else ""
                 inner.problem(text, name, hint + way_out((*inner.where, name)))
@@ -60,7 +58,7 @@ def refuse(fields: Fields, unknown: str) -> None:
 
 def way_out(path: Place) -> str:
     """The hint of a field that could be ignored."""
-    return f"{WAY_OUT} {'.'.join(str(step) for step in path)}"
+    return f"if it leaves the cache alone: --ignore {'.'.join(str(step) for step in path)}"
 
 
 def _speaks(name: str, value: Any) -> bool:

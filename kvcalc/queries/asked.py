@@ -17,10 +17,18 @@ if TYPE_CHECKING:
 
 
 def filled(question: Question, models: Sequence[Model]) -> Question:
-    """The question with its context: asked for, or what all models can do, 131,072 at most."""
-    if question.context is not None:
-        return question
-    return replace(question, context=min(model.default_context for model in models))
+    """The question with its context: asked for, or what all models can do, 131,072 at most.
+
+    What was ignored of models that were loaded before is told of, too.
+    """
+    drafts = (model.draft for model in models if model.draft)
+    before = (name for model in (*models, *drafts) for name in model.ignored)
+    context = question.context
+    if context is None:
+        context = min(model.default_context for model in models)
+    return replace(
+        question, context=context, ignored=(*dict.fromkeys((*question.ignored, *before)),)
+    )
 
 
 def reservation_of(model: Model, question: Question) -> Reservation | None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-from kvcalc.engines.reservation import Reservation
 from kvcalc.expect import Quantity
 from kvcalc.model import Model
 from kvcalc.queries.show import Breakdown, TensorLine
 from kvcalc.units import exact
+
+if TYPE_CHECKING:
+    from kvcalc.engines.reservation import Reservation
 
 Item = tuple[str, str, Fraction | None]
 """A name, the product that it stands for, and what that comes to, as far as it is known."""

@@ -42,15 +42,17 @@ class TransformersPlan:
 
     own    the rules that its class, or its file, adds to those of every model
     steps  the rules that change something, in the order in which they are applied
+    notes  what is true of it at any context
     """
 
     model: Model
     own: tuple[Rule, ...]
     steps: tuple[Step, ...]
+    notes: tuple[str, ...] = ()
 
     def at(self, context: int, batch: int) -> Reservation:
         """Bytes after a prefill of `context` tokens in each of `batch` sequences."""
-        terms, notes = [], []
+        terms, notes = [], [*self.notes]
         for rule, changed in self.steps:
             more = sum(after.stored(context) - before.stored(context) for before, after in changed)
             terms += [Term(rule.name, batch * more)] if more else []
@@ -76,7 +78,8 @@ def plan(model: Model, question: Question) -> TransformersPlan:
         changed = tuple(pair for pair in zip(layers, after, strict=True) if pair[0] != pair[1])
         steps += [(rule, changed)] if changed else []
         layers = after
-    return TransformersPlan(model, tuple(rule for rule in (own, off) if rule), tuple(steps))
+    added = tuple(rule for rule in (own, off) if rule)
+    return TransformersPlan(model, added, tuple(steps), _resolved(model))
 
 
 def _layers(group: Group, model: Model) -> Layers:
@@ -116,13 +119,27 @@ def _model_type(model: Model) -> str:
 
 
 def _dtype(group: Group, model: Model) -> Format:
-    """The one dtype of a cache: the question's, that of the entries, or the model's."""
-    own = [settled.format for settled in group.tensors if settled.tensor.role in ENTRY_ROLES]
-    layout = model.kv_dtype or model.dtype
-    asked = [layout.format_of(role, None) for role in ("k", "v")]
-    found = {stored for stored in (own if own and not model.kv_dtype else asked) if stored}
+    """The one dtype of a cache: the question's, that of the entries, or the model's.
+
+    Entries that are no floats are as a file's KV scheme has them, which is for other engines.
+    """
+    own, layout = _entry_formats(group), model.kv_dtype or model.dtype
+    asked = {stored for role in ("k", "v") if (stored := layout.format_of(role, None))}
+    found = own if own and own <= set(FLOATS) and not model.kv_dtype else asked
     if found and found <= set(FLOATS):
         return max(found, key=lambda stored: stored.bits)
     names = " and ".join(sorted({stored.name for stored in found})) or layout.name
     text = f"{NAME} keeps its cache in floats of 16 or 32 bits, not in {names}"
     raise UsageError(f"{text}; add --kv-dtype bf16")
+
+
+def _resolved(model: Model) -> tuple[str, ...]:
+    """In which dtype the cache is, where the model's own entries are in one that cannot be."""
+    groups = [g for g in model.cache.groups if not _entry_formats(g) <= set(FLOATS)]
+    kept = ", ".join(dict.fromkeys(_dtype(group, model).name for group in groups))
+    text = f"{NAME} keeps {model.name} in {kept}: it knows nothing of the KV scheme"
+    return (f"{text} that the file states",) if kept and not model.kv_dtype else ()
+
+
+def _entry_formats(group: Group) -> set[Format]:
+    return {settled.format for settled in group.tensors if settled.tensor.role in ENTRY_ROLES}

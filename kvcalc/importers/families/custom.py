@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from kvcalc.attention.base import Scheme
-from kvcalc.importers.families.plain import bigcode, multi, plain
+from kvcalc.importers.families.plain import AS_SEQ_LENGTH, bigcode, multi, plain
 from kvcalc.importers.families.windowed import qwen, sliding
 from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
@@ -83,7 +83,7 @@ VISION = (
 
 llava = partial(plain, defaults=dict(layers=32, hidden=4096, heads=32), unused=VISION)
 OPENELM = dict(layers=("num_transformer_layers",), hidden=("model_dim",),
-    heads=("num_query_heads",), kv_heads=("num_kv_heads",))
+    heads=("num_query_heads",), kv_heads=("num_kv_heads",), max_context=("max_context_length",))
 MINICPM_V = (*VISION, "use_sliding_window", "window", "max_window_layers", "audio_pool_step",
     "audio_chunk_length", "chunk_input", "tts_config")
 
@@ -95,9 +95,9 @@ CUSTOM = (
     plain("bailing_moe",
         unused=("use_qkv_bias", "norm_head", "using_split_qkv_in_self_attention",
             "max_window_layers")),
-    plain("chatglm", parts={FULL: _chatglm},
+    plain("chatglm", parts={FULL: _chatglm}, names=AS_SEQ_LENGTH,
         unused=("apply_query_key_layer_scaling", "fp32_residual_connection", "original_rope",
-            "quantization_bit", "prefix_projection", "seq_length", "multi_query_group_num",
+            "quantization_bit", "prefix_projection", "multi_query_group_num",
             "padded_vocab_size", "kv_channels", "rope_ratio", "post_layer_norm")),
     plain("codeshell", parts={FULL: _codeshell}, unused=("num_query_groups",)),
     plain("deci", names={"kv_heads": ("num_key_value_heads_per_layer", "num_key_value_heads")}),
@@ -131,12 +131,12 @@ CUSTOM = (
     plain("phi-msft", "mixformer-sequential", unused=("embd_layer", "architecture")),
     plain("phi3small", unused=("blocksparse_homo_head_pattern", "blocksparse_vert_stride",
             "dense_attention_every_n_layers", "mup_attn_multiplier", "attention_dropout_prob"),
-        note="block-sparse layers read a part of their cache; every token of it is counted"),
+        note="block-sparse layers read a part of their cache, which is counted as read whole"),
     plain("qwen", parts={FULL: _qwen},
         unused=("no_bias", "onnx_safe", "seq_length", "use_dynamic_ntk", "use_logn_attn",
             "use_cache_kernel", "softmax_in_fp32", "bf16", "fp16", "fp32", "attn_dropout_prob",
             "visual", "audio")),
     Family("transformer", schedule=same(), parts={FULL: _fla},
-        defaults=dict(layers=24, hidden=2048, heads=32)),
+        defaults=dict(layers=24, hidden=2048, heads=32), unused=("hidden_ratio",)),
 )
 # fmt: on

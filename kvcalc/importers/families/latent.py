@@ -99,9 +99,10 @@ def _v4_rope(f: Fields) -> int:
     stated = f.optional("qk_rope_head_dim", least=0)
     if stated is not None:
         return stated
-    part = f.get("partial_rotary_factor")
     width = f.count("head_dim")
-    return int(width * part) if isinstance(part, int | float) else width * 64 // 512
+    if f.get("partial_rotary_factor") is None:
+        return width * 64 // 512
+    return int(width * f.factor("partial_rotary_factor"))
 
 
 def _v4_fields(f: Fields) -> dict[str, Any]:

@@ -46,11 +46,7 @@ def _mamba1_of(f: Fields, inner: int, state: str, kernel: str) -> tuple[Scheme, 
 
 def _times(f: Fields, name: str) -> int:
     """hidden_size times an expansion, which need not be whole."""
-    expand, hidden = f.get(name), f.count("hidden")
-    if isinstance(expand, bool) or not isinstance(expand, int | float) or expand <= 0:
-        f.wrong(name, f"is {expand!r}; it must be a number above 0")
-        return 1
-    return int(expand * hidden)
+    return int(f.factor(name) * f.count("hidden"))
 
 
 def _mamba2(

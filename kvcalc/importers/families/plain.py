@@ -13,6 +13,7 @@ from kvcalc.importers.fields import Fields
 from kvcalc.importers.harmless import OFF
 from kvcalc.importers.parts import MULTI, Heads, full, hidden_over, keyed
 from kvcalc.importers.schedules import FULL, same
+from kvcalc.importers.vocabulary import ALIASES
 
 plain = partial(Family, parts={FULL: full()}, schedule=same())
 """A family of full attention in every layer."""
@@ -128,14 +129,17 @@ HUNYUAN = ("add_classification_head", "anyres_pooling_size", "cla_share_factor",
     "group_limited_greedy")
 """What is said of pictures, of a classifier, of experts, and of a sharing that is off."""
 
+AS_SEQ_LENGTH = {"max_context": ("seq_length", *ALIASES["max_context"])}
+"""Where the longest context is called so, as llama.cpp's conversion (0.3.36) takes it."""
+
 PLAIN = (
     plain("apertus", "apertus1p5_text", defaults=dict(layers=32, hidden=4096, heads=32)),
     plain("arcee", defaults=dict(layers=32, hidden=2560, heads=32)),
     plain("aria_text", defaults=dict(layers=32, hidden=4096, heads=32)),
     multi("biogpt", defaults=dict(layers=24, hidden=1024, heads=16)),
     plain("bitnet", defaults=dict(layers=30, hidden=2560, heads=20, kv_heads=5)),
-    multi("bloom", defaults=dict(layers=2, hidden=64, heads=8),
-        unused=("offset_alibi", "skip_bias_add", "seq_length")),
+    multi("bloom", defaults=dict(layers=2, hidden=64, heads=8), names=AS_SEQ_LENGTH,
+        unused=("offset_alibi", "skip_bias_add")),
     multi("codegen", defaults=dict(layers=28, hidden=4096, heads=16), unused=("rotary_dim",)),
     plain("chameleon", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=32),
         unused=("swin_norm", "vq_config")),
@@ -194,7 +198,7 @@ PLAIN = (
         parts={FULL: _jetmoe}, unused=("heads",)),
     multi("kosmos_2_text_model", defaults=dict(layers=24, hidden=2048, heads=32), names=KOSMOS),
     multi("kosmos_2_5_text_model", defaults=dict(layers=24, hidden=1536, heads=16), names=KOSMOS),
-    plain("llama", defaults=dict(layers=32, hidden=4096, heads=32)),
+    plain("llama", defaults=dict(layers=32, hidden=4096, heads=32), unused=("rope_dim",)),
     plain("molmo2_text", unused=("rope_scaling_layers",),
         defaults=dict(layers=36, hidden=4096, heads=32, kv_heads=8, head_dim=128)),
     plain("mpt", defaults=dict(layers=24, hidden=2048, heads=16), parts={FULL: _mpt}),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from kvcalc.attention.base import Scheme
 from kvcalc.attention.recurrent import MLSTM, RGLRU, RWKV7
 from kvcalc.importers.family import Family
-from kvcalc.importers.fields import PLACEHOLDER, Fields
+from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import windowed
 from kvcalc.importers.schedules import LINEAR, same
 from kvcalc.importers.storage import state_dtype
@@ -56,11 +56,7 @@ def _mlstm(f: Fields) -> tuple[Scheme, ...]:
 
 
 def _rounded(f: Fields, name: str) -> int:
-    factor = f.get(name)
-    if isinstance(factor, bool) or not isinstance(factor, int | float) or factor <= 0:
-        f.wrong(name, f"is {factor!r}; it must be a number above 0")
-        return PLACEHOLDER
-    return -int(-f.count("hidden") * factor // 64) * 64
+    return -int(-f.count("hidden") * f.factor(name) // 64) * 64
 
 
 # fmt: off

@@ -50,11 +50,14 @@ def read_model(header: Header, origin: Origin) -> Model:
     fields = _fields(name, row, {k: v for k, v in header.values.items() if k not in ignored})
     _check_layers(fields)
     layers = [] if fields.problems else _layers(name, row, fields)
+    # where there are no layers nobody has read their keys, and yet these are known
+    fields.ignore(*(() if layers else KEYS))
     fields.ignore("max_context", "hidden", "mtp_layers", "causal", *row.unused)
     hold_to_account(name, fields)
-    refuse_what_is_read(name, fields, ignored)
     context = fields.optional("max_context", least=0)
+    shape = _shape(fields)
     _say_what_is_odd(name, row, fields)
+    refuse_what_is_read(name, fields, ignored)
     if fields.problems:
         raise InvalidValue([_with_way_out(problem) for problem in fields.problems])
     weights, about_weights = _weights(header, origin)
@@ -70,7 +73,7 @@ def read_model(header: Header, origin: Origin) -> Model:
         attention=assembled.attention,
         layers=assembled.layers[:own],
         mtp=assembled.layers[own:],
-        shape=_shape(fields),
+        shape=shape,
         max_context=context or None,
         weight_bytes=weights,
         sources=(Source(origin.source or origin.file, ", ".join((said, *told(ignored)))),),

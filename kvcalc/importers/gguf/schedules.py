@@ -89,6 +89,9 @@ def where_heads(without: str, window: str = "") -> Schedule:
 def plain(f: Fields) -> Sequence[str]:
     """Attention wherever there are KV heads, over the window that llama.cpp would not use."""
     kinds = list(where_heads(NONE, UNUSED)(f))
+    if set(kinds) == {NONE}:
+        f.wrong("kv_heads" if f.has("kv_heads") else "heads", "leaves no layer that attends")
+        return []
     chosen = switches(f, "pattern")
     if chosen is None:
         return kinds

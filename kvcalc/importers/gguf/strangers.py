@@ -41,7 +41,7 @@ def hold_to_account(name: str, f: Fields) -> None:
 
 def refuse_what_is_read(name: str, f: Fields, ignored: Sequence[str]) -> None:
     """Refuse to ignore a key that is read: its layers come out otherwise without it."""
-    read = f.used - f.spared if name in ARCHITECTURES else _read_of_strangers(f)
+    read = f.read if name in ARCHITECTURES else _read_of_strangers(f)
     for key in ignored:
         if key in read or key.startswith(("general.", "split.")):
             f.problem(f"{key} is read, and cannot be ignored", key, "leave out its --ignore")

@@ -158,14 +158,23 @@ CUSTOM_ROWS = (
         "modeling_cogvlm.py: hidden_size // num_attention_heads, all heads",
     ),
     Row(
+        ("cogvlm",),
+        {**THREE, "num_multi_query_heads": 2},
+        GQA_11,
+        "CogVLM2; lmdeploy, pytorch/models/cogvlm.py: num_multi_query_heads, else all heads",
+        kv=("num_multi_query_heads",),
+    ),
+    Row(
         (
             *("llava", "llava_llama", "bunny-llama", "bunny-phi", "bunny-stablelm"),
             *("mplug_owl2", "llava_mistral", "videollama2_mistral", "llava_qwen", "llava_qwen2"),
-            *("videollama2_qwen2", "videollama3_qwen2"),
+            *("videollama2_qwen2", "videollama3_qwen2", "GOT"),
         ),
-        GROUPS,
+        # Mistral's class has a window where none is stated
+        {**GROUPS, "sliding_window": None},
         GQA_11,
-        "LLaVA, llava/model/language_model/llava_<base>.py: the config extends the base's",
+        "LLaVA, llava/model/language_model/llava_<base>.py: the config extends the base's; so do "
+        "Bunny's, VideoLLaMA's, mPLUG-Owl2's configuration_mplug_owl2.py and modeling_GOT.py",
     ),
     Row(
         ("llava_mistral",),

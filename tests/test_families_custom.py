@@ -181,6 +181,78 @@ def test_the_transformer_of_fla_slides_where_it_states_a_window(layers: int) -> 
     assert stored(model) == layers * 2 * 6 * 11 * 2 * 16
 
 
+@pytest.mark.parametrize(
+    ("config", "heads", "width"),
+    [
+        # head_dim goes before num_heads
+        ({"head_dim": 4, "num_heads": 32}, 3, 4),
+        ({"num_heads": 6, "head_dim": None}, 6, 2),
+        ({"head_dim": 4, "value_dim": [12, 12, 12]}, 3, 4),
+        ({"head_dim": 4, "hidden_ratio": 4, "a_low_rank_dim": 8, "attn_mode": "chunk"}, 3, 4),
+    ],
+)
+def test_rwkv_7_has_as_many_heads_as_its_width_holds(
+    config: Config, heads: int, width: int
+) -> None:
+    """fla 0.6.0, layers/rwkv7.py 57-71: heads of head_dim x head_dim in fp32, and two shifts."""
+    sizes = {"model_type": "rwkv7", "num_hidden_layers": 3, "hidden_size": 12}
+    stored = loaded({**sizes, **config}).stored(100)
+    assert stored == 3 * (heads * width * width * 4 + 2 * 12 * 2)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"head_dim": 5}, "head_dim does not divide hidden_size 12"),
+        ({"head_dim": 4, "value_dim": [12, 24, 12]}, "value_dim is [12, 24, 12]"),
+        ({"head_dim": 4, "value_dim": 24}, "value_dim is 24"),
+        ({"head_dim": None}, "num_attention_heads is missing"),
+        ({"head_dim": 4, "attn": {"layers": [1], "num_heads": 3}}, "attn is not a field"),
+    ],
+)
+def test_a_geometry_of_rwkv_7_that_is_not_known(config: Config, said: str) -> None:
+    sizes = {"model_type": "rwkv7", "num_hidden_layers": 3, "hidden_size": 12}
+    assert said in refused({**sizes, **config})
+
+
+@pytest.mark.parametrize(
+    ("model_type", "said"),
+    [
+        # pictures, before the language model
+        ("mplug_owl2", {"visual_config": {"visual_model": {"num_hidden_layers": 24}}}),
+        ("videollama3_qwen2", {"use_token_compression": True}),
+        ("GOT", {"use_sliding_window": False, "sliding_window": 16, "vision_select_layer": -2}),
+        (
+            "step3_text",
+            {
+                "num_key_value_heads": None,
+                "num_attention_groups": 2,
+                "head_dim": 11,
+                "moe_every_n_layer": 1,
+            },
+        ),
+        ("open-llama", {"num_key_value_heads": 6, "use_memory_efficient_attention": True}),
+        # MiniMax-M2 states the factors of the model before it
+        ("minimax_m2", {"head_dim": 11, "layernorm_linear_attention_beta": 1.0}),
+        ("bailing_moe", {"max_window_layers": 3}),
+        ("hunyuan", {"use_cla": False, "use_mla": False}),
+    ],
+)
+def test_what_files_say_beside_their_cache(model_type: str, said: Config) -> None:
+    kept = MHA_11 if said.get("num_key_value_heads") == 6 else GQA_11
+    assert stored(loaded({"model_type": model_type, **GROUPS, **said})) == kept
+
+
+def test_latents_of_a_hunyuan_are_not_known() -> None:
+    assert "use_mla" in refused({"model_type": "hunyuan", **GROUPS, "use_mla": True})
+
+
+def test_a_file_of_llava_on_mistral_that_states_no_window_has_that_of_its_class() -> None:
+    # MistralConfig: 4,096
+    model = loaded({"model_type": "llava_mistral", **GROUPS})
+    assert stored(model, 5000) == 3 * 2 * 2 * 11 * 2 * 4096
+
+
 def test_how_wide_the_other_parts_of_a_layer_are_leaves_the_cache_alone() -> None:
     # flame's transformer_1B states the width of its feed-forward layers as a ratio
     sizes = {"hidden_size": 2048, "num_heads": 32, "num_hidden_layers": 24, "num_kv_heads": None}

@@ -445,6 +445,22 @@ LINEAR_ROWS = (
         zeros=("qk_rope_head_dim",),
     ),
     Row(
+        ("bailing_hybrid",),
+        {
+            "num_hidden_layers": 4,
+            "layer_group_size": 2,
+            **MLA,
+            "linear_num_heads": 3,
+            "linear_head_dim": 4,
+            "linear_conv_kernel_dim": 3,
+        },
+        # what its class works out may be stated, and goes before that: 3 states of 4 x 4
+        2 * (3 * 4 * 4 * FP32 + 2 * 3 * 3 * 4 * BF16) + 2 * T * LATENT_AND_ROPE,
+        2 * (3 * 4 * 4 * FP32 + 3 * 3 * 3 * 4 * BF16) + 2 * T * LATENT_AND_ROPE,
+        "bailing_hybrid/modeling_bailing_hybrid.py 679-683: linear_num_heads, linear_head_dim",
+        zeros=("qk_rope_head_dim",),
+    ),
+    Row(
         ("minimax",),
         # no attn_type_list: layers 0 and 2 are full
         {"num_hidden_layers": 3, **HEADS},

@@ -383,6 +383,8 @@ def test_any_other_json_is_no_configuration(data: object) -> None:
         ("config.json", {"architectures": ["A"], "transformers_version": "4", "eos_token_id": 2}),
         ("config.json", {"text_config": {"num_hidden_layers": 2}}),
         ("config.json", {"d_model": 2560, "n_layer": 64, "vocab_size": 50277}),
+        # transformers 2: no model_type yet, and how to sample beside the layers
+        ("config.json", {"n_layer": 24, "n_head": 16, "do_sample": False, "eos_token_ids": 0}),
         ("params.json", {"model_type": "llama"}),
         ("model.json", {"name": "m", "layers": 2, "dtype": "bf16", "attention": {"kind": "mla"}}),
         ("model.json", {"name": "m", "attention": {"kind": "mla"}}),

@@ -181,6 +181,24 @@ def test_the_scheme_of_modelopt(stated: object, by_hand: int, method: str) -> No
     assert loaded({**PLAIN, "quantization_config": quantization}).stored(TOKENS) == by_hand
 
 
+def test_the_word_of_autofp8_for_scales_of_a_whole_tensor() -> None:
+    """Scales beside the weights, e.g. tencent/Hy3-FP8 and neuralmagic's models of 2024."""
+    quantization = {"quant_method": "fp8", "activation_scheme": "static"}
+    stated = {**PLAIN, "quantization_config": {**quantization, "kv_cache_scheme": "static"}}
+    assert loaded(stated).stored(TOKENS) == ELEMENTS * 1
+    other = {**quantization, "quant_method": "awq", "kv_cache_scheme": "static"}
+    assert "kv_cache_scheme 'static' is not known" in refused(
+        {**PLAIN, "quantization_config": other}
+    )
+
+
+def test_what_gptq_caches_is_its_calibration() -> None:
+    """transformers 5.24.0, quantization_config.py, GPTQConfig: true in every file it saves."""
+    quantization = {"quant_method": "gptq", "bits": 4, "cache_block_outputs": True}
+    model = loaded({**PLAIN, "dtype": "bfloat16", "quantization_config": quantization})
+    assert model.stored(TOKENS) == ELEMENTS * 2
+
+
 @pytest.mark.parametrize("name", ["kv_cache_scheme", "kv_cache_quant_algo", "kv_cache_quant"])
 @pytest.mark.parametrize("stated", [None, "none", "None", "auto", "", "NULL"], ids=repr)
 def test_a_scheme_that_says_that_there_is_none(name: str, stated: str | None) -> None:

@@ -150,6 +150,22 @@ NAMES = [
     ("conv_use_xavier_init", True, SILENT, REFUSED),
     ("use_flash_attention", True, PASSED, REFUSED),
     ("rope_ratio", 50, SILENT, REFUSED),
+    ("rope_condense_ratio", 8, SILENT, REFUSED),
+    ("attn_rotary_emb", 64, SILENT, REFUSED),
+    # or where it is said of: experts, pictures; but not their attention, nor tokens of theirs
+    ("moe_router_enable_shared_expert", True, SILENT, REFUSED),
+    ("vision_select_layer", -2, SILENT, REFUSED),
+    ("mm_pooling_stride", 2, PASSED, REFUSED),
+    ("moe_latent_heads", 4, REFUSED, REFUSED),
+    # a router may let tokens pass a layer by
+    ("router_capacity_ratio", 0.5, REFUSED, REFUSED),
+    ("vision_token_stride", 4, PASSED, REFUSED),
+    ("image_kv_ratio", 4, REFUSED, REFUSED),
+    # what published files state: Qwen2.5-1M, SmolVLM, QuIP#, distilbart
+    ("dual_chunk_attention_config", {"chunk_size": 64, "local_size": 8}, SILENT, REFUSED),
+    ("perceiver_config", {"num_key_value_heads": 1}, SILENT, REFUSED),
+    ("quip_params", {"lora_rank": 0}, SILENT, REFUSED),
+    ("replacing_rate", 0, SILENT, REFUSED),
     ("nope_layer_interval", 4, SILENT, REFUSED),
     # what says no, in a type whose layers are known
     ("use_mla", False, PASSED, REFUSED),
@@ -230,6 +246,13 @@ def test_a_hint_is_for_near_misspellings_alone(name: str, hint: str) -> None:
 def test_a_family_is_known_by_its_architectures(stated: dict[str, str], said: str) -> None:
     model = loaded({**NAMELESS, **stated, "architectures": ["LlamaForCausalLM"]})
     assert any(said in note for note in model.notes)
+
+
+def test_a_family_that_is_known_by_its_class_goes_by_its_own_name() -> None:
+    # CogVLM's file: no model_type
+    model = loaded({**NAMELESS, "architectures": ["CogVLMForCausalLM"], "template_version": "chat"})
+    assert "no model_type: read as cogvlm, by its architectures" in model.notes
+    assert any(note.startswith("passed over, as cogvlm is") for note in model.notes)
 
 
 def test_a_model_that_calls_itself_something_new_is_held_to_account_as_unknown() -> None:
@@ -406,3 +429,10 @@ def test_the_architecture_is_what_the_outermost_configuration_says(
 ) -> None:
     model = loaded(data)
     assert model.architecture == architecture
+
+
+def test_what_a_wrapper_repeats_of_its_language_model_is_not_told() -> None:
+    # DeepSeek-OCR states its language model twice
+    inner = {**LLAMA, "model_type": "llama"}
+    outer = {**LLAMA, "model_type": "some_vl", "template": "plain", "text_config": inner}
+    assert "not used, beside text_config: template" in loaded(outer).notes

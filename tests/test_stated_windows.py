@@ -357,3 +357,41 @@ def test_what_is_one_wide(case: Narrow) -> None:
     model = Model("one", uniform(BF16), {"a": case.scheme}, (("a",),), architecture=architecture)
     answer = kvcalc.show(model, 100, engine="transformers")
     assert (answer.stored, answer.reserved) == (case.ideal, case.kept)
+
+
+@pytest.mark.parametrize("model_type", ["mistral", "mixtral", "phi3", "starcoder2", "qwen3_moe"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"attention_chunk_size": 16},
+        {"per_layer_config": {"1": {"attention_chunk_size": 16}}},
+    ],
+    ids=["everywhere", "one layer"],
+)
+def test_a_chunk_that_no_layer_is_known_to_have(model_type: str, more: Mapping[str, Any]) -> None:
+    """transformers keeps 15 tokens of a layer for it, where its class lists no kinds of layers."""
+    config = {"model_type": model_type, **SMALL, "sliding_window": None, **more}
+    assert "attention_chunk_size" in refused(config)
+
+
+@pytest.mark.parametrize("nothing", [None, 0, False])
+def test_a_chunk_of_nothing_is_none(nothing: object) -> None:
+    model = read("mistral", {"sliding_window": None, "attention_chunk_size": nothing})
+    assert stored(model) == TOKEN * 100
+
+
+@pytest.mark.parametrize(
+    ("everywhere", "one", "tokens"),
+    [(None, 16, 100 + 16 + 100), (32, 16, 32 + 16 + 32), (32, None, 32 + 100 + 32)],
+)
+def test_a_layer_slides_by_its_own_window(
+    everywhere: int | None, one: int | None, tokens: int
+) -> None:
+    own = {"sliding_window": everywhere, "per_layer_config": {"1": {"sliding_window": one}}}
+    assert stored(read("mistral", own)) == TOKEN // 3 * tokens
+
+
+def test_windows_of_layers_that_are_switched_off() -> None:
+    own = {"per_layer_config": {"1": {"sliding_window": 8}}}
+    text = refused({"model_type": "llama", **SMALL, **OFF, **own})
+    assert "per_layer_config gives layers another sliding_window" in text

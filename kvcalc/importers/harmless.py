@@ -83,8 +83,8 @@ _OPEN_WORDS = frozenset(("token", "tokens", "position", "positions", "scale"))
 """Words that no other word makes harmless: what is kept, or evicted, may be counted in them."""
 
 _PATTERN = re.compile(
-    r".*_token_(?:ids?|index)|.*2vec|rope_(?:type|ratio|interleave|interleaved)"
-    r"|rotary_(?:dim|base|percent|emb_.*)|rope_.*_factor|mrope_.*|use_mrope"
+    r".*_token_(?:ids?|index)|.*2vec|rope_(?:type|ratio|condense_ratio|interleave|interleaved)"
+    r"|(?:attn_)?rotary_(?:dim|base|percent|emb|emb_.*)|rope_.*_factor|mrope_.*|use_mrope"
     r"|no_rope_layers|no_rope_layer_interval|nope_layer_interval|transformers\.js_config"
 )
 
@@ -97,20 +97,19 @@ _NAMES = frozenset(
     attention_softmax_in_fp32 attention_value_scale attn_logit_softcapping attn_output_gate
     attn_scale attn_temperature_tuning audio_soft_tokens_per_image block_auto_adjust_ff_dim
     block_ff_dim block_ffn_dim_multiplier block_multiple_of cache_implementation chat_template
-    compress_rope_theta d_ff d_inner decoder_ffn_dim decoder_sparse_step dff dim_ff
-    dim_model_base down_scale_factor embedding_dim embedding_size encoder_ffn_dim
-    encoder_hash_byte_group_vocab ep_size expansion_ratio expert_layer_offset
-    expert_layer_period ff_dim ffn_dim first_k_dense_replace forced_bos forced_eos
-    gate_lower_bound gate_soft_cap gated_norm_rank gating gating_types gradient_checkpointing
-    hc_count hc_lowrank hc_magnitude hc_mult hc_sinkhorn_iters heads_per_ngram
-    hidden_size_per_layer_input ignore_index image_tokens_per_side index_share_for_mtp_iteration
-    inference_runner initial_context_length inner_dim_ff input_jitter_noise
-    interleave_moe_layer_step interpolate_factor kernel_config key_multiplier laurel_rank
-    layer_rope_theta learnable_sink_init learned_pos_emb lm_head_multiplier ln_before_adapter
-    lora_alpha mamba_norm_before_gate mask_feature_length mask_feature_min_masks
-    mask_feature_prob mask_time_length mask_time_min_masks mask_time_prob masked_softmax_fusion
-    max_image_tokens min_image_tokens mla_scale_kv_lora mla_scale_q_lora mlp_layer_types
-    mlp_only_layers mm_use_im_patch_token mode moe_latent_size moe_layer_end_index
+    compress_rope_theta d_ff d_inner decoder_ffn_dim decoder_sparse_step dff dim_ff dim_model_base
+    down_scale_factor dual_chunk_attention_config embedding_dim embedding_size encoder_ffn_dim
+    encoder_hash_byte_group_vocab ep_size expansion_ratio expert_layer_offset expert_layer_period
+    ff_dim ffn_dim first_k_dense_replace forced_bos forced_eos gate_lower_bound gate_soft_cap
+    gated_norm_rank gating gating_types gradient_checkpointing hc_count hc_lowrank hc_magnitude
+    hc_mult hc_sinkhorn_iters heads_per_ngram hidden_size_per_layer_input ignore_index
+    image_tokens_per_side index_share_for_mtp_iteration inference_runner initial_context_length
+    inner_dim_ff input_jitter_noise interleave_moe_layer_step interpolate_factor kernel_config
+    key_multiplier laurel_rank layer_rope_theta learnable_sink_init learned_pos_emb
+    lm_head_multiplier ln_before_adapter lora_alpha mamba_norm_before_gate mask_feature_length
+    mask_feature_min_masks mask_feature_prob mask_time_length mask_time_min_masks mask_time_prob
+    masked_softmax_fusion max_image_tokens min_image_tokens mla_scale_kv_lora mla_scale_q_lora
+    mlp_layer_types mlp_only_layers mm_use_im_patch_token mode moe_latent_size moe_layer_end_index
     moe_layer_freq moe_layer_interval moe_layer_num_skipped moe_layer_start_index moe_layers
     moe_layers_enum moe_num_shared_experts moe_shared_expert_intermediate_size
     moe_shared_expert_overlap mtp_hidden_states_first mtp_hybrid_override_pattern
@@ -118,19 +117,20 @@ _NAMES = frozenset(
     n_shared_experts num_codebooks num_dense_layers num_expert_group num_hash_layers
     num_image_tokens num_ln_in_parallel_attn num_mtp_layers num_shared_expert num_shared_experts
     o_groups o_lora_rank oe_neighbor_num oe_split_num oe_vocab_size_ratio out_hidden_size
-    output_gate_type parallel_attn ple_embed_dim ple_layer_ids position_embedding_type
-    position_id_per_seconds pre_allocate_kv_cache q_lora_rank qk_norm_per_head qk_scale_factor
-    query_pre_attn_scalar relative_attention_max_distance relative_attention_num_buckets
-    rescale_layer rescale_prenorm_residual residual_alpha residual_in_fp32 rope_local_base_freq
-    route_scale routed_scaling_factor safe_gate scale_attention_softmax_in_fp32 scale_by_depth
-    scale_by_in scale_decoder_outputs scale_depth scale_emb scale_embedding scale_fmt
-    scoring_func seed seq_aux share_encoder_decoder_embeddings
-    shared_expert_combination_strategy shared_expert_intermediate_size shared_expert_sink
-    shared_experts_intermediate_size shared_intermediate_size slow_but_exact ssm_in_multiplier
-    ssm_multipliers ssm_out_multiplier swiglu_alpha swiglu_limit tie_embedding tie_embeddings
-    time_step_floor time_step_limit time_step_max time_step_min time_step_rank time_step_scale
-    topk_group topk_method unsloth_fixed unsloth_version use_associative_scan use_attention_gate
-    use_flash_attn use_full_rank_gate use_grouped_topk use_image_special_tokens use_long_context
+    output_gate_type parallel_attn perceiver_config ple_embed_dim ple_layer_ids
+    position_embedding_type position_id_per_seconds pre_allocate_kv_cache q_lora_rank
+    qk_norm_per_head qk_scale_factor query_pre_attn_scalar quip_params
+    relative_attention_max_distance relative_attention_num_buckets replacing_rate rescale_layer
+    rescale_prenorm_residual residual_alpha residual_in_fp32 rope_local_base_freq route_scale
+    routed_scaling_factor safe_gate scale_attention_softmax_in_fp32 scale_by_depth scale_by_in
+    scale_decoder_outputs scale_depth scale_emb scale_embedding scale_fmt scoring_func seed
+    seq_aux share_encoder_decoder_embeddings shared_expert_combination_strategy
+    shared_expert_intermediate_size shared_expert_sink shared_experts_intermediate_size
+    shared_intermediate_size slow_but_exact ssm_in_multiplier ssm_multipliers ssm_out_multiplier
+    swiglu_alpha swiglu_limit tie_embedding tie_embeddings time_step_floor time_step_limit
+    time_step_max time_step_min time_step_rank time_step_scale topk_group topk_method
+    unsloth_fixed unsloth_version use_associative_scan use_attention_gate use_flash_attn
+    use_full_rank_gate use_grouped_topk use_image_special_tokens use_long_context
     use_mamba_kernels use_mambapy use_mem_eff_path use_mem_rope use_pos_enc use_task_id
     validate_runner_input vision_feature_layer vision_soft_tokens_per_image
     vocab_size_per_layer_input word_embed_proj_dim
@@ -148,6 +148,18 @@ _CACHE_WORDS = frozenset(
     """.split()  # noqa: SIM905  a list would take a page
 )
 """Words that a field of the cache may have."""
+
+_PARTS = frozenset(
+    ("expert", "experts", "moe", "vision", "visual", "image", "audio", "video", "projector", "mm")
+)
+_SIZES = frozenset(
+    """
+    layer layers dim dims share shared sharing group groups rate ratio ratios interval period
+    pattern stride pool pooling
+    """.split()  # noqa: SIM905  a list would take a page
+)
+"""Parts of a model that keep nothing of a token, and the words that are of these parts beside
+them: how many layers of experts there are, how far the pooling of pictures steps."""
 
 _COMPOUNDS = re.compile(r"layer_?norm|flash_att(?:entio)?n")
 """What has a word of the cache and is none of it: the norm of a layer, a kernel."""
@@ -179,6 +191,8 @@ def is_harmless(name: str) -> bool:
 def speaks_of_the_cache(name: str) -> bool:
     """Whether a field of this name could change the cache, by its words."""
     words = _words(_COMPOUNDS.sub("norm", name).replace("multi_query", "multiquery"))
+    if words & _PARTS:
+        words -= _SIZES
     if not words & _CACHE_WORDS:
         return False
     last = re.split(r"\W|_", name.lower())[-1]

@@ -19,7 +19,7 @@ from kvcalc.model import Architecture
 _CLASS = re.compile(r"(?:For[A-Z]\w*|LMHeadModel|Model)$")
 """How the names of classes go on behind that of their family."""
 
-_BY_CLASS = {re.sub(r"[\W_]", "", name).lower(): family for name, family in FAMILIES.items()}
+_BY_CLASS = {re.sub(r"[\W_]", "", name).lower(): name for name in FAMILIES}
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,13 @@ class Identity:
     by      what tells it: its `model_type`, fields that one family alone has, the name of its
             class, or nothing: then it is a stranger, read as plain attention
     stated  the `model_type` that the file states; "" where it states none
+    name    the type that its class is named after, of those that the family has
     """
 
     family: Family
     by: Literal["model_type", "fields", "architectures", "nothing"]
     stated: str
+    name: str = ""
 
     @property
     def known(self) -> bool:
@@ -51,7 +53,7 @@ class Identity:
     @property
     def called(self) -> str:
         """The family by the name that the file uses."""
-        return self.stated if self.stated in self.family.types else self.family.name
+        return self.stated if self.stated in self.family.types else self.name or self.family.name
 
     @property
     def what_is_unknown(self) -> str:
@@ -69,18 +71,18 @@ def identity_of(levels: Levels) -> Identity:
         return Identity(FAMILIES[known], "model_type", known)
     for marks in (each for each in MARKS if inner.keys() >= set(each) and not stated):
         return Identity(MARKS[marks], "fields", "")
-    for family in _of_class(inner):
-        return Identity(family, "architectures", name)
+    for called in _of_class(inner):
+        return Identity(FAMILIES[called], "architectures", name, called)
     stranger = Family(name, parts={FULL: _of_a_stranger}, schedule=same())
     return Identity(stranger, "nothing", name)
 
 
-def _of_class(inner: Mapping[str, Any]) -> list[Family]:
-    """The family by the name of whose class a configuration goes."""
+def _of_class(inner: Mapping[str, Any]) -> list[str]:
+    """The type by the name of whose class a configuration goes."""
     classes = inner.get("architectures")
     names = [each for each in classes if isinstance(each, str)] if isinstance(classes, list) else []
     found = (_BY_CLASS.get(_CLASS.sub("", name).lower()) for name in names)
-    return [family for family in found if family is not None]
+    return [name for name in found if name is not None]
 
 
 def _of_a_stranger(f: Fields) -> tuple[Scheme, ...]:
@@ -97,7 +99,7 @@ def say_how_it_is_known(levels: Levels, identity: Identity, fields: Fields) -> N
     if identity.by == "fields":
         fields.note(f"no model_type: read as {name}, by its fields")
     elif identity.by == "architectures":
-        fields.note(f"{unknown}: read as {name}, by its architectures")
+        fields.note(f"{unknown}: read as {identity.called}, by its architectures")
     elif identity.by == "nothing" and path and not inner.get("model_type"):
         text = f"{path[-1]} states no model_type, and that around it is not known"
         fields.problem(text, "model_type", "state the model_type of the language model there")
@@ -110,6 +112,6 @@ def architecture_of(levels: Levels, identity: Identity) -> Architecture | None:
     """What the outermost configuration says it is, and the language model inside it."""
     stated = stated_types(levels)
     if not stated:
-        return Architecture(identity.family.name) if identity.family.name else None
+        return Architecture(identity.called) if identity.called else None
     name = str(levels[-1][1].get("model_type") or stated[0])
     return Architecture(name, inner=stated[0] if stated[0] != name else "")

@@ -18,8 +18,10 @@ SCHEME = "kv_cache_scheme"
 QUARK = "kv_cache_quant_config"
 GROUP, LAYERS = "kv_cache_group", "layer_quant_config"
 """Which layers' outputs are the cache, and how layers are quantized."""
-# whether Quark's scheme comes behind RoPE, and a bound of its scales, change no byte
-KNOWN = (*ALGORITHMS, SCHEME, QUARK, GROUP, "kv_cache_post_rope", "min_kv_scale")
+# whether Quark's scheme comes behind RoPE, and a bound of its scales, change no byte; GPTQ's cache
+# is that of a calibration (transformers 5.24.0, quantization_config.py)
+NO_BYTES = ("kv_cache_post_rope", "min_kv_scale", "cache_block_outputs")
+KNOWN = (*ALGORITHMS, SCHEME, QUARK, GROUP, *NO_BYTES)
 """Fields of a quantization that speak of the cache: read, or known to change no byte."""
 
 NOTHING = ("", "none", "auto", "null")
@@ -46,10 +48,13 @@ def _schemes(quantization: Mapping[str, Any]) -> Iterator[str | None]:
         if quantization.get(name) is not None:
             yield _algorithm(name, quantization[name])
     scheme = quantization.get(SCHEME)
+    method = str(quantization.get("quant_method", ""))
     if isinstance(scheme, str):
-        yield _algorithm(SCHEME, scheme)
+        # AutoFP8's word for scales that are stored beside the weights, one for a tensor
+        fp8 = scheme == "static" and method == "fp8"
+        yield "fp8" if fp8 else _algorithm(SCHEME, scheme)
     elif scheme is not None:
-        yield _written_out(scheme, str(quantization.get("quant_method", "")))
+        yield _written_out(scheme, method)
     yield from _of_quark(quantization)
 
 

@@ -85,6 +85,8 @@ def stated_window_of(fields: Fields) -> int | None:
     window = 0 if fields.get("window") == 0 else fields.optional("window")
     if window is not None and window <= MAX_TOKENS:
         name = fields.names_of("window")[0]
+        if any(fields.at(i).get("window") != window for i in range(fields.count("layers"))):
+            fields.wrong("per_layer_config", f"gives layers another {name}, which is switched off")
         text = f"{name} {window:,} is stated and switched off: every layer attends to all tokens"
         fields.note(f"{text}; an engine that goes by the file alone may keep fewer")
         return window

@@ -90,7 +90,8 @@ def say_what_was_left(levels: Levels, fields: Fields) -> None:
     for path, level in levels[1:]:
         taken = next(name for name in levels[0][0][len(path) :])
         read = (str(taken), "model_type", "dtype", "torch_dtype", *drafts.known_outside(levels))
-        left = said_of_strangers(level, read)
+        others = said_of_strangers(level, read)
+        left = [name for name in others if level[name] != fields.data.get(name)]
         if left:
             prefix = ".".join(str(step) for step in path)
             text = ", ".join(f"{prefix}.{name}" if prefix else name for name in left)

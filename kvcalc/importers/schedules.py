@@ -23,8 +23,10 @@ def same(kind: str = FULL) -> Schedule:
 
 
 def sliding_where_stated(f: Fields) -> Sequence[str]:
-    """All layers slide where the file (or the family) states a window, else none does."""
-    return [SLIDING if f.optional("window") else FULL] * f.count("layers")
+    """A layer slides where the file (or the family) states a window for it, else it does not."""
+    return [
+        SLIDING if f.at(layer).optional("window") else FULL for layer in range(f.count("layers"))
+    ]
 
 
 def sliding_above(f: Fields) -> Sequence[str]:

@@ -76,7 +76,8 @@ def _fla(f: Fields) -> tuple[Scheme, ...]:
 VISION = (
     "mm_vision_select_layer", "mm_spatial_pool_mode", "mm_spatial_pool_stride",
     "mm_spatial_pool_out_channels", "mm_perceiver_latents", "faster_token_stride",
-    "unfreeze_mm_vision_tower", "drop_vision_last_layer", "image_aspect_ratio",
+    "unfreeze_mm_vision_tower", "drop_vision_last_layer", "image_aspect_ratio", "visual_config",
+    "use_token_compression", "vision_select_layer",
 )
 """What goes before the language model where a file has no configuration of its own for either."""
 
@@ -92,7 +93,8 @@ CUSTOM = (
     plain("arctic", unused=("parallel_attn_mlp_res", "moe_layer_frequency")),
     multi("baichuan", unused=("z_loss_weight",)),
     plain("bailing_moe",
-        unused=("use_qkv_bias", "norm_head", "using_split_qkv_in_self_attention")),
+        unused=("use_qkv_bias", "norm_head", "using_split_qkv_in_self_attention",
+            "max_window_layers")),
     plain("chatglm", parts={FULL: _chatglm}, names=AS_SEQ_LENGTH,
         unused=("apply_query_key_layer_scaling", "fp32_residual_connection", "original_rope",
             "quantization_bit", "prefix_projection", "multi_query_group_num",
@@ -111,11 +113,14 @@ CUSTOM = (
         unused=("attention_layer_norm", "attention_layer_norm_with_affine", "layer_norm_type",
             "layer_norm_with_affine", "flash_attention", "block_group_size", "mlp_ratio",
             "multi_query_attention")),
-    multi("jais", "btlm", "moss", "open-llama", "cogvlm", "stablelm_alpha",
-        unused=("scale_qk_dot_by_d", "mup_scale_qk_dot_by_d")),
+    plain("cogvlm", names={"kv_heads": ("num_multi_query_heads", "num_key_value_heads")}),
+    multi("jais", "btlm", "moss", "open-llama", "stablelm_alpha",
+        unused=("scale_qk_dot_by_d", "mup_scale_qk_dot_by_d", "shared_input_output_embedding",
+            "use_memory_efficient_attention")),
     llava("llava", "llava_llama", "bunny-llama", "bunny-phi", "bunny-stablelm", "mplug_owl2"),
-    sliding("llava_mistral", "videollama2_mistral", unused=VISION),
-    qwen("llava_qwen", "llava_qwen2", "videollama2_qwen2", "videollama3_qwen2",
+    sliding("llava_mistral", "videollama2_mistral", unused=VISION,
+        defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8, window=4096)),
+    qwen("llava_qwen", "llava_qwen2", "videollama2_qwen2", "videollama3_qwen2", "GOT",
         unused=("use_sliding_window", "window", "max_window_layers", *VISION)),
     plain("minicpm", parts={FULL: _minicpm}, marks=(("scale_depth", "scale_emb"),)),
     qwen("minicpmv", "minicpmo", unused=MINICPM_V),

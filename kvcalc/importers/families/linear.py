@@ -139,9 +139,11 @@ def _kimi_schedule(f: Fields) -> Sequence[str]:
 
 
 def _bailing_linear(f: Fields) -> tuple[Scheme, ...]:
-    """As many and as wide heads as the attention layers have."""
+    """As many and as wide heads as the attention layers have; a file's own go before that."""
+    heads = f.optional("linear_num_heads") or f.count("heads")
     width = f.optional("linear_head_dim") or f.count("head_dim")
-    return _kda(f.count("heads"), width, f.count("short_conv_kernel_size"))
+    kernel = f.optional("linear_conv_kernel_dim") or f.count("short_conv_kernel_size")
+    return _kda(heads, width, kernel)
 
 
 def _glm5_kinds(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
@@ -229,8 +231,7 @@ LINEAR_ATTENTION = (
             short_conv_kernel_size=4, layer_group_size=6, **V3),
         schedule=every("layer_group_size", others=LINEAR),
         parts={LINEAR: _bailing_linear, FULL: latent}, mtp=FULL,
-        unused=("kda_safe_gate", "kda_lower_bound", "linear_head_dim", "linear_num_heads",
-            "linear_conv_kernel_dim", "layer_group_size")),
+        unused=("kda_safe_gate", "kda_lower_bound", "short_conv_kernel_size", "layer_group_size")),
     Family("minimax", "minimax_m1", "minimax_text_01", listing="attn_type_list",
         defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8),
         schedule=_minimax_schedule, parts={LINEAR: _lightning, FULL: full()},

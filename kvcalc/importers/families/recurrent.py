@@ -29,9 +29,18 @@ def _recurrent_gemma(f: Fields) -> Sequence[str]:
 
 
 def _rwkv7(f: Fields) -> tuple[Scheme, ...]:
-    width, hidden = f.count("head_dim"), f.count("hidden")
-    heads = f.optional("heads") or hidden // width
-    return (RWKV7(state_heads=heads, state_head_dim=width, hidden_dim=hidden),)
+    """As many heads of head_dim as hidden_size holds, whatever number of heads is stated.
+
+    fla 0.6.0, layers/rwkv7.py: num_heads counts only where head_dim is null.
+    """
+    hidden, width = f.count("hidden"), f.optional("head_dim")
+    heads = max(1, hidden // width) if width else f.count("heads")
+    if hidden % (width or heads):
+        f.wrong("head_dim" if width else "heads", f"does not divide hidden_size {hidden:,}")
+    values = f.get("values") or hidden
+    if any(each != hidden for each in (values if isinstance(values, list) else [values])):
+        f.wrong("values", f"is {values!r:.60}: values as wide as hidden_size alone are known")
+    return (RWKV7(state_heads=heads, state_head_dim=width or hidden // heads, hidden_dim=hidden),)
 
 
 def _mlstm(f: Fields) -> tuple[Scheme, ...]:
@@ -59,7 +68,10 @@ RECURRENT = (
         names={"attention_window_size": ("attention_window_size", "sliding_window"),
             "block_types": ("block_types", "_block_types")},
         unused=("block_types", "embeddings_scale_by_sqrt_dim")),
-    Family("rwkv7", defaults=dict(head_dim=64), schedule=same(LINEAR), parts={LINEAR: _rwkv7}),
+    Family("rwkv7", defaults=dict(head_dim=64), schedule=same(LINEAR), parts={LINEAR: _rwkv7},
+        names={"values": ("value_dim",)},
+        unused=("heads", "hidden_ratio", "attn_mode", "a_low_rank_dim", "decay_low_rank_dim",
+            "gate_low_rank_dim", "v_low_rank_dim")),
     Family("xlstm", defaults=dict(layers=32, hidden=4096, heads=8, qk_dim_factor=0.5,
             v_dim_factor=1.0, inference_state_dtype="float32"), schedule=same(LINEAR),
         parts={LINEAR: _mlstm},

@@ -158,6 +158,8 @@ def _step3p5_local(f: Fields) -> tuple[Scheme, ...]:
 
 def _hunyuan(f: Fields) -> Sequence[str]:
     """With `use_cla`, one layer keeps the cache of `cla_share_factor`: the first of them."""
+    if f.flag("use_mla"):
+        f.wrong("use_mla", "is true, which the code of this family does not know")
     factor = f.count("cla_share_factor") if f.flag("use_cla") else 1
     return [FULL if i % factor == 0 else SHARED for i in range(f.count("layers"))]
 
@@ -232,7 +234,8 @@ SPECIAL = (
         unused=("window", "sliding_window_size", "hybrid_layer_pattern", "attention_chunk_size")),
     Family("minimax_m2", defaults=dict(layers=62, hidden=3072, heads=48, kv_heads=8, head_dim=128),
         listing="attn_type_list", parts={FULL: full()}, schedule=_softmax_everywhere,
-        unused=("attn_type_list",)),
+        unused=("attn_type_list", "layernorm_full_attention_beta",
+            "layernorm_linear_attention_beta", "shared_moe_mode")),
     Family("minimax_m3_vl_text", "minimax_m3", defaults=dict(layers=60, hidden=6144, heads=64,
             kv_heads=4, head_dim=128, index_n_heads=4, index_head_dim=128, index_block_size=128,
             index_topk_blocks=16), parts={FULL: full(), SPARSE: _minimax_m3_sparse},
@@ -248,6 +251,7 @@ SPECIAL = (
             "mtp_layers": ("num_nextn_predict_layers", "num_mtp_layers")},
         unused=STEP_UNUSED),
     Family("step3_text", "step3_vl", parts={FULL: _step3}, schedule=same(),
-        unused=("share_q_dim", "share_expert_dim")),
+        unused=("share_q_dim", "share_expert_dim", "moe_every_n_layer", "moe_layer_offset",
+            "vision_select_layer", "understand_projector_stride")),
 )
 # fmt: on

@@ -89,15 +89,16 @@ def test_a_dtype_that_says_nothing_leaves_the_word_to_the_next() -> None:
 @pytest.mark.parametrize(
     ("inner", "outer", "kept"),
     [
-        ({"dtype": "float16"}, {"dtype": "float32"}, "fp16"),
-        ({"torch_dtype": "float16"}, {"dtype": "float32"}, "fp16"),
+        ({"dtype": "float32"}, {"dtype": "bfloat16"}, "bf16"),
+        ({"torch_dtype": "float16"}, {"dtype": "float32"}, "fp32"),
         ({}, {"torch_dtype": "float32"}, "fp32"),
-        ({"dtype": None}, {"dtype": "float16"}, "fp16"),
-        ({"dtype": "auto"}, {"dtype": "float16"}, "fp16"),
+        ({"dtype": "float16"}, {}, "fp16"),
+        ({"dtype": "float16"}, {"dtype": None}, "fp16"),
+        ({"dtype": "float16"}, {"dtype": "auto"}, "fp16"),
         ({}, {}, "bf16"),
     ],
 )
-def test_the_nested_configuration_comes_first(inner: Config, outer: Config, kept: str) -> None:
+def test_the_outermost_configuration_comes_first(inner: Config, outer: Config, kept: str) -> None:
     model = loaded({"model_type": "llava", "text_config": {**PLAIN, **inner}, **outer})
     assert model.dtype.name == kept
 

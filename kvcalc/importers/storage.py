@@ -42,7 +42,10 @@ class CacheDtype:
 
 
 def cache_dtype(levels: Levels, beside: Mapping[str, Any] | None = None) -> CacheDtype:
-    """The file's KV scheme, else its dtype, else bf16; the innermost configuration comes first.
+    """The file's KV scheme, else its dtype, else bf16.
+
+    The outermost configuration that states a dtype decides: all parts of a model are loaded in it
+    (transformers 5.24.0, modeling_utils.py; vLLM 0.33.0, model_arch_config_convertor.py).
 
     beside  what ModelOpt's file beside a configuration says
     """
@@ -157,7 +160,7 @@ def state_dtype(f: Fields, name: str) -> Format | None:
 
 
 def _stated(levels: Levels) -> tuple[str, str]:
-    for _, level in levels:
+    for _, level in reversed(levels):
         for name in NAMES:
             value = level.get(name)
             if (known := canonical(str(value))) in DTYPES:

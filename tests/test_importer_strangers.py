@@ -136,7 +136,8 @@ NAMES = [
     # a word of a cache, in the name or in what it holds
     ("kv_budget", 4, REFUSED, REFUSED),
     ("window_tokens", 4, REFUSED, REFUSED),
-    ("kv_init", 4, REFUSED, REFUSED),
+    ("num_loops", 4, REFUSED, REFUSED),
+    ("swa_every", 4, REFUSED, REFUSED),
     ("use_mla", True, REFUSED, REFUSED),
     ("use_cla", True, REFUSED, REFUSED),
     ("multi_query", True, REFUSED, REFUSED),
@@ -147,6 +148,9 @@ NAMES = [
     # but for what a whole word says: a norm, a dropout, how weights begin, a kernel
     ("post_layer_norm", True, SILENT, REFUSED),
     ("attn_dropout_prob", 0.1, SILENT, REFUSED),
+    ("kv_dropout", 0.1, PASSED, REFUSED),
+    ("window_init", "normal", PASSED, REFUSED),
+    ("kv_tokens_init", 4, REFUSED, REFUSED),
     ("conv_use_xavier_init", True, SILENT, REFUSED),
     ("use_flash_attention", True, PASSED, REFUSED),
     ("rope_ratio", 50, SILENT, REFUSED),

@@ -144,7 +144,7 @@ _CACHE_WORDS = frozenset(
     compression compressed sink sinks meta memory mem state states latent latents ssm mamba conv
     recurrent chunk chunks chunked attn attention self layer layers dim dims rank ranks lora group
     groups share shared sharing stride pool pooling rate ratio ratios interval period pattern
-    mha mqa gqa mla cla multiquery
+    mha mqa gqa mla cla multiquery swa yoco loop loops
     """.split()  # noqa: SIM905  a list would take a page
 )
 """Words that a field of the cache may have."""
@@ -164,13 +164,11 @@ them: how many layers of experts there are, how far the pooling of pictures step
 _COMPOUNDS = re.compile(r"layer_?norm|flash_att(?:entio)?n")
 """What has a word of the cache and is none of it: the norm of a layer, a kernel."""
 
-_LAST_WORDS = frozenset(
-    ("dropout", "pdrop", "init", "std", "norm", "rmsnorm", "eps", "epsilon", "bias", "act")
-)
-"""Words that say what a whole field is, as its last: the dropout, the bias or the norm of it."""
+_LAST_WORDS = frozenset(("pdrop", "std", "norm", "rmsnorm", "eps", "epsilon", "bias", "act"))
+"""Words that say what a whole field is, as its last: the bias or the norm of it."""
 
 _STRONG = frozenset(("kv", "cache", "window", "windows", "sliding", "sink", "sinks"))
-"""Words that none of those outweighs."""
+"""Words that none of those outweighs: only a dropout and how weights begin are what they say."""
 
 
 def passes_anywhere(name: str) -> bool:
@@ -183,7 +181,7 @@ def is_harmless(name: str) -> bool:
     if name in _ANYWHERE or name in _NAMES or _PATTERN.fullmatch(name):
         return True
     words = _words(name)
-    if name.startswith("_") or words & _OPEN_WORDS or speaks_of_the_cache(name):
+    if name.startswith("_") or words & (_OPEN_WORDS | _STRONG) or speaks_of_the_cache(name):
         return False
     return not words.isdisjoint(_WORDS)
 
@@ -196,7 +194,9 @@ def speaks_of_the_cache(name: str) -> bool:
     if not words & _CACHE_WORDS:
         return False
     last = re.split(r"\W|_", name.lower())[-1]
-    return bool(words & (_STRONG | _OPEN_WORDS)) or not (last in _LAST_WORDS or "dropout" in words)
+    if last == "init" or "dropout" in words:
+        return bool(words & _OPEN_WORDS)
+    return bool(words & (_STRONG | _OPEN_WORDS)) or last not in _LAST_WORDS
 
 
 def _words(name: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""Draft heads: what marks a file as one, and the fields that describe its target or how it drafts.
+"""Draft heads: which layers they have, and what these keep.
 
 A head keeps keys and values of its own layers alone, of every token of the context that they may
 look back at: DFlash's of the target's hidden states, EAGLE's of those beside the token. Read off
@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kvcalc.errors import InvalidValue
+from kvcalc.importers.draft_marks import KNOWN, is_mtp, marked_by, types_of
 from kvcalc.importers.layers import mtp_layers_of
 from kvcalc.importers.parts import windowed
 from kvcalc.importers.schedules import FULL, LINEAR, SLIDING
-from kvcalc.importers.vocabulary import ALIASES, STANDARD
+from kvcalc.importers.vocabulary import ALIASES
 from kvcalc.model import MAX_LAYERS
 
 if TYPE_CHECKING:
@@ -27,62 +27,8 @@ if TYPE_CHECKING:
     from kvcalc.importers.fields import Fields
     from kvcalc.importers.levels import Levels
 
-_ARCHITECTURE = re.compile(
-    r"Eagle3?$|Eagle3(?=[A-Z])|^Eagle[A-Z]\w*ForCausalLM|EAGLE|DFlash|DFlare|DSpark|Domino"
-    r"|Speculator$|DraftModel|NextN$|MTP(?:Model)?$"
-)
-"""Names of classes that draft; NVIDIA's Eagle models, which look at pictures, have others."""
-
-MARKS = (
-    "eagle_config",
-    "dflash_config",
-    "speculators_model_type",
-    "draft_vocab_size",
-    "target_model_type",
-    "num_target_layers",
-    "target_layer_ids",
-)
-"""Fields that no other model has."""
-
-_TYPES = ("eagle", "eagle3", "peagle", "dflash", "dspark", "k3_dspark")
-"""Values of `model_type` that heads have, and no other model."""
-
 _BORROWS = ("gemma4_assistant", "gemma4_unified_assistant")
 """Heads whose layers all read the cache of their target, which their files need not say."""
-
-_TARGET = frozenset(
-    """
-    num_target_layers target_layer_ids target_layer_count target_model_type
-    target_model_name_or_path eagle_aux_hidden_state_layer_ids aux_hidden_state_layer_ids
-    num_aux_hidden_states use_aux_hidden_state verifier verifier_vocab_size
-    verifier_name_or_path base_model_name_or_path
-    """.split()  # noqa: SIM905  a list would take a page
-) | {f"target_{name}" for name in STANDARD}
-"""What a file says of the model that its head drafts for: never the head's own."""
-
-_HEAD = frozenset(
-    """
-    attention_backend block_size causal confidence_head_alpha confidence_head_with_markov
-    conv_group_size conv_kernel_size draft_vocab_size eagle_fc_bias emb_dim embed_requires_grad
-    enable_confidence_head fc_norm final_logit_softcapping fusion_bias gru_hidden_dim
-    has_own_embed_tokens has_own_lm_head is_causal is_neox_style layernorms loss_decay_gamma
-    markov_head_type markov_rank mask_token mask_token_id modal_type mtp_layer_idx
-    norm_before_fc norm_before_residual norm_output num_anchors num_jacobi_passes
-    num_speculative_tokens output_multiplier parallel_drafting pard_token prefix_weight_base
-    projector_type ptd_token_id pure_draft_prefix_len rope_is_neox_style sample_from_anchor
-    selector_rank selector_top_k shift_label sliding_window_non_causal speculators_model_type
-    speculators_version training_mode transformer_layer_architecture truncated_vocab_size
-    use_input_layernorm_in_first_layer use_last_layernorm use_mtp_layernorm xpress_mlp_ratio
-    xpress_rank
-    """.split()  # noqa: SIM905  a list would take a page
-)
-"""How a head drafts: nothing that it keeps. Convolutions reach over one block, and are not kept."""
-
-_OBJECTS = {"speculators_config"}
-"""Objects that describe the target and the proposals alone."""
-
-KNOWN = _TARGET | _HEAD | _OBJECTS
-"""Fields of a draft head that leave its cache alone."""
 
 _OWN = ("eagle_config", "dflash_config")
 """Objects with fields of the head, each of which is held to account."""
@@ -94,51 +40,28 @@ Layers = list[tuple["Scheme", ...]]
 """What each layer keeps, in order."""
 
 
-def marked_by(levels: Levels) -> str:
-    """What says that this is a draft head: its class, or a field; "" where nothing does."""
-    for _, level in levels:
-        stated = level.get("architectures")
-        for name in stated if isinstance(stated, list) else ():
-            if isinstance(name, str) and _ARCHITECTURE.search(name):
-                return name
-    given = [mark for mark in MARKS for _, level in levels if level.get(mark) is not None]
-    given += [f"model_type {name}" for name in _types_of(levels) if name in _TYPES]
-    return next(iter(given), "")
-
-
-def wrappers_of(inner: Mapping[str, Any]) -> tuple[str, ...]:
-    """Where vLLM's form of an EAGLE head nests the layers, beside the usual names."""
-    return ("model",) if inner.get("model_type") == "eagle" else ()
-
-
-def known_outside(levels: Levels) -> frozenset[str]:
-    """What may stand around the layers of a head: fields that say nothing of these."""
-    counts = ALIASES["mtp_layers"] if _is_mtp(levels) else ()
-    return KNOWN.union(counts) if marked_by(levels) else frozenset(counts)
-
-
 def settled(family: Family, fields: Fields, levels: Levels) -> tuple[Family, Fields]:
     """The family and the fields of a draft head; both as they are where the file is none."""
     _say_what_medusa_is(family, fields)
-    if not set(_BORROWS).isdisjoint(_types_of(levels)):
+    if not set(_BORROWS).isdisjoint(types_of(levels)):
         fields = _that_borrows(fields)
     mark = marked_by(levels)
     if not mark:
         return family, fields
     fields.note(f"read as a draft head, by {mark}: its own layers alone, none of its target's")
-    fields.ignore(*(name for name in KNOWN if name in fields.data))
+    fields.spare(*(name for name in KNOWN if name in fields.data))
     if not fields.data.get("use_cla"):
-        fields.ignore(*_LEFT_OVER)
+        fields.spare(*_LEFT_OVER)
     for name in _OWN:
-        fields.group(name).ignore(*KNOWN)
+        fields.group(name).spare(*KNOWN)
     _refuse_another_width(fields)
-    if not _is_mtp(levels):
+    if not is_mtp(levels):
         _refuse_what_a_class_fills_in(family, fields)
     _say_how_many_layers(mark, fields)
     fields = _with_own_windows(fields)
     kinds = fields.data.get("layer_types")
     if isinstance(kinds, list) and SLIDING in kinds:
-        fields.ignore("use_sliding_window")  # the list says it layer by layer
+        fields.spare("use_sliding_window")  # the list says it layer by layer
         family = _that_slides(family)
     return family, fields
 
@@ -152,7 +75,7 @@ def own_layers(
     InvalidValue where it does, and nothing tells what the MTP layers keep.
     """
     mtp = mtp_layers_of(family, fields)
-    if not _is_mtp(levels):
+    if not is_mtp(levels):
         return layers, mtp
     count = len(mtp) or _stated_outside(levels) or 1
     if len(layers) <= count:
@@ -164,17 +87,6 @@ def own_layers(
         raise InvalidValue(fields.problems)
     fields.note("read as an MTP head: its own layers alone, none of its target's")
     return mtp, []
-
-
-def _types_of(levels: Levels) -> list[str]:
-    return [str(level.get("model_type") or "") for _, level in levels]
-
-
-def _is_mtp(levels: Levels) -> bool:
-    """Whether a file holds the MTP layers of a model alone, by its class or its type."""
-    speculator = levels[-1][1].get("speculators_model_type")
-    by_class = re.search(r"NextN$|MTP(?:Model)?$", marked_by(levels)) is not None
-    return by_class or speculator == "mtp" or _types_of(levels)[-1].endswith("_mtp")
 
 
 def _stated_outside(levels: Levels) -> int:
@@ -193,7 +105,7 @@ def _that_borrows(fields: Fields) -> Fields:
 def _say_what_medusa_is(family: Family, fields: Fields) -> None:
     """Heads of Medusa are linear layers on the last hidden state: they keep nothing."""
     named = [name for name in fields.data if name.startswith("medusa_")]
-    fields.ignore(*named)
+    fields.spare(*named)
     if named and family.name != "medusa":
         fields.note("Medusa's heads keep no cache: what is counted is the model's own")
 
@@ -209,7 +121,7 @@ def _say_how_many_layers(mark: str, fields: Fields) -> None:
 def _refuse_another_width(fields: Fields) -> None:
     """DFlare may state its target's hidden_size, and its own as draft_hidden_size."""
     if fields.has("draft_hidden_size"):
-        fields.ignore("draft_hidden_size")
+        fields.spare("draft_hidden_size")
         if not fields.has("head_dim") and fields.get("draft_hidden_size") != fields.get("hidden"):
             text = "is not hidden_size, and no head_dim says how wide the heads are"
             fields.wrong("draft_hidden_size", text)
@@ -235,7 +147,7 @@ def _with_own_windows(fields: Fields) -> Fields:
     if mode not in (None, *modes):
         own.wrong("attention_mode", f"is {mode!r}; {' and '.join(modes)} alone are known")
     everywhere, window = own.flag("use_swa"), own.optional("swa_window_size")
-    own.ignore("attention_sink_bias", "attention_value_scale")
+    own.spare("attention_sink_bias", "attention_value_scale")
     slides = isinstance(kinds, list) and SLIDING in kinds
     if not (everywhere or (slides and window)):
         return fields

@@ -214,7 +214,7 @@ class Fields:
         self.groups[name] = inner
         return inner
 
-    def ignore(self, *names: str) -> None:
+    def spare(self, *names: str) -> None:
         """Fields that leave this family's cache alone."""
         for name in names:
             new = set(self.names_of(name)) - self.used

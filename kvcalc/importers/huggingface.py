@@ -83,13 +83,13 @@ def _fields(levels: nested.Levels, identity: Identity) -> Fields:
     listed = next((inner[n] for n in family.listings if isinstance(inner.get(n), list | str)), ())
     counted = {"layers": len(listed)} if listed else {}
     fields = Fields(inner, {**counted, **family.defaults}, family.names, where)
-    fields.ignore("model_type", "dtype", "max_context", "hidden", "mtp_layers", *family.unused)
+    fields.spare("model_type", "dtype", "max_context", "hidden", "mtp_layers", *family.unused)
     if fields.flag("is_encoder_decoder") and not family.encoder:
         fields.wrong("is_encoder_decoder", f"is true, which {family.name} is not known to be")
     if identity.by != "nothing":
-        fields.ignore("is_decoder")  # what may be an encoder too reads it itself
+        fields.spare("is_decoder")  # what may be an encoder too reads it itself
     off = (*OFF, "use_bidirectional_attention")
-    fields.ignore(*(name for name in off if not inner.get(name)))
+    fields.spare(*(name for name in off if not inner.get(name)))
     return fields
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from kvcalc.errors import Place, Problem
-from kvcalc.importers.drafts import MARKS
+from kvcalc.importers.draft_marks import MARKS
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.levels import Levels
 from kvcalc.importers.storage import cache_dtype

@@ -78,7 +78,7 @@ def stated_window_of(fields: Fields) -> int | None:
     if fields.data.get("use_sliding_window") is not False and not off:
         return None
     known = not fields.used.isdisjoint(fields.names_of("window"))
-    fields.ignore("use_sliding_window", "window", "max_window_layers")
+    fields.spare("use_sliding_window", "window", "max_window_layers")
     if known or fields.get("layer_kinds") is not None:
         return None
     # a 0 is none to the model, but one to whoever asks no more than whether it is null

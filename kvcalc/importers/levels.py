@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kvcalc.errors import Place, Problem
-from kvcalc.importers import drafts
+from kvcalc.importers.draft_marks import known_outside, wrappers_of
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.strangers import said_of_strangers
 from kvcalc.importers.vocabulary import ALIASES, WRAPPERS
@@ -25,7 +25,7 @@ def levels_of(data: Mapping[str, Any]) -> Levels:
     levels: Levels = [((), data)]
     while True:
         path, inner = levels[0]
-        wrappers = (*WRAPPERS, *drafts.wrappers_of(inner))
+        wrappers = (*WRAPPERS, *wrappers_of(inner))
         name = next((n for n in wrappers if isinstance(inner.get(n), dict) and inner[n]), None)
         if name is None:
             return levels
@@ -74,7 +74,7 @@ def name_of(levels: Levels) -> str:
 def refuse_what_stands_outside(levels: Levels, fields: Fields) -> None:
     """A field of the language model that stands around it must say there what it says inside."""
     shared = {"model_type", "dtype", "torch_dtype", "hidden_size", *_SHARED}
-    mine = fields.used - shared - drafts.known_outside(levels)
+    mine = fields.used - shared - known_outside(levels)
     for path, level in levels[1:]:
         for name in level:
             value, own = level[name], fields.data.get(name)
@@ -89,7 +89,7 @@ def say_what_was_left(levels: Levels, fields: Fields) -> None:
     """A note of what stands around the language model and could be another one."""
     for path, level in levels[1:]:
         taken = next(name for name in levels[0][0][len(path) :])
-        read = (str(taken), "model_type", "dtype", "torch_dtype", *drafts.known_outside(levels))
+        read = (str(taken), "model_type", "dtype", "torch_dtype", *known_outside(levels))
         others = said_of_strangers(level, read)
         left = [name for name in others if level[name] != fields.data.get(name)]
         if left:

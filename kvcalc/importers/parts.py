@@ -138,7 +138,7 @@ NOT_CACHED = ("kv_heads", "head_dim", "qk_head_dim", "indexer_rope_interleave", 
 
 def latent_fields(f: Fields, value_dim: int | None = None) -> dict[str, Any]:
     """The fields of multi-head latent attention; `value_dim` where the file states none."""
-    f.ignore(*NOT_CACHED)
+    f.spare(*NOT_CACHED)
     stated = f.optional("v_head_dim") if value_dim else f.count("v_head_dim")
     return {
         "heads": f.count("heads"),

@@ -38,9 +38,7 @@ def pass_over(fields: Fields, called: str) -> None:
                 passed.append(f"{inner.prefix}{name}")
     _refuse_by_layer(fields)
     if passed:
-        fields.note(
-            f"passed over, as {called} is not known to keep anything by them: {', '.join(passed)}"
-        )
+        tell_what_was_passed(passed, called, fields)
 
 
 def refuse(fields: Fields, unknown: str) -> None:
@@ -54,6 +52,12 @@ def refuse(fields: Fields, unknown: str) -> None:
                 text = f"{unknown}, and {inner.prefix}{name} could change the cache"
                 inner.problem(text, name, way_out((*inner.where, name)))
     _refuse_by_layer(fields)
+
+
+def tell_what_was_passed(names: Collection[str], called: str, fields: Fields) -> None:
+    """One note of the fields that a known family is not known to keep anything by."""
+    text = f"passed over, as {called} is not known to keep anything by them"
+    fields.note(f"{text}: {', '.join(names)}")
 
 
 def way_out(path: Place) -> str:
@@ -123,5 +127,5 @@ def _refuse_by_layer(fields: Fields) -> None:
 def said_of_strangers(level: Mapping[str, Any], read: Collection[str]) -> list[str]:
     """The fields around a language model that say something and are not known to be harmless."""
     around = Fields(level, used={*read})
-    around.ignore("max_context")
+    around.spare("max_context")
     return [name for name in around.unread() if not is_harmless(name)]

@@ -67,7 +67,7 @@ def _inkling_schedule(f: Fields) -> Sequence[str]:
 def _looped(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     """The layers of the loop keep a cache of their own in every pass."""
     loop = f.group("loop_config")
-    loop.ignore("gate_rank")
+    loop.spare("gate_rank")
     start = loop.optional("core_start", least=0)
     start = f.count("loop_layer_index_start", least=0) if start is None else start
     end = loop.optional("core_end") or f.count("loop_layer_index_end")

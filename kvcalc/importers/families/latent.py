@@ -52,7 +52,7 @@ def shared_picks(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
         freq, skipped = f.optional("index_topk_freq") or 1, f.optional("index_skip_topk_offset", 0)
         first = 1 if skipped is None else skipped - 1
         types = ["shared" if max(i - first, 0) % freq else "full" for i in range(len(kinds))]
-    f.ignore("index_topk_freq", "index_skip_topk_offset", "index_topk_pattern")
+    f.spare("index_topk_freq", "index_skip_topk_offset", "index_topk_pattern")
     unknown = sorted(set(types) - {"full", "shared"})
     if unknown or len(types) < len(kinds):
         f.wrong("indexer_types", f"must say full or shared for each of {len(kinds)} layers")
@@ -119,7 +119,7 @@ def _v4_fields(f: Fields) -> dict[str, Any]:
 def _v4_rate(f: Fields, kind: str, usual: int) -> int:
     """The tokens that one entry of this kind of layer stands for."""
     rates = f.group("compress_rates")
-    rates.ignore(HEAVY, SPARSE)
+    rates.spare(HEAVY, SPARSE)
     return rates.optional(kind) or usual
 
 
@@ -171,7 +171,7 @@ def _deepseek_v2(f: Fields) -> tuple[Scheme, ...]:
     """`use_mla: false` (DeepSeek-VL2-tiny, DeepSeek-OCR) makes it plain attention."""
     if f.flag("use_mla", default=True):
         return latent(f)
-    f.ignore("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
+    f.spare("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
     return full()(f)
 
 

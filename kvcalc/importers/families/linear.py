@@ -116,8 +116,8 @@ def _kda(heads: int, width: int, kernel: int) -> tuple[Scheme, ...]:
 def _kimi_linear(f: Fields) -> tuple[Scheme, ...]:
     """The sizes stand in `linear_attn_config`, or beside the others as linear_*."""
     inner = f.group("linear_attn_config")
-    inner.ignore("kda_layers", "full_attn_layers")
-    f.ignore("linear_num_heads", "linear_head_dim", "linear_conv_kernel_dim")
+    inner.spare("kda_layers", "full_attn_layers")
+    f.spare("linear_num_heads", "linear_head_dim", "linear_conv_kernel_dim")
     return _kda(
         inner.optional("num_heads") or f.count("linear_num_heads"),
         inner.optional("head_dim") or f.count("linear_head_dim"),

@@ -35,7 +35,7 @@ def _mamba1_alone(f: Fields) -> tuple[Scheme, ...]:
     """Mamba-1 as Mamba itself names its sizes."""
     # the class computes the inner width, but a file's own goes before it: Falcon-Mamba-7B's does
     inner = f.optional("intermediate_size") or _times(f, "expand")
-    f.ignore("expand")
+    f.spare("expand")
     return _mamba1_of(f, inner, "state_size", "conv_kernel")
 
 
@@ -190,7 +190,7 @@ def _mamba_ssm(f: Fields) -> tuple[Scheme, ...]:
     if kind not in (None, "Mamba1", "Mamba2"):
         cfg.wrong("layer", f"is {kind!r}; Mamba1 and Mamba2 are known")
     second = kind == "Mamba2"
-    cfg.ignore("expand", "d_conv", "d_state", "headdim", "ngroups")
+    cfg.spare("expand", "d_conv", "d_state", "headdim", "ngroups")
     expand, kernel = cfg.optional("expand") or 2, cfg.optional("d_conv") or 4
     inner, state = expand * hidden, cfg.optional("d_state") or (128 if second else 16)
     if not second:

@@ -33,7 +33,7 @@ multi = partial(Family, parts={FULL: _every_head}, schedule=same())
 def _inside(f: Fields, name: str, *unused: str) -> Fields:
     """A nested object of fields; saved by the class, it has those of the base class too."""
     inner = f.group(name)
-    inner.ignore("model_type", *unused, *(other for other in OFF if not inner.data.get(other)))
+    inner.spare("model_type", *unused, *(other for other in OFF if not inner.data.get(other)))
     return inner
 
 
@@ -63,7 +63,7 @@ def _refined_web(f: Fields) -> tuple[Scheme, ...]:
 def _mpt(f: Fields) -> tuple[Scheme, ...]:
     """`attn_config` may ask for fewer KV heads, which transformers' class does not know."""
     inner = _inside(f, "attn_config", "prefix_lm", "qk_ln", "attn_uses_sequence_id", "alibi")
-    inner.ignore("attn_impl", "alibi_bias_max", "rope", "is_encoder_decoder")
+    inner.spare("attn_impl", "alibi_bias_max", "rope", "is_encoder_decoder")
     kind = inner.word("attn_type")
     if kind not in (None, "multihead_attention"):
         text = f"attn_type of attn_config is {kind!r}; multihead_attention alone is known"

@@ -108,7 +108,7 @@ SPARSE_UNUSED = (
 def _minimax_m3_sparse(f: Fields) -> tuple[Scheme, ...]:
     """Block-sparse attention; the sizes of its indexer stand in `sparse_attention_config`."""
     inner, sizes = f.group("sparse_attention_config"), Heads().read(f)
-    inner.ignore(*SPARSE_UNUSED)
+    inner.spare(*SPARSE_UNUSED)
     scheme = BlockSparse(
         heads=sizes["heads"],
         kv_heads=sizes["kv_heads"],
@@ -124,7 +124,7 @@ def _minimax_m3_sparse(f: Fields) -> tuple[Scheme, ...]:
 def _minimax_m3(f: Fields) -> Sequence[str]:
     """`sparse_attention_freq`: 1 a sparse layer, 0 a full one; full without it."""
     inner = f.group("sparse_attention_config")
-    inner.ignore(*SPARSE_UNUSED, "use_sparse_attention")
+    inner.spare(*SPARSE_UNUSED, "use_sparse_attention")
     freq = inner.items("sparse_attention_freq")
     layers = f.count("layers")
     if freq is None or inner.get("use_sparse_attention") is False:
@@ -147,7 +147,7 @@ def _step3(f: Fields) -> tuple[Scheme, ...]:
 def _step3p5_local(f: Fields) -> tuple[Scheme, ...]:
     """Sliding layers may have more query heads, of one width and with as many KV heads."""
     other = f.group("attention_other_setting")
-    other.ignore("attention_type", "true_head_dim")
+    other.spare("attention_type", "true_head_dim")
     stated = f.optional("num_sliding_attention_heads") or other.optional("num_attention_heads")
     sizes = USUAL.read(f)
     for name, size in (("num_attention_groups", "kv_heads"), ("head_dim", "key_dim")):

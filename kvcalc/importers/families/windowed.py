@@ -129,7 +129,7 @@ def _gemma4_full(f: Fields) -> tuple[Scheme, ...]:
     """Full layers have a head_dim of their own, and where K equals V, KV heads of their own."""
     names = ("head_dim", "global_head_dim", "num_global_key_value_heads")
     if f.has("per_layer_config"):
-        f.ignore(*names)
+        f.spare(*names)
         return full()(f)
     own = f.optional("num_global_key_value_heads") if f.flag("attention_k_eq_v") else None
     width = f.count("global_head_dim")
@@ -139,7 +139,7 @@ def _gemma4_full(f: Fields) -> tuple[Scheme, ...]:
 def _gpt_neo(f: Fields) -> Sequence[str]:
     """`attention_layers`, or `attention_types` that spells it as [[[global, local], 12]]."""
     if f.has("attention_layers"):
-        f.ignore("attention_types")
+        f.spare("attention_types")
         return listed("attention_layers", {"global": FULL, "local": SLIDING})(f)
     if f.get("attention_types") is None:
         return [SLIDING if i % 2 else FULL for i in range(f.count("layers"))]

@@ -33,9 +33,9 @@ STATES = (
 def _halves(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     """The same kinds; what is stated of a half that no layer is leaves the cache alone."""
     if LINEAR not in kinds:
-        f.ignore(*STATES)
+        f.spare(*STATES)
     if not set(kinds) - {LINEAR, MLP}:
-        f.ignore(*ATTENTION)
+        f.spare(*ATTENTION)
     return kinds
 
 
@@ -43,7 +43,7 @@ def by_heads(window: str = "") -> Schedule:
     """Layers without KV heads are recurrent; the others attend, as in where_heads."""
 
     def schedule(f: Fields) -> Sequence[str]:
-        f.ignore("recurrent_layers")  # llama.cpp tells them by their heads too
+        f.spare("recurrent_layers")  # llama.cpp tells them by their heads too
         return _halves(f, where_heads(LINEAR, window)(f))
 
     return schedule
@@ -53,7 +53,7 @@ def by_interval(interval: int) -> Schedule:
     """Recurrent layers by their own array, else all but one in each interval."""
 
     def schedule(f: Fields) -> Sequence[str]:
-        f.ignore("full_interval")
+        f.spare("full_interval")
         chosen = switches(f, "recurrent_layers", one=True)
         if chosen is not None:
             return _halves(f, by_list(f, chosen, LINEAR, FULL))
@@ -65,7 +65,7 @@ def by_interval(interval: int) -> Schedule:
 
 def qwen4exp(f: Fields) -> Sequence[str]:
     """As by_interval; one recurrent layer, or some, has hashed n-grams beside it."""
-    f.ignore("ple_ngram", "ple_taps", "hyper_connections")
+    f.spare("ple_ngram", "ple_taps", "hyper_connections")
     hashed = f.items("ple_layers") or []
     kinds = by_interval(4)(f)
     if wrong := [i for i in hashed if i not in range(len(kinds)) or kinds[i] != LINEAR]:
@@ -75,7 +75,7 @@ def qwen4exp(f: Fields) -> Sequence[str]:
 
 def nemotron(f: Fields) -> Sequence[str]:
     """Without KV heads, layers that have a feed-forward width are MLPs, the others recurrent."""
-    f.ignore("recurrent_layers")
+    f.spare("recurrent_layers")
     widths = f.get("feed_forward")
 
     def kind(layer: int) -> str:

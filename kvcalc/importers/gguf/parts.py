@@ -124,7 +124,7 @@ def _latent_fields(f: Fields) -> dict[str, Any]:
     if key <= rope:
         f.wrong(name, f"is {key:,}; it must be more than the {rope:,} of it for RoPE")
         key = rope + 1
-    f.ignore("kv_heads", "key_dim", "value_dim")
+    f.spare("kv_heads", "key_dim", "value_dim")
     widths = {"latent_dim": rank, "rope_dim": rope, "nope_dim": key - rope, "value_dim": value}
     return {"heads": f.count("heads"), **widths}
 
@@ -147,7 +147,7 @@ def latent_sliding(f: Fields) -> tuple[Scheme, ...]:
         text = f"is {entry:,}, which a latent of {rank:,} and a RoPE key do not make"
         f.wrong("key_dim_swa", text)
         return ()
-    f.ignore("value_dim_swa")
+    f.spare("value_dim_swa")
     scheme = MLA(
         heads=f.count("heads"),
         latent_dim=rank,
@@ -200,7 +200,7 @@ def pooled_sparse(f: Fields) -> tuple[Scheme, ...]:
 
 def picked(f: Fields) -> tuple[Scheme, ...]:
     """Latent attention that reads what an earlier layer's indexer has picked."""
-    f.ignore("index_pool")
+    f.spare("index_pool")
     return (DSA(**_latent_fields(f), **_index_fields(f), indexer="shared"),)
 
 
@@ -217,7 +217,7 @@ def block_sparse(f: Fields) -> tuple[Scheme, ...]:
 
 
 def _entry_fields(f: Fields) -> dict[str, Any]:
-    f.ignore("kv_heads", "value_dim", "compress_ratios")
+    f.spare("kv_heads", "value_dim", "compress_ratios")
     return {
         "heads": f.count("heads"),
         "head_dim": f.count("key_dim"),

@@ -51,8 +51,8 @@ def read_model(header: Header, origin: Origin) -> Model:
     _check_layers(fields)
     layers = [] if fields.problems else _layers(name, row, fields)
     # where there are no layers nobody has read their keys, and yet these are known
-    fields.ignore(*(() if layers else KEYS))
-    fields.ignore("max_context", "hidden", "mtp_layers", "causal", *row.unused)
+    fields.spare(*(() if layers else KEYS))
+    fields.spare("max_context", "hidden", "mtp_layers", "causal", *row.unused)
     hold_to_account(name, fields)
     context = fields.optional("max_context", least=0)
     shape = _shape(fields)

@@ -79,7 +79,7 @@ def where_heads(without: str, window: str = "") -> Schedule:
     def schedule(f: Fields) -> Sequence[str]:
         stated = f.optional("window", least=0) if window else 0
         if window:
-            f.ignore("pattern", "key_dim_swa", "value_dim_swa")
+            f.spare("pattern", "key_dim_swa", "value_dim_swa")
         kind = window if stated else FULL
         return by_rule(f, lambda i: attends(f, i), kind, without)
 
@@ -121,11 +121,11 @@ def interleaved(
     """
 
     def schedule(f: Fields) -> Sequence[str]:
-        f.ignore("key_dim_swa", "value_dim_swa")
+        f.spare("key_dim_swa", "value_dim_swa")
         window = f.count("window") if stated else f.optional("window", least=0)
         chosen = switches(f, "pattern")
         if not window:
-            f.ignore("pattern")
+            f.spare("pattern")
             return alike()(f)
         if chosen is not None:
             return by_list(f, chosen, kind, FULL)
@@ -206,7 +206,7 @@ def glm_indexers(f: Fields) -> Sequence[bool]:
 
 def hy_v4(f: Fields) -> Sequence[str]:
     """Without top_k there is no indexer at all; with it the file says which layers have one."""
-    f.ignore("index_n_heads", "index_head_dim", "index_types")
+    f.spare("index_n_heads", "index_head_dim", "index_types")
     if not f.optional("index_topk", least=0):
         return alike()(f)
     if not f.has("index_types"):
@@ -232,7 +232,7 @@ def dots3(f: Fields) -> Sequence[str]:
 
 def pooled(f: Fields) -> Sequence[str]:
     """Recurrent without KV heads; the others have an indexer of their own, or share one."""
-    f.ignore("recurrent_layers")
+    f.spare("recurrent_layers")
     whole = picking(every_indexer)(f)
     return [kind if i >= trunk(f) or attends(f, i) else LINEAR for i, kind in enumerate(whole)]
 
@@ -245,7 +245,7 @@ def after_dense(f: Fields) -> Sequence[str]:
 
 def by_ratio(f: Fields) -> Sequence[str]:
     """DeepSeek-V4: 0 a window alone, 4 sparse, 128 heavily compressed; the window alone in MTP."""
-    f.ignore("pattern")
+    f.spare("pattern")
     ratios, within = f.items("compress_ratios"), trunk(f)
     if ratios is None:
         f.count("compress_ratios")
@@ -265,6 +265,6 @@ def dflash(f: Fields) -> Sequence[str]:
     """A window by the file's pattern, if at all; a draft for DeepSeek-V4 keeps a window alone."""
     if not f.optional("hyper_connections"):
         return interleaved(None, stated=False)(f)
-    f.ignore("pattern", "index_n_heads", "index_head_dim", "index_topk")
+    f.spare("pattern", "index_n_heads", "index_head_dim", "index_topk")
     f.note("llama.cpp keeps a value beside each entry, which is a key and a value at once")
     return alike("ratio 0")(f)

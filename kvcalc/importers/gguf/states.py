@@ -30,7 +30,7 @@ def _split(f: Fields, parts: int) -> int:
 
 def mamba1(f: Fields) -> tuple[Scheme, ...]:
     """Mamba-1; a convolution over the inner channels alone."""
-    f.ignore("time_step_rank", "group_count")
+    f.spare("time_step_rank", "group_count")
     inner, state, taps = f.count("inner_size"), f.count("state_size"), f.count("conv_kernel")
     return (Mamba1(inner_dim=inner, state_dim=state, conv_kernel=taps),)
 
@@ -80,7 +80,7 @@ def short_conv(f: Fields) -> tuple[Scheme, ...]:
 
 def rwkv(f: Fields) -> tuple[Scheme, ...]:
     """A state per head and the token shifts: two where channel mixing shifts too, else one."""
-    f.ignore("heads", "kv_heads")
+    f.spare("heads", "kv_heads")
     width, hidden, shifts = f.count("wkv_head_size"), f.count("hidden"), f.optional("token_shifts")
     if hidden % width:
         f.wrong("wkv_head_size", f"is {width:,}, which does not divide the embedding's {hidden:,}")

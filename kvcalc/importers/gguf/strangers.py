@@ -14,7 +14,7 @@ from kvcalc.importers.fields import Fields
 from kvcalc.importers.gguf.architectures import ARCHITECTURES, REFUSED
 from kvcalc.importers.gguf.keys import KEYS, PLAIN_READ, is_harmless
 from kvcalc.importers.harmless import speaks_of_the_cache
-from kvcalc.importers.strangers import way_out
+from kvcalc.importers.strangers import tell_what_was_passed, way_out
 
 READ = frozenset(KEYS.values())
 
@@ -36,7 +36,7 @@ def hold_to_account(name: str, f: Fields) -> None:
     for key in (key for key in odd.values() if key not in passed):
         _refuse(name, known, key, f)
     if passed:
-        f.note(f"passed over, as {name} is not known to keep anything by them: {', '.join(passed)}")
+        tell_what_was_passed(passed, name, f)
 
 
 def refuse_what_is_read(name: str, f: Fields, ignored: Sequence[str]) -> None:

@@ -107,7 +107,7 @@ def test_auto_is_the_default_said_aloud() -> None:
 @pytest.mark.parametrize(
     ("dtype", "said"),
     [
-        ("auto", "no dtype of a file: name the one that the cache is kept in"),
+        ("auto", "none to keep a tensor in: name the one that is meant"),
         ("none", "only index keys can be left out"),
         ("hqq_q4_g64", "keeps the last 128 tokens in another dtype: name that one here"),
         ("hqq_q4_g64/q4_0", "keeps the last 128 tokens in another dtype"),
@@ -133,7 +133,7 @@ def test_no_dtype_of_a_file(dtype: str, said: str, model_file: ModelFile) -> Non
         ("hqq_q4_g64", "it is for --kv-dtype"),
         ("fp8_ds_mla", "says how several tensors are stored, not one"),
         ("turboquant_k8v4", "says how several tensors are stored, not one"),
-        ("auto", "no dtype of a file"),
+        ("auto", "none to keep a tensor in"),
     ],
 )
 def test_no_dtype_of_one_tensor(dtype: str, said: str) -> None:

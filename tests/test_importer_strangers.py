@@ -154,6 +154,7 @@ NAMES = [
     ("conv_use_xavier_init", True, SILENT, REFUSED),
     ("use_flash_attention", True, PASSED, REFUSED),
     ("rope_ratio", 50, SILENT, REFUSED),
+    ("swa_rope_theta", 10000, SILENT, REFUSED),
     ("rope_condense_ratio", 8, SILENT, REFUSED),
     ("attn_rotary_emb", 64, SILENT, REFUSED),
     # or where it is said of: experts, pictures; but not their attention, nor tokens of theirs

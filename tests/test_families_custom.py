@@ -328,3 +328,17 @@ def test_latents_are_read_from_an_earlier_layer_that_keeps_them(sources: list[in
         "kv_source_layers": sources,
     }
     assert "kv_source_layers" in refused(config)
+
+
+# falcon-11B's shape: its class knows no head_dim, and 66 / 6 = 11 is what it works out
+def test_a_width_that_the_class_works_out_may_be_stated_too() -> None:
+    falcon = {**GROUPS, "model_type": "falcon", "new_decoder_architecture": True}
+    assert stored(loaded({**falcon, "num_kv_heads": 2, "head_dim": 11})) == GQA_11
+    assert "head_dim" in refused({**falcon, "num_kv_heads": 2, "head_dim": 12})
+
+
+def test_the_heads_by_which_whisper_times_words_are_no_others() -> None:
+    # 2 layers x K and V x 6 x 11 x 2 B x (100 tokens + 1,500 of the source)
+    whisper = {"model_type": "whisper", "d_model": 66, "decoder_layers": 2}
+    model = loaded({**whisper, "decoder_attention_heads": 6, "alignment_heads": [[1, 2]]})
+    assert stored(model) == 2 * 2 * 6 * 11 * 2 * 1600

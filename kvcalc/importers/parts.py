@@ -76,6 +76,8 @@ def hidden_over(f: Fields, heads: int) -> int:
     """The width of a head that no field states: hidden_size over heads."""
     hidden = f.count("hidden")
     width = hidden // heads
+    if f.data.get("head_dim") == width:
+        f.spare("head_dim")  # files of classes that know no such field may say so all the same
     if hidden % heads:
         f.note(f"head_dim {width}: {hidden:,} / {heads:,} rounded down, as none is stated")
     return max(1, width)

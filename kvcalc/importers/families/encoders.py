@@ -121,7 +121,7 @@ ENCODERS = (
         defaults=dict(layers=24, hidden=1024, heads=16), names={}),
     # the encoder's output has as many tokens as it has positions, whatever is said
     pair("whisper", defaults=dict(layers=4, hidden=384, heads=6, max_source_positions=1500),
-        names=TARGET,
+        names=TARGET, unused=(*ENCODER_SIDE, "alignment_heads"),
         parts={FULL: both(full(MULTI), crossing(MULTI, source="max_source_positions"))}),
     t5("t5", "longt5", defaults=dict(num_layers=6, heads=8)),
     t5_gemma("t5_gemma_module", schedule=every(2)),

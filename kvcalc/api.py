@@ -152,6 +152,7 @@ def _named(things: Sequence[Reference | Claim], ignore: Sequence[str]) -> Iterat
     _no_strangers(things, Model | Claim | str)
     _must_be_a_list(ignore)
     names = [thing for thing in things if isinstance(thing, str)]
+    _once_from_standard_input(names)
     loaded = iter(catalog.load_all_checkable(names, tuple(ignore)))
     for thing in things:
         found = next(loaded) if isinstance(thing, str) else thing
@@ -196,6 +197,7 @@ def _models(references: Sequence[Reference], ignore: Sequence[str] = ()) -> list
     _no_strangers(references, Model | str)
     _must_be_a_list(ignore)
     names = [reference for reference in references if isinstance(reference, str)]
+    _once_from_standard_input(names)
     loaded = iter(catalog.load_all(names, tuple(ignore)))
     models = [r if isinstance(r, Model) else next(loaded) for r in references]
     _must_be_ignored(ignore, models)
@@ -205,6 +207,12 @@ def _models(references: Sequence[Reference], ignore: Sequence[str] = ()) -> list
 def _must_be_a_list(ignore: Sequence[str]) -> None:
     if isinstance(ignore, str):
         raise UsageError(f"ignore is a list of fields: [{ignore!r}], not {ignore!r}")
+
+
+def _once_from_standard_input(references: Sequence[str]) -> None:
+    """Raises UsageError where standard input is named more than once: it can be read but once."""
+    if references.count("-") > 1:
+        raise UsageError("- is named twice, and standard input can be read once: name a file")
 
 
 def _must_be_ignored(ignore: Sequence[str], models: Sequence[Model]) -> None:

@@ -261,3 +261,13 @@ def test_the_problems_of_a_file_have_their_place(tmp_path: Path) -> None:
         kvcalc.load(str(path))
     (problem,) = raised.value.problems
     assert (problem.file, problem.line, problem.column) == (str(path), 7, 25)
+
+
+def test_standard_input_is_named_but_once() -> None:
+    for asked in (
+        lambda: kvcalc.compare("-", "-"),
+        lambda: kvcalc.show("-", draft="-"),
+        lambda: kvcalc.check("-", "-"),
+    ):
+        with pytest.raises(kvcalc.UsageError, match="- is named twice"):
+            asked()

@@ -60,6 +60,23 @@ OF_EAGLE3: Config = {
     "target_num_hidden_layers": 80,
     "target_num_key_value_heads": 8,
 }
+OF_MODELOPT: Config = {
+    "architectures": EAGLE3,
+    "draft_vocab_size": 32000,
+    "eagle_config": {
+        "eagle_aux_hidden_state_layer_ids": [],
+        "has_lm_head": False,
+        "next_layer_regular": True,
+        # Medusa's heads behind the layer: linear, so that they keep nothing
+        "parallel_draft_heads_num_layers": 1,
+        "parallel_draft_step": 4,
+        "use_aux_hidden_state": True,
+        "use_input_layernorm_in_first_layer": True,
+        "use_last_layernorm": True,
+        "use_mtp_layernorm": False,
+    },
+}
+"""As nvidia-modelopt 0.47.0 writes it: export/plugins/hf_spec_configs.py 46-55."""
 OF_DFLASH: Config = {
     "architectures": DFLASH,
     "block_size": 16,
@@ -105,6 +122,7 @@ SLIDES_KEPT = 4 * 2_047 * TOKEN + T * TOKEN
 ROWS = (
     Row("eagle3", {**HEAD, **OF_EAGLE3}, T * TOKEN, T * TOKEN),
     Row("angelslim", {**HEAD, "architectures": ["Eagle3LlamaForCausalLM"]}, T * TOKEN, T * TOKEN),
+    Row("eagle3 of nvidia-modelopt", {**HEAD, **OF_MODELOPT}, T * TOKEN, T * TOKEN),
     Row(
         "angelslim with what Hunyuan's file says",
         {**HEAD, **OF_EAGLE3, "use_cla": False, "cla_share_factor": 2},

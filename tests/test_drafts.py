@@ -158,6 +158,13 @@ ROWS = (
         5 * 1_023 * TOKEN,
     ),
     Row(
+        # as nvidia-modelopt 0.47.0 writes it, in both places: export/plugins/hf_spec_export.py 439
+        "dflash with a learned sink",
+        of({**FIVE, **OF_DFLASH, "attention_sink_bias": True}, attention_sink_bias=True),
+        5 * T * TOKEN,
+        5 * T * TOKEN,
+    ),
+    Row(
         "dflash that slides everywhere, of a model that never does",
         of(
             {**FIVE, "model_type": "llama", "architectures": DFLASH},

@@ -147,7 +147,6 @@ def _with_own_windows(fields: Fields) -> Fields:
     if mode not in (None, *modes):
         own.wrong("attention_mode", f"is {mode!r}; {' and '.join(modes)} alone are known")
     everywhere, window = own.flag("use_swa"), own.optional("swa_window_size")
-    own.spare("attention_sink_bias", "attention_value_scale")
     slides = isinstance(kinds, list) and SLIDING in kinds
     if not (everywhere or (slides and window)):
         return fields

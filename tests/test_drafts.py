@@ -454,8 +454,15 @@ def test_a_head_without_a_cache_keeps_nothing(config: Config, tmp_path: Path) ->
     assert any("cache of" in note for note in answer["notes"])
 
 
-def test_heads_of_medusa_beside_a_model_add_nothing() -> None:
-    config = {**HEAD, "num_hidden_layers": 3, "medusa_num_heads": 3, "medusa_num_layers": 1}
-    model = loaded(config)
+@pytest.mark.parametrize(
+    "medusa",
+    [
+        {"medusa_num_heads": 3, "medusa_num_layers": 1},
+        # nvidia-modelopt 0.47.0, export/unified_export_megatron.py 203-208
+        {"medusa": {"num_medusa_heads": 3, "num_medusa_layers": 1}},
+    ],
+)
+def test_heads_of_medusa_beside_a_model_add_nothing(medusa: Config) -> None:
+    model = loaded({**HEAD, "num_hidden_layers": 3, **medusa})
     assert model.stored(T) == 3 * T * TOKEN
     assert any("Medusa's heads keep no cache" in note for note in model.notes)

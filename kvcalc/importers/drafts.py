@@ -104,7 +104,7 @@ def _that_borrows(fields: Fields) -> Fields:
 
 def _say_what_medusa_is(family: Family, fields: Fields) -> None:
     """Heads of Medusa are linear layers on the last hidden state: they keep nothing."""
-    named = [name for name in fields.data if name.startswith("medusa_")]
+    named = [name for name in fields.data if name == "medusa" or name.startswith("medusa_")]
     fields.spare(*named)
     if named and family.name != "medusa":
         fields.note("Medusa's heads keep no cache: what is counted is the model's own")

@@ -168,6 +168,16 @@ def test_what_a_file_is_held_to_is_judged_without_a_draft() -> None:
     assert kvcalc.compare(drafted, context=100).expect[0].ok
 
 
+def test_an_expectation_is_held_at_the_context_of_its_own_model(model_file: ModelFile) -> None:
+    model_file(LAYERS.format(name="Short", layers=1, more="", longest=1000), "short.yaml")
+    # all 2,048 tokens of the window: 5 x 2,048 x 4,096 B; the draft ends at 1,000
+    entry = parse_expectation("native.stored", "41,943,040 B")
+    model = replace(kvcalc.load("sliding.yaml"), expect=(entry,))
+    answer = kvcalc.compare(model, draft="short.yaml")
+    assert answer.query.context == 1000
+    assert [result.ok for result in answer.expect] == [True]
+
+
 def of_type(name: str, text: str) -> Model:
     """A model of that `model_type`."""
     Path("typed.yaml").write_text(text + f"architecture: {name}\n", encoding="utf-8")

@@ -60,6 +60,23 @@ OF_EAGLE3: Config = {
     "target_num_hidden_layers": 80,
     "target_num_key_value_heads": 8,
 }
+OF_MODELOPT: Config = {
+    "architectures": EAGLE3,
+    "draft_vocab_size": 32000,
+    "eagle_config": {
+        "eagle_aux_hidden_state_layer_ids": [],
+        "has_lm_head": False,
+        "next_layer_regular": True,
+        # Medusa's heads behind the layer: linear, so that they keep nothing
+        "parallel_draft_heads_num_layers": 1,
+        "parallel_draft_step": 4,
+        "use_aux_hidden_state": True,
+        "use_input_layernorm_in_first_layer": True,
+        "use_last_layernorm": True,
+        "use_mtp_layernorm": False,
+    },
+}
+"""As nvidia-modelopt 0.47.0 writes it: export/plugins/hf_spec_configs.py 46-55."""
 OF_DFLASH: Config = {
     "architectures": DFLASH,
     "block_size": 16,
@@ -105,6 +122,7 @@ SLIDES_KEPT = 4 * 2_047 * TOKEN + T * TOKEN
 ROWS = (
     Row("eagle3", {**HEAD, **OF_EAGLE3}, T * TOKEN, T * TOKEN),
     Row("angelslim", {**HEAD, "architectures": ["Eagle3LlamaForCausalLM"]}, T * TOKEN, T * TOKEN),
+    Row("eagle3 of nvidia-modelopt", {**HEAD, **OF_MODELOPT}, T * TOKEN, T * TOKEN),
     Row(
         "angelslim with what Hunyuan's file says",
         {**HEAD, **OF_EAGLE3, "use_cla": False, "cla_share_factor": 2},
@@ -138,6 +156,13 @@ ROWS = (
         of({**FIVE, **OF_DFLASH}, use_swa=True, swa_window_size=1024, attention_sink_bias=True),
         5 * 1_024 * TOKEN,
         5 * 1_023 * TOKEN,
+    ),
+    Row(
+        # as nvidia-modelopt 0.47.0 writes it, in both places: export/plugins/hf_spec_export.py 439
+        "dflash with a learned sink",
+        of({**FIVE, **OF_DFLASH, "attention_sink_bias": True}, attention_sink_bias=True),
+        5 * T * TOKEN,
+        5 * T * TOKEN,
     ),
     Row(
         "dflash that slides everywhere, of a model that never does",
@@ -429,8 +454,15 @@ def test_a_head_without_a_cache_keeps_nothing(config: Config, tmp_path: Path) ->
     assert any("cache of" in note for note in answer["notes"])
 
 
-def test_heads_of_medusa_beside_a_model_add_nothing() -> None:
-    config = {**HEAD, "num_hidden_layers": 3, "medusa_num_heads": 3, "medusa_num_layers": 1}
-    model = loaded(config)
+@pytest.mark.parametrize(
+    "medusa",
+    [
+        {"medusa_num_heads": 3, "medusa_num_layers": 1},
+        # nvidia-modelopt 0.47.0, export/unified_export_megatron.py 203-208
+        {"medusa": {"num_medusa_heads": 3, "num_medusa_layers": 1}},
+    ],
+)
+def test_heads_of_medusa_beside_a_model_add_nothing(medusa: Config) -> None:
+    model = loaded({**HEAD, "num_hidden_layers": 3, **medusa})
     assert model.stored(T) == 3 * T * TOKEN
     assert any("Medusa's heads keep no cache" in note for note in model.notes)

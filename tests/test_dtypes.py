@@ -449,6 +449,7 @@ def test_notes_that_a_question_makes_untrue_are_left_out(
         (("-c", "1000"), "expected in bf16 at 131,072 tokens  mha/mqa"),
         (("--kv-dtype", "fp8"), "expected in bf16 at 131,072 tokens  mha/mqa"),
         (("--mtp",), "expected in bf16 at 131,072 tokens  mha/mqa"),
+        (("--draft", "gpt2"), "expected in bf16 at 131,072 tokens, without the draft  mha/mqa"),
     ],
     ids=str,
 )

@@ -458,6 +458,20 @@ def test_a_pointer_of_git_lfs_is_to_be_fetched(name: str) -> None:
     assert weight_file(Path("m") / name, POINTER) == problem
 
 
+@pytest.mark.parametrize("name", ["config.json", "model.yaml", "m.gguf", "model.safetensors"])
+@pytest.mark.parametrize("head", [b"<!doctype html>\n<html>", b"\n<!DOCTYPE html>", b"<HTML lang"])
+def test_a_web_page_is_no_file_of_a_model(name: str, head: bytes) -> None:
+    hint = "download the raw file: on the hub, /resolve/ for /blob/"
+    problem = Problem("this is a web page, not the file that it shows", hint, (), name)
+    assert weight_file(Path(name), head) == problem
+
+
+@pytest.mark.parametrize("head", [b"", b" \n"])
+def test_an_empty_configuration_is_to_be_fetched_again(head: bytes) -> None:
+    problem = Problem("the file is empty", "download or copy it again", (), "config.json")
+    assert weight_file(Path("config.json"), head) == problem
+
+
 @pytest.mark.parametrize(
     ("name", "head"),
     [

@@ -1,7 +1,7 @@
 """What marks a file as a draft head's, and the fields in it that are of its target, or of drafting.
 
-Read off SpecForge 0.2.0 (modeling/draft), vLLM 0.33.0 (models/*eagle*.py, qwen3_dflash.py) and
-speculators 0.9.0 (models/*/config.py).
+Read off SpecForge 0.2.0 (modeling/draft), vLLM 0.33.0 (models/*eagle*.py, qwen3_dflash.py),
+speculators 0.9.0 (models/*/config.py) and nvidia-modelopt 0.47.0 (export/plugins/hf_spec_*.py).
 """
 
 from __future__ import annotations
@@ -47,21 +47,25 @@ _TARGET = frozenset(
 
 _HEAD = frozenset(
     """
-    attention_backend block_size causal confidence_head_alpha confidence_head_with_markov
-    conv_group_size conv_kernel_size draft_vocab_size eagle_fc_bias emb_dim embed_requires_grad
-    enable_confidence_head fc_norm final_logit_softcapping fusion_bias gru_hidden_dim
-    has_own_embed_tokens has_own_lm_head is_causal is_neox_style layernorms loss_decay_gamma
-    markov_head_type markov_rank mask_token mask_token_id modal_type mtp_layer_idx
+    attention_backend attention_sink_bias attention_value_scale block_size causal
+    confidence_head_alpha confidence_head_with_markov conv_group_size conv_kernel_size
+    draft_vocab_size eagle_fc_bias emb_dim embed_requires_grad enable_confidence_head fc_norm
+    final_logit_softcapping fusion_bias gru_hidden_dim has_lm_head has_own_embed_tokens
+    has_own_lm_head is_causal is_neox_style layernorms loss_decay_gamma markov_head_type
+    markov_rank mask_token mask_token_id modal_type mtp_layer_idx next_layer_regular
     norm_before_fc norm_before_residual norm_output num_anchors num_jacobi_passes
-    num_speculative_tokens output_multiplier parallel_drafting pard_token prefix_weight_base
-    projector_type ptd_token_id pure_draft_prefix_len rope_is_neox_style sample_from_anchor
-    selector_rank selector_top_k shift_label sliding_window_non_causal speculators_model_type
-    speculators_version training_mode transformer_layer_architecture truncated_vocab_size
+    num_speculative_tokens output_multiplier parallel_draft_heads_num_layers parallel_draft_step
+    parallel_drafting pard_token prefix_weight_base projector_type ptd_token_id
+    pure_draft_prefix_len rope_is_neox_style sample_from_anchor selector_rank selector_top_k
+    shift_label sliding_window_non_causal speculators_model_type speculators_version
+    training_mode transformer_layer_architecture truncated_vocab_size
     use_input_layernorm_in_first_layer use_last_layernorm use_mtp_layernorm xpress_mlp_ratio
     xpress_rank
     """.split()  # noqa: SIM905  a list would take a page
 )
-"""How a head drafts: nothing that it keeps. Convolutions reach over one block, and are not kept."""
+"""How a head drafts: nothing that it keeps. Convolutions reach over one block, and are not kept;
+parallel draft heads are Medusa's, linear layers on the last hidden state; a sink that is a bias is
+one number a head, learned, and no token's."""
 
 _OBJECTS = {"speculators_config"}
 """Objects that describe the target and the proposals alone."""

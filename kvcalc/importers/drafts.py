@@ -104,7 +104,7 @@ def _that_borrows(fields: Fields) -> Fields:
 
 def _say_what_medusa_is(family: Family, fields: Fields) -> None:
     """Heads of Medusa are linear layers on the last hidden state: they keep nothing."""
-    named = [name for name in fields.data if name.startswith("medusa_")]
+    named = [name for name in fields.data if name == "medusa" or name.startswith("medusa_")]
     fields.spare(*named)
     if named and family.name != "medusa":
         fields.note("Medusa's heads keep no cache: what is counted is the model's own")
@@ -147,7 +147,6 @@ def _with_own_windows(fields: Fields) -> Fields:
     if mode not in (None, *modes):
         own.wrong("attention_mode", f"is {mode!r}; {' and '.join(modes)} alone are known")
     everywhere, window = own.flag("use_swa"), own.optional("swa_window_size")
-    own.spare("attention_sink_bias", "attention_value_scale")
     slides = isinstance(kinds, list) and SLIDING in kinds
     if not (everywhere or (slides and window)):
         return fields

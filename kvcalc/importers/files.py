@@ -216,6 +216,7 @@ def _no_config(name: str, what: str, hint: str) -> Problem:
     return Problem(f"this is {what}, not a model configuration", hint, file=name)
 
 
+_PAGES = (b"<!doctype html", b"<html")
 _PICKLES = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 _PYTORCH = (".bin", ".pt", ".pth", ".ckpt")
 _WEIGHTS = {
@@ -240,6 +241,11 @@ def weight_file(path: Path, head: bytes) -> Problem | None:
     if head.startswith(LFS):
         text = "this is a pointer of git LFS, not the file itself"
         return Problem(text, f"fetch it: git lfs pull --include '{path.name}'", file=name)
+    if head.lstrip().lower().startswith(_PAGES):
+        text = "this is a web page, not the file that it shows"
+        return Problem(text, "download the raw file: on the hub, /resolve/ for /blob/", file=name)
+    if suffix == ".json" and not head.strip():
+        return Problem("the file is empty", "download or copy it again", file=name)
     format_ = _WEIGHTS.get(suffix) or _by_magic(head, archive=suffix in _ARCHIVES)
     if format_:
         text = f"this is a weight file ({format_}), not a configuration"

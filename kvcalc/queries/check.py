@@ -78,7 +78,8 @@ def expected(model: Model, rows: Rows | None = None) -> tuple[Result, ...]:
     """
     if not model.expect:
         return ()
-    rows = rows or rows_of(replace(model, draft=None))
+    model = replace(model, draft=None)
+    rows = rows or rows_of(model)
     slug = PurePath(model.file).name.removesuffix(".yaml") or model.name
     return tuple(_result(slug, model, rows, expectation) for expectation in model.expect)
 

@@ -85,11 +85,12 @@ def sheet(answer: Comparison, style: Style) -> Sheet:
 
 def _held_at(answer: Comparison) -> str:
     """How a model's own expectations are headed: with what they are held at, if no row is at it."""
-    model, query = answer.models[0], answer.query
+    model, query = replace(answer.models[0], draft=None), answer.query
     plain = replace(query, context=None, batch=1, engine=None) == NOTHING_ASKED
-    if plain and query.context == model.default_context:
+    if plain and not answer.draft and query.context == model.default_context:
         return "expected"
-    return f"expected in {own_dtype(model)} at {model.default_context:,} tokens"
+    alone = ", without the draft" if answer.draft else ""
+    return f"expected in {own_dtype(model)} at {model.default_context:,} tokens{alone}"
 
 
 def _expected(result: Result) -> str:

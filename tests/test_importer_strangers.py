@@ -224,6 +224,11 @@ def test_one_note_lists_all_that_was_passed_over() -> None:
     assert sum("verbose, rotary" in note for note in notes) == 1
 
 
+def test_what_is_passed_over_is_called_by_its_whole_name() -> None:
+    notes = loaded({"model_type": "gemma3", "text_config": {**GEMMA, "verbose": 1}}).notes
+    assert any(note.endswith("by them: text_config.verbose") for note in notes)
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [

@@ -35,7 +35,7 @@ def pass_over(fields: Fields, called: str) -> None:
                 hint = f"did you mean {near}? " if near else ""
                 inner.problem(text, name, hint + way_out((*inner.where, name)))
             elif inner.data[name] is not None:
-                passed.append(f"{inner.prefix}{name}")
+                passed.append(_dotted((*inner.where, name)))
     _refuse_by_layer(fields)
     if passed:
         tell_what_was_passed(passed, called, fields)
@@ -62,7 +62,12 @@ def tell_what_was_passed(names: Collection[str], called: str, fields: Fields) ->
 
 def way_out(path: Place) -> str:
     """The hint of a field that could be ignored."""
-    return f"if it leaves the cache alone: --ignore {'.'.join(str(step) for step in path)}"
+    return f"if it leaves the cache alone: --ignore {_dotted(path)}"
+
+
+def _dotted(path: Place) -> str:
+    """A field as `--ignore` takes it."""
+    return ".".join(str(step) for step in path)
 
 
 def _speaks(name: str, value: Any) -> bool:

@@ -14,6 +14,16 @@ from kvcalc.model import Model
 
 Config = dict[str, Any]
 
+# 4 layers x (2 + 2) x 8 x 2 B = 256 B a token
+LLAMA: Mapping[str, Any] = {
+    "model_type": "llama",
+    "num_hidden_layers": 4,
+    "hidden_size": 64,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 2,
+    "torch_dtype": "bfloat16",
+}
+
 
 def loaded(config: Mapping[str, Any]) -> Model:
     return read_config(config, Origin("config.json"))

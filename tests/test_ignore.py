@@ -16,16 +16,8 @@ from kvcalc.errors import InputError, InvalidValue, UsageError
 from kvcalc.importers.assembly import Origin
 from kvcalc.importers.huggingface import read_config
 from kvcalc.model import Model
+from tests.configurations import LLAMA
 
-# 4 layers x (2 + 2) x 8 x 2 B = 256 B a token
-LLAMA: Mapping[str, Any] = {
-    "model_type": "llama",
-    "num_hidden_layers": 4,
-    "hidden_size": 64,
-    "num_attention_heads": 8,
-    "num_key_value_heads": 2,
-    "torch_dtype": "bfloat16",
-}
 INNER = {**LLAMA, "model_type": "gemma3_text", "head_dim": 8, "sliding_window": 16}
 BY_CHANNEL = {
     "layer_quant_config": {

@@ -11,16 +11,8 @@ from kvcalc.importers.families import FAMILIES, TABLE
 from kvcalc.importers.families.windowed import sliding
 from kvcalc.importers.schedules import same
 from kvcalc.model import Architecture
-from tests.configurations import loaded, problems_of, refused
+from tests.configurations import LLAMA, loaded, problems_of, refused
 
-LLAMA: Mapping[str, Any] = {
-    "model_type": "llama",
-    "num_hidden_layers": 4,
-    "hidden_size": 64,
-    "num_attention_heads": 8,
-    "num_key_value_heads": 2,
-    "torch_dtype": "bfloat16",
-}
 NAMELESS = {name: value for name, value in LLAMA.items() if name != "model_type"}
 GEMMA: Mapping[str, Any] = {
     "model_type": "gemma3_text",

@@ -12,18 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import kvcalc
+from tests.configurations import LLAMA as CONFIG
 
 if TYPE_CHECKING:
     from tests.conftest import Process
 
-CONFIG = {
-    "model_type": "llama",
-    "num_hidden_layers": 4,
-    "hidden_size": 64,
-    "num_attention_heads": 8,
-    "num_key_value_heads": 2,
-    "torch_dtype": "bfloat16",
-}
 PER_TOKEN = 4 * 2 * 2 * 8 * 2
 
 

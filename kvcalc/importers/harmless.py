@@ -83,7 +83,8 @@ _OPEN_WORDS = frozenset(("token", "tokens", "position", "positions", "scale"))
 """Words that no other word makes harmless: what is kept, or evicted, may be counted in them."""
 
 _PATTERN = re.compile(
-    r".*_token_(?:ids?|index)|.*2vec|(?:.*_)?rope_(?:theta|scaling|parameters)|rope_(?:type|ratio|condense_ratio|interleave|interleaved)"
+    r".*_token_(?:ids?|index)|.*2vec|(?:.*_)?rope_(?:theta|scaling|parameters)"
+    r"|rope_(?:type|ratio|condense_ratio|interleave|interleaved)"
     r"|(?:attn_)?rotary_(?:dim|base|percent|emb|emb_.*)|rope_.*_factor|mrope_.*|use_mrope"
     r"|no_rope_layers|no_rope_layer_interval|nope_layer_interval|transformers\.js_config"
 )

@@ -37,8 +37,9 @@ RESIDUAL = 128
 def _grouped(engine: str, bits: Iterable[int], residual: int = 0) -> Iterator[Format]:
     """Groups of 32, 64 and 128 elements, each with a scale and an offset of two bytes.
 
-    Asked of the libraries themselves: mlx 0.32.4 `quantize`, whose offset is called a bias; hqq
-    0.2.8.post1 and optimum-quanto 0.2.7 under transformers 5.24.0, with a zero point and a shift.
+    Asked of the libraries themselves: mlx 0.32.4 `quantize`, for every pair, whose offset is called
+    a bias; hqq 0.2.8.post1 and optimum-quanto 0.2.7 under transformers 5.24.0, with a zero point
+    and a shift, in groups of 64 (hqq's 4 bits in groups of 32 too). Their others follow that rule.
     """
     for n in bits:
         # hqq puts ten elements of 3 bits into an int32, which takes a group 4 bytes more

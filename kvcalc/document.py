@@ -71,12 +71,24 @@ class Document:
         """The line of the value at a path."""
         return self.position(path)[0]
 
+    @cached_property
+    def _fields(self) -> dict[yaml.MappingNode, dict[str, tuple[yaml.Node, yaml.Node]]]:
+        """The fields of mappings that were asked for, by name, with their nodes."""
+        return {}
+
+    def _field(self, node: yaml.MappingNode, name: str) -> tuple[yaml.Node, yaml.Node] | None:
+        """The nodes of a field and of its value; where it stands twice, the first."""
+        if node not in self._fields:
+            pairs = reversed(node.value)
+            self._fields[node] = {str(pair[0].value): pair for pair in pairs}
+        return self._fields[node].get(name)
+
     def position(self, path: Place) -> tuple[int, int]:
         """Line and column of the value at a path, or of the nearest thing above it."""
         node, mark = self.root, self.root.start_mark
         for step in path:
             if isinstance(node, yaml.MappingNode):
-                found = next((kv for kv in node.value if str(kv[0].value) == str(step)), None)
+                found = self._field(node, str(step))
                 if found is None:
                     break
                 mark, node = found[0].start_mark, found[1]

@@ -12,11 +12,27 @@ import difflib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
+from kvcalc.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Place = tuple[str | int, ...]
 """Where in a file's data a value stands: keys and list positions from the top."""
+
+SHOWN = 50
+"""Problems that are told in full; of more than these the number is told."""
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The hint for a misspelt word, worked out when it is read: that takes a while."""
+
+    word: str
+    known: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return did_you_mean(self.word, self.known)
 
 
 @dataclass(frozen=True)
@@ -24,11 +40,16 @@ class Problem:
     """One thing that is wrong: where, what, and the way out. Lines and columns count from 1."""
 
     message: str
-    hint: str = ""
+    advice: str | Nearest = ""
     path: Place = ()
     file: str = ""
     line: int = 0
     column: int = 0
+
+    @property
+    def hint(self) -> str:
+        """The way out, in words."""
+        return str(self.advice)
 
     def under(self, prefix: Place) -> Problem:
         """The same problem seen from further up in the file."""
@@ -36,8 +57,9 @@ class Problem:
 
     def __str__(self) -> str:
         where = ":".join([self.file, *(str(n) for n in (self.line, self.column) if n)])
-        text = f"{where}: {self.message}" if where else self.message
-        return f"{text}\n  {self.hint}" if self.hint else text
+        text = printable(f"{where}: {self.message}" if where else self.message)
+        hint = printable(self.hint)
+        return f"{text}\n  {hint}" if hint else text
 
 
 class KvcalcError(Exception):
@@ -54,7 +76,7 @@ class InvalidValue(KvcalcError):
     """Values that cannot be; the paths of `problems` start where the values stand."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(p.message for p in problems))
+        super().__init__("; ".join(p.message for p in problems[:SHOWN]))
         self.problems = tuple(problems)
 
 
@@ -62,8 +84,18 @@ class InputError(KvcalcError):
     """Files that cannot be read or are wrong."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join(str(p) for p in problems))
+        super().__init__(listed(problems))
         self.problems = tuple(problems)
+
+
+def listed(problems: Sequence[Problem]) -> str:
+    """Problems in words, a number of them at most, and how many there are if not one alone."""
+    lines = [str(problem) for problem in problems[:SHOWN]]
+    if len(problems) > SHOWN:
+        lines.append(f"{len(problems):,} problems, of which the first {SHOWN} are shown")
+    elif len(problems) > 1:
+        lines.append(f"{len(problems)} problems")
+    return "\n".join(lines)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

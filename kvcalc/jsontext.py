@@ -13,13 +13,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from kvcalc.errors import InvalidValue, Problem
-from kvcalc.yamltext import TEXT_TAG
+from kvcalc.yamltext import MAX_DEPTH, TEXT_TAG, TOO_DEEP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-MAX_DEPTH = 100
-"""Levels of lists and objects; no configuration has a tenth of them."""
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]|[^\s\[\]{}:,"]+')
 _HALF = re.compile("[\ud800-\udfff]")
@@ -65,7 +62,7 @@ def _refuse_deep(text: str) -> None:
     for word, mark in _tokens(text):
         depth += (word in ("[", "{")) - (word in ("]", "}"))
         if depth > MAX_DEPTH:
-            raise InvalidValue([_problem(f"nested more than {MAX_DEPTH} levels deep", "", mark)])
+            raise InvalidValue([_problem(TOO_DEEP, "", mark)])
 
 
 def _long_numbers(text: str) -> Iterator[Problem]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_NODES = 100_000
+MAX_DEPTH = 100
+"""Levels of lists and mappings; no configuration has a tenth of them."""
+TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
 LONG = 60
 """Characters of a key that a message shows."""
 EMPTY = Problem(
@@ -65,6 +68,7 @@ def decoded(text: str) -> tuple[Any, yaml.Node, tuple[Problem, ...]]:
             _refuse_tags(loader, root)
         problems = tuple(wrong_keys(root))
         data = loader.construct_document(root)
+        _refuse_deep(data, root)
         if data is None:
             raise InvalidValue([EMPTY])
         return _with_text_keys(data) if problems else data, root, problems
@@ -114,6 +118,23 @@ def _refuse_oversized(root: yaml.Node) -> None:
     if size(root) > MAX_NODES:
         text = f"more than {MAX_NODES:,} values once its anchors are written out"
         raise InvalidValue([_at(root, text, "write it without anchors")])
+
+
+def _refuse_deep(data: object, root: yaml.Node) -> None:
+    """Raises InvalidValue where lists and mappings stand in each other too deeply."""
+    level = [data]
+    for _ in range(MAX_DEPTH + 1):
+        level = [inner for outer in level for inner in _inner(outer)]
+        if not level:
+            return
+    raise InvalidValue([_at(root, TOO_DEEP, "")])
+
+
+def _inner(value: object) -> list[object]:
+    """What stands directly inside of a list or a mapping."""
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:

@@ -21,6 +21,7 @@ MODULES = {
 }
 
 ORDER = (
+    {"printable"},
     {"errors"},
     {"units", "formats"},
     {"expect", "extents", "question"},
@@ -49,18 +50,18 @@ UP_TO_QUERIES = below("queries") | {"queries"}
 RESULTS = UP_TO_QUERIES - {"whatif", "schema"}
 MAY_IMPORT = {
     **CORE,
-    "yamltext": {"errors"},
-    "jsontext": {"errors", "yamltext"},
-    "document": {"errors", "jsontext", "yamltext"},
+    "yamltext": {"errors", "printable"},
+    "jsontext": {"errors", "printable", "yamltext"},
+    "document": {"errors", "jsontext", "printable", "yamltext"},
     "importers": UP_TO_SCHEMA,
     "opening": UP_TO_SCHEMA | {"document", "importers"},
     "catalog": UP_TO_SCHEMA | {"document", "importers", "opening"},
     "render": RESULTS,
     "publish": UP_TO_SCHEMA | {"render"},
     "api": UP_TO_QUERIES | {"catalog", "publish"},
-    "cli": {"errors", "units", "expect", "engines", "render", "kvcalc"},
+    "cli": {"errors", "printable", "units", "expect", "engines", "render", "kvcalc"},
     "kvcalc": {"api", "errors", "model"},
-    "__main__": {"cli", "kvcalc"},
+    "__main__": {"cli", "printable", "kvcalc"},
 }
 MAY_NAME = {**MAY_IMPORT, "render": UP_TO_QUERIES}
 """The same for imports under `if TYPE_CHECKING`: render may name all that is below it."""
@@ -79,7 +80,7 @@ OTHERS = {
 }
 """Which modules, or modules of a package, import from outside the standard library."""
 
-CLI_AT_THE_TOP = {"kvcalc", "cli", "engines", "errors", "expect", "typer"}
+CLI_AT_THE_TOP = {"kvcalc", "cli", "engines", "errors", "printable", "expect", "typer"}
 
 
 @dataclass(frozen=True)

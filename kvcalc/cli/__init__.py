@@ -10,8 +10,9 @@ from kvcalc import __version__
 from kvcalc.cli import options
 from kvcalc.cli.options import Files, Model, Models, Source, taking
 from kvcalc.cli.output import Output
-from kvcalc.errors import InputError, InvalidValue, KvcalcError, UsageError
+from kvcalc.errors import InputError, InvalidValue, KvcalcError, UsageError, listed
 from kvcalc.expect import Quantity
+from kvcalc.printable import printable
 
 P = ParamSpec("P")
 
@@ -58,13 +59,10 @@ def _answers(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except (InputError, InvalidValue) as error:
-            count = len(error.problems)
-            typer.echo("\n".join(str(problem) for problem in error.problems), err=True)
-            if count > 1:
-                typer.echo(f"{count} problems", err=True)
+            typer.echo(listed(error.problems), err=True)
             raise typer.Exit(error.exit_code) from None
         except KvcalcError as error:
-            typer.echo(f"Error: {error}", err=True)
+            typer.echo(f"Error: {printable(str(error))}", err=True)
             raise typer.Exit(error.exit_code) from None
 
     return wrapped

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from kvcalc.errors import UsageError
+from kvcalc.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +29,7 @@ class Output:
     def notes(self, notes: Iterable[str]) -> None:
         """What a reader of the answer should know."""
         for note in () if self.quiet else notes:
-            typer.echo(f"note: {note}", err=True)
+            typer.echo(f"note: {printable(note)}", err=True)
 
     def answer(self, answer: Any, **style: Any) -> None:
         """An answer in the format asked for. Raises UsageError where it cannot be written."""
@@ -52,6 +52,4 @@ class Output:
             sys.stdout.write(text)
             sys.stdout.flush()
         except OSError as error:
-            # what is left in the buffer must not be tried again when the interpreter exits
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise UsageError(f"cannot write standard output: {error.strerror}") from None

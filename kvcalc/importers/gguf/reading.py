@@ -160,7 +160,7 @@ def _say_what_is_odd(name: str, row: Family, f: Fields) -> None:
 def _with_way_out(problem: Problem) -> Problem:
     """A key cannot be set in a GGUF file by hand: whoever converts the model writes it."""
     hint = CONVERT if not problem.hint or problem.hint.startswith("set ") else problem.hint
-    return replace(problem, hint=hint)
+    return replace(problem, advice=hint)
 
 
 def _weights(header: Header, origin: Origin) -> tuple[int | None, list[str]]:

@@ -1,0 +1,26 @@
+"""Other people's text on a terminal and in a log: shown as it is, save what would act there."""
+
+from __future__ import annotations
+
+import re
+
+_ACTS = re.compile(
+    "[\x00-\x1f\x7f-\x9f"  # controls: they move the cursor, ring, begin lines and escapes
+    "\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"  # unseen, or turn it around
+    "\ufff9-\ufffb\U000e0000-\U000e007f"
+    "\ud800-\udfff]"  # halves of characters, which no encoding has
+)
+
+
+def printable(text: str) -> str:
+    """One line of text, with what a terminal would obey or hide written as escapes: \\x1b."""
+    return _ACTS.sub(_escape, text) if _ACTS.search(text) else text
+
+
+def printable_lines(text: str) -> str:
+    """The same for text of several lines: line feeds and tabs stay."""
+    return _ACTS.sub(lambda found: found[0] if found[0] in "\n\t" else _escape(found), text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    return ascii(found[0])[1:-1]

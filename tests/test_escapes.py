@@ -26,6 +26,7 @@ from kvcalc.expect import parse_expectation
 from kvcalc.extents import Every
 from kvcalc.formats import BF16, uniform
 from kvcalc.model import Source
+from kvcalc.printable import printable, printable_lines
 from kvcalc.queries.listing import list_models
 from kvcalc.render import Style, render
 from kvcalc.render.sheets import wide
@@ -292,8 +293,7 @@ def test_no_text_is_a_command_to_github() -> None:
 def test_junit_is_xml_whatever_a_text_has_in_it(text: str) -> None:
     root = ET.fromstring(render(answers_with(text).checked, "junit", Style()))
     names = [case.attrib["name"] for case in root.iter("testcase")]
-    escaped = re.sub(ACTS, lambda c: "\t" if c[0] == "\t" else ascii(c[0])[1:-1], text)
-    assert names[0] == escaped.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
+    assert names[0] == printable_lines(text).replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
 
 # on a terminal, and in a file
@@ -352,3 +352,29 @@ def test_what_is_inferred_of_a_file_is_a_comment_to_its_end(
     assert "forged" in ran.out
     assert loaded(ran.out).name == "odd"
     assert loaded(ran.out).vendor == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::stop-commands::x", "\\x3a:stop-commands::x"),
+        (" \u3000::error::x", " \u3000\\x3a:error::x"),
+        (
+            "a ##vso[task.setvariable variable=PATH]b",
+            "a \\x23#vso[task.setvariable variable=PATH]b",
+        ),
+        ("##[error]x", "\\x23#[error]x"),
+        # what is none
+        ("a::b", "a::b"),
+        (": :", ": :"),
+        ("## heading", "## heading"),
+        ("#[x]", "#[x]"),
+    ],
+)
+def test_no_line_commands_who_runs_ci(text: str, shown: str) -> None:
+    for name in ("table", "csv"):
+        lines = render(answers_with(text).compared, name, Style()).splitlines()
+        assert not [line for line in lines if line.lstrip().startswith("::")]
+    assert render(answers_with(text).shown, "table", Style()).startswith(f"{shown}: 2 layers")
+    assert printable(text) == printable_lines(text) == printable(printable(text)) == shown
+    assert printable_lines(f"a\n{text}") == f"a\n{shown}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -31,6 +32,26 @@ class Sheet(NamedTuple):
     def rows(self) -> list[tuple[str, ...]]:
         """The cells row by row."""
         return list(zip(*(column.cells for column in self.columns), strict=True))
+
+    def changed(self, change: Callable[[str], str]) -> Sheet:
+        """The same sheet with each of its texts changed."""
+        columns = (
+            Column(change(column.heading), tuple(map(change, column.cells)), column.number)
+            for column in self.columns
+        )
+        below = tuple(map(change, self.below))
+        return Sheet(change(self.title), tuple(columns), self.marked, below)
+
+
+def wide(text: str) -> int:
+    """The columns that a text takes: two for a wide character, none for an accent of its own."""
+    return len(text) if text.isascii() else sum(map(_wide, text))
+
+
+def _wide(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def text(heading: str, cells: Iterable[str]) -> Column:

@@ -11,19 +11,20 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from kvcalc.printable import printable
 from kvcalc.render import Style, View
 from kvcalc.render.sheets import Sheet
 
-FULL_WIDTH = 100_000
+FULL_WIDTH = 10**9
 
 
 def write(view: View, answer: Any, style: Style) -> str:
     """The answer's sheet with its title above and its other lines below.
 
     A sheet without columns is those lines alone. A table wider than the terminal is printed
-    without box lines; no cell is ever broken.
+    without box lines; no cell is ever broken, and none has what a terminal would obey.
     """
-    sheet = view.sheet(answer, style)
+    sheet = view.sheet(answer, style).changed(printable)
     out = io.StringIO()
     console = Console(
         file=out, force_terminal=style.width is not None, width=FULL_WIDTH, highlight=False

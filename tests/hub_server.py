@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OLDER = "fedcba9876543210fedcba9876543210fedcba98"
@@ -63,7 +63,9 @@ class Hub:
     lists: bool = True
     """Whether it tells what files there are, which a plain mirror does not."""
     sizes: dict[str, int] = field(default_factory=dict)
-    """How large files are called in a listing, and in the answer to HEAD, by their path."""
+    """How large files are called in a listing, by their path."""
+    by_hand: Callable[[BaseHTTPRequestHandler, Request], bool] | None = None
+    """What answers in its own way, where it says that it has."""
 
     def add(self, name: str, **files: object) -> Repository:
         """A repository whose main branch has these files; `config` stands for config.json."""
@@ -182,11 +184,14 @@ def running() -> Iterator[Hub]:
             """Nothing: what was asked is in `hub.requests`."""
 
         def _reply(self, *, with_body: bool) -> None:
-            token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+            kind, _, token = self.headers.get("Authorization", "").partition(" ")
+            token = token if kind == "Bearer" else ""
             request = Request(self.command, self.path, token, tuple(self.headers.items()))
             hub.requests.append(request)
             if hub.silent is not None:
                 hub.silent.wait(30)
+            if hub.by_hand is not None and hub.by_hand(self, request):
+                return
             status, headers, body = hub.answer(request)
             self.send_response(status)
             for name, value in headers.items():

@@ -72,7 +72,7 @@ def test_a_configuration_that_is_said_to_be_huge_is_not_fetched(hub: Hub, tmp_pa
 def chunked(handler: BaseHTTPRequestHandler, request: Request) -> bool:
     """Answers without a length, and without an end to its body."""
     handler.send_response(200)
-    for name, value in {**KNOWN, "Transfer-Encoding": "chunked"}.items():
+    for name, value in {**KNOWN, "Transfer-Encoding": "chunked", "Connection": "close"}.items():
         handler.send_header(name, value)
     handler.end_headers()
     piece = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
@@ -90,7 +90,7 @@ def zipped(handler: BaseHTTPRequestHandler, request: Request) -> bool:
     body = gzip.compress(b" " * 100_000_000) if request.method == "GET" else b""
     handler.send_response(200)
     packed = {"Content-Encoding": "gzip", "Content-Length": str(len(body))} if body else {}
-    for name, value in {**KNOWN, **packed}.items():
+    for name, value in {**KNOWN, **packed, "Connection": "close"}.items():
         handler.send_header(name, value)
     handler.end_headers()
     handler.wfile.write(body)
@@ -138,6 +138,51 @@ def test_a_hub_that_hangs_up_is_one_problem(hub: Hub, tmp_path: Path) -> None:
 
     hub.by_hand = hang_up
     assert "cannot be reached: Server disconnected" in refused(hub, tmp_path)
+
+
+def reset(handler: BaseHTTPRequestHandler, request: Request) -> bool:
+    """Breaks off within the body."""
+    if request.method == "GET":
+        handler.send_response(200)
+        handler.send_header("Content-Length", "5000")
+        handler.end_headers()
+        handler.wfile.write(b"{")
+        handler.close_connection = True
+    return request.method == "GET"
+
+
+def busy(handler: BaseHTTPRequestHandler, request: Request) -> bool:
+    """Tells a client to wait for a day."""
+    if request.method == "GET":
+        handler.send_response(429)
+        handler.send_header("Retry-After", "86400")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+    return request.method == "GET"
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "message"),
+    [(reset, "peer closed connection"), (busy, "answers 429 Too Many Requests")],
+)
+def test_a_download_is_tried_once_and_not_waited_for(
+    by_hand: object, message: str, hub: Hub, tmp_path: Path
+) -> None:
+    hub.add("org/m", config=LLAMA)
+    hub.by_hand = by_hand  # type: ignore[assignment]
+    assert message in refused(hub, tmp_path)
+    assert hub.asked() == ["HEAD config.json", "HEAD config.json", "GET config.json"]
+
+
+def test_an_index_that_is_refused_is_asked_for_once(hub: Hub, fetch: Fetch) -> None:
+    hub.add("org/m", config=LLAMA, index=index(9))
+    usual = hub.answer
+    hub.answer = lambda request: (  # type: ignore[method-assign]
+        Answer(503, {}) if "index" in request.path else usual(request)
+    )
+    unread = "the size of the weights is not known: model.safetensors.index.json could not be read"
+    assert fetch("hf:org/m").notes == (unread,)
+    assert hub.asked()[-2:] == ["GET files", "HEAD model.safetensors.index.json"]
 
 
 def test_a_hub_without_tls_is_one_problem(hub: Hub, tmp_path: Path) -> None:
@@ -236,6 +281,7 @@ def test_a_password_of_the_endpoint_is_sent_to_it(hub: Hub, tmp_path: Path) -> N
         ("hf_quant_config.json and hf_hub_download", "hf_quant_config.json and hf_hub_download"),
         ("\x1b[31mred\u202e", "\\x1b[31mred\\u202e"),
         ("x" * 9999, "x" * MOST + "..."),
+        (":" * 9999, ":" * MOST + "..."),
         ("mine is p%40ssw0rd, p@ssw0rd", "mine is ***, ***"),
     ],
 )

@@ -36,6 +36,8 @@ SITE = "https://huggingface.co"
         ("HF://org/name/", "org/name", "main"),
         ("hf://org/name@v1", "org/name", "v1"),
         ("hf://org/name@refs/pr/3", "org/name", "refs/pr/3"),
+        ("hf://org/name@refs/pr/3/config.json", "org/name", "refs/pr/3"),
+        ("hf://org/name@a/branch", "org/name", "a/branch"),
         ("hf://models/org/name", "org/name", "main"),
         ("hf://models/org/name@v1/config.json", "org/name", "v1"),
         ("hf://org/name/config.json", "org/name", "main"),

@@ -41,6 +41,10 @@ class TooLargeError(Exception):
     """A body of more bytes than are sane."""
 
 
+class UnansweredError(Exception):
+    """A request that came to nothing, and that the client would make again."""
+
+
 def require_the_client(asked: Asked) -> None:
     """Raises InputError where the client is missing, or refuses the name of the repository."""
     try:
@@ -90,10 +94,7 @@ def reserved() -> Iterator[None]:
 
 
 def metadata_of(asked: Asked, file: str, revision: str) -> HfFileMetadata | Exception:
-    """What the hub says of a file, by one request, or the error with which it would not.
-
-    Asked before a download, which tries again for minutes where nothing is cached.
-    """
+    """What the hub says of a file, by one request, or the error with which it would not."""
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
 
     try:
@@ -113,15 +114,47 @@ def downloaded(asked: Asked, file: str, revision: str, most: int) -> Path:
     """
     from huggingface_hub import hf_hub_download
 
-    return Path(
-        hf_hub_download(
-            asked.repository,
-            file,
-            revision=revision,
-            headers=dict(_HEADERS),
-            tqdm_class=_meter(most),
-        )
-    )
+    about = {"headers": dict(_HEADERS), "tqdm_class": _meter(most)}
+    with _once():
+        return Path(hf_hub_download(asked.repository, file, revision=revision, **about))
+
+
+@contextmanager
+def _once() -> Iterator[None]:
+    """While this lasts every request is made once.
+
+    The client tries again for minutes, and waits for as long as a hub may tell it to.
+    """
+    from huggingface_hub import get_session
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]
+
+    made: set[tuple[str, str]] = set()
+    failed: list[Exception] = []
+
+    def before(request: Any) -> None:
+        one = (request.method, str(request.url))
+        if one in made:
+            raise failed[-1] if failed else UnansweredError("it broke off")
+        made.add(one)
+
+    def after(response: Any) -> None:
+        try:
+            hf_raise_for_status(response)
+        except HfHubHTTPError as error:
+            failed.append(error)
+            raise
+
+    session = get_session()
+    hooks = session.event_hooks
+    session.event_hooks = {
+        "request": [*hooks["request"], before],
+        "response": [*hooks["response"], after],
+    }
+    try:
+        yield
+    finally:
+        session.event_hooks = hooks
 
 
 def _meter(most: int) -> Any:

@@ -50,8 +50,12 @@ def link_of(address: str) -> Link:
     if page is None:
         name, at, revision = "/".join(parts[:2]).partition("@")
         return Link(name, revision if at else None, "/".join(parts[2:]))
-    rest = parts[page + 1 :]
+    revision, file = revision_and_file(parts[page + 1 :])
+    return Link("/".join(parts[:page]), revision or None, file)
+
+
+def revision_and_file(parts: list[str]) -> tuple[str, str]:
+    """The revision that a path begins with, and the file in it, or nothing for either."""
     # branches of the hub's own, such as that of a pull request, have slashes in their names
-    size = 3 if rest[:1] == ["refs"] else 1
-    revision = "/".join(rest[:size])
-    return Link("/".join(parts[:page]), revision or None, "/".join(rest[size:]))
+    size = 3 if parts[:1] == ["refs"] else 1
+    return "/".join(parts[:size]), "/".join(parts[size:])

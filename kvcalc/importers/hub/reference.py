@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from kvcalc.errors import InputError, Problem
 from kvcalc.importers.files import CONFIG
 from kvcalc.importers.hub.ggufs import download
-from kvcalc.importers.hub.links import Link, link_of, without_secrets
+from kvcalc.importers.hub.links import Link, link_of, revision_and_file, without_secrets
 from kvcalc.importers.recognition import HUB
 
 MAIN = "main"
@@ -16,9 +16,7 @@ MAIN = "main"
 _REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 _REVISION = re.compile(r"(?!.*\.\.)[\w.-][\w./+-]*", re.ASCII)
 _START = re.compile(r"hf:(?://)?", re.IGNORECASE)
-_FILE = re.compile(r"(?P<revision>.+?)[/:](?P<file>.+\.(?:json|gguf|safetensors|bin))")
-"""A file after a revision, which may have slashes in its name too."""
-
+_FILES = (".json", ".gguf", ".safetensors", ".bin")
 _KINDS = {
     "datasets": "a dataset",
     "spaces": "a space",
@@ -77,10 +75,10 @@ def _id(text: str) -> Link:
     if not at and "://" not in text:
         repository, _, file = text.partition(":")
         return Link(repository, None, file)
-    named = _FILE.fullmatch(revision)
-    if named:
-        return Link(repository, named["revision"], named["file"])
-    return Link(repository, revision.rstrip("/") if at else None)
+    file = ""
+    if revision.lower().endswith(_FILES):  # else it may be a branch with slashes in its name
+        revision, file = revision_and_file(re.split("[/:]", revision))
+    return Link(repository, revision.rstrip("/") if at else None, file)
 
 
 def _of_models(link: Link) -> Link:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from kvcalc.errors import Problem
 from kvcalc.importers.files import CONFIG, way_out
-from kvcalc.importers.hub.client import MAX_CONFIG_BYTES, NoHubError, TooLargeError, listing
+from kvcalc.importers.hub.client import (
+    MAX_CONFIG_BYTES,
+    NoHubError,
+    TooLargeError,
+    UnansweredError,
+    listing,
+)
 from kvcalc.importers.hub.ggufs import download, gguf_sets, smallest
 from kvcalc.importers.hub.reference import MAIN, Asked
 from kvcalc.importers.hub.secrets import endpoint, scrubbed
@@ -41,6 +47,8 @@ def told(asked: Asked, error: BaseException) -> Problem:
             return _no_config(asked)
         case errors.HfHubHTTPError():
             return _refused(asked, error)
+        case UnansweredError(__context__=Exception() as reason):
+            return told(asked, reason)
         case TooLargeError():
             return too_large(asked)
         case NoHubError() | errors.FileMetadataError():

@@ -19,7 +19,7 @@ _ADDRESSES = ("HF_ENDPOINT", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _SHORTEST = 4
 """Characters of a secret that is looked for by its value; shorter ones are parts of words."""
 
-_USER = re.compile(r"(?<=//)[^/]*@|[^\s/'\"]+:[^\s/'\"]*@")
+_USER = re.compile(r"(?<=//)[^/]*@|[^\s/'\":]*:[^\s/'\"]*@")
 _QUERY = re.compile(r"(\w+://[^\s?#'\"]*)[?#][^\s'\"]*")
 _HEADER = re.compile(r"\b(Bearer|Basic) .*", re.IGNORECASE)
 _TOKEN = re.compile(r"\b(hf_[A-Za-z0-9]{16,}|hf_(jwt|oauth)_[\w.-]+|api_org_\w+)")

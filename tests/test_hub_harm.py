@@ -40,7 +40,10 @@ def refused(hub: Hub, home: Path, **env: str) -> str:
         (Answer(304, {}), "it names no commit"),
         (Answer(304, KNOWN), "the config.json of org/m is not JSON"),
         (Answer(200, {"ETag": '"a"', "X-Repo-Commit": "../../../up"}, b"{}"), "it names no commit"),
-        (Answer(302, {"Location": "/org/m/resolve/main/config.json"}), "Exceeded"),
+        (
+            Answer(302, {"Location": "/org/m/resolve/main/config.json"}),
+            "cannot be reached: one request leads to the same again",
+        ),
         (Answer(302, {"Location": "/" + "x" * 60_000}), "cannot be reached: "),
         (Answer(302, {"Location": f"/a?{SECRET}={TOKEN}"}), "cannot be reached: "),
         (Answer(302, {"Location": "http://[nothing"}), "cannot be reached: "),

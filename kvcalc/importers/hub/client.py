@@ -97,11 +97,11 @@ def metadata_of(asked: Asked, file: str, revision: str) -> HfFileMetadata | Exce
     """What the hub says of a file, by one request, or the error with which it would not."""
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
 
+    timeout = constants.HF_HUB_ETAG_TIMEOUT
     try:
-        url = hf_hub_url(asked.repository, file, revision=revision)
-        found = get_hf_file_metadata(
-            url, timeout=constants.HF_HUB_ETAG_TIMEOUT, headers=dict(_HEADERS)
-        )
+        with _once():
+            url = hf_hub_url(asked.repository, file, revision=revision)
+            found = get_hf_file_metadata(url, timeout=timeout, headers=dict(_HEADERS))
     except Exception as error:  # the client has its own errors, and those of its HTTP library
         return error
     return found if COMMIT.fullmatch(found.commit_hash or "") and found.etag else NoHubError()
@@ -123,7 +123,8 @@ def downloaded(asked: Asked, file: str, revision: str, most: int) -> Path:
 def _once() -> Iterator[None]:
     """While this lasts every request is made once.
 
-    The client tries again for minutes, and waits for as long as a hub may tell it to.
+    The client tries again for minutes, waits for as long as a hub may tell it to, and in its older
+    versions follows a redirect that leads back to itself without end.
     """
     from huggingface_hub import get_session
     from huggingface_hub.errors import HfHubHTTPError
@@ -135,7 +136,7 @@ def _once() -> Iterator[None]:
     def before(request: Any) -> None:
         one = (request.method, str(request.url))
         if one in made:
-            raise failed[-1] if failed else UnansweredError("it broke off")
+            raise failed[-1] if failed else UnansweredError("one request leads to the same again")
         made.add(one)
 
     def after(response: Any) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kvcalc.document import MAX_JSON_BYTES, Document, parse, parse_json, read_bytes
 from kvcalc.errors import InputError, InvalidValue, Problem
-from kvcalc.importers.recognition import HUB, is_config
+from kvcalc.importers.recognition import is_config, is_hub
 from kvcalc.schema.reading.model import read_model
 
 if TYPE_CHECKING:
@@ -46,10 +46,11 @@ def opened(
         return parse(STDIN, _stdin())
     if not reference:
         raise InputError([Problem("the name of a model is empty", "kvcalc list shows them")])
-    if reference.startswith(HUB):
-        return _of_hub(reference, ignored)
     path = Path(reference)
-    if exists(path):
+    there = exists(path)
+    if is_hub(reference, there=there):
+        return _of_hub(reference, ignored)
+    if there:
         return _of_folder(path, ignored) if path.is_dir() else _of_file(path, reference, ignored)
     found = bundled(reference.removesuffix(SUFFIX))
     return of_bundle(found) if found else None
@@ -102,10 +103,10 @@ def _of_hub(reference: str, ignored: Ignored) -> Model:
     from kvcalc.importers.files import CONFIG, refusal
 
     fetched = hub.fetch(reference)
-    document = parse_json(reference, read_bytes(fetched.path))
-    _refuse(refusal(CONFIG, document.data), reference)
+    document = parse_json(fetched.reference, read_bytes(fetched.path))
+    _refuse(refusal(CONFIG, document.data), fetched.reference)
     about = (fetched.weight_bytes, fetched.source, fetched.notes)
-    origin = Origin(reference, fetched.name, *about, ignored)
+    origin = Origin(fetched.reference, fetched.name, *about, ignored, fetched.quantized)
     return _imported(document, origin)
 
 

@@ -13,6 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from kvcalc.cli import app
+from tests.hub_fetch import fetch, hub
+
+__all__ = ["fetch", "hub"]
 
 PROGRAM = [sys.executable, "-m", "kvcalc"]
 TIMEOUT = 60

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OLDER = "fedcba9876543210fedcba9876543210fedcba98"
@@ -25,6 +25,7 @@ class Request(NamedTuple):
     method: str
     path: str
     token: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Answer(NamedTuple):
@@ -59,6 +60,12 @@ class Hub:
     """What it answers to whatever is asked, where that is set."""
     silent: threading.Event | None = None
     """What it waits for before it answers, where that is set."""
+    lists: bool = True
+    """Whether it tells what files there are, which a plain mirror does not."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """How large files are called in a listing, by their path."""
+    by_hand: Callable[[BaseHTTPRequestHandler, Request], bool] | None = None
+    """What answers in its own way, where it says that it has."""
 
     def add(self, name: str, **files: object) -> Repository:
         """A repository whose main branch has these files; `config` stands for config.json."""
@@ -68,7 +75,7 @@ class Hub:
 
     def asked(self) -> list[str]:
         """The method and the file of each request since the last time, such as `GET x.json`."""
-        lines = [f"{method} {path.rpartition('/')[2]}" for method, path, _ in self.requests]
+        lines = [f"{one.method} {_last(one.path)}" for one in self.requests]
         self.requests.clear()
         return lines
 
@@ -80,7 +87,7 @@ class Hub:
         if path.startswith("storage/"):
             return self._stored(path)
         if path.startswith("api/models/"):
-            return self._listing(path.removeprefix("api/models/"), request.token)
+            return self._listing(request, path.removeprefix("api/models/"))
         name, _, rest = path.partition("/resolve/")
         repository = self.repositories.get(name)
         if request.token and request.token != TOKEN:
@@ -121,15 +128,28 @@ class Hub:
         _, organisation, name, commit, file = path.split("/", 4)
         return Answer(200, {}, self.repositories[f"{organisation}/{name}"].commits[commit][file])
 
-    def _listing(self, path: str, token: str) -> Answer:
+    def _listing(self, request: Request, path: str) -> Answer:
         name, _, revision = path.partition("/revision/")
         repository = self.repositories.get(name)
-        if repository is None or (repository.private and not token):
+        if not self.lists:
+            return Answer(404, {}, b"no such page")
+        if repository is None or (repository.private and not request.token):
             return _error(401, "RepoNotFound", "Invalid username or password.")
+        if repository.moved:
+            return Answer(307, {"Location": request.path.replace(name, repository.moved, 1)})
         commit = repository.branches.get(revision or "main", revision)
-        files = [{"rfilename": file} for file in repository.commits[commit]]
+        with_sizes = request.path.endswith("blobs=true")
+        files = [
+            {"rfilename": file} | ({"size": self.sizes.get(file, len(body))} if with_sizes else {})
+            for file, body in repository.commits[commit].items()
+        ]
         data = {"id": name, "modelId": name, "sha": commit, "siblings": files}
         return Answer(200, {"Content-Type": "application/json"}, json.dumps(data).encode())
+
+
+def _last(path: str) -> str:
+    """The file that a path ends in; of a listing, that it is one."""
+    return "files" if path.startswith("/api/models/") else path.rpartition("/")[2]
 
 
 def _file(name: str) -> str:
@@ -164,16 +184,20 @@ def running() -> Iterator[Hub]:
             """Nothing: what was asked is in `hub.requests`."""
 
         def _reply(self, *, with_body: bool) -> None:
-            token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-            request = Request(self.command, self.path, token)
+            kind, _, token = self.headers.get("Authorization", "").partition(" ")
+            token = token if kind == "Bearer" else ""
+            request = Request(self.command, self.path, token, tuple(self.headers.items()))
             hub.requests.append(request)
             if hub.silent is not None:
                 hub.silent.wait(30)
+            if hub.by_hand is not None and hub.by_hand(self, request):
+                return
             status, headers, body = hub.answer(request)
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            if "Content-Length" not in headers:
+                self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if with_body:
                 self.wfile.write(body)

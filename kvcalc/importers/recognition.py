@@ -2,10 +2,47 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 from kvcalc.importers.vocabulary import ALIASES, HEADS_ALONE, WRAPPERS
 
 HUB = "hf:"
 """What a reference to the hub begins with."""
+
+_ADDRESSES = (HUB, "https://", "http://")
+_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
+_ADDRESS = re.compile(r"(?:[a-z]+://)?(?P<authority>[^/?#]*)(?P<path>[^?#]*)", re.IGNORECASE)
+
+
+def is_hub(reference: str, *, there: bool = False) -> bool:
+    """Whether a reference names the hub: hf:org/name, hf://org/name, any web address, or a
+    hub's host and what follows.
+
+    there  whether a file or folder is called so as well, which a host without a scheme gives way to
+    """
+    if reference.lower().startswith(_ADDRESSES):
+        return True
+    return not there and "/" in reference and host_and_path(reference)[0] in hosts()
+
+
+def hosts() -> dict[str, str]:
+    """The hosts, with their port, that stand for the hub, and under which path each does.
+
+    They are those of the public hub, and that of HF_ENDPOINT.
+    """
+    host, path = host_and_path(os.environ.get("HF_ENDPOINT", ""))
+    own = {host: path.rstrip("/")} if host else {}
+    return {**dict.fromkeys(_HOSTS, ""), **own}
+
+
+def host_and_path(address: str) -> tuple[str, str]:
+    """Host with port, and path, of a web address; no name, password, query or fragment."""
+    found = _ADDRESS.match(address)
+    if found is None:
+        return "", ""
+    host = found["authority"].rpartition("@")[2].lower()
+    return host.removesuffix(":443").removesuffix(":80"), found["path"]
 
 
 def is_config(data: object) -> bool:

@@ -30,14 +30,14 @@ def weight_bytes_of(folder: Path) -> int | None:
         files = files_of(folder)
     except InputError:
         return None
-    safetensors = _one_set([path for path in files if path.suffix.lower() == ".safetensors"])
+    safetensors = one_set([path for path in files if path.suffix.lower() == ".safetensors"])
     if safetensors:
         return _bytes_of(safetensors)
     # other .bin files of a model folder, such as training_args.bin, hold no weights
     weights = [
         p for p in files if p.name.startswith("pytorch_model") and p.suffix.lower() == ".bin"
     ]
-    return _bytes_of(_one_set(weights))
+    return _bytes_of(one_set(weights))
 
 
 def stated_bytes(index: Path) -> int | None:
@@ -62,7 +62,7 @@ def _mapped(folder: Path, index: Mapping[str, Any]) -> list[Path]:
     return [folder / name for name in sorted(set(names.values()))]
 
 
-def _one_set(files: Sequence[Path]) -> list[Path]:
+def one_set(files: Sequence[Path]) -> list[Path]:
     """The weight files that make up one model; none where that is not clear or not complete."""
     sets: dict[tuple[str, int], list[Path]] = {}
     for path in files:

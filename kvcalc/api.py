@@ -91,17 +91,26 @@ def compare(
     return answer(_drafted(named, draft, ignore), asking, metric, baseline)
 
 
-def check(*things: Reference | Claim, select: str = "", ignore: Sequence[str] = ()) -> Checked:
+def check(
+    *things: Reference | Claim,
+    select: str = "",
+    ignore: Sequence[str] = (),
+    allow_outside: bool = False,
+) -> Checked:
     """Hold models to their `expect:` and claims to their recorded verdicts.
 
     Without any, every bundled model and claim. `select` keeps results whose id or quote has that
-    word. Raises InputError, and UsageError where nothing is left to check.
+    word; `allow_outside` lets claims files name models that are not below their own folder or the
+    working directory. Raises InputError, and UsageError where nothing is left to check.
     """
     from kvcalc.queries.check import Checked
 
     _must_be_text("select", select)
+    if not isinstance(allow_outside, bool):
+        text = f"allow_outside is true or false, not {briefly(allow_outside)}"
+        raise WrongArgument("allow_outside", text)
     ignore = _fields(ignore)
-    found = [*_named(things, ignore)] if things else _bundled()
+    found = [*_named(things, ignore, allow_outside)] if things else _bundled()
     _must_be_ignored(ignore, [model for thing in found for model in _about(thing)])
     results = [result for thing in found for result in _results(thing)]
     word = select.lower()
@@ -157,13 +166,16 @@ def json_schema(what: Literal["model", "claims", "output"]) -> dict[str, Any]:
     return publish.SCHEMAS[what]()
 
 
-def _named(given: Sequence[Reference | Claim], ignore: Sequence[str]) -> Iterator[Model | Claim]:
+def _named(
+    given: Sequence[Reference | Claim], ignore: Sequence[str], allow_outside: bool
+) -> Iterator[Model | Claim]:
     from kvcalc.claim import Claim
 
     things = [thing if isinstance(thing, Claim) else _known("things", thing) for thing in given]
     names = [thing for thing in things if isinstance(thing, str)]
     _once_from_standard_input(names)
-    loaded = iter(catalog.load_all_checkable(names, tuple(ignore)))
+    found_by_name = catalog.load_all_checkable(names, tuple(ignore), allow_outside=allow_outside)
+    loaded = iter(found_by_name)
     for thing in things:
         found = next(loaded) if isinstance(thing, str) else thing
         if isinstance(found, Model) and not found.expect:

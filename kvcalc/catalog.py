@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from kvcalc.document import Document
-from kvcalc.errors import InputError, Problem, did_you_mean
-from kvcalc.importers.recognition import HUB
-from kvcalc.opening import SUFFIX, Ignored, exists, model_of, of_bundle, opened
+from kvcalc.errors import InputError, Nearest, Problem
+from kvcalc.importers.recognition import HUB, is_hub
+from kvcalc.inside import inside
+from kvcalc.opening import STDIN, SUFFIX, Ignored, exists, model_of, of_bundle, of_path, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -56,14 +57,19 @@ def load(reference: str, ignored: Ignored = ()) -> Model:
     return model_of(_found(reference, ignored, "models"), ignored)
 
 
-def load_checkable(reference: str, ignored: Ignored = ()) -> Model | tuple[Claim, ...]:
+def load_checkable(
+    reference: str, ignored: Ignored = (), *, allow_outside: bool = False
+) -> Model | tuple[Claim, ...]:
     """What `check` holds to its word: a model, or the claims of a file that has a `claims:` key.
+
+    allow_outside  whether claims may name models outside of their folder and the working directory
 
     Raises InputError.
     """
     found = _found(reference, ignored, "models", "claims")
     if isinstance(found, Document) and isinstance(found.data, dict) and "claims" in found.data:
-        return _claims(found, ignored=ignored)
+        ours = found.folder == configs() / "claims"
+        return _claims(found, ignored=ignored, allow_outside=allow_outside or ours)
     return model_of(found, ignored)
 
 
@@ -72,7 +78,7 @@ def load_bundled() -> tuple[list[Model], list[Claim]]:
     models = {name: load(name) for name in bundled()}
     claims: list[Claim] = []
     for path in bundled_claims().values():
-        claims += _claims(of_bundle(path), models)
+        claims += _claims(of_bundle(path), models, allow_outside=True)
     return list(models.values()), claims
 
 
@@ -82,10 +88,14 @@ def load_all(references: Sequence[str], ignored: Ignored = ()) -> list[Model]:
 
 
 def load_all_checkable(
-    references: Sequence[str], ignored: Ignored = ()
+    references: Sequence[str], ignored: Ignored = (), *, allow_outside: bool = False
 ) -> list[Model | tuple[Claim, ...]]:
     """Load several files for `check`. Raises InputError with the problems of all of them."""
-    return _all(lambda reference: load_checkable(reference, ignored), references)
+
+    def loaded(reference: str) -> Model | tuple[Claim, ...]:
+        return load_checkable(reference, ignored, allow_outside=allow_outside)
+
+    return _all(loaded, references)
 
 
 def _all(read: Callable[[str], T], references: Sequence[str]) -> list[T]:
@@ -104,8 +114,20 @@ def _all(read: Callable[[str], T], references: Sequence[str]) -> list[T]:
 def _found(reference: str, ignored: Ignored, *folders: str) -> Document | Model:
     found = opened(reference, lambda name: _bundled(name, folders), ignored)
     if found is None:
+        _refuse_locked(reference)
         raise _unknown(reference, {name for folder in folders for name in _files(folder)})
     return found
+
+
+def _refuse_locked(reference: str) -> None:
+    """Raises InputError for a path behind a folder into which one may not look."""
+    try:
+        Path(reference).stat()
+    except PermissionError as error:
+        problem = Problem(f"cannot be read: {error.strerror}", file=reference)
+        raise InputError([problem]) from None
+    except (OSError, ValueError):
+        return
 
 
 def _bundled(name: str, folders: Sequence[str]) -> Path | None:
@@ -125,23 +147,35 @@ def _unknown(reference: str, known: Iterable[str]) -> InputError:
     if len(path.parts) == 2 and not path.is_absolute() and path.parts[0] not in (".", ".."):
         hint = f"from the hub it is {HUB}{reference}"
         return InputError([Problem(f"no file and no folder is called {reference!r}", hint)])
-    hint = did_you_mean(reference.removesuffix(SUFFIX), known)
+    word, listing = reference.removesuffix(SUFFIX), "kvcalc list shows the bundled ones"
     text = f"no file and no bundled model is called {reference!r}"
-    return InputError([Problem(text, hint or "kvcalc list shows the bundled ones")])
+    return InputError([Problem(text, Nearest(word, tuple(known), listing))])
 
 
 def _claims(
-    document: Document, known: Mapping[str, Model] | None = None, ignored: Ignored = ()
+    document: Document,
+    known: Mapping[str, Model] | None = None,
+    ignored: Ignored = (),
+    *,
+    allow_outside: bool = False,
 ) -> tuple[Claim, ...]:
     from kvcalc.schema.reading.claims import read_claims
+
+    around = inside(document.folder)
 
     @cache
     def model_named(reference: str) -> Model:
         if known and reference in known:
             return known[reference]
+        if reference == STDIN or is_hub(reference):
+            if allow_outside:
+                return load(reference, ignored)
+            raise _outside(reference)
+        if not allow_outside and around.leads_out(reference):
+            raise _outside(reference)
         beside = document.folder / reference
         if exists(beside):
-            return load(str(beside), ignored)
+            return _beside(beside, ignored, pipes=allow_outside)
         name = reference.removesuffix(SUFFIX)
         if name not in bundled():
             raise _unknown(reference, bundled())
@@ -150,3 +184,18 @@ def _claims(
     return document.read_by(
         lambda: read_claims(document.data, document.name, document.line, model_named)
     )
+
+
+def _beside(path: Path, ignored: Ignored, *, pipes: bool) -> Model:
+    """The model of a file or a folder that claims name."""
+    if not (pipes or path.is_file() or path.is_dir()):
+        raise InputError([Problem("this is not a file", "name a file", file=str(path))])
+    return model_of(of_path(path, str(path), ignored), ignored)
+
+
+def _outside(reference: str) -> InputError:
+    """The same words whether there is such a file or not."""
+    places = "below this file's folder or the working directory"
+    text = f"{reference!r} names no bundled model and nothing {places}"
+    hint = "to trust the claims with any file, add --allow-outside"
+    return InputError([Problem(text, hint)])

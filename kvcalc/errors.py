@@ -34,9 +34,10 @@ class Nearest:
 
     word: str
     known: tuple[str, ...]
+    otherwise: str = ""
 
     def __str__(self) -> str:
-        return did_you_mean(self.word, self.known)
+        return did_you_mean(self.word, self.known) or self.otherwise
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,11 @@ class InputError(KvcalcError):
     """Files that cannot be read or are wrong."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(listed(problems))
+        super().__init__(tuple(problems))
         self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return listed(self.problems)  # hints take a while: not before somebody reads them
 
 
 def listed(problems: Sequence[Problem]) -> str:

@@ -26,8 +26,8 @@ Ignored = tuple[str, ...]
 
 STDIN = "-"
 SUFFIX = ".yaml"
-OWN = {"name", "layers", "attention"}
-"""Fields by which a file is one of kvcalc's own, however broken."""
+OWN = {"layers", "attention"}
+"""Fields by which a file is one of kvcalc's own, however broken; others have a name, too."""
 HEAD = 1024
 """Bytes by which a kind of file is told from others."""
 
@@ -51,9 +51,14 @@ def opened(
     if is_hub(reference, there=there):
         return _of_hub(reference, ignored)
     if there:
-        return _of_folder(path, ignored) if path.is_dir() else _of_file(path, reference, ignored)
+        return of_path(path, reference, ignored)
     found = bundled(reference.removesuffix(SUFFIX))
     return of_bundle(found) if found else None
+
+
+def of_path(path: Path, name: str, ignored: Ignored = ()) -> Document | Model:
+    """What a file or a folder holds; messages call it by the name. Raises InputError."""
+    return _of_folder(path, ignored) if path.is_dir() else _of_file(path, name, ignored)
 
 
 def of_bundle(path: Path) -> Document:
@@ -62,7 +67,11 @@ def of_bundle(path: Path) -> Document:
 
 
 def model_of(found: Document | Model, ignored: Ignored = ()) -> Model:
-    """The model that was opened, or that the data describe. Raises InputError."""
+    """The model that was opened, or that the data describe.
+
+    Raises InputError, which shows what is wrong in a model and nothing of any other file: that may
+    be a secret.
+    """
     if not isinstance(found, Document):
         return found
     if not (isinstance(found.data, dict) and OWN & set(found.data)):
@@ -72,6 +81,9 @@ def model_of(found: Document | Model, ignored: Ignored = ()) -> Model:
             _refuse(refusal(found.name, found.data))
         if is_config(found.data):
             return _imported(found, _origin(Path(found.name), ignored))
+        from kvcalc.importers.files import no_model
+
+        raise InputError([found.placed(no_model(found.data))])
     return found.read_by(lambda: read_model(found.data, found.name, found.line))
 
 
@@ -91,7 +103,11 @@ def _stdin() -> bytes:
         raise InputError([Problem("standard input is a terminal", hint, file=STDIN)])
     from kvcalc.importers.gguf import is_gguf
 
-    data = sys.stdin.buffer.read(MAX_JSON_BYTES + 1)
+    try:
+        data = sys.stdin.buffer.read(MAX_JSON_BYTES + 1)
+    except OSError as error:
+        text = f"cannot be read: {error.strerror or error}"
+        raise InputError([Problem(text, file=STDIN)]) from None
     if is_gguf(data):
         raise InputError([Problem("a GGUF file is read from a path", "name the file", file=STDIN)])
     return data
@@ -111,7 +127,8 @@ def _of_hub(reference: str, ignored: Ignored) -> Model:
 
 
 def _of_folder(folder: Path, ignored: Ignored) -> Document | Model:
-    from kvcalc.importers.files import QUANTIZED, config_of, json_of
+    from kvcalc.importers.bounded import json_of
+    from kvcalc.importers.files import QUANTIZED, config_of
     from kvcalc.importers.weights import weight_bytes_of
 
     path, quantized = config_of(folder), json_of(folder / QUANTIZED)
@@ -125,8 +142,10 @@ def _of_folder(folder: Path, ignored: Ignored) -> Document | Model:
 
 
 def _of_file(path: Path, reference: str, ignored: Ignored) -> Document | Model:
-    # a pipe can be read but once
-    found = _of_foreign(path, _origin(path, ignored)) if path.is_file() else None
+    # a pipe can be read but once, and where it stands says nothing of what comes through it
+    if not path.is_file():
+        return parse(reference, read_bytes(path))
+    found = _of_foreign(path, _origin(path, ignored))
     return found or parse(reference, read_bytes(path), path.parent)
 
 
@@ -168,7 +187,9 @@ def _origin(path: Path, ignored: Ignored, weight_bytes: int | None = None) -> Or
     A pipe has no name.
     """
     from kvcalc.importers.assembly import Origin
+    from kvcalc.importers.bounded import size_of
     from kvcalc.importers.files import CONFIG
 
     name = path.resolve().parent.name if path.name == CONFIG else path.stem
-    return Origin(str(path), name if path.is_file() else "", weight_bytes, ignored=ignored)
+    pipe = size_of(path) is None
+    return Origin(str(path), "" if pipe else name, weight_bytes, ignored=ignored)

@@ -21,6 +21,13 @@ MAX_DEPTH = 100
 TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
 LONG = 60
 """Characters of a key that a message shows."""
+_KNOWN_TAG = re.compile(
+    "tag:yaml.org,2002:((?:int|float|bool|null|str|binary|timestamp|seq|map|set|omap|pairs"
+    "|python/(?:object|name|module|tuple|dict))(?![a-z]))"
+)
+"""Tags of YAML and of Python; any other may be no tag at all, but a word of somebody's secret."""
+_GRAMMAR = re.compile(r"""(?:(?!,? but (?:found|got) ')[^'"]|'[^\w'"]{1,2}')*""")
+"""PyYAML's messages up to where they quote the file; what they quote else are signs: ',' or ']'."""
 EMPTY = Problem(
     "the file is empty", "a model file begins with name:, layers:, dtype: and attention:"
 )
@@ -74,8 +81,10 @@ def decoded(text: str) -> tuple[Any, yaml.Node, tuple[Problem, ...]]:
         return _with_text_keys(data) if problems else data, root, problems
     except yaml.MarkedYAMLError as error:
         raise InvalidValue([_syntax(text, error)]) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InvalidValue([Problem(f"not YAML: {error}")]) from None
+    except RecursionError:
+        raise InvalidValue([Problem(TOO_DEEP)]) from None
+    except (yaml.YAMLError, ValueError):
+        raise InvalidValue([Problem("not YAML")]) from None
     finally:
         loader.dispose()
 
@@ -101,7 +110,9 @@ def _syntax(text: str, error: yaml.MarkedYAMLError) -> Problem:
     if "\t" in here[: column + 1]:
         what, hint = "a tab, which YAML does not allow here", "indent with spaces"
         return Problem(what, hint, (), "", line + 1, column + 1)
-    what = (error.problem or error.context or "syntax error").replace("\n", " ")
+    # a file that cannot be parsed may be anybody's: nothing of it is shown
+    said = _GRAMMAR.match(error.problem or error.context or "")
+    what = (said[0].rstrip() if said else "") or "syntax error"
     return Problem(f"not YAML: {what}", "", (), "", line + 1, column + 1)
 
 
@@ -150,7 +161,8 @@ def _refuse_tags(loader: Any, root: yaml.Node) -> None:
         kind, value = type(node), node.value if isinstance(node, yaml.ScalarNode) else None
         plain = isinstance(node, yaml.ScalarNode) and not node.style
         if node.tag != loader.resolve(kind, value, (plain, not plain)):
-            text = f"the tag {node.tag.replace('tag:yaml.org,2002:', '!!')!r}"
+            known = _KNOWN_TAG.match(node.tag)
+            text = f"the tag '!!{known[1]}'" if known else "a tag"
             problems.append(_at(node, text, "write the value without a tag"))
     if problems:
         raise InvalidValue(problems)

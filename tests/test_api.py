@@ -321,7 +321,12 @@ WRONG: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
     ),
     "check": (
         lambda things="deepseek-v3", **more: kvcalc.check(things, **more),
-        {"things": [*NO_MODEL, None], "select": [*NO_TEXT, None, "nosuch"], **IGNORE},
+        {
+            "things": [*NO_MODEL, None],
+            "select": [*NO_TEXT, None, "nosuch"],
+            "allow_outside": ["yes", 1, 0, None, []],
+            **IGNORE,
+        },
     ),
     "diff": (
         lambda model="deepseek-v3", other="deepseek-v3", **more: kvcalc.diff(model, other, **more),

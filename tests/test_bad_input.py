@@ -98,15 +98,12 @@ MISSING = {
         FLAT + "compare:\n  mla:\n",
         [Wrong(10, 3, "latent_dim"), Wrong(10, 3, "rope_dim")],
     ),
-    "nothing but a vendor": (
-        "vendor: Me\n",
-        [
-            Wrong(1, 1, "'name'"),
-            Wrong(1, 1, "'layers'"),
-            Wrong(1, 1, "'dtype'"),
-            Wrong(1, 1, "'attention'"),
-        ],
+    "all but the layers": (
+        "layers: 4\n",
+        [Wrong(1, 1, "'name'"), Wrong(1, 1, "'dtype'"), Wrong(1, 1, "'attention'")],
     ),
+    # a file of some other kind, of which nothing is shown
+    "nothing but a name": ("name: Me\n", [Wrong(1, 1, "neither layers nor attention", "name:")]),
 }
 
 UNKNOWN = {
@@ -250,8 +247,8 @@ TYPES = {
         FLAT + "compare:\n  gqa: { kv_heads: null }\n",
         [Wrong(10, ANYWHERE, "kv_heads")],
     ),
-    "the file, a list": ("- name\n", [Wrong(1, 1, "the file is ['name']", "a mapping")]),
-    "the file, a word": ("hello\n", [Wrong(1, 1, "the file is 'hello'", "a mapping")]),
+    "the file, a list": ("- name\n", [Wrong(1, 1, "it holds a list", "a mapping")]),
+    "the file, a word": ("hello\n", [Wrong(1, 1, "it holds a text", "a mapping")]),
 }
 
 HUGE = "1" + "0" * 5000

@@ -515,7 +515,7 @@ def test_a_broken_model_behind_a_path_tells_its_own_problems(
         ("- name\n", "a mapping"),
         ("", "empty"),
         ("hello: [\n", "not YAML"),
-        (ONE, "'name'"),
+        (ONE, "a file of claims, not a model"),
         (None, "folder"),
     ],
 )

@@ -141,6 +141,7 @@ def check(
         str, typer.Option("-k", "--select", metavar="WORD", help="Only what has WORD in it.")
     ] = "",
     ignore: options.Ignore = None,
+    allow_outside: options.AllowOutside = False,
 ) -> None:
     """Example: kvcalc check deepseek-v3.yaml
 
@@ -149,7 +150,9 @@ def check(
     """
     import kvcalc
 
-    answer = kvcalc.check(*files or (), select=select, ignore=ignore or ())
+    answer = kvcalc.check(
+        *files or (), select=select, ignore=ignore or (), allow_outside=allow_outside
+    )
     out.answer(answer)
     if answer.failed:
         raise typer.Exit(1)

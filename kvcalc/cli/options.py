@@ -126,6 +126,14 @@ Ignore = Annotated[
         help="Pass over a field of somebody else's file that leaves its cache alone; repeatable.",
     ),
 ]
+AllowOutside = Annotated[
+    bool,
+    typer.Option(
+        "--allow-outside",
+        help="Let claims name models that are not below their file's folder or the working "
+        "directory.",
+    ),
+]
 Engine = Annotated[
     str | None,
     typer.Option(

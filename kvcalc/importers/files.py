@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from kvcalc.errors import InputError, Problem
+from kvcalc.importers.bounded import json_of, names_in
 from kvcalc.importers.recognition import is_config
 from kvcalc.importers.vocabulary import HEADS_ALONE
 
@@ -18,6 +19,8 @@ INDEX = "model.safetensors.index.json"
 QUANTIZED = "hf_quant_config.json"
 """How a model is quantized, as ModelOpt writes it beside config.json."""
 
+SNAPSHOTS = 100
+"""Of those in a folder of the hub's cache that are looked at."""
 INDEXES = (INDEX, "pytorch_model.bin.index.json")
 LFS = b"version https://git-lfs.github.com/spec/v1"
 PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})$")
@@ -29,76 +32,69 @@ def config_of(folder: Path) -> Path:
 
     Raises InputError where there is none, or more than one that could be meant.
     """
-    files = files_of(folder)
-    configs = [path for path in files if path.name == CONFIG]
-    ggufs = _ggufs(folder, files)
+    names = names_in(folder)
+    configs = [CONFIG] if CONFIG in names else []
     # a YAML beside either is most often a recipe of quantization or training
-    found = [*configs, *ggufs] or [path for path in files if _suffix(path) in (".yaml", ".yml")]
+    found = [*configs, *_ggufs(folder, names)] or [
+        name for name in names if name.lower().endswith((".yaml", ".yml"))
+    ]
     if len(found) == 1:
-        return found[0]
+        return folder / found[0]
     if found:
         text = f"more than one file here could be meant: {_listed(found)}"
-        raise InputError([Problem(text, f"name the file, such as {found[0]}", file=str(folder))])
-    raise InputError([_nothing(folder, files)])
-
-
-def files_of(folder: Path) -> list[Path]:
-    """The files of a folder, by name. Raises InputError where it cannot be read."""
-    try:
-        return sorted(path for path in folder.iterdir() if path.is_file())
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError([Problem(f"cannot be read: {reason}", file=str(folder))]) from None
+        hint = f"name the file, such as {folder / found[0]}"
+        raise InputError([Problem(text, hint, file=str(folder))])
+    raise InputError([_nothing(folder, names)])
 
 
 def _suffix(path: Path) -> str:
     return path.suffix.lower()
 
 
-def _ggufs(folder: Path, files: Sequence[Path]) -> list[Path]:
+def _ggufs(folder: Path, names: Sequence[str]) -> list[str]:
     """The GGUF files that hold a language model, a split one by its first part."""
-    found: dict[str, Path] = {}
-    for path in files:
+    found: dict[str, None] = {}
+    for name in names:
         # llama.cpp keeps the image encoder of a model in a file of its own, beside it
-        if _suffix(path) != ".gguf" or "mmproj" in path.name.lower():
+        if not name.lower().endswith(".gguf") or "mmproj" in name.lower():
             continue
+        path = Path(name)
         part = PART.match(path.stem)
-        first = f"{part['stem']}-00001-of-{part['total']}{path.suffix}" if part else path.name
-        found[first] = folder / first
-    missing = [first for first, path in found.items() if path not in files]
+        first = f"{part['stem']}-00001-of-{part['total']}{path.suffix}" if part else name
+        found[first] = None
+    here = set(names)
+    missing = [first for first in found if first not in here]
     if missing:
         text = f"the first part of a split GGUF is not here: {missing[0]}"
         raise InputError([Problem(text, "put all parts into the folder", file=str(folder))])
-    return list(found.values())
+    return list(found)
 
 
-def _listed(paths: Sequence[Path]) -> str:
-    names = [path.name for path in paths]
+def _listed(names: Sequence[str]) -> str:
     if len(names) > 3:
         names = [*names[:2], f"{len(names) - 2} more"]
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _nothing(folder: Path, files: Sequence[Path]) -> Problem:
+def _nothing(folder: Path, names: Sequence[str]) -> Problem:
     text = "no configuration in this folder: no config.json, no GGUF and no YAML"
-    snapshots = sorted(folder.glob(f"snapshots/*/{CONFIG}"))
-    if snapshots:
-        hint = f"in the cache of the hub it stands in a snapshot: name {snapshots[-1].parent}"
+    if snapshot := _snapshot(folder):
+        hint = f"in the cache of the hub it stands in a snapshot: name {snapshot}"
         return Problem(text, hint, file=str(folder))
     adapter = json_of(folder / "adapter_config.json")
     if isinstance(adapter, dict):
         return Problem(text, f"this is {_ADAPTER.what}: {_base(adapter)}", file=str(folder))
-    hint = way_out([path.name for path in files]) or "name the file, or the folder it is in"
+    hint = way_out(names) or "name the file, or the folder it is in"
     return Problem(text, hint, file=str(folder))
 
 
-def json_of(path: Path) -> object:
-    """What a file of JSON holds; None where there is none, or it is broken."""
+def _snapshot(folder: Path) -> Path | None:
+    """A snapshot with a configuration, of the first that are found, in a folder of the cache."""
     try:
-        data: object = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        found = sorted(islice(folder.glob(f"snapshots/*/{CONFIG}"), SNAPSHOTS))
+    except OSError:
         return None
-    return data
+    return found[-1].parent if found else None
 
 
 def way_out(names: Iterable[str]) -> str:
@@ -124,6 +120,8 @@ class _Kind:
 
 _BESIDE = "name the folder it is in, or the config.json beside it"
 _BASE = "read the base model that it belongs to"
+_ID = re.compile(r"\w[\w.-]{0,95}(/\w[\w.-]{0,95})?", re.ASCII)
+"""What a model of the hub is called; anything else in its place is not shown."""
 
 _ADAPTER = _Kind("a LoRA or PEFT adapter", _BASE)
 _PARAMS = _Kind(
@@ -207,9 +205,20 @@ def refusal(name: str, data: object) -> Problem | None:
     return Problem(text, "a config.json as transformers writes it has both", file=name)
 
 
+def no_model(data: object) -> Problem:
+    """Why what was parsed is no model of anybody's; nothing of it is shown."""
+    hint = "a model file begins with name:, layers:, dtype: and attention:"
+    if not isinstance(data, dict):
+        held = _TYPES.get(type(data), "a number")
+        return Problem(f"this is no model: it holds {held}, not a mapping of fields", hint)
+    if "claims" in data:
+        return Problem("this is a file of claims, not a model", "kvcalc check reads it")
+    return Problem("this is no model: it has neither layers nor attention", hint)
+
+
 def _base(adapter: Mapping[str, Any]) -> str:
     base = adapter.get("base_model_name_or_path")
-    return f"{_BASE}: {base}" if isinstance(base, str) and base else _BASE
+    return f"{_BASE}: {base}" if isinstance(base, str) and _ID.fullmatch(base) else _BASE
 
 
 def _no_config(name: str, what: str, hint: str) -> Problem:

@@ -192,7 +192,7 @@ class _Reading:
                 # the model's own place is told with it, seen from where the claim names it
                 where = Problem(problem.message, "", (), problem.file, problem.line, problem.column)
                 text = str(where) if problem.file else problem.message
-                self._told(Problem(text, problem.hint, path))
+                self._told(Problem(text, problem.advice, path))
             return None
 
     def _statement(

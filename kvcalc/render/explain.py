@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from kvcalc.expect import Quantity
 from kvcalc.model import Model
 from kvcalc.printable import printable
@@ -61,8 +63,6 @@ def _of_terms(answer: Breakdown, reservation: Reservation) -> list[str]:
 
 
 def _sum(heading: str, items: Sequence[Item], total: str, unit: str) -> list[str]:
-    from rich.cells import cell_len
-
     rows = [(printable(name), text, _size(value)) for name, text, value in items]
     longest, long, large = (max((cell_len(row[n]) for row in rows), default=0) for n in range(3))
     lines = [

@@ -16,7 +16,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from rich.cells import cell_len
 
 import kvcalc
 from kvcalc.attention.custom import Custom
@@ -30,6 +29,7 @@ from kvcalc.model import Source
 from kvcalc.printable import printable, printable_lines
 from kvcalc.queries.listing import list_models
 from kvcalc.render import Style, render
+from kvcalc.render.sheets import wide
 
 if TYPE_CHECKING:
     from tests.conftest import Cli, ModelFile, Terminal
@@ -198,7 +198,7 @@ def test_wide_and_narrow_text_stands_in_its_column(text: str, name: str) -> None
     rows = [
         COLOURS.sub("", line) for line in lines if COLOURS.sub("", line).startswith(("│", "| "))
     ]
-    assert len({cell_len(line) for line in rows}) == 1
+    assert len({wide(line) for line in rows}) == 1
     assert len(rows) > 5
 
 
@@ -206,7 +206,7 @@ def test_the_items_of_a_sum_stand_in_their_columns() -> None:
     text = render(answers_with("日本\x1b").shown, "table", Style(explain=True))
     items = [line for line in text.splitlines() if re.match(r"  \S+\.\S+ +1 layer x", line)]
     assert len(items) > 5
-    assert len({cell_len(line[: line.index(" 1 layer")]) for line in items}) == 1
+    assert len({wide(line[: line.index(" 1 layer")]) for line in items}) == 1
 
 
 # Markdown, as GitHub's rules have it
@@ -293,9 +293,7 @@ def test_no_text_is_a_command_to_github() -> None:
 def test_junit_is_xml_whatever_a_text_has_in_it(text: str) -> None:
     root = ET.fromstring(render(answers_with(text).checked, "junit", Style()))
     names = [case.attrib["name"] for case in root.iter("testcase")]
-    assert names[0] == printable_lines(text).replace("\ufffe", "\\ufffe").replace(
-        "\uffff", "\\uffff"
-    )
+    assert names[0] == printable_lines(text).replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
 
 # on a terminal, and in a file

@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
-
 from kvcalc.expect import Quantity
 from kvcalc.model import Model
 from kvcalc.printable import printable
 from kvcalc.queries.show import Breakdown, TensorLine
+from kvcalc.render.sheets import wide
 from kvcalc.units import exact
 
 if TYPE_CHECKING:
@@ -64,9 +63,9 @@ def _of_terms(answer: Breakdown, reservation: Reservation) -> list[str]:
 
 def _sum(heading: str, items: Sequence[Item], total: str, unit: str) -> list[str]:
     rows = [(printable(name), text, _size(value)) for name, text, value in items]
-    longest, long, large = (max((cell_len(row[n]) for row in rows), default=0) for n in range(3))
+    longest, long, large = (max((wide(row[n]) for row in rows), default=0) for n in range(3))
     lines = [
-        f"  {name}{' ' * (longest - cell_len(name))}"
+        f"  {name}{' ' * (longest - wide(name))}"
         f"{f'  {text:<{long}}' if long else ''}  = {size:>{large}} {unit}"
         for name, text, size in rows
     ]

@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from rich.cells import cell_len
-
 from kvcalc.printable import printable
 from kvcalc.render import Style, View
+from kvcalc.render.sheets import wide
 
 _MARKUP = re.compile(r"[\\|\[]|<(?=[A-Za-z/!?])|&(?=#?\w+;)")
 """The end of a cell, a link, a tag, a character by its name."""
@@ -26,7 +25,7 @@ def write(view: View, answer: Any, style: Style) -> str:
     sheet = getattr(view, "fact_sheet", view.sheet)(answer, style).changed(_on_a_line)
     table = [[_escaped(column.heading) for column in sheet.columns]]
     table += [list(map(_escaped, row)) for row in sheet.rows]
-    widths = [max(3, *map(cell_len, column)) for column in zip(*table, strict=True)]
+    widths = [max(3, *map(wide, column)) for column in zip(*table, strict=True)]
     flush_right = [column.number for column in sheet.columns]
     rules = [
         "-" * (width - 1) + ":" if right else "-" * width
@@ -40,7 +39,7 @@ def write(view: View, answer: Any, style: Style) -> str:
 def _line(row: list[str], widths: list[int], flush_right: list[bool]) -> str:
     cells = []
     for cell, width, right in zip(row, widths, flush_right, strict=True):
-        blank = " " * (width - cell_len(cell))
+        blank = " " * (width - wide(cell))
         cells.append(blank + cell if right else cell + blank)
     return f"| {' | '.join(cells)} |"
 

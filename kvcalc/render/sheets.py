@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
@@ -40,6 +41,17 @@ class Sheet(NamedTuple):
         )
         below = tuple(map(change, self.below))
         return Sheet(change(self.title), tuple(columns), self.marked, below)
+
+
+def wide(text: str) -> int:
+    """The columns that a text takes: two for a wide character, none for an accent of its own."""
+    return len(text) if text.isascii() else sum(map(_wide, text))
+
+
+def _wide(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def text(heading: str, cells: Iterable[str]) -> Column:

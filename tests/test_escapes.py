@@ -293,7 +293,8 @@ def test_no_text_is_a_command_to_github() -> None:
 def test_junit_is_xml_whatever_a_text_has_in_it(text: str) -> None:
     root = ET.fromstring(render(answers_with(text).checked, "junit", Style()))
     names = [case.attrib["name"] for case in root.iter("testcase")]
-    assert names[0] == printable_lines(text).replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
+    shown = printable_lines(text)
+    assert names[0] == shown.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
 
 # on a terminal, and in a file

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
+from kvcalc.importers.bounded import INDEX_BYTES
 from kvcalc.importers.files import PART
 from kvcalc.importers.hub.ggufs import download, gguf_sets, smallest
 from kvcalc.importers.hub.memory import MOST
@@ -135,7 +136,7 @@ def test_weights_as_gguf_beside_a_configuration(hub: Hub, fetch: Fetch) -> None:
 
 def test_an_index_that_is_too_large_is_not_fetched(hub: Hub, fetch: Fetch) -> None:
     hub.add("org/m", config=LLAMA, index=index(9), **{"model.safetensors": b"12"})
-    hub.sizes[INDEX] = 33_000_000
+    hub.sizes[INDEX] = INDEX_BYTES + 1
     assert fetch("hf:org/m")[:2] == (LLAMA, 2)  # the bytes of the only file
     assert hub.asked() == COLD
 

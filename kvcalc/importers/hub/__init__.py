@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from kvcalc.errors import InputError
+from kvcalc.importers.bounded import CONFIG_BYTES
 from kvcalc.importers.files import CONFIG
 from kvcalc.importers.hub.beside import look_beside
 from kvcalc.importers.hub.client import (
     COMMIT,
-    MAX_CONFIG_BYTES,
     cached,
     downloaded,
     is_final,
@@ -87,10 +87,10 @@ def _config(asked: Asked) -> tuple[Path, tuple[str, ...]]:
         return _instead(asked, found, kept)
     if kept is not None and kept.parent.name == found.commit_hash:
         return kept, ()
-    if (found.size or 0) > MAX_CONFIG_BYTES:
+    if (found.size or 0) > CONFIG_BYTES:
         raise InputError([too_large(asked)])
     try:
-        return downloaded(asked, CONFIG, asked.revision, MAX_CONFIG_BYTES), ()
+        return downloaded(asked, CONFIG, asked.revision, CONFIG_BYTES), ()
     except Exception as failed:  # as in `metadata_of`
         raise InputError([told(asked, failed)]) from failed
 
@@ -110,7 +110,7 @@ def _instead(asked: Asked, error: Exception, kept: Path | None) -> tuple[Path, t
 def _refuse_what_is_no_json(asked: Asked, path: Path) -> None:
     """Raises InputError for a body that is none, such as the page of a proxy."""
     try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
+        if path.stat().st_size > CONFIG_BYTES:
             raise InputError([too_large(asked)])
         json.loads(path.read_bytes())
     except OSError as error:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from kvcalc.errors import InputError
-from kvcalc.importers.files import INDEXES, QUANTIZED, json_of
+from kvcalc.importers.bounded import CONFIG_BYTES, INDEX_BYTES, json_of
+from kvcalc.importers.files import INDEXES, QUANTIZED
 from kvcalc.importers.hub.client import (
-    MAX_CONFIG_BYTES,
     cached,
     downloaded,
     is_final,
@@ -26,9 +26,6 @@ from kvcalc.importers.hub.memory import Files, recalled, remember
 from kvcalc.importers.hub.reference import Asked
 from kvcalc.importers.hub.sizes import mapped_bytes, weight_bytes
 from kvcalc.importers.weights import stated_bytes
-
-MAX_INDEX_BYTES = 32_000_000
-"""Of an index of weights, which names every tensor: 9 MB for the 90,000 of DeepSeek-V3."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +119,7 @@ def _fetched(held: _Commit, name: str, most: int) -> Path | None:
 def _quantized(held: _Commit) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
     """What ModelOpt's file says, and what to say where it is none or may be one."""
     try:
-        path = _path(held, QUANTIZED, MAX_CONFIG_BYTES)
+        path = _path(held, QUANTIZED, CONFIG_BYTES)
     except _UnreadError:
         if held.files is None:
             return None, (f"{QUANTIZED}, which may name the cache's dtype, was not looked for",)
@@ -140,12 +137,12 @@ def _weights(held: _Commit) -> tuple[int | None, tuple[str, ...]]:
     unread = ""
     for name in INDEXES:
         try:
-            path = _path(held, name, MAX_INDEX_BYTES)
+            path = _path(held, name, INDEX_BYTES)
         except _UnreadError:
             unread = unread or f"{name} could not be read"
             continue
         if path is not None:
-            size = stated_bytes(path) or mapped_bytes(json_of(path), held.files or {})
+            size = stated_bytes(path) or mapped_bytes(json_of(path, INDEX_BYTES), held.files or {})
             return _known(size, f"{name} does not state it")
     if held.files is None:
         return _known(None, unread or f"the files of {held.asked.repository} could not be listed")

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
-MAX_CONFIG_BYTES = 8_000_000
-"""Of a configuration, as of one that is read from a path."""
-
 _HEADERS = {"user-agent": "kvcalc"}
 """In place of what the client tells of itself, of Python and of an agent."""
 

@@ -6,9 +6,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from kvcalc.errors import Problem
+from kvcalc.importers.bounded import CONFIG_BYTES
 from kvcalc.importers.files import CONFIG, way_out
 from kvcalc.importers.hub.client import (
-    MAX_CONFIG_BYTES,
     NoHubError,
     TooLargeError,
     UnansweredError,
@@ -64,7 +64,7 @@ def told(asked: Asked, error: BaseException) -> Problem:
 
 def too_large(asked: Asked) -> Problem:
     """What is wrong with a configuration that is none, by its size."""
-    text = f"the {CONFIG} of {asked.repository} is larger than {MAX_CONFIG_BYTES:,} bytes"
+    text = f"the {CONFIG} of {asked.repository} is larger than {CONFIG_BYTES:,} bytes"
     return asked.problem(f"{text}: not a model configuration", "name a repository that has one")
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import re
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
-from kvcalc.errors import InvalidValue, Place, Problem
+from kvcalc.errors import InvalidValue, Nearest, Place, Problem
 from kvcalc.importers.family import As
+from kvcalc.importers.findings import Findings
+from kvcalc.importers.values import MAX_NUMBER, alike, layer_number, short, whole
 from kvcalc.importers.vocabulary import ALIASES, STANDARD
 
 COUNTS = ("layers", "mtp_layers")
@@ -26,7 +28,7 @@ PLACEHOLDER = 1
 
 
 @dataclass
-class Fields:
+class Fields(Findings):
     """The fields of one configuration, in a family's words.
 
     `data` is what the file says, `defaults` what the family's class fills in where it says
@@ -38,7 +40,10 @@ class Fields:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     where: Place = ()
-    layer: int | None = None
+    number: int | None = None
+    """Which layer's these are; None of the whole file's."""
+    apart: bool = False
+    """Whether this layer has something of its own, so that others of its kind may differ."""
     used: set[str] = field(default_factory=set)
     spared: set[str] = field(default_factory=set)
     """Those of `used` that nobody has read: the family knows them to leave the cache alone."""
@@ -46,28 +51,52 @@ class Fields:
     """Those that were asked after and were not there: the answer would be another with them."""
     filled: dict[str, Any] = field(default_factory=dict)
     """Fields that the file leaves to the family's class, with what that fills in."""
-    problems: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
     groups: dict[str, Fields] = field(default_factory=dict)
     """The nested objects that were looked into, by name."""
     prefix: str = ""
     """What goes before the name of a field in a message, for nested objects."""
 
+    @property
+    def layer(self) -> int | None:
+        """The number of the layer; who goes by it may find another thing in the next one."""
+        self.apart = True
+        return self.number
+
     def at(self, layer: int) -> Fields:
         """The same fields as one layer sees them: lists and `per_layer_config` are per layer."""
-        own: Any = {}
-        if isinstance(self.data.get("per_layer_config"), dict):
-            self.used.add("per_layer_config")
-            per_layer = self.data["per_layer_config"]
-            own = next((v for k, v in per_layer.items() if layer_number(k) == layer), {})
+        own = self.once("per_layer_config", self._by_layer).get(layer, {})
         if not isinstance(own, dict):
-            self.wrong("per_layer_config", f"is {own!r} for layer {layer}; it must be an object")
+            text = f"is {short(own)} for layer {layer}; it must be an object"
+            self.wrong("per_layer_config", text)
             own = {}
-        return replace(self, data={**self.data, **own}, layer=layer)
+        if not own:
+            return replace(self, number=layer)
+        # a view: there may be as many fields as there are layers
+        data = ChainMap(own, cast("dict[str, Any]", self.data))
+        return replace(self, data=data, number=layer, apart=True)
+
+    def each(self, name: str) -> list[int | None]:
+        """A number as each layer has it."""
+        layers = range(self.count("layers"))
+        if isinstance(self.get(name), list) or self.once("per_layer_config", self._by_layer):
+            return [self.at(layer).optional(name) for layer in layers]
+        return [self.optional(name)] * len(layers)
+
+    def _by_layer(self) -> dict[int | None, Any]:
+        """What `per_layer_config` says of each layer, by its number; of two the first counts."""
+        stated = self.data.get("per_layer_config")
+        if not isinstance(stated, dict):
+            return {}
+        self.used.add("per_layer_config")
+        return {layer_number(key): stated[key] for key in reversed(stated)}
+
+    def but(self, **changed: Any) -> Fields:
+        """The same configuration where some fields say something else."""
+        return replace(self, data={**self.data, **changed}, kept={})
 
     def scratch(self) -> Fields:
         """The same fields, to find out what a reader uses: its problems and notes are dropped."""
-        return replace(self, filled={}, problems=[], notes=[])
+        return replace(self, filled={}, problems={}, notes={}, kept={})
 
     @contextmanager
     def collecting(self) -> Iterator[None]:
@@ -76,7 +105,7 @@ class Fields:
             yield
         except InvalidValue as error:
             for problem in error.problems:
-                self._add(replace(problem, path=self.where))
+                self.add(replace(problem, path=self.where))
 
     def names_of(self, name: str) -> tuple[str, ...]:
         """All names that a file may use for a field."""
@@ -87,12 +116,11 @@ class Fields:
         names = self.names_of(name)
         self.used.update(names)
         self.spared.difference_update(names)
-        given = {n: _whole(self.data[n]) for n in names if self.data.get(n) is not None}
-        if len({repr(value) for value in given.values()}) > 1:
-            texts = [f"{n} is {value!r}" for n, value in given.items()]
-            self.problem(f"{', but '.join(texts)}: they contradict each other", next(iter(given)))
+        given = [n for n in names if self.data.get(n) is not None]
+        if len(given) > 1:
+            self._refuse_contradiction(given)
         if given:
-            return next(iter(given.values()))
+            return whole(self.data[given[0]])
         default = self.defaults.get(name)
         if isinstance(default, As):
             other = self.get(default.name)
@@ -102,6 +130,15 @@ class Fields:
         if default is not None:
             self.filled[names[0]] = default
         return default
+
+    def _refuse_contradiction(self, names: Sequence[str]) -> None:
+        """Names of one field must all say the same."""
+        first, *others = values = [self.data[name] for name in names]
+        # lists are the same objects in each layer, and as long as there are layers
+        same = ("alike", *map(id, values))
+        if not self.once(same, lambda: all(alike(first, other) for other in others)):
+            texts = [f"{name} is {short(value)}" for name, value in zip(names, values, strict=True)]
+            self.problem(f"{', but '.join(texts)}: they contradict each other", names[0])
 
     def has(self, name: str) -> bool:
         """Whether the file itself says something under this name."""
@@ -126,13 +163,16 @@ class Fields:
 
     def _number(self, name: str, least: int) -> int | None:
         value = self.get(name)
-        if isinstance(value, list) and self.layer is not None and name not in COUNTS:
-            value = self._item(name, value, self.layer)
+        if isinstance(value, list) and self.number is not None and name not in COUNTS:
+            value = self._item(name, value, self.number)
         if value is None:
             return None
-        value = _whole(value)
+        value = whole(value)
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            self.wrong(name, f"is {_short(value)}; it must be a whole number from {least} on")
+            self.wrong(name, f"is {short(value)}; it must be a whole number from {least} on")
+            return PLACEHOLDER
+        if value > MAX_NUMBER:
+            self.wrong(name, f"is {short(value)}; it must be at most {MAX_NUMBER:,}")
             return PLACEHOLDER
         return value
 
@@ -143,7 +183,7 @@ class Fields:
             names = self.names_of(name)
             text = f"{self.prefix}{names[0]} is missing"
             also = f" (or {', '.join(names[1:])})" if len(names) > 1 else ""
-            self._add(Problem(text, f"set {names[0]}{also}", self.where))
+            self.add(Problem(text, f"set {names[0]}{also}", self.where))
             return PLACEHOLDER
         return value
 
@@ -153,7 +193,7 @@ class Fields:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not (number and 0 < value <= MAX_FACTOR):
             self.wrong(
-                name, f"is {_short(value)}; it must be a number above 0, up to {MAX_FACTOR:,}"
+                name, f"is {short(value)}; it must be a number above 0, up to {MAX_FACTOR:,}"
             )
             return PLACEHOLDER
         factor: int | float = value
@@ -165,7 +205,7 @@ class Fields:
         if value is None:
             return default
         if not isinstance(value, bool):
-            self.wrong(name, f"is {_short(value)}; it must be true or false")
+            self.wrong(name, f"is {short(value)}; it must be true or false")
             return default
         return value
 
@@ -174,7 +214,7 @@ class Fields:
         value = self.get(name)
         if value is None or isinstance(value, str):
             return value
-        self.wrong(name, f"is {_short(value)}; it must be a text")
+        self.wrong(name, f"is {short(value)}; it must be a text")
         return None
 
     def items(self, name: str, kind: type = int, per_layer: bool = False) -> list[Any] | None:
@@ -182,24 +222,24 @@ class Fields:
         value = self.get(name)
         if value is None:
             return None
-        fits = isinstance(value, list) and all(
-            isinstance(item, kind) and not (kind is int and isinstance(item, bool))
-            for item in value
+        # layer after layer may ask for a list of all layers
+        fits = isinstance(value, list) and self.once(
+            ("items", id(value), kind), lambda: set(map(type, value)) <= {kind}
         )
         if not fits:
-            self.wrong(name, f"is {_short(value)}; it must be a list of {_PLURAL[kind]}")
+            self.wrong(name, f"is {short(value)}; it must be a list of {_PLURAL[kind]}")
             return None
         if per_layer and len(value) < self.count("layers"):
             text = f"has {len(value):,} items for {self.count('layers'):,} layers"
             self.wrong(name, f"{text}: they contradict each other")
             return None
-        return list(value)
+        return cast("list[Any]", value)
 
     def group(self, name: str) -> Fields:
         """The fields of a nested object, held to account like others; empty where it is absent."""
         value = self.get(name)
         if value is not None and not isinstance(value, dict):
-            self.wrong(name, f"is {_short(value)}; it must be an object")
+            self.wrong(name, f"is {short(value)}; it must be an object")
         known = self.groups.get(name)
         inner = Fields(
             value if isinstance(value, dict) else {},
@@ -226,18 +266,9 @@ class Fields:
         said = next((n for n in self.names_of(name) if n in self.data), self.names_of(name)[0])
         self.problem(f"{self.prefix}{said} {text}", said)
 
-    def problem(self, text: str, name: str, hint: str = "") -> None:
+    def problem(self, text: str, name: str, hint: str | Nearest = "") -> None:
         """A problem at one field."""
-        self._add(Problem(text, hint, (*self.where, name)))
-
-    def _add(self, problem: Problem) -> None:
-        if problem not in self.problems:
-            self.problems.append(problem)
-
-    def note(self, text: str) -> None:
-        """Something that a reader of the numbers should know."""
-        if text not in self.notes:
-            self.notes.append(text)
+        self.add(Problem(text, hint, (*self.where, name)))
 
     def unread(self, silent: bool = False) -> list[str]:
         """Fields that say something and that nobody has read.
@@ -252,26 +283,17 @@ class Fields:
         ]
 
     def _item(self, name: str, values: Sequence[Any], layer: int) -> Any:
-        layers, mtp = self.count("layers"), self.optional("mtp_layers", least=0) or 0
-        if not layers <= len(values) <= layers + mtp:
+        self.apart = True
+        layers, most = self.once("lengths", self._lengths)
+        if not layers <= len(values) <= most:
             self.wrong(name, f"has {len(values):,} items for {layers:,} layers")
             return PLACEHOLDER
         return values[min(layer, len(values) - 1)]
 
+    def _lengths(self) -> tuple[int, int]:
+        """How many items a list must have at least, one per layer, and may have with the MTP's."""
+        layers = self.count("layers")
+        return layers, layers + (self.optional("mtp_layers", least=0) or 0)
+
 
 _PLURAL = {int: "whole numbers", str: "texts", dict: "objects", list: "lists"}
-
-
-def layer_number(key: object) -> int | None:
-    """The layer that a key of `per_layer_config` names, by a number that may begin with zeros."""
-    return int(str(key)) if re.fullmatch("[0-9]{1,9}", str(key)) else None
-
-
-def _whole(value: Any) -> Any:
-    """A whole number that is written with a point, as a whole number."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

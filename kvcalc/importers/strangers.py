@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from itertools import takewhile
 from typing import Any
 
 from kvcalc.errors import Place
-from kvcalc.importers.fields import Fields, layer_number
+from kvcalc.importers.fields import Fields
 from kvcalc.importers.harmless import is_harmless, passes_anywhere, speaks_of_the_cache
+from kvcalc.importers.misspelt import Spellings
+from kvcalc.importers.values import layer_number
 from kvcalc.importers.vocabulary import ALIASES
 
 _NO_NUMBERS = {"model_type", *ALIASES["dtype"]}
 """Fields that others are called much like, such as a draft's target's."""
-
-_SHORT = 4
-"""A name of so many letters or fewer is near too many others."""
 
 
 def pass_over(fields: Fields, called: str) -> None:
@@ -25,10 +23,11 @@ def pass_over(fields: Fields, called: str) -> None:
     """
     passed: list[str] = []
     for inner in (fields, *fields.groups.values()):
+        known = Spellings(inner.used - _NO_NUMBERS)
         for name in inner.unread(silent=bool(fields.filled)):
             if is_harmless(name):
                 continue
-            near = _misspelt(name, inner.used - _NO_NUMBERS)
+            near = known.near(name)
             # 0 and false say that a model has none of it, whatever its words
             if near or (inner.data[name] and _speaks(name, inner.data[name])):
                 text = f"{inner.prefix}{name} is not a field that kvcalc knows in {called}"
@@ -85,27 +84,6 @@ def _nested(value: dict[str, Any] | list[Any]) -> Iterator[str]:
     for inner in value.values() if isinstance(value, dict) else value:
         if isinstance(inner, dict | list):
             yield from _nested(inner)
-
-
-def _misspelt(name: str, known: Collection[str]) -> str:
-    """The field that a name is a misspelling of, by one letter or by its underscores."""
-    return next((other for other in sorted(known) if _nearly(name.lower(), other.lower())), "")
-
-
-def _nearly(name: str, other: str) -> bool:
-    if name.replace("_", "") == other.replace("_", ""):
-        return True
-    start = _alike(name, other)
-    wrong, right = name[start:], other[start:]
-    end = _alike(wrong[::-1], right[::-1])
-    wrong, right = wrong[: len(wrong) - end], right[: len(right) - end]
-    swapped = len(wrong) == 2 and wrong == right[::-1]
-    return len(other) > _SHORT and (swapped or max(len(wrong), len(right)) == 1)
-
-
-def _alike(a: str, b: str) -> int:
-    """With how many letters both begin."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
 
 
 def _refuse_by_layer(fields: Fields) -> None:

@@ -33,6 +33,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
     whole = nested.levels_of(data)
     data, ignored = without(data, origin.ignored)
     levels = nested.levels_of(data)
+    nested.refuse_a_list_of_classes(levels)
     identity = identity_of(levels)
     family = identity.family
     fields = _fields(levels, identity)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from kvcalc.errors import Place, Problem
+from kvcalc.errors import InvalidValue, Place, Problem
 from kvcalc.importers.draft_marks import known_outside, wrappers_of
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.strangers import said_of_strangers
@@ -16,6 +16,9 @@ from kvcalc.units import MAX_TOKENS
 
 Levels = list[tuple[Place, Mapping[str, Any]]]
 """Where each configuration stands and what it says, the innermost first."""
+
+MAX_CLASSES = 1_000
+"""How many classes a file may name; published files name one, or a few."""
 
 _SHARED = (*ALIASES["max_context"], "is_encoder_decoder", "is_decoder", "add_cross_attention")
 """Fields that a configuration of several parts may well state for another of them."""
@@ -31,6 +34,15 @@ def levels_of(data: Mapping[str, Any]) -> Levels:
         if name is None:
             return levels
         levels.insert(0, ((*path, name), inner[name]))
+
+
+def refuse_a_list_of_classes(levels: Levels) -> None:
+    """Raises InvalidValue where a file names more classes than any model is made of."""
+    for path, level in levels:
+        stated = level.get("architectures")
+        if isinstance(stated, list) and len(stated) > MAX_CLASSES:
+            text = f"architectures names {len(stated):,} classes; a model is of one"
+            raise InvalidValue([Problem(text, "", (*path, "architectures"))])
 
 
 def stated_types(levels: Levels) -> list[str]:

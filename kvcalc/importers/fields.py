@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from typing import Any
 
 from kvcalc.errors import InvalidValue, Place, Problem
 from kvcalc.importers.family import As
+from kvcalc.importers.values import MAX_NUMBER, is_number, list_of, same, short, whole
 from kvcalc.importers.vocabulary import ALIASES, STANDARD
 
 COUNTS = ("layers", "mtp_layers")
@@ -47,6 +49,8 @@ class Fields:
     filled: dict[str, Any] = field(default_factory=dict)
     """Fields that the file leaves to the family's class, with what that fills in."""
     problems: list[Problem] = field(default_factory=list)
+    placeholders: Counter[str] = field(default_factory=Counter)
+    """The fields that PLACEHOLDER stands for, and how often it was taken for them."""
     notes: list[str] = field(default_factory=list)
     groups: dict[str, Fields] = field(default_factory=dict)
     """The nested objects that were looked into, by name."""
@@ -61,22 +65,28 @@ class Fields:
             per_layer = self.data["per_layer_config"]
             own = next((v for k, v in per_layer.items() if layer_number(k) == layer), {})
         if not isinstance(own, dict):
-            self.wrong("per_layer_config", f"is {own!r} for layer {layer}; it must be an object")
+            self.wrong("per_layer_config", f"is {short(own)} for layer {layer}; it must be an object")
             own = {}
         return replace(self, data={**self.data, **own}, layer=layer)
 
     def scratch(self) -> Fields:
         """The same fields, to find out what a reader uses: its problems and notes are dropped."""
-        return replace(self, filled={}, problems=[], notes=[])
+        return replace(self, filled={}, problems=[], placeholders=Counter(), notes=[])
 
     @contextmanager
     def collecting(self) -> Iterator[None]:
-        """Take the problems of a scheme that cannot be for problems of this configuration."""
+        """Take the problems of a scheme that cannot be for problems of this configuration.
+
+        One that was made with PLACEHOLDER has them of what is missing or wrong, which is told.
+        """
+        before = self.placeholders.total()
         try:
             yield
         except InvalidValue as error:
-            for problem in error.problems:
-                self._add(replace(problem, path=self.where))
+            for problem in error.problems if self.placeholders.total() == before else ():
+                said = (n for word in problem.path for n in self.names_of(str(word)))
+                place = (n for n in said if n in self.data)
+                self._add(replace(problem, path=(*self.where, *[*place][:1])))
 
     def names_of(self, name: str) -> tuple[str, ...]:
         """All names that a file may use for a field."""
@@ -87,16 +97,17 @@ class Fields:
         names = self.names_of(name)
         self.used.update(names)
         self.spared.difference_update(names)
-        given = {n: _whole(self.data[n]) for n in names if self.data.get(n) is not None}
-        if len({repr(value) for value in given.values()}) > 1:
-            texts = [f"{n} is {value!r}" for n, value in given.items()]
+        given = {n: whole(self.data[n]) for n in names if self.data.get(n) is not None}
+        first = next(iter(given.values()), None)
+        if any(not same(value, first) for value in given.values()):
+            texts = [f"{n} is {short(value)}" for n, value in given.items()]
             self.problem(f"{', but '.join(texts)}: they contradict each other", next(iter(given)))
         if given:
-            return next(iter(given.values()))
+            return first
         default = self.defaults.get(name)
         if isinstance(default, As):
             other = self.get(default.name)
-            return other // default.over if isinstance(other, int) else other
+            return other // default.over if is_number(other) else other
         if any(n in self.data for n in names):
             return None  # null is said on purpose: no default takes its place
         if default is not None:
@@ -130,11 +141,13 @@ class Fields:
             value = self._item(name, value, self.layer)
         if value is None:
             return None
-        value = _whole(value)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            self.wrong(name, f"is {_short(value)}; it must be a whole number from {least} on")
-            return PLACEHOLDER
-        return value
+        number = whole(value)
+        if not is_number(number) or number < least:
+            large = isinstance(number, int) and number > MAX_NUMBER
+            bounds = f"up to {MAX_NUMBER:,}" if large else f"from {least} on"
+            text = f"is {short(number)}; it must be a whole number {bounds}"
+            return self._placeholder(name, text)
+        return int(number)
 
     def count(self, name: str, least: int = 1) -> int:
         """A whole number that must be there."""
@@ -144,6 +157,7 @@ class Fields:
             text = f"{self.prefix}{names[0]} is missing"
             also = f" (or {', '.join(names[1:])})" if len(names) > 1 else ""
             self._add(Problem(text, f"set {names[0]}{also}", self.where))
+            self.placeholders[f"{self.prefix}{names[0]}"] += 1
             return PLACEHOLDER
         return value
 
@@ -151,13 +165,10 @@ class Fields:
         """A number by which a width is multiplied, which need not be whole."""
         value = self.get(name)
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (number and 0 < value <= MAX_FACTOR):
-            self.wrong(
-                name, f"is {_short(value)}; it must be a number above 0, up to {MAX_FACTOR:,}"
-            )
-            return PLACEHOLDER
-        factor: int | float = value
-        return factor
+        if number and 0 < value <= MAX_FACTOR:
+            return float(value) if isinstance(value, float) else int(value)
+        text = f"is {short(value)}; it must be a number above 0, up to {MAX_FACTOR:,}"
+        return self._placeholder(name, text)
 
     def flag(self, name: str, default: bool = False) -> bool:
         """A truth value; null and absent are the default."""
@@ -165,7 +176,7 @@ class Fields:
         if value is None:
             return default
         if not isinstance(value, bool):
-            self.wrong(name, f"is {_short(value)}; it must be true or false")
+            self.wrong(name, f"is {short(value)}; it must be true or false")
             return default
         return value
 
@@ -174,7 +185,7 @@ class Fields:
         value = self.get(name)
         if value is None or isinstance(value, str):
             return value
-        self.wrong(name, f"is {_short(value)}; it must be a text")
+        self.wrong(name, f"is {short(value)}; it must be a text")
         return None
 
     def items(self, name: str, kind: type = int, per_layer: bool = False) -> list[Any] | None:
@@ -182,24 +193,20 @@ class Fields:
         value = self.get(name)
         if value is None:
             return None
-        fits = isinstance(value, list) and all(
-            isinstance(item, kind) and not (kind is int and isinstance(item, bool))
-            for item in value
-        )
-        if not fits:
-            self.wrong(name, f"is {_short(value)}; it must be a list of {_PLURAL[kind]}")
-            return None
-        if per_layer and len(value) < self.count("layers"):
-            text = f"has {len(value):,} items for {self.count('layers'):,} layers"
+        found = list_of(kind, value)
+        if found is None:
+            self.wrong(name, f"is {short(value)}; it must be a list of {_PLURAL[kind]}")
+        elif per_layer and len(found) < self.count("layers"):
+            text = f"has {len(found):,} items for {self.count('layers'):,} layers"
             self.wrong(name, f"{text}: they contradict each other")
             return None
-        return list(value)
+        return found
 
     def group(self, name: str) -> Fields:
         """The fields of a nested object, held to account like others; empty where it is absent."""
         value = self.get(name)
         if value is not None and not isinstance(value, dict):
-            self.wrong(name, f"is {_short(value)}; it must be an object")
+            self.wrong(name, f"is {short(value)}; it must be an object")
         known = self.groups.get(name)
         inner = Fields(
             value if isinstance(value, dict) else {},
@@ -208,6 +215,7 @@ class Fields:
             spared=known.spared if known else set(),
             asked=known.asked if known else set(),
             problems=self.problems,
+            placeholders=self.placeholders,
             notes=self.notes,
             prefix=f"{name}.",
         )
@@ -223,8 +231,28 @@ class Fields:
 
     def wrong(self, name: str, text: str) -> None:
         """A problem with the value of one field."""
-        said = next((n for n in self.names_of(name) if n in self.data), self.names_of(name)[0])
+        said = self._said(name)
+        if f"{self.prefix}{said}" not in self.placeholders:
+            self.problem(f"{self.prefix}{said} {text}", said)
+
+    def _said(self, name: str) -> str:
+        """The name that the file uses for a field."""
+        names = self.names_of(name)
+        return next((n for n in names if self.data.get(n) is not None), names[0])
+
+    def _placeholder(self, name: str, text: str) -> int:
+        """PLACEHOLDER for a value that is no number, and the problem that it is none.
+
+        What a family finds wrong with the field after that, it finds of the placeholder.
+        """
+        said = self._said(name)
         self.problem(f"{self.prefix}{said} {text}", said)
+        self.placeholders[f"{self.prefix}{said}"] += 1
+        return PLACEHOLDER
+
+    def unreadable(self, name: str) -> bool:
+        """Whether PLACEHOLDER stands for a field that was read."""
+        return any(f"{self.prefix}{n}" in self.placeholders for n in self.names_of(name))
 
     def problem(self, text: str, name: str, hint: str = "") -> None:
         """A problem at one field."""
@@ -253,10 +281,9 @@ class Fields:
 
     def _item(self, name: str, values: Sequence[Any], layer: int) -> Any:
         layers, mtp = self.count("layers"), self.optional("mtp_layers", least=0) or 0
-        if not layers <= len(values) <= layers + mtp:
-            self.wrong(name, f"has {len(values):,} items for {layers:,} layers")
-            return PLACEHOLDER
-        return values[min(layer, len(values) - 1)]
+        if not layers <= len(values) <= layers + mtp and not self.unreadable("layers"):
+            return self._placeholder(name, f"has {len(values):,} items for {layers:,} layers")
+        return values[min(layer, len(values) - 1)] if values else PLACEHOLDER
 
 
 _PLURAL = {int: "whole numbers", str: "texts", dict: "objects", list: "lists"}
@@ -265,13 +292,3 @@ _PLURAL = {int: "whole numbers", str: "texts", dict: "objects", list: "lists"}
 def layer_number(key: object) -> int | None:
     """The layer that a key of `per_layer_config` names, by a number that may begin with zeros."""
     return int(str(key)) if re.fullmatch("[0-9]{1,9}", str(key)) else None
-
-
-def _whole(value: Any) -> Any:
-    """A whole number that is written with a point, as a whole number."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -11,7 +11,7 @@ from typing import Any
 
 from kvcalc.errors import InvalidValue, Place, Problem
 from kvcalc.importers.family import As
-from kvcalc.importers.values import MAX_NUMBER, is_number, list_of, same, short, whole
+from kvcalc.importers.values import MAX_NUMBER, alike, is_number, list_of, short, whole
 from kvcalc.importers.vocabulary import ALIASES, STANDARD
 
 COUNTS = ("layers", "mtp_layers")
@@ -65,7 +65,8 @@ class Fields:
             per_layer = self.data["per_layer_config"]
             own = next((v for k, v in per_layer.items() if layer_number(k) == layer), {})
         if not isinstance(own, dict):
-            self.wrong("per_layer_config", f"is {short(own)} for layer {layer}; it must be an object")
+            text = f"is {short(own)} for layer {layer}; it must be an object"
+            self.wrong("per_layer_config", text)
             own = {}
         return replace(self, data={**self.data, **own}, layer=layer)
 
@@ -99,7 +100,7 @@ class Fields:
         self.spared.difference_update(names)
         given = {n: whole(self.data[n]) for n in names if self.data.get(n) is not None}
         first = next(iter(given.values()), None)
-        if any(not same(value, first) for value in given.values()):
+        if any(not alike(value, first) for value in given.values()):
             texts = [f"{n} is {short(value)}" for n, value in given.items()]
             self.problem(f"{', but '.join(texts)}: they contradict each other", next(iter(given)))
         if given:

@@ -12,6 +12,7 @@ from typing import Any
 
 from kvcalc.errors import InvalidValue, Place, Problem
 from kvcalc.formats import canonical
+from kvcalc.importers.values import short
 
 ALGORITHMS = ("kv_cache_quant_algo", "kv_cache_quant")
 SCHEME = "kv_cache_scheme"
@@ -26,6 +27,9 @@ KNOWN = (*ALGORITHMS, SCHEME, QUARK, GROUP, *NO_BYTES)
 
 NOTHING = ("", "none", "auto", "null")
 """Words by which a file says that it has no scheme of its own."""
+
+_MOST = 300
+"""Letters of a scheme that is not known, all of which may matter."""
 
 PER_TENSOR = ("tensor", "attn_head", None)
 """Strategies of compressed-tensors whose scales cost no token anything."""
@@ -129,4 +133,6 @@ def _output(name: str, layer: object, place: Place) -> str | None:
 
 
 def _unknown(name: str, value: object, place: Place = ()) -> InvalidValue:
-    return InvalidValue([Problem(f"{name} {value!r} is not known", path=place or (name,))])
+    return InvalidValue(
+        [Problem(f"{name} {short(value, _MOST)} is not known", path=place or (name,))]
+    )

@@ -10,6 +10,7 @@ from kvcalc.errors import InvalidValue, did_you_mean
 from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.schedules import CHUNKED, FULL, INDEXED, LINEAR, SLIDING
+from kvcalc.importers.values import short
 from kvcalc.model import MAX_LAYERS
 from kvcalc.units import MAX_TOKENS
 
@@ -133,7 +134,8 @@ def _refuse_another_order(family: Family, fields: Fields, listed: Sequence[str])
 def _refuse_another_number(family: Family, fields: Fields, listed: int) -> None:
     """Lists name every layer, and may go on for the MTP layers, but no further."""
     layers, mtp = fields.count("layers"), fields.optional("mtp_layers", least=0) or 0
-    if listed and not layers <= listed <= layers + mtp:
+    fits = layers <= listed <= layers + mtp or fields.unreadable("layers")
+    if listed and not fits:
         where, name = _listing(family, fields), fields.names_of("layers")[0]
         text = f"{where} lists {listed} layers, {name} is {layers}"
         fields.problem(f"{text}: they contradict each other", where)
@@ -145,7 +147,7 @@ def _known(kind: str, family: Family, fields: Fields) -> str:
         if name in family.parts:
             return name
     hint = did_you_mean(kind, family.parts)
-    text = f"{kind!r} layers are not known in {family.name or 'plain attention'}"
+    text = f"{short(kind)} layers are not known in {family.name or 'plain attention'}"
     fields.problem(text, _listing(family, fields), hint)
     return ""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from kvcalc.importers.family import Schedule
 from kvcalc.importers.fields import Fields
+from kvcalc.importers.values import is_number, short, whole
 
 FULL = "full_attention"
 SLIDING = "sliding_attention"
@@ -64,6 +65,10 @@ def listed(name: str, kinds: Mapping[object, str]) -> Schedule:
         items = f.get(name)
         if not isinstance(items, list | str) or len(items) < f.count("layers"):
             f.wrong(name, "must have an item per layer")
+            return []
+        items = [whole(item) for item in items]
+        if strange := [item for item in items if not (is_number(item) or isinstance(item, str))]:
+            f.wrong(name, f"has {short(strange[0])} among its items, which is no kind of layer")
             return []
         return [kinds.get(item, str(item)) for item in items]
 

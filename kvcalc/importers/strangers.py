@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import Any
 
 from kvcalc.errors import Place
-from kvcalc.importers.fields import Fields, layer_number
+from kvcalc.importers.fields import COUNTS, Fields, layer_number
 from kvcalc.importers.harmless import is_harmless, passes_anywhere, speaks_of_the_cache
 from kvcalc.importers.vocabulary import ALIASES
 
@@ -114,6 +114,7 @@ def _refuse_by_layer(fields: Fields) -> None:
     if not isinstance(by_layer, dict) or "per_layer_config" not in fields.used:
         return
     named: dict[int, str] = {}
+    counts = {name for short in COUNTS for name in fields.names_of(short)}
     for key, own in by_layer.items():
         layer = layer_number(key)
         if layer is None or layer >= fields.count("layers"):
@@ -123,6 +124,11 @@ def _refuse_by_layer(fields: Fields) -> None:
             text = f"per_layer_config names layer {layer} twice, as {first!r} and as {key!r}"
             fields.problem(text, "per_layer_config", "keep one")
         for name in own if isinstance(own, dict) else ():
+            if name in counts:
+                text = (
+                    f"per_layer_config.{key}.{name} counts layers, and no layer has any of its own"
+                )
+                fields.problem(text, "per_layer_config")
             if name not in fields.used and not is_harmless(name):
                 text = f"per_layer_config.{key}.{name} is not a field that kvcalc knows"
                 hint = way_out((*fields.where, "per_layer_config", key, name))

@@ -24,6 +24,7 @@ from kvcalc.importers.schedules import (
     same,
 )
 from kvcalc.importers.storage import state_dtype
+from kvcalc.importers.values import short
 
 
 def _mamba1(f: Fields) -> tuple[Scheme, ...]:
@@ -149,6 +150,8 @@ def _zamba2_schedule(f: Fields) -> Sequence[str]:
     chosen = f.items("hybrid_layer_ids")
     if chosen is None:
         chosen = [6, 12, 18, 24, 30, 36, 42, 47, 51]
+    elif beyond := [number for number in chosen if not 0 <= number < f.count("layers")]:
+        f.note(f"hybrid_layer_ids names {short(beyond)}, which the model does not have")
     return [HYBRID if i in chosen else LINEAR for i in range(f.count("layers"))]
 
 
@@ -188,7 +191,7 @@ def _mamba_ssm(f: Fields) -> tuple[Scheme, ...]:
         f.wrong("attn_layer_idx", "names attention layers, which kvcalc does not read here")
     kind = cfg.word("layer")
     if kind not in (None, "Mamba1", "Mamba2"):
-        cfg.wrong("layer", f"is {kind!r}; Mamba1 and Mamba2 are known")
+        cfg.wrong("layer", f"is {short(kind)}; Mamba1 and Mamba2 are known")
     second = kind == "Mamba2"
     cfg.spare("expand", "d_conv", "d_state", "headdim", "ngroups")
     expand, kernel = cfg.optional("expand") or 2, cfg.optional("d_conv") or 4
@@ -196,6 +199,8 @@ def _mamba_ssm(f: Fields) -> tuple[Scheme, ...]:
     if not second:
         return (Mamba1(inner_dim=inner, state_dim=state, conv_kernel=kernel),)
     width = cfg.optional("headdim") or 64
+    if inner % width:
+        cfg.wrong("headdim", f"is {width:,}, which does not divide {inner:,}, the inner width")
     scheme = Mamba2(
         state_heads=inner // width,
         state_head_dim=width,

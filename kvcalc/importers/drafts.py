@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvcalc.errors import InvalidValue
@@ -85,7 +84,7 @@ def own_layers(
         mtp = layers[:count]
     elif not mtp:
         fields.wrong("layers", f"is {len(layers)}: the target's, and not of its MTP head alone")
-        raise InvalidValue(fields.problems)
+        raise InvalidValue(list(fields.problems))
     fields.note("read as an MTP head: its own layers alone, none of its target's")
     return mtp, []
 
@@ -100,7 +99,7 @@ def _that_borrows(fields: Fields) -> Fields:
     """The fields of a head whose layers are all shared, as its class fills in."""
     if fields.data.get("num_kv_shared_layers"):
         return fields
-    return replace(fields, data={**fields.data, "num_kv_shared_layers": fields.count("layers")})
+    return fields.but(num_kv_shared_layers=fields.count("layers"))
 
 
 def _say_what_medusa_is(family: Family, fields: Fields) -> None:
@@ -155,8 +154,7 @@ def _with_own_windows(fields: Fields) -> Fields:
     if None not in (window, stated) and window != stated:
         own.wrong("swa_window_size", f"is {window}, but sliding_window is {short(stated)}")
     kinds = kinds if slides else [SLIDING] * min(fields.count("layers"), MAX_LAYERS)
-    changed = {"layer_types": kinds, "sliding_window": window or stated}
-    return replace(fields, data={**fields.data, **changed, "use_sliding_window": True})
+    return fields.but(layer_types=kinds, sliding_window=window or stated, use_sliding_window=True)
 
 
 def _that_slides(family: Family) -> Family:

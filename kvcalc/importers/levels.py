@@ -10,7 +10,7 @@ from kvcalc.errors import Place, Problem
 from kvcalc.importers.draft_marks import known_outside, wrappers_of
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.strangers import said_of_strangers
-from kvcalc.importers.values import list_of, short
+from kvcalc.importers.values import alike, list_of, short
 from kvcalc.importers.vocabulary import ALIASES, WRAPPERS
 from kvcalc.units import MAX_TOKENS
 
@@ -101,13 +101,12 @@ def refuse_what_stands_outside(levels: Levels, fields: Fields) -> None:
     shared = {"model_type", "dtype", "torch_dtype", "hidden_size", *_SHARED}
     mine = fields.used - shared - known_outside(levels)
     for path, level in levels[1:]:
-        for name in level:
+        for name in (each for each in level if each in mine):
             value, own = level[name], fields.data.get(name)
-            if name in mine and value is not None and not isinstance(value, dict) and value != own:
+            if value is not None and not isinstance(value, dict) and not alike(value, own):
                 inside = "does not say" if own is None else f"says {short(own)}"
                 text = f"{name} is {short(value)} outside, which {levels[0][0][-1]} {inside}"
-                problem = Problem(f"{text}: they contradict each other", "", (*path, name))
-                fields.problems.append(problem)
+                fields.add(Problem(f"{text}: they contradict each other", "", (*path, name)))
 
 
 def say_what_was_left(levels: Levels, fields: Fields) -> None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from itertools import takewhile
 from typing import Any
 
 from kvcalc.errors import Place
-from kvcalc.importers.fields import COUNTS, Fields, layer_number
+from kvcalc.importers.fields import COUNTS, Fields
 from kvcalc.importers.harmless import is_harmless, passes_anywhere, speaks_of_the_cache
+from kvcalc.importers.misspelt import Spellings
+from kvcalc.importers.values import layer_number
 from kvcalc.importers.vocabulary import ALIASES
 
 _NO_NUMBERS = {"model_type", *ALIASES["dtype"]}
 """Fields that others are called much like, such as a draft's target's."""
-
-_SHORT = 4
-"""A name of so many letters or fewer is near too many others."""
 
 
 def pass_over(fields: Fields, called: str) -> None:
@@ -25,10 +23,11 @@ def pass_over(fields: Fields, called: str) -> None:
     """
     passed: list[str] = []
     for inner in (fields, *fields.groups.values()):
+        known = Spellings(inner.used - _NO_NUMBERS)
         for name in inner.unread(silent=bool(fields.filled)):
             if is_harmless(name):
                 continue
-            near = _misspelt(name, inner.used - _NO_NUMBERS)
+            near = known.near(name)
             # 0 and false say that a model has none of it, whatever its words
             if near or (inner.data[name] and _speaks(name, inner.data[name])):
                 text = f"{inner.prefix}{name} is not a field that kvcalc knows in {called}"
@@ -87,34 +86,13 @@ def _nested(value: dict[str, Any] | list[Any]) -> Iterator[str]:
             yield from _nested(inner)
 
 
-def _misspelt(name: str, known: Collection[str]) -> str:
-    """The field that a name is a misspelling of, by one letter or by its underscores."""
-    return next((other for other in sorted(known) if _nearly(name.lower(), other.lower())), "")
-
-
-def _nearly(name: str, other: str) -> bool:
-    if name.replace("_", "") == other.replace("_", ""):
-        return True
-    start = _alike(name, other)
-    wrong, right = name[start:], other[start:]
-    end = _alike(wrong[::-1], right[::-1])
-    wrong, right = wrong[: len(wrong) - end], right[: len(right) - end]
-    swapped = len(wrong) == 2 and wrong == right[::-1]
-    return len(other) > _SHORT and (swapped or max(len(wrong), len(right)) == 1)
-
-
-def _alike(a: str, b: str) -> int:
-    """With how many letters both begin."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
-
-
 def _refuse_by_layer(fields: Fields) -> None:
     """`per_layer_config` is held to account too: its layers must be there, its fields known."""
     by_layer = fields.data.get("per_layer_config")
     if not isinstance(by_layer, dict) or "per_layer_config" not in fields.used:
         return
     named: dict[int, str] = {}
-    counts = {name for short in COUNTS for name in fields.names_of(short)}
+    counts = {name for count in COUNTS for name in fields.names_of(count)}
     for key, own in by_layer.items():
         layer = layer_number(key)
         if layer is None or layer >= fields.count("layers"):
@@ -125,9 +103,7 @@ def _refuse_by_layer(fields: Fields) -> None:
             fields.problem(text, "per_layer_config", "keep one")
         for name in own if isinstance(own, dict) else ():
             if name in counts:
-                text = (
-                    f"per_layer_config.{key}.{name} counts layers, and no layer has any of its own"
-                )
+                text = f"per_layer_config.{key}.{name} counts layers: no layer has any of its own"
                 fields.problem(text, "per_layer_config")
             if name not in fields.used and not is_harmless(name):
                 text = f"per_layer_config.{key}.{name} is not a field that kvcalc knows"

@@ -86,7 +86,8 @@ def _mllama(f: Fields) -> Sequence[str]:
     beyond = [number for number in chosen if not 0 <= number < layers]
     if beyond:
         f.note(f"cross_attention_layers names {short(beyond)}, which {layers} layers do not have")
-    return [CROSS if layer in chosen else FULL for layer in range(layers)]
+    crossed = set(chosen)
+    return [CROSS if layer in crossed else FULL for layer in range(layers)]
 
 
 t5_gemma = partial(

@@ -179,7 +179,8 @@ def _lerope(part: Part) -> Part:
 
     def own(f: Fields) -> tuple[Scheme, ...]:
         (scheme,) = part(f)
-        if not isinstance(scheme, MLA) or f.layer is None or with_rope(f)[f.layer]:
+        rope = f.once("with_rope", lambda: with_rope(f))
+        if not isinstance(scheme, MLA) or f.layer is None or rope[f.layer]:
             return (scheme,)
         unrotated = f.count("qk_nope_head_dim") + scheme.rope_dim
         return (replace(scheme, rope_dim=0, nope_dim=unrotated),)

@@ -80,7 +80,7 @@ def _ngrams(f: Fields) -> tuple[Scheme, ...]:
 
 def _qwen4_kinds(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     """Every full layer is indexed; `ple_layer_ids` numbers those with n-grams from 1."""
-    chosen = f.items("ple_layer_ids") or []
+    chosen = dict.fromkeys(f.items("ple_layer_ids") or [])
     wrong = [n for n in chosen if not 1 <= n <= len(kinds) or kinds[n - 1] != LINEAR]
     if wrong:
         f.wrong("ple_layer_ids", f"names {wrong[0]}, which is no layer of linear attention")
@@ -137,7 +137,8 @@ def _kimi_schedule(f: Fields) -> Sequence[str]:
     if sorted([*wholes, *linears]) != list(range(1, layers + 1)):
         text = f"full_attn_layers and kda_layers must name each of {layers} layers once, from 1"
         inner.problem(text, "kda_layers")
-    return [FULL if i + 1 in wholes else LINEAR for i in range(layers)]
+    chosen = set(wholes)
+    return [FULL if i + 1 in chosen else LINEAR for i in range(layers)]
 
 
 def _bailing_linear(f: Fields) -> tuple[Scheme, ...]:

@@ -147,10 +147,10 @@ def _zamba2_mamba(f: Fields) -> tuple[Scheme, ...]:
 
 def _zamba2_schedule(f: Fields) -> Sequence[str]:
     """`hybrid_layer_ids` numbers the layers that call the shared attention block too."""
-    chosen = f.items("hybrid_layer_ids")
-    if chosen is None:
-        chosen = [6, 12, 18, 24, 30, 36, 42, 47, 51]
-    elif beyond := [number for number in chosen if not 0 <= number < f.count("layers")]:
+    stated = f.items("hybrid_layer_ids")
+    chosen = {6, 12, 18, 24, 30, 36, 42, 47, 51} if stated is None else set(stated)
+    beyond = [number for number in stated or [] if not 0 <= number < f.count("layers")]
+    if beyond:
         f.note(f"hybrid_layer_ids names {short(beyond)}, which the model does not have")
     return [HYBRID if i in chosen else LINEAR for i in range(f.count("layers"))]
 

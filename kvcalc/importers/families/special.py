@@ -15,7 +15,7 @@ from kvcalc.importers.families.windowed import STANDARD
 from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import USUAL, Heads, full, hidden_over, keyed, none, shared, windowed
-from kvcalc.importers.schedules import FULL, SLIDING, every, listed, same
+from kvcalc.importers.schedules import FULL, SLIDING, every, listed, repeated, same
 from kvcalc.importers.values import short
 
 SPARSE, SHARED = "minimax_m3_sparse", "shared_attention"
@@ -54,16 +54,19 @@ def _dory_kinds(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
         text = f"is {short(mode)}; per_loop and last_loop are known"
         f.wrong("recurrent_kv_cache_mode", text)
     times = 1 if mode == "last_loop" else loops
-    return [*kinds[:start], *list(inner) * times, *kinds[len(kinds) - end :]]
+    around = (kinds[:start], kinds[len(kinds) - end :])
+    loop = repeated(f, "n_recurrent_loops", inner, times, sum(map(len, around)))
+    return [*around[0], *loop, *around[1]]
 
 
 def _hrm_kinds(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     """A cache for every pass through a layer: num_layers_per_stack x H_cycles x (L_cycles + 1)."""
     stack = f.optional("num_layers_per_stack")
-    passes = (stack or len(kinds)) * f.count("H_cycles") * (f.count("L_cycles") + 1)
+    high, low = f.count("H_cycles"), f.count("L_cycles") + 1
+    passes = (stack or len(kinds)) * high * low
     if stack is not None and passes != len(kinds):
         f.wrong("num_layers_per_stack", f"and its cycles make {passes} layers, not {len(kinds)}")
-    return [FULL] * passes
+    return repeated(f, "H_cycles" if high > low else "L_cycles", [FULL], passes)
 
 
 def _laguna(f: Fields) -> Heads:
@@ -174,6 +177,10 @@ NAS_KNOWN = ("no_op", "replace_with_linear", "n_heads_in_group")
 
 def _blocks(f: Fields) -> list[Fields]:
     """The attention of each of the blocks that Nemotron's architecture search has left."""
+    return f.once("block_configs", lambda: _attention_of_blocks(f))
+
+
+def _attention_of_blocks(f: Fields) -> list[Fields]:
     blocks = []
     for number, config in enumerate(f.items("block_configs", dict, per_layer=True) or []):
         where = (*f.where, "block_configs", number, "attention")

@@ -26,12 +26,12 @@ from kvcalc.importers.schedules import (
     SLIDING,
     every,
     listed,
+    repeated,
     same,
     sliding_above,
     sliding_where_stated,
 )
 from kvcalc.importers.values import short
-from kvcalc.model import MAX_LAYERS
 
 STANDARD: Mapping[str, Part] = {FULL: full(), SLIDING: windowed(), CHUNKED: chunked}
 sliding = partial(Family, parts=STANDARD, schedule=sliding_where_stated)
@@ -153,8 +153,9 @@ def _gpt_neo(f: Fields) -> Sequence[str]:
     kinds: list[str] = []
     for item in f.items("attention_types", list) or []:
         match item:
-            case [list(pattern), int(times)] if len(pattern) * times <= MAX_LAYERS:
-                kinds += [str(kind) for kind in pattern] * times
+            case [list(pattern), int(times)] if not isinstance(times, bool):
+                words = [short(kind) if isinstance(kind, list) else str(kind) for kind in pattern]
+                kinds += repeated(f, "attention_types", words, times, len(kinds))
             case _:
                 f.wrong("attention_types", "must be a list of [[kinds], times]")
                 return []

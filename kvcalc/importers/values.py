@@ -11,6 +11,9 @@ from kvcalc.units import MAX_TOKENS
 MAX_NUMBER = MAX_TOKENS
 """The largest number that a file may state: none counts more than the tokens of a context."""
 
+_LONGEST = 200
+"""How much of a name a message tells: it may have to be written down again."""
+
 LENGTH = 60
 """How much of a value a message tells, in characters."""
 
@@ -56,6 +59,11 @@ def short(value: Any, length: int = LENGTH) -> str:
         if len(text) > length:
             return f"{text[: length - 3]}..."
     return text
+
+
+def cut(name: str) -> str:
+    """The name of a field, or how that begins."""
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 3]}..."
 
 
 def _written(value: Any, length: int) -> Iterator[str]:

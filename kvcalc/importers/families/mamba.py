@@ -91,7 +91,7 @@ def _width(f: Fields, heads: int, head_dim: str, expand: str) -> int:
     if inner is not None and f.get(head_dim) in ("auto", None):
         return max(1, inner // heads)
     width = f.count(head_dim)
-    if inner is not None and heads * width != inner:
+    if inner is not None and heads * width != inner and not f.placeholders:
         text = f"{width:,} and {heads:,} heads do not make {inner:,}, {expand} x hidden_size"
         f.wrong(head_dim, f"is {width:,}: {text}: they contradict each other")
     return width
@@ -102,7 +102,7 @@ def _falcon_h1(f: Fields) -> tuple[Scheme, ...]:
     heads, stated = f.count("mamba_n_heads"), f.get("mamba_d_head")
     inner = f.optional("mamba_d_ssm") or _times(f, "mamba_expand")
     width = inner // heads if stated in ("auto", None) else f.count("mamba_d_head")
-    if width * heads != inner:
+    if width * heads != inner and not f.placeholders:
         f.wrong("mamba_d_head", f"{width} x {heads} heads is not mamba_d_ssm {inner:,}")
     scheme = Mamba2(
         state_heads=heads,

@@ -212,6 +212,8 @@ def _nas_block(f: Fields) -> tuple[Scheme, ...]:
 
 def _nas(f: Fields) -> Sequence[str]:
     """A block whose attention is a no_op or linear keeps nothing."""
+    if not f.has("block_configs"):
+        f.problem("block_configs is missing", "block_configs")
     gone = ("no_op", "replace_with_linear")
     return ["none" if any(b.flag(name) for name in gone) else FULL for b in _blocks(f)]
 

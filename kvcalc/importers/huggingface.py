@@ -39,6 +39,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
     levels = nested.levels_of(data)
     if wrong := nested.wrongly_typed(levels):
         raise InvalidValue(wrong)  # nobody knows what they would be read as
+    nested.refuse_a_list_of_classes(levels)
     identity = identity_of(levels)
     family = identity.family
     fields = _fields(levels, identity)

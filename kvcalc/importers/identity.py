@@ -20,6 +20,9 @@ from kvcalc.model import Architecture
 _CLASS = re.compile(r"(?:For[A-Z]\w*|LMHeadModel|Model)$")
 """How the names of classes go on behind that of their family."""
 
+_LONGEST = 200
+"""No class has a name of more characters; the pattern takes the square of their number."""
+
 _BY_CLASS = {re.sub(r"[\W_]", "", name).lower(): name for name in FAMILIES}
 
 
@@ -81,7 +84,8 @@ def identity_of(levels: Levels) -> Identity:
 def _of_class(inner: Mapping[str, Any]) -> list[str]:
     """The type by the name of whose class a configuration goes."""
     classes = inner.get("architectures")
-    names = [each for each in classes if isinstance(each, str)] if isinstance(classes, list) else []
+    listed = classes if isinstance(classes, list) else ()
+    names = (each for each in listed if isinstance(each, str) and len(each) <= _LONGEST)
     found = (_BY_CLASS.get(_CLASS.sub("", name).lower()) for name in names)
     return [name for name in found if name is not None]
 

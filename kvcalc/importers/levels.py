@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kvcalc.errors import Place, Problem
+from kvcalc.errors import InvalidValue, Place, Problem
 from kvcalc.importers.draft_marks import known_outside, wrappers_of
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.strangers import said_of_strangers
@@ -18,6 +18,9 @@ Levels = list[tuple[Place, Mapping[str, Any]]]
 """Where each configuration stands and what it says, the innermost first."""
 
 _TEXTS = ("model_type", "speculators_model_type", *ALIASES["dtype"])
+
+MAX_CLASSES = 1_000
+"""How many classes a file may name; published files name one, or a few."""
 
 _SHARED = (*ALIASES["max_context"], "is_encoder_decoder", "is_decoder", "add_cross_attention")
 """Fields that a configuration of several parts may well state for another of them."""
@@ -52,6 +55,15 @@ def _odd(level: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "architectures", "a list of texts"
     objects = (name for name in WRAPPERS if name.endswith(("_config", "_cfg")))
     yield from ((n, "an object") for n in objects if not isinstance(level.get(n) or {}, dict))
+
+
+def refuse_a_list_of_classes(levels: Levels) -> None:
+    """Raises InvalidValue where a file names more classes than any model is made of."""
+    for path, level in levels:
+        stated = level.get("architectures")
+        if isinstance(stated, list) and len(stated) > MAX_CLASSES:
+            text = f"architectures names {len(stated):,} classes; a model is of one"
+            raise InvalidValue([Problem(text, "", (*path, "architectures"))])
 
 
 def stated_types(levels: Levels) -> list[str]:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import ChainMap, Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from kvcalc.errors import InvalidValue, Nearest, Place, Problem
+from kvcalc.errors import Problem
 from kvcalc.importers.family import As
-from kvcalc.importers.findings import Findings
-from kvcalc.importers.values import MAX_NUMBER, alike, layer_number, short, whole
-from kvcalc.importers.vocabulary import ALIASES, STANDARD
+from kvcalc.importers.findings import PLACEHOLDER, Named
+from kvcalc.importers.values import (
+    MAX_NUMBER,
+    alike,
+    is_number,
+    layer_number,
+    list_of,
+    short,
+    whole,
+)
+from kvcalc.importers.vocabulary import STANDARD
 
 COUNTS = ("layers", "mtp_layers")
 """Numbers that no layer has of its own."""
@@ -23,12 +30,9 @@ WINDOWS = ("window", "attention_chunk_size")
 MAX_FACTOR = 1_000_000
 """By how much a width may be multiplied: JSON knows numbers that are infinite, or none at all."""
 
-PLACEHOLDER = 1
-"""Stands for a number that is missing or wrong, so that one run shows every problem."""
-
 
 @dataclass
-class Fields(Findings):
+class Fields(Named):
     """The fields of one configuration, in a family's words.
 
     `data` is what the file says, `defaults` what the family's class fills in where it says
@@ -36,10 +40,6 @@ class Fields(Findings):
     Problems are collected, not raised: what is wrong is answered with PLACEHOLDER.
     """
 
-    data: Mapping[str, Any]
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    where: Place = ()
     number: int | None = None
     """Which layer's these are; None of the whole file's."""
     apart: bool = False
@@ -53,8 +53,6 @@ class Fields(Findings):
     """Fields that the file leaves to the family's class, with what that fills in."""
     groups: dict[str, Fields] = field(default_factory=dict)
     """The nested objects that were looked into, by name."""
-    prefix: str = ""
-    """What goes before the name of a field in a message, for nested objects."""
 
     @property
     def layer(self) -> int | None:
@@ -96,20 +94,8 @@ class Fields(Findings):
 
     def scratch(self) -> Fields:
         """The same fields, to find out what a reader uses: its problems and notes are dropped."""
-        return replace(self, filled={}, problems={}, notes={}, kept={})
-
-    @contextmanager
-    def collecting(self) -> Iterator[None]:
-        """Take the problems of a scheme that cannot be for problems of this configuration."""
-        try:
-            yield
-        except InvalidValue as error:
-            for problem in error.problems:
-                self.add(replace(problem, path=self.where))
-
-    def names_of(self, name: str) -> tuple[str, ...]:
-        """All names that a file may use for a field."""
-        return self.names.get(name) or ALIASES.get(name) or (name,)
+        made = Counter[str]()
+        return replace(self, filled={}, problems={}, placeholders=made, notes={}, kept={})
 
     def get(self, name: str) -> Any:
         """The value under any of its names, the family's default, or None."""
@@ -124,7 +110,7 @@ class Fields(Findings):
         default = self.defaults.get(name)
         if isinstance(default, As):
             other = self.get(default.name)
-            return other // default.over if isinstance(other, int) else other
+            return other // default.over if is_number(other) else other
         if any(n in self.data for n in names):
             return None  # null is said on purpose: no default takes its place
         if default is not None:
@@ -167,14 +153,12 @@ class Fields(Findings):
             value = self._item(name, value, self.number)
         if value is None:
             return None
-        value = whole(value)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            self.wrong(name, f"is {short(value)}; it must be a whole number from {least} on")
-            return PLACEHOLDER
-        if value > MAX_NUMBER:
-            self.wrong(name, f"is {short(value)}; it must be at most {MAX_NUMBER:,}")
-            return PLACEHOLDER
-        return value
+        number = whole(value)
+        if is_number(number) and number >= least:
+            return number
+        large = isinstance(number, int) and number > MAX_NUMBER
+        bounds = f"at most {MAX_NUMBER:,}" if large else f"a whole number from {least} on"
+        return self.placeholder(name, f"is {short(number)}; it must be {bounds}")
 
     def count(self, name: str, least: int = 1) -> int:
         """A whole number that must be there."""
@@ -184,6 +168,7 @@ class Fields(Findings):
             text = f"{self.prefix}{names[0]} is missing"
             also = f" (or {', '.join(names[1:])})" if len(names) > 1 else ""
             self.add(Problem(text, f"set {names[0]}{also}", self.where))
+            self.placeholders[f"{self.prefix}{names[0]}"] += 1
             return PLACEHOLDER
         return value
 
@@ -191,13 +176,10 @@ class Fields(Findings):
         """A number by which a width is multiplied, which need not be whole."""
         value = self.get(name)
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (number and 0 < value <= MAX_FACTOR):
-            self.wrong(
-                name, f"is {short(value)}; it must be a number above 0, up to {MAX_FACTOR:,}"
-            )
-            return PLACEHOLDER
-        factor: int | float = value
-        return factor
+        if number and 0 < value <= MAX_FACTOR:
+            return float(value) if isinstance(value, float) else int(value)
+        text = f"is {short(value)}; it must be a number above 0, up to {MAX_FACTOR:,}"
+        return self.placeholder(name, text)
 
     def flag(self, name: str, default: bool = False) -> bool:
         """A truth value; null and absent are the default."""
@@ -223,17 +205,14 @@ class Fields(Findings):
         if value is None:
             return None
         # layer after layer may ask for a list of all layers
-        fits = isinstance(value, list) and self.once(
-            ("items", id(value), kind), lambda: set(map(type, value)) <= {kind}
-        )
-        if not fits:
+        found = self.once(("items", id(value), kind), lambda: list_of(kind, value))
+        if found is None:
             self.wrong(name, f"is {short(value)}; it must be a list of {_PLURAL[kind]}")
-            return None
-        if per_layer and len(value) < self.count("layers"):
-            text = f"has {len(value):,} items for {self.count('layers'):,} layers"
+        elif per_layer and len(found) < self.count("layers"):
+            text = f"has {len(found):,} items for {self.count('layers'):,} layers"
             self.wrong(name, f"{text}: they contradict each other")
             return None
-        return cast("list[Any]", value)
+        return found
 
     def group(self, name: str) -> Fields:
         """The fields of a nested object, held to account like others; empty where it is absent."""
@@ -248,6 +227,7 @@ class Fields(Findings):
             spared=known.spared if known else set(),
             asked=known.asked if known else set(),
             problems=self.problems,
+            placeholders=self.placeholders,
             notes=self.notes,
             prefix=f"{name}.",
         )
@@ -260,15 +240,6 @@ class Fields(Findings):
             new = set(self.names_of(name)) - self.used
             self.spared |= new
             self.used |= new
-
-    def wrong(self, name: str, text: str) -> None:
-        """A problem with the value of one field."""
-        said = next((n for n in self.names_of(name) if n in self.data), self.names_of(name)[0])
-        self.problem(f"{self.prefix}{said} {text}", said)
-
-    def problem(self, text: str, name: str, hint: str | Nearest = "") -> None:
-        """A problem at one field."""
-        self.add(Problem(text, hint, (*self.where, name)))
 
     def unread(self, silent: bool = False) -> list[str]:
         """Fields that say something and that nobody has read.
@@ -285,9 +256,9 @@ class Fields(Findings):
     def _item(self, name: str, values: Sequence[Any], layer: int) -> Any:
         self.apart = True
         layers, most = self.once("lengths", self._lengths)
-        if not layers <= len(values) <= most:
-            self.wrong(name, f"has {len(values):,} items for {layers:,} layers")
-            return PLACEHOLDER
+        fits = layers <= len(values) <= most or self.unreadable("layers")
+        if not (values and fits):
+            return self.placeholder(name, f"has {len(values):,} items for {layers:,} layers")
         return values[min(layer, len(values) - 1)]
 
     def _lengths(self) -> tuple[int, int]:

@@ -162,7 +162,9 @@ def _refuse_another_order(family: Family, fields: Fields, listed: Sequence[str])
 def _refuse_another_number(family: Family, fields: Fields, listed: int) -> None:
     """Lists name every layer, and may go on for the MTP layers, but no further."""
     layers, mtp = fields.count("layers"), fields.optional("mtp_layers", least=0) or 0
-    if listed and not layers <= listed <= layers + mtp:
+    fits = layers <= listed <= layers + mtp or fields.unreadable("layers")
+    # who makes no list at all has said why
+    if not fits and (listed or not fields.problems):
         where, name = _listing(family, fields), fields.names_of("layers")[0]
         text = f"{where} lists {listed} layers, {name} is {layers}"
         fields.problem(f"{text}: they contradict each other", where)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from kvcalc.errors import InvalidValue
 from kvcalc.importers.family import Schedule
 from kvcalc.importers.fields import Fields
-from kvcalc.importers.values import short
+from kvcalc.importers.values import is_number, short, whole
 from kvcalc.model import MAX_LAYERS
 
 FULL = "full_attention"
@@ -78,9 +78,11 @@ def listed(name: str, kinds: Mapping[object, str]) -> Schedule:
         if not isinstance(items, list | str) or len(items) < f.count("layers"):
             f.wrong(name, "must have an item per layer")
             return []
-        odd = next((item for item in items if not isinstance(item, int | str)), None)
-        if odd is not None:
-            f.wrong(name, f"names a layer {short(odd)}; it must have a number or a text per layer")
+        items = [whole(item) for item in items]
+        odd = [item for item in items if not (is_number(item) or isinstance(item, str))]
+        if odd:
+            text = f"names a layer {short(odd[0])}; it must have a number or a text per layer"
+            f.wrong(name, text)
             return []
         return [kinds.get(item, str(item)) for item in items]
 

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from kvcalc.errors import Place
-from kvcalc.importers.fields import Fields
+from kvcalc.importers.fields import COUNTS, Fields
 from kvcalc.importers.harmless import is_harmless, passes_anywhere, speaks_of_the_cache
 from kvcalc.importers.misspelt import Spellings
-from kvcalc.importers.values import layer_number
+from kvcalc.importers.values import cut, layer_number
 from kvcalc.importers.vocabulary import ALIASES
 
 _NO_NUMBERS = {"model_type", *ALIASES["dtype"]}
@@ -30,7 +30,7 @@ def pass_over(fields: Fields, called: str) -> None:
             near = known.near(name)
             # 0 and false say that a model has none of it, whatever its words
             if near or (inner.data[name] and _speaks(name, inner.data[name])):
-                text = f"{inner.prefix}{name} is not a field that kvcalc knows in {called}"
+                text = f"{inner.prefix}{cut(name)} is not a field that kvcalc knows in {called}"
                 hint = f"did you mean {near}? " if near else ""
                 inner.problem(text, name, hint + way_out((*inner.where, name)))
             elif inner.data[name] is not None:
@@ -48,7 +48,7 @@ def refuse(fields: Fields, unknown: str) -> None:
     for inner in (fields, *fields.groups.values()):
         for name in inner.unread(silent=bool(fields.filled)):
             if not passes_anywhere(name):
-                text = f"{unknown}, and {inner.prefix}{name} could change the cache"
+                text = f"{unknown}, and {inner.prefix}{cut(name)} could change the cache"
                 inner.problem(text, name, way_out((*inner.where, name)))
     _refuse_by_layer(fields)
 
@@ -61,7 +61,7 @@ def tell_what_was_passed(names: Collection[str], called: str, fields: Fields) ->
 
 def way_out(path: Place) -> str:
     """The hint of a field that could be ignored."""
-    return f"if it leaves the cache alone: --ignore {_dotted(path)}"
+    return f"if it leaves the cache alone: --ignore {cut(_dotted(path))}"
 
 
 def _dotted(path: Place) -> str:
@@ -92,6 +92,7 @@ def _refuse_by_layer(fields: Fields) -> None:
     if not isinstance(by_layer, dict) or "per_layer_config" not in fields.used:
         return
     named: dict[int, str] = {}
+    counts = {name for count in COUNTS for name in fields.names_of(count)}
     for key, own in by_layer.items():
         layer = layer_number(key)
         if layer is None or layer >= fields.count("layers"):
@@ -101,8 +102,12 @@ def _refuse_by_layer(fields: Fields) -> None:
             text = f"per_layer_config names layer {layer} twice, as {first!r} and as {key!r}"
             fields.problem(text, "per_layer_config", "keep one")
         for name in own if isinstance(own, dict) else ():
-            if name not in fields.used and not is_harmless(name):
-                text = f"per_layer_config.{key}.{name} is not a field that kvcalc knows"
+            told = f"per_layer_config.{cut(f'{key}.{name}')}"
+            if name in counts:
+                text = f"{told} counts layers: no layer has any of its own"
+                fields.problem(text, "per_layer_config")
+            elif name not in fields.used and not is_harmless(name):
+                text = f"{told} is not a field that kvcalc knows"
                 hint = way_out((*fields.where, "per_layer_config", key, name))
                 fields.problem(text, "per_layer_config", hint)
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 from kvcalc.units import MAX_TOKENS
 
 MAX_NUMBER = MAX_TOKENS
 """The largest number that a file may state: none counts more than the tokens of a context."""
 
-_TOLD = 60
+_LONGEST = 200
+"""How much of a name a message tells: it may have to be written down again."""
+
+LENGTH = 60
 """How much of a value a message tells, in characters."""
 
 _MANY_BITS = 10_000
@@ -34,36 +37,55 @@ def alike(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def short(value: Any) -> str:
+def is_number(value: Any) -> TypeGuard[int]:
+    """Whether a value is a whole number, of a size that one may have; true and false are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_NUMBER
+
+
+def list_of(kind: type, value: Any) -> list[Any] | None:
+    """A list of values of one kind, numbers among them as whole ones; None where it is none."""
+    if not isinstance(value, list):
+        return None
+    items = [whole(item) for item in value] if kind is int else value
+    fit = all(is_number(item) if kind is int else isinstance(item, kind) for item in items)
+    return items if fit else None
+
+
+def short(value: Any, length: int = LENGTH) -> str:
     """A value as Python writes it, or how that begins: a file's may be as long as the file."""
     text = ""
-    for piece in _written(value):
+    for piece in _written(value, length):
         text += piece
-        if len(text) > _TOLD:
-            return f"{text[: _TOLD - 3]}..."
+        if len(text) > length:
+            return f"{text[: length - 3]}..."
     return text
 
 
-def _written(value: Any) -> Iterator[str]:
+def cut(name: str) -> str:
+    """The name of a field, or how that begins."""
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 3]}..."
+
+
+def _written(value: Any, length: int) -> Iterator[str]:
     """What Python writes for a value, piece by piece."""
     if isinstance(value, list):
         yield "["
         for number, item in enumerate(value):
             yield ", " if number else ""
-            yield from _written(item)
+            yield from _written(item, length)
         yield "]"
     elif isinstance(value, dict):
         yield "{"
         for number, (name, item) in enumerate(value.items()):
             yield ", " if number else ""
-            yield from _written(name)
+            yield from _written(name, length)
             yield ": "
-            yield from _written(item)
+            yield from _written(item, length)
         yield "}"
     elif isinstance(value, int) and value.bit_length() > _MANY_BITS:
         yield f"a number of {value.bit_length():,} bits"
     else:
-        yield repr(value[: _TOLD + 1] if isinstance(value, str) else value)
+        yield repr(value[: length + 1] if isinstance(value, str) else value)
 
 
 def layer_number(key: object) -> int | None:

@@ -83,7 +83,7 @@ def _mllama(f: Fields) -> Sequence[str]:
     layers, chosen = f.count("layers"), f.items("cross_attention_layers")
     if chosen is None:
         return every(5, CROSS, FULL, offset=3)(f)
-    beyond = [number for number in chosen if number >= layers]
+    beyond = [number for number in chosen if not 0 <= number < layers]
     if beyond:
         f.note(f"cross_attention_layers names {short(beyond)}, which {layers} layers do not have")
     crossed = set(chosen)

@@ -53,9 +53,9 @@ def shared_picks(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
         first = 1 if skipped is None else skipped - 1
         types = ["shared" if max(i - first, 0) % freq else "full" for i in range(len(kinds))]
     f.spare("index_topk_freq", "index_skip_topk_offset", "index_topk_pattern")
-    unknown = sorted(set(types) - {"full", "shared"})
-    if unknown or len(types) < len(kinds):
-        f.wrong("indexer_types", f"must say full or shared for each of {len(kinds)} layers")
+    if not set(types) <= {"full", "shared"} or len(types) < len(kinds):
+        name = "index_topk_pattern" if pattern is not None else "indexer_types"
+        f.wrong(name, f"must say full or shared for each of {len(kinds)} layers")
         return kinds
     return [
         PICKED if kind == INDEXED and own == "shared" else kind
@@ -144,7 +144,7 @@ def _v4_schedule(f: Fields) -> Sequence[str]:
 
 def _dots3(f: Fields) -> Sequence[str]:
     """The first two layers and every fourth from the second on see all, the others a window."""
-    whole = FULL if f.get("use_dsa") is False else INDEXED
+    whole = INDEXED if f.flag("use_dsa", default=True) else FULL
     slides = f.flag("use_sliding_window", default=True)
     return [
         whole if not slides or i < 2 or i % 4 == 1 else SLIDING for i in range(f.count("layers"))
@@ -153,10 +153,9 @@ def _dots3(f: Fields) -> Sequence[str]:
 
 def _dots3_kinds(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     """`use_dsa`, true unless a file lists its layers one by one, goes before what is listed."""
-    stated = f.get("use_dsa")
-    if stated is None and f.has("per_layer_config"):
+    if not f.has("use_dsa") and f.has("per_layer_config"):
         return kinds
-    old, new = (INDEXED, FULL) if stated is False else (FULL, INDEXED)
+    old, new = (FULL, INDEXED) if f.flag("use_dsa", default=True) else (INDEXED, FULL)
     return [new if kind == old else kind for kind in kinds]
 
 

@@ -25,6 +25,7 @@ from kvcalc.importers.parts import (
     hidden_over,
     indexed_by_another,
     indexer_fields,
+    keyed,
     latent,
     latent_fields,
     windowed,
@@ -54,6 +55,7 @@ def _qsa(f: Fields) -> tuple[Scheme, ...]:
     transformers 5.24.0, models/qwen4_exp/modeling_qwen4_exp.py 690-760.
     """
     sizes, block = USUAL.read(f), f.count("indexer_compress_ratio")
+    keyed(**sizes)  # its heads are held to what those of others are
     if f.optional("indexer_kv_heads") not in (None, 1):
         f.wrong("indexer_kv_heads", "is not 1, as the class asks for")
     reads = TopK(f.count("indexer_budget"), block)

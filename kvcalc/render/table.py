@@ -56,7 +56,8 @@ def _padded(column: Column) -> list[str]:
     """A column's heading and cells, each as wide as the widest."""
     texts = [column.heading, *column.cells]
     widths = [cell_len(text) for text in texts]
-    blanks = [" " * (max(widths) - width) for width in widths]
+    widest = max(widths)
+    blanks = [" " * (widest - width) for width in widths]
     if column.number:
         return [blank + text for blank, text in zip(blanks, texts, strict=True)]
     return [text + blank for blank, text in zip(blanks, texts, strict=True)]

@@ -6,29 +6,25 @@ import io
 from typing import Any
 
 from rich import box
-from rich.cells import cell_len
 from rich.console import Console, JustifyMethod
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from kvcalc.printable import printable
 from kvcalc.render import Style, View
-from kvcalc.render.sheets import Column, Sheet
+from kvcalc.render.sheets import Sheet
 
-FULL_WIDTH = 100_000
-MANY_ROWS = 1_000
-"""A longer table is set without rich, which takes a millisecond for a row."""
+FULL_WIDTH = 10**9
 
 
 def write(view: View, answer: Any, style: Style) -> str:
     """The answer's sheet with its title above and its other lines below.
 
     A sheet without columns is those lines alone. A table wider than the terminal is printed
-    without box lines; no cell is ever broken.
+    without box lines; no cell is ever broken, and none has what a terminal would obey.
     """
-    sheet = view.sheet(answer, style)
-    if sheet.columns and len(sheet.columns[0].cells) > MANY_ROWS:
-        return _plain(sheet)
+    sheet = view.sheet(answer, style).changed(printable)
     out = io.StringIO()
     console = Console(
         file=out, force_terminal=style.width is not None, width=FULL_WIDTH, highlight=False
@@ -41,26 +37,6 @@ def write(view: View, answer: Any, style: Style) -> str:
             console.print()
         console.print(block)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
-
-
-def _plain(sheet: Sheet) -> str:
-    """The same as where there is no terminal: columns two blanks apart."""
-    columns = [_padded(column) for column in sheet.columns]
-    rows = ["  ".join(cells) for cells in zip(*columns, strict=True)]
-    blocks = [[sheet.title] if sheet.title else [], rows, list(sheet.below)]
-    text = "\n\n".join("\n".join(block) for block in blocks if block)
-    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
-
-
-def _padded(column: Column) -> list[str]:
-    """A column's heading and cells, each as wide as the widest."""
-    texts = [column.heading, *column.cells]
-    widths = [cell_len(text) for text in texts]
-    widest = max(widths)
-    blanks = [" " * (widest - width) for width in widths]
-    if column.number:
-        return [blank + text for blank, text in zip(blanks, texts, strict=True)]
-    return [text + blank for blank, text in zip(blanks, texts, strict=True)]
 
 
 def _fitting(sheet: Sheet, console: Console, width: int | None) -> Table:

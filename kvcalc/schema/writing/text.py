@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -32,10 +33,14 @@ def scalar(value: object) -> str:
     """A number, truth value, nothing, or text, on one line wherever it may stand."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
-    if not isinstance(value, str):
-        return str(value)
-    plain = _dumped(value, None)
-    return _dumped(value, '"') if plain[0] in "'\"" else plain
+    return _text(value) if isinstance(value, str) else str(value)
+
+
+@lru_cache(maxsize=1024)
+def _text(text: str) -> str:
+    # the words of a file come again and again, and PyYAML takes a while over each
+    plain = _dumped(text, None)
+    return _dumped(text, '"') if plain[0] in "'\"" else plain
 
 
 def _dumped(text: str, style: str | None) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from kvcalc.attention import KINDS
 from kvcalc.claim import Claim, Side, Statement
-from kvcalc.errors import InputError, InvalidValue, KvcalcError, Place, Problem, did_you_mean
+from kvcalc.errors import InputError, InvalidValue, KvcalcError, Nearest, Place, Problem
 from kvcalc.expect import parse_expectation
 from kvcalc.formats import parse_index_format, parse_kv_dtype
 from kvcalc.model import Model, Source
 from kvcalc.question import Question
 from kvcalc.schema.forms.claims import ClaimForm, ClaimsForm, SideForm
 from kvcalc.schema.forms.fields import form_of
+from kvcalc.schema.reading.limits import refuse_endless
 from kvcalc.schema.reading.problems import held_to
 from kvcalc.whatif import NATIVE
 
@@ -40,6 +41,7 @@ def read_claims(
 
     Raises InvalidValue with every problem; paths lead from the top of the data.
     """
+    refuse_endless(data)
     form, problems = held_to(CLAIMS, data)
     problems += _repeated(form.get("claims", []))
     claims = []
@@ -53,13 +55,16 @@ def read_claims(
     return tuple(claim for claim in claims if claim)
 
 
-def _repeated(claims: list[Any]) -> list[Problem]:
-    names = [claim.get("id") if isinstance(claim, dict) else None for claim in claims]
-    return [
-        Problem(f"two claims are called {name!r}", "rename one", ("claims", number, "id"))
-        for number, name in enumerate(names)
-        if isinstance(name, str) and name in names[:number]
-    ]
+def _repeated(claims: list[Any]) -> Iterator[Problem]:
+    names: set[str] = set()
+    for number, claim in enumerate(claims):
+        name = claim.get("id") if isinstance(claim, dict) else None
+        if not isinstance(name, str):
+            continue
+        if name in names:
+            path = ("claims", number, "id")
+            yield Problem(f"two claims are called {name!r}", "rename one", path)
+        names.add(name)
 
 
 class _Reading:
@@ -122,8 +127,8 @@ class _Reading:
         ):
             if wrong:
                 self.problems.append(Problem(text, path=(field,) if field else ()))
-        if ships is not None and ships not in (known := [*KINDS, NATIVE]):
-            hint = did_you_mean(ships, known)
+        if ships is not None and ships not in (known := (*KINDS, NATIVE)):
+            hint = Nearest(ships, known)
             self.problems.append(Problem(f"unknown kind {ships!r}", hint, ("ships",)))
 
     def _sides(self, form: Mapping[str, Any], prefix: Place) -> dict[str, Side]:
@@ -167,7 +172,7 @@ class _Reading:
             return False
         if side.scheme is not None and side.scheme not in names:
             text = f"no row of {side.model.name} is called {side.scheme!r}"
-            self._told(Problem(text, did_you_mean(side.scheme, names), (*path, "scheme")))
+            self._told(Problem(text, Nearest(side.scheme, names), (*path, "scheme")))
             return False
         return True
 
@@ -207,15 +212,15 @@ class _Reading:
         except ValueError as error:
             self._told(Problem(str(error), path=path))
             return None
-        known, what = list(expectation.schemes), "row of this model"
+        known, what = expectation.schemes, "row of this model"
         if (of := form.get("of")) is not None:
-            known, what = list(of), "side of this claim"
+            known, what = tuple(of), "side of this claim"
         elif "" in sides:
-            known = list(sides[""].rows.names)
+            known = sides[""].rows.names
         for name in dict.fromkeys(expectation.schemes):
             if name not in known:
                 text = f"no {what} is called {name!r}"
-                self._told(Problem(text, did_you_mean(name, known), path))
+                self._told(Problem(text, Nearest(name, known), path))
         return Statement(expectation, sides, form.get("context"))
 
     def _assumed(self, form: Mapping[str, Any], stated: Statement | None) -> Statement | None:

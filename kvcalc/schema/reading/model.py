@@ -132,6 +132,9 @@ class _Reading:
         except UsageError as error:
             self.problems.append(Problem(f"dtype: {error}", path=("dtype",)))
             return None
+        except InvalidValue as error:
+            self.problems += error.problems
+            return None
         if not (model.compare or self.form.get("expect")):
             return None
         try:

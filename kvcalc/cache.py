@@ -232,13 +232,9 @@ class Cache:
         strides = sorted({extent.stride for extent in extents if isinstance(extent, Every)})
         if math.lcm(*strides) > MAX_PERIOD:
             told = ", ".join(f"{stride:,}" for stride in strides[:3])
-            text = (
-                f"{len(strides):,} strides (an entry per {told}, ... tokens) have no multiple below"
-            )
-            problem = Problem(
-                f"{text} 10^{PERIOD_DIGITS}", "no cache needs so many", ("attention",)
-            )
-            raise InvalidValue([problem])
+            text = f"{len(strides):,} strides (an entry per {told}, ... tokens) have no multiple"
+            text, hint = f"{text} below 10^{PERIOD_DIGITS}", "no cache needs so many"
+            raise InvalidValue([Problem(text, hint, ("attention",))])
 
     def stored(self, tokens: int) -> int:
         """Bytes of live cache state after `tokens` tokens."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 
 from kvcalc.render.sheets import Column, Sheet
@@ -36,8 +37,11 @@ def _aligned(column: Column) -> list[str]:
 
 
 def _wide(text: str) -> int:
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len
+    """The columns that a text takes: two for a wide character, none for an accent of its own."""
+    return len(text) if text.isascii() else sum(map(_columns, text))
 
-    return cell_len(text)
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

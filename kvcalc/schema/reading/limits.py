@@ -14,7 +14,7 @@ MAX_TENSORS = 1_000
 """That the custom entries and what-ifs of one file write out."""
 MAX_EXPECTED = 50_000
 """Expectations times the attention entries that each is a sum over."""
-MAX_CLAIMED = 10_000
+MAX_CLAIMED = 8_000
 """Attention entries of the models that a file's claims speak of, as often as they are named."""
 
 _ORDERS = [(key, order) for key in ("layers", "mtp") for order in ("pattern", "list")]

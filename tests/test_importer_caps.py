@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kvcalc.importers.strangers import MAX_UNREAD
 from kvcalc.importers.values import MAX_NUMBER
 from kvcalc.model import MAX_LAYERS
 from tests.configurations import LLAMA, Config, loaded, refused
@@ -86,16 +87,6 @@ def test_a_number_that_no_model_has_is_refused(model_type: str, field: str, valu
     assert f"{field} is " in refused({"model_type": model_type, field: value})
 
 
-# six attentions of 512 + 64 elements in bf16, two in each of 6 / 2 layers:
-# 6 x 576 x 2 B = 6,912 B a token
-LONGCAT = {"model_type": "longcat_flash", "hidden_size": 512, "num_attention_heads": 8}
-
-
-@pytest.mark.parametrize("layers", [6, 6.0])
-def test_layers_with_a_point_are_halved_as_others_are(layers: float) -> None:
-    assert loaded({**LONGCAT, "num_hidden_layers": layers}).stored(1_000) == 6_912_000
-
-
 def test_too_many_classes_are_no_model() -> None:
     stated = {**LLAMA, "architectures": ["LlamaForCausalLM"] * 1_001}
     assert "architectures names 1,001 classes" in refused(stated)
@@ -142,6 +133,15 @@ def test_the_first_entry_of_a_layer_that_is_named_twice_counts_and_is_told() -> 
 def test_unknown_fields_are_all_counted() -> None:
     strange = {f"kv_strange_{n}": 1 for n in range(2_000)}
     assert refused({**LLAMA, **strange}).count("is not a field that kvcalc knows") == 2_000
+
+
+@pytest.mark.parametrize("model_type", ["llama", "unheard_of"])
+def test_of_very_many_unknown_fields_the_number_is_told(model_type: str) -> None:
+    strange = {f"s{n}": 1 for n in range(MAX_UNREAD + 1)}
+    text = refused({**LLAMA, "model_type": model_type, **strange})
+    assert (
+        text == "the file has 50,001 fields that kvcalc does not know: at most 50,000 are looked at"
+    )
 
 
 def test_numbers_of_layers_beyond_the_last_are_idle_or_refused() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from kvcalc.errors import Place
+from kvcalc.errors import Place, Problem
 from kvcalc.importers.fields import COUNTS, Fields
 from kvcalc.importers.harmless import is_harmless, passes_anywhere, speaks_of_the_cache
 from kvcalc.importers.misspelt import Spellings
@@ -14,6 +14,9 @@ from kvcalc.importers.vocabulary import ALIASES
 
 _NO_NUMBERS = {"model_type", *ALIASES["dtype"]}
 """Fields that others are called much like, such as a draft's target's."""
+
+MAX_UNREAD = 50_000
+"""Unknown fields that are looked at one by one; published files have a few hundred at most."""
 
 
 def pass_over(fields: Fields, called: str) -> None:
@@ -24,7 +27,7 @@ def pass_over(fields: Fields, called: str) -> None:
     passed: list[str] = []
     for inner in (fields, *fields.groups.values()):
         known = Spellings(inner.used - _NO_NUMBERS)
-        for name in inner.unread(silent=bool(fields.filled)):
+        for name in _unread(inner, silent=bool(fields.filled)):
             if is_harmless(name):
                 continue
             near = known.near(name)
@@ -46,11 +49,21 @@ def refuse(fields: Fields, unknown: str) -> None:
     unknown  what is not known of it
     """
     for inner in (fields, *fields.groups.values()):
-        for name in inner.unread(silent=bool(fields.filled)):
+        for name in _unread(inner, silent=bool(fields.filled)):
             if not passes_anywhere(name):
                 text = f"{unknown}, and {inner.prefix}{cut(name)} could change the cache"
                 inner.problem(text, name, way_out((*inner.where, name)))
     _refuse_by_layer(fields)
+
+
+def _unread(inner: Fields, silent: bool) -> list[str]:
+    """The fields that nobody has read; of too many not their names but their number is told."""
+    names = inner.unread(silent)
+    if len(names) <= MAX_UNREAD:
+        return names
+    text = f"{inner.prefix or 'the file '}has {len(names):,} fields that kvcalc does not know"
+    inner.add(Problem(f"{text}: at most {MAX_UNREAD:,} are looked at", "", inner.where))
+    return []
 
 
 def tell_what_was_passed(names: Collection[str], called: str, fields: Fields) -> None:

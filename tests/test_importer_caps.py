@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kvcalc.importers.strangers import MAX_UNREAD
+from kvcalc.importers.strangers import MAX_FIELDS
 from kvcalc.importers.values import MAX_NUMBER
 from kvcalc.model import MAX_LAYERS
 from tests.configurations import LLAMA, Config, loaded, refused
@@ -136,12 +136,16 @@ def test_unknown_fields_are_all_counted() -> None:
 
 
 @pytest.mark.parametrize("model_type", ["llama", "unheard_of"])
-def test_of_very_many_unknown_fields_the_number_is_told(model_type: str) -> None:
-    strange = {f"s{n}": 1 for n in range(MAX_UNREAD + 1)}
+def test_of_very_many_fields_the_number_is_told(model_type: str) -> None:
+    strange = {f"s{n}": 1 for n in range(MAX_FIELDS)}
     text = refused({**LLAMA, "model_type": model_type, **strange})
-    assert (
-        text == "the file has 50,001 fields that kvcalc does not know: at most 50,000 are looked at"
-    )
+    assert text == "the file has 50,006 fields: at most 50,000 are looked at"
+
+
+def test_of_very_many_fields_of_an_object_the_number_is_told() -> None:
+    strange = {f"s{n}": 1 for n in range(MAX_FIELDS + 1)}
+    text = refused({**LLAMA, "model_type": "mpt", "attn_config": strange})
+    assert "attn_config has 50,001 fields: at most 50,000 are looked at" in text
 
 
 def test_numbers_of_layers_beyond_the_last_are_idle_or_refused() -> None:

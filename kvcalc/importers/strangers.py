@@ -15,8 +15,8 @@ from kvcalc.importers.vocabulary import ALIASES
 _NO_NUMBERS = {"model_type", *ALIASES["dtype"]}
 """Fields that others are called much like, such as a draft's target's."""
 
-MAX_UNREAD = 50_000
-"""Unknown fields that are looked at one by one; published files have a few hundred at most."""
+MAX_FIELDS = 50_000
+"""Fields of one object that are looked at one by one; published files have a few hundred."""
 
 
 def pass_over(fields: Fields, called: str) -> None:
@@ -26,8 +26,9 @@ def pass_over(fields: Fields, called: str) -> None:
     """
     passed: list[str] = []
     for inner in (fields, *fields.groups.values()):
-        known = Spellings(inner.used - _NO_NUMBERS)
-        for name in _unread(inner, silent=bool(fields.filled)):
+        unread = _unread(inner, silent=bool(fields.filled))
+        known = Spellings(inner.used - _NO_NUMBERS if unread else ())
+        for name in unread:
             if is_harmless(name):
                 continue
             near = known.near(name)
@@ -57,12 +58,11 @@ def refuse(fields: Fields, unknown: str) -> None:
 
 
 def _unread(inner: Fields, silent: bool) -> list[str]:
-    """The fields that nobody has read; of too many not their names but their number is told."""
-    names = inner.unread(silent)
-    if len(names) <= MAX_UNREAD:
-        return names
-    text = f"{inner.prefix or 'the file '}has {len(names):,} fields that kvcalc does not know"
-    inner.add(Problem(f"{text}: at most {MAX_UNREAD:,} are looked at", "", inner.where))
+    """The fields that nobody has read; an object with too many of them is none of a model."""
+    if len(inner.data) <= MAX_FIELDS:
+        return inner.unread(silent)
+    text = f"{inner.prefix.rstrip('.') or 'the file'} has {len(inner.data):,} fields"
+    inner.add(Problem(f"{text}: at most {MAX_FIELDS:,} are looked at", "", inner.where))
     return []
 
 

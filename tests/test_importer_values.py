@@ -100,6 +100,7 @@ def test_a_factor_makes_a_width_as_the_class_rounds_it() -> None:
 QWEN4 = {"model_type": "qwen4_exp", "indexer_compress_ratio": 4, "indexer_budget": 64}
 INDEXER = {"indexer_head_dim": 64, "indexer_n_heads": 4}
 SPARSE = {"model_type": "minimax_m3", "num_hidden_layers": 2}
+SIZES = {"num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 4}
 SSM = {"ssm_cfg": {"layer": "Mamba2"}, "d_model": 64, "n_layer": 2}
 
 REFUSED: list[tuple[Config, str]] = [
@@ -131,6 +132,16 @@ REFUSED: list[tuple[Config, str]] = [
      "value_dim is 0: values as wide as hidden_size alone are known"),
     ({"model_type": "rwkv7", "hidden_size": 64, "num_hidden_layers": 2, "value_dim": [64, True]},
      "value_dim is [64, True]"),
+    # the classes of transformers 5.24.0 refuse it too: mamba_n_heads must divide the inner width
+    ({"model_type": "bamba", "mamba_expand": 0.3},
+     "mamba_expand makes 1,228 of hidden_size, which 128 heads do not divide"),
+    ({"model_type": "zamba2", "n_mamba_heads": 3},
+     "n_mamba_heads is 3, which does not divide 5,120, the inner width"),
+    ({"model_type": "xlstm", "num_heads": 96},
+     "num_heads is 96, which does not divide keys of 2,048 and values of 4,096"),
+    ({**LLAMA, "num_attention_heads": 65, "num_key_value_heads": 65},
+     "hidden_size is 64: 65 heads of it would have no width"),
+    ({"model_type": "nemotron-nas", **SIZES}, "block_configs is missing"),
     ({**LLAMA, "per_layer_config": {"1": {"num_hidden_layers": 2}}},
      "per_layer_config.1.num_hidden_layers counts layers: no layer has any of its own"),
     ({**LLAMA, "per_layer_config": {"1": None}}, "per_layer_config is None for layer 1"),

@@ -89,6 +89,8 @@ def _width(f: Fields, heads: int, head_dim: str, expand: str) -> int:
     """The width of a head; "auto" is that of the expanded hidden size, which a number must make."""
     inner = _times(f, expand) if expand and f.get(expand) is not None else None
     if inner is not None and f.get(head_dim) in ("auto", None):
+        if inner % heads and not f.placeholders:
+            f.wrong(expand, f"makes {inner:,} of hidden_size, which {heads:,} heads do not divide")
         return max(1, inner // heads)
     width = f.count(head_dim)
     if inner is not None and heads * width != inner and not f.placeholders:
@@ -134,10 +136,12 @@ def _zamba_full(f: Fields) -> tuple[Scheme, ...]:
 
 
 def _zamba2_mamba(f: Fields) -> tuple[Scheme, ...]:
-    heads = f.count("n_mamba_heads")
+    heads, inner = f.count("n_mamba_heads"), _times(f, "mamba_expand")
+    if inner % heads:
+        f.wrong("n_mamba_heads", f"is {heads:,}, which does not divide {inner:,}, the inner width")
     scheme = Mamba2(
         state_heads=heads,
-        state_head_dim=_times(f, "mamba_expand") // heads,
+        state_head_dim=max(1, inner // heads),
         state_dim=f.count("mamba_d_state"),
         state_groups=f.count("mamba_ngroups"),
         conv_kernel=f.count("mamba_d_conv"),

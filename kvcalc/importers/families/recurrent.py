@@ -48,6 +48,9 @@ def _rwkv7(f: Fields) -> tuple[Scheme, ...]:
 def _mlstm(f: Fields) -> tuple[Scheme, ...]:
     """Widths are multiples of 64, rounded up."""
     heads, key, value = f.count("heads"), _rounded(f, "qk_dim_factor"), _rounded(f, "v_dim_factor")
+    if key % heads or value % heads:
+        text = f"is {heads:,}, which does not divide keys of {key:,} and values of {value:,}"
+        f.wrong("heads", text)
     scheme = MLSTM(
         state_heads=heads,
         key_dim=max(1, key // heads),

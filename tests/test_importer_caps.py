@@ -148,6 +148,13 @@ def test_of_very_many_fields_of_an_object_the_number_is_told() -> None:
     assert "attn_config has 50,001 fields: at most 50,000 are looked at" in text
 
 
+def test_an_object_too_large_to_be_looked_through_could_say_anything() -> None:
+    inside = {f"s{n}": 1 for n in range(MAX_FIELDS)}
+    assert loaded({**LLAMA, "unheard": [inside]}).stored(1) == 256
+    text = refused({**LLAMA, "unheard": [inside, {"one_more": 1}]})
+    assert "unheard is not a field that kvcalc knows" in text
+
+
 def test_numbers_of_layers_beyond_the_last_are_idle_or_refused() -> None:
     many = list(range(LAYERS * 100))
     config = {"model_type": "zamba2", "num_hidden_layers": LAYERS, "hybrid_layer_ids": many}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from kvcalc.errors import Place, Problem
@@ -84,9 +85,13 @@ def _dotted(path: Place) -> str:
 
 def _speaks(name: str, value: Any) -> bool:
     """Whether a field could change the cache, by its name or by those that its value nests."""
-    nested = _nested(value) if isinstance(value, dict | list) else ()
-    return speaks_of_the_cache(name) or any(
-        speaks_of_the_cache(inner) and not is_harmless(inner) for inner in nested
+    inside = _nested(value) if isinstance(value, dict | list) else ()
+    # nobody looks through more: what is in them could be anything
+    nested = list(islice(inside, MAX_FIELDS + 1))
+    return (
+        speaks_of_the_cache(name)
+        or len(nested) > MAX_FIELDS
+        or any(speaks_of_the_cache(inner) and not is_harmless(inner) for inner in nested)
     )
 
 

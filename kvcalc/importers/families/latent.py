@@ -46,8 +46,13 @@ def shared_picks(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     if not (pattern is None or isinstance(pattern, str) or words):
         f.wrong("index_topk_pattern", "must be a text of F and S, or a list")
         return kinds
-    if types is None and pattern is not None:
-        types = [{"F": "full", "S": "shared"}.get(word, word) for word in pattern]
+    if pattern is not None:
+        spelt = [{"F": "full", "S": "shared"}.get(word, word) for word in pattern]
+        if types not in (None, spelt):
+            f.wrong(
+                "index_topk_pattern", "is not what indexer_types says: they contradict each other"
+            )
+        types = types or spelt
     if types is None:
         freq, skipped = f.optional("index_topk_freq") or 1, f.optional("index_skip_topk_offset", 0)
         first = 1 if skipped is None else skipped - 1

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from os import PathLike, fspath
+from os.path import join
 from typing import TYPE_CHECKING
 
 from kvcalc import catalog
-from kvcalc.errors import UsageError
+from kvcalc.errors import UsageError, WrongArgument, briefly, did_you_mean
 from kvcalc.model import Model
 from kvcalc.question import question
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from typing import Any, Literal, Unpack
 
     from kvcalc.claim import Claim
@@ -24,12 +27,13 @@ if TYPE_CHECKING:
     from kvcalc.queries.show import Breakdown
     from kvcalc.question import Asked
 
-Reference = Model | str
+Reference = Model | str | PathLike[str]
 """A model, or what names one: a YAML path, a Hugging Face config.json or a folder that holds one, a
-GGUF file, a hub id such as `hf:org/name`, a bundled name, `-` for standard input."""
+GGUF file, all these as text or as a Path; a hub id such as `hf:org/name`, a bundled name, `-` for
+standard input."""
 
 
-def load(reference: str, *, ignore: Sequence[str] = ()) -> Model:
+def load(reference: Reference, *, ignore: Sequence[str] = ()) -> Model:
     """The model that a reference names.
 
     ignore  fields of somebody else's file, as messages call them, that leave its cache alone and
@@ -37,7 +41,7 @@ def load(reference: str, *, ignore: Sequence[str] = ()) -> Model:
 
     Raises InputError with all of its problems, UsageError where it has not what is to be ignored.
     """
-    return _models([reference], ignore)[0]
+    return _models([_known("reference", reference)], ignore)[0]
 
 
 def show(
@@ -56,8 +60,8 @@ def show(
     """
     from kvcalc.queries.show import show as answer
 
-    asking = question(context, batch, ignore, **asked)
-    return answer(_drafted([model], draft, ignore)[0], asking)
+    asking = question(context, batch, _fields(ignore), **asked)
+    return answer(_drafted([_known("model", model)], draft, ignore)[0], asking)
 
 
 def compare(
@@ -78,9 +82,13 @@ def compare(
     from kvcalc.queries.compare import compare as answer
 
     if not models:
-        raise UsageError("compare needs at least one model")
-    asking = question(context, batch, ignore, **asked)
-    return answer(_drafted(models, draft, ignore), asking, metric, baseline)
+        raise WrongArgument("models", "compare needs at least one model")
+    _must_be_text("metric", metric)
+    if baseline is not None:
+        _must_be_text("baseline", baseline)
+    asking = question(context, batch, _fields(ignore), **asked)
+    named = [_known("models", model) for model in models]
+    return answer(_drafted(named, draft, ignore), asking, metric, baseline)
 
 
 def check(*things: Reference | Claim, select: str = "", ignore: Sequence[str] = ()) -> Checked:
@@ -91,13 +99,15 @@ def check(*things: Reference | Claim, select: str = "", ignore: Sequence[str] = 
     """
     from kvcalc.queries.check import Checked
 
+    _must_be_text("select", select)
+    ignore = _fields(ignore)
     found = [*_named(things, ignore)] if things else _bundled()
     _must_be_ignored(ignore, [model for thing in found for model in _about(thing)])
     results = [result for thing in found for result in _results(thing)]
     word = select.lower()
     kept = tuple(r for r in results if word in f"{r.id} {r.claim.quote if r.claim else ''}".lower())
     if not kept:
-        raise UsageError(f"nothing to check is called {select!r}" if word else "nothing to check")
+        raise WrongArgument("select", f"nothing to check is called {briefly(select)}")
     return Checked(kept)
 
 
@@ -119,7 +129,7 @@ def diff(model: Reference, other: Reference, *, ignore: Sequence[str] = ()) -> D
     """Whether two models keep the same cache, and what differs. Raises InputError."""
     from kvcalc.queries.diff import diff as answer
 
-    return answer(*_models([model, other], ignore))
+    return answer(*_models([_known("model", model), _known("other", other)], ignore))
 
 
 def to_yaml(model: Reference) -> str:
@@ -131,7 +141,7 @@ def to_yaml(model: Reference) -> str:
 
     from kvcalc.schema.writing.model import to_yaml as written
 
-    (found,) = _models([model])
+    (found,) = _models([_known("model", model)])
     today = date.today().isoformat()
     sources = (source if source.read else replace(source, read=today) for source in found.sources)
     return written(replace(found, sources=tuple(sources)))
@@ -142,15 +152,15 @@ def json_schema(what: Literal["model", "claims", "output"]) -> dict[str, Any]:
     from kvcalc import publish
 
     if not isinstance(what, str) or what not in publish.SCHEMAS:
-        raise UsageError(f"{what!r} has no schema; known: {', '.join(publish.SCHEMAS)}")
+        text = f"{briefly(what)} has no schema; known: {', '.join(publish.SCHEMAS)}"
+        raise WrongArgument("what", text)
     return publish.SCHEMAS[what]()
 
 
-def _named(things: Sequence[Reference | Claim], ignore: Sequence[str]) -> Iterator[Model | Claim]:
+def _named(given: Sequence[Reference | Claim], ignore: Sequence[str]) -> Iterator[Model | Claim]:
     from kvcalc.claim import Claim
 
-    _no_strangers(things, Model | Claim | str)
-    _must_be_a_list(ignore)
+    things = [thing if isinstance(thing, Claim) else _known("things", thing) for thing in given]
     names = [thing for thing in things if isinstance(thing, str)]
     _once_from_standard_input(names)
     loaded = iter(catalog.load_all_checkable(names, tuple(ignore)))
@@ -184,29 +194,49 @@ def _about(thing: Model | Claim) -> list[Model]:
 
 
 def _drafted(
-    references: Sequence[Reference], draft: Reference | None, ignore: Sequence[str]
+    references: Sequence[Model | str], draft: Reference | None, ignore: Sequence[str]
 ) -> list[Model]:
     """The models, with a draft beside each of them if there is one."""
     if draft is None:
         return _models(references, ignore)
-    *models, drafting = _models([*references, draft], ignore)
+    *models, drafting = _models([*references, _known("draft", draft)], ignore)
     return [replace(model, draft=drafting) for model in models]
 
 
-def _models(references: Sequence[Reference], ignore: Sequence[str] = ()) -> list[Model]:
-    _no_strangers(references, Model | str)
-    _must_be_a_list(ignore)
+def _models(references: Sequence[Model | str], ignore: Sequence[str] = ()) -> list[Model]:
+    ignore = _fields(ignore)
     names = [reference for reference in references if isinstance(reference, str)]
     _once_from_standard_input(names)
-    loaded = iter(catalog.load_all(names, tuple(ignore)))
+    loaded = iter(catalog.load_all(names, ignore))
     models = [r if isinstance(r, Model) else next(loaded) for r in references]
     _must_be_ignored(ignore, models)
     return models
 
 
-def _must_be_a_list(ignore: Sequence[str]) -> None:
+def _known(argument: str, thing: Reference) -> Model | str:
+    """A model, or what names one as text; a path stays one whatever it is called."""
+    if isinstance(thing, Model | str):
+        return thing
+    if isinstance(thing, PathLike) and isinstance(path := fspath(thing), str):
+        return join(".", path) if path == "-" or ":" in path else path
+    text = f"{briefly(thing)} is neither a model nor the name of one"
+    several = isinstance(thing, list | tuple) and argument in ("models", "things")
+    raise WrongArgument(argument, f"{text}; give them one by one" if several else text)
+
+
+def _fields(ignore: Sequence[str]) -> tuple[str, ...]:
+    """What is to be ignored. Raises WrongArgument where that is no list of fields."""
     if isinstance(ignore, str):
-        raise UsageError(f"ignore is a list of fields: [{ignore!r}], not {ignore!r}")
+        text = briefly(ignore)
+        raise WrongArgument("ignore", f"ignore is a list of fields: [{text}], not {text}")
+    if not isinstance(ignore, Collection) or not all(isinstance(name, str) for name in ignore):
+        raise WrongArgument("ignore", f"ignore is a list of fields, not {briefly(ignore)}")
+    return tuple(ignore)
+
+
+def _must_be_text(argument: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise WrongArgument(argument, f"{argument} is text, not {briefly(value)}")
 
 
 def _once_from_standard_input(references: Sequence[str]) -> None:
@@ -221,10 +251,6 @@ def _must_be_ignored(ignore: Sequence[str], models: Sequence[Model]) -> None:
     for name in ignore:
         if name not in done:
             text = f"there is no field {name!r} to ignore in what was read of other people's files"
-            raise UsageError(f"{text}; name it as the message about it does")
-
-
-def _no_strangers(things: Sequence[object], known: Any) -> None:
-    for thing in things:
-        if not isinstance(thing, known):
-            raise UsageError(f"{thing!r} is neither a model nor the name of one")
+            known = [field for model in models for field in model.stated]
+            hint = did_you_mean(name, known) or "name it as the message about it does"
+            raise WrongArgument("ignore", f"{text}; {hint}")

@@ -1,7 +1,8 @@
 """The exceptions kvcalc raises on purpose, each with the exit code the command line gives it.
 
 KvcalcError            2  something kept the question from being answered
-|- UsageError          2  the question itself makes no sense (a baseline that is no row, ...)
+|- UsageError          2  the question itself makes no sense (a draft's dtype without a draft, ...)
+|  `- WrongArgument    2  an argument that cannot be (a context of 0, ...), by its name
 |- InvalidValue       2  an attention scheme whose numbers cannot be
 `- InputError          2  files that cannot be read or are wrong; every problem at once
 """
@@ -10,18 +11,21 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from kvcalc.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+T = TypeVar("T")
 Place = tuple[str | int, ...]
 """Where in a file's data a value stands: keys and list positions from the top."""
 
 SHOWN = 50
 """Problems that are told in full; of more than these the number is told."""
+LONG = 80
+"""Characters of a value that are shown; of a longer one it is its beginning."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,17 @@ class UsageError(KvcalcError):
     """A question that makes no sense as asked."""
 
 
+class WrongArgument(UsageError, ValueError):
+    """An argument of a public function that cannot be what it is; the text has its name."""
+
+    def __init__(self, argument: str, text: str) -> None:
+        super().__init__(argument, text)
+        self.argument, self.text = argument, text
+
+    def __str__(self) -> str:
+        return self.text if self.argument in self.text else f"{self.argument}: {self.text}"
+
+
 class InvalidValue(KvcalcError):
     """Values that cannot be; the paths of `problems` start where the values stand."""
 
@@ -96,6 +111,23 @@ def listed(problems: Sequence[Problem]) -> str:
     elif len(problems) > 1:
         lines.append(f"{len(problems)} problems")
     return "\n".join(lines)
+
+
+def checked(argument: str, check: Callable[[T], T], value: T) -> T:
+    """What a check makes of an argument. Raises WrongArgument where that raises ValueError."""
+    try:
+        return check(value)
+    except ValueError as error:
+        raise WrongArgument(argument, str(error)) from None
+
+
+def briefly(value: object) -> str:
+    """A value as it is shown to who gave it, whatever it is."""
+    try:
+        text = repr(value)
+    except Exception:  # a number of too many digits, or an object that cannot be shown
+        text = f"a value of type {type(value).__name__}"
+    return text if len(text) <= LONG else f"{text[:LONG]}..."
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
 from kvcalc.cache import ENTRY_ROLES, Cache, Group, Storage
-from kvcalc.errors import UsageError
+from kvcalc.errors import UsageError, checked
 from kvcalc.units import check_batch, check_tokens
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ class Model:
     """Which code runs it; None where that is not known, as of a what-if."""
     ignored: tuple[str, ...] = ()
     """Fields of somebody else's file that were left out of it, as asked."""
+    stated: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    """All fields of that file, where one was to be left out that it has not."""
     kv_dtype: Layout | None = None
     index_dtype: IndexFormat | None = None
     draft: Model | None = None
@@ -180,19 +182,27 @@ class Model:
 
     def stored(self, context: int, batch: int = 1) -> int:
         """Bytes of live cache state of `batch` sequences after `context` tokens each."""
-        return check_batch(batch) * self.cache.stored(check_tokens(context))
+        return _sequences(batch) * self.cache.stored(_tokens(context))
 
     def growth(self, context: int) -> Fraction:
         """Bytes per token of one sequence's tensors still growing just after `context` tokens."""
-        return self.cache.growth(check_tokens(context))
+        return self.cache.growth(_tokens(context))
 
     def fixed(self, context: int, batch: int = 1) -> int:
         """Bytes of what no longer grows at `context` tokens: full windows, states."""
-        return check_batch(batch) * self.cache.fixed(check_tokens(context))
+        return _sequences(batch) * self.cache.fixed(_tokens(context))
 
     def read(self, context: int, batch: int = 1) -> int:
         """Bytes of cache that one decode step moves at `context` tokens."""
-        return check_batch(batch) * self.cache.read(check_tokens(context))
+        return _sequences(batch) * self.cache.read(_tokens(context))
+
+
+def _tokens(context: int) -> int:
+    return checked("context", check_tokens, context)
+
+
+def _sequences(batch: int) -> int:
+    return checked("batch", check_batch, batch)
 
 
 def _must_fit(model: Model, layout: Layout) -> None:

@@ -10,16 +10,26 @@ _ACTS = re.compile(
     "\ufff9-\ufffb\U000e0000-\U000e007f"
     "\ud800-\udfff]"  # halves of characters, which no encoding has
 )
+_COMMANDS = re.compile(r"^[^\S\n]*:(?=:)|#(?=#\w*\[)", re.MULTILINE)
+"""How a line commands who runs CI: GitHub's `::stop-commands::x`, Azure's `##vso[...]` anywhere."""
 
 
 def printable(text: str) -> str:
-    """One line of text, with what a terminal would obey or hide written as escapes: \\x1b."""
-    return _ACTS.sub(_escape, text) if _ACTS.search(text) else text
+    """One line of text, with what a terminal would obey or hide written as escapes: \\x1b.
+
+    So is what begins a command to the service that runs CI: \\x3a:error::.
+    """
+    return _uncommanding(_ACTS.sub(_escape, text) if _ACTS.search(text) else text)
 
 
 def printable_lines(text: str) -> str:
     """The same for text of several lines: line feeds and tabs stay."""
-    return _ACTS.sub(lambda found: found[0] if found[0] in "\n\t" else _escape(found), text)
+    shown = _ACTS.sub(lambda found: found[0] if found[0] in "\n\t" else _escape(found), text)
+    return _uncommanding(shown)
+
+
+def _uncommanding(text: str) -> str:
+    return _COMMANDS.sub(lambda found: f"{found[0][:-1]}\\x{ord(found[0][-1]):02x}", text)
 
 
 def _escape(found: re.Match[str]) -> str:

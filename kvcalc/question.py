@@ -1,6 +1,6 @@
 """What is asked: context, batch, what is changed in a model, the engine. One value, made once.
 
-A setting more is a line in `Asked`, a line in `Question`, and how it is read if it is not as it is.
+A setting more is a line in `Asked`, a line in `Question`, and how it is read.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, TypedDict
 
-from kvcalc.errors import UsageError
+from kvcalc.errors import UsageError, WrongArgument, briefly, checked, did_you_mean
 from kvcalc.formats import parse_index_format, parse_kv_dtype
-from kvcalc.units import MAX_TOKENS, check_batch, check_layers, check_tokens
+from kvcalc.units import MAX_TOKENS, check_batch, check_layers, check_tokens, grouped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -90,42 +90,51 @@ def question(
     ignored: Sequence[str] = (),
     **asked: Unpack[Asked],
 ) -> Question:
-    """The question that these settings ask. Raises UsageError where one of them cannot be."""
-    try:
-        if context is not None:
-            check_tokens(context)
-        settings: dict[str, Any] = {
-            name: value if value is None or name not in _READ else _READ[name](value)
-            for name, value in asked.items()
-        }
-        if settings.get("mtp_layers") is not None:
-            settings["mtp"] = True
-        once = tuple(dict.fromkeys(ignored))
-        return Question(context, check_batch(batch), ignored=once, **settings)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    """The question that these settings ask. Raises WrongArgument where one of them cannot be."""
+    if context is not None:
+        checked("context", check_tokens, context)
+    checked("batch", check_batch, batch)
+    settings: dict[str, Any] = {name: _read(name, value) for name, value in asked.items()}
+    if settings.get("mtp_layers") is not None:
+        settings["mtp"] = True
+    return Question(context, batch, ignored=tuple(dict.fromkeys(ignored)), **settings)
+
+
+def _read(name: str, value: object) -> Any:
+    """A setting as a question has it."""
+    if name not in _READ:
+        hint = did_you_mean(name, (*_READ, "context", "batch", "draft", "ignore"))
+        raise WrongArgument(name, f"there is no argument {name!r}; {hint}")
+    return value if value is None and name != "mtp" else checked(name, _READ[name], value)
 
 
 def _flag(mtp: bool) -> bool:
     if not isinstance(mtp, bool):
-        raise ValueError(f"mtp is true or false, not {mtp!r}; mtp_layers is their number")
+        raise ValueError(f"mtp is true or false, not {briefly(mtp)}; mtp_layers is their number")
     return mtp
 
 
 def _dtype(read: Callable[[str], T]) -> Callable[[object], T]:
     def dtype(name: object) -> T:
         if not isinstance(name, str):
-            raise ValueError(f"a dtype is a name, not {name!r}")
+            raise ValueError(f"a dtype is a name, not {briefly(name)}")
         return read(name)
 
     return dtype
 
 
+def _engine(name: object) -> str:
+    if not isinstance(name, str):
+        raise ValueError(f"an engine is a name, not {briefly(name)}")
+    return name
+
+
 def _source(tokens: int) -> int:
     if isinstance(tokens, bool) or not isinstance(tokens, int):
-        raise ValueError(f"source length {tokens!r} is not a whole number of tokens")
+        raise ValueError(f"source length {briefly(tokens)} is not a whole number of tokens")
     if not 0 <= tokens <= MAX_TOKENS:
-        raise ValueError(f"source length {tokens:,}: it is between 0 and {MAX_TOKENS:,} tokens")
+        told = f"source length {grouped(tokens)}"
+        raise ValueError(f"{told}: it is between 0 and {MAX_TOKENS:,} tokens")
     return tokens
 
 
@@ -135,6 +144,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "mtp": _flag,
     "mtp_layers": check_layers,
     "source_length": _source,
+    "engine": _engine,
     "draft_kv_dtype": _dtype(parse_kv_dtype),
 }
-"""How the settings that are not taken as they are given are read. Each raises ValueError."""
+"""How the settings are read. Each raises ValueError."""

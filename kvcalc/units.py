@@ -12,6 +12,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
+from kvcalc.errors import briefly
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -141,28 +143,37 @@ def parse_tokens(text: str) -> int:
 def check_tokens(tokens: int) -> int:
     """The same number, or ValueError where no context can be that long."""
     if not isinstance(tokens, int) or isinstance(tokens, bool):
-        raise ValueError(f"{tokens!r} is not a whole number of tokens")
+        raise ValueError(f"{briefly(tokens)} is not a whole number of tokens")
     if not 1 <= tokens <= MAX_TOKENS:
-        raise ValueError(f"{tokens:,} tokens: a context is between 1 and {MAX_TOKENS:,}")
+        raise ValueError(f"{grouped(tokens)} tokens: a context is between 1 and {MAX_TOKENS:,}")
     return tokens
 
 
 def check_batch(batch: int) -> int:
     """The same number, or ValueError where no batch can be that large."""
     if not isinstance(batch, int) or isinstance(batch, bool):
-        raise ValueError(f"{batch!r} is not a whole number of sequences")
+        raise ValueError(f"{briefly(batch)} is not a whole number of sequences")
     if not 1 <= batch <= MAX_BATCH:
-        raise ValueError(f"batch {batch:,}: it is between 1 and {MAX_BATCH:,} sequences")
+        raise ValueError(f"batch {grouped(batch)}: it is between 1 and {MAX_BATCH:,} sequences")
     return batch
 
 
 def check_layers(layers: int) -> int:
     """The same number, or ValueError where there is no such number of MTP layers."""
     if not isinstance(layers, int) or isinstance(layers, bool):
-        raise ValueError(f"{layers!r} is not a whole number of MTP layers")
+        raise ValueError(f"{briefly(layers)} is not a whole number of MTP layers")
     if layers < 1:
-        raise ValueError(f"{layers:,} MTP layers: ask for at least 1")
+        raise ValueError(f"{grouped(layers)} MTP layers: ask for at least 1")
+    if layers > MAX_TOKENS:
+        raise ValueError(f"{grouped(layers)} MTP layers: no model has so many")
     return layers
+
+
+def grouped(number: int) -> str:
+    """A number with its thousands marked, or how large it is where it has too many digits."""
+    if abs(number) < 10**MAX_DIGITS:
+        return f"{number:,}"
+    return f"more than 10^{MAX_DIGITS}" if number > 0 else f"less than -10^{MAX_DIGITS}"
 
 
 def _rounded(value: Fraction, places: int) -> Fraction:
@@ -172,9 +183,11 @@ def _rounded(value: Fraction, places: int) -> Fraction:
 
 def decimals(value: Fraction, places: int) -> str:
     """`value` with so many decimals, rounded half up as figures are, thousands marked."""
-    rounded = _rounded(value, places)
-    whole, rest = divmod(int(abs(rounded) * 10**places), 10**places)
-    sign = "-" if rounded < 0 else ""
+    # in whole numbers, as a table may have tens of thousands of cells
+    half_up = 2 * abs(value.numerator) * 10**places + value.denominator
+    size = half_up // (2 * value.denominator)
+    whole, rest = divmod(size, 10**places)
+    sign = "-" if value < 0 and size else ""
     return f"{sign}{whole:,}.{rest:0{places}d}" if places else f"{sign}{whole:,}"
 
 

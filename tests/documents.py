@@ -44,5 +44,5 @@ def cells(line: str) -> list[str]:
     """The cells of one line of a Markdown table."""
     assert line.startswith("| ")
     assert line.endswith(" |")
-    found = re.split(r"(?<!\\)\|", line)[1:-1]
-    return [text.strip().replace("\\|", "|") for text in found]
+    found = re.findall(r"\|((?:\\.|[^\\|])*)(?=\|)", line)
+    return [re.sub(r"\\([^\w\s])", r"\1", text.strip()) for text in found]

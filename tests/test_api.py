@@ -271,3 +271,175 @@ def test_standard_input_is_named_but_once() -> None:
     ):
         with pytest.raises(kvcalc.UsageError, match="- is named twice"):
             asked()
+
+
+# what an argument may not be
+
+
+NAN = float("nan")
+HUGE = 10**5000
+"""A number of more digits than Python writes."""
+
+
+class Unshown:
+    def __repr__(self) -> str:
+        raise RuntimeError("not to be shown")
+
+
+NO_MODEL = [3, 1.5, True, NAN, HUGE, b"deepseek-v3", {}, Unshown(), [MINE], ("deepseek-v3",)]
+NO_COUNT = ["8k", b"8", 1.5, NAN, True, -1, 10**30, HUGE, -HUGE, [], Unshown()]
+NO_DTYPE = [3, 1.5, True, b"fp8", [], {}, Unshown(), "", "fp9"]
+NO_TEXT = [3, 1.5, True, b"x", [], {}, HUGE, Unshown()]
+
+ASKED: dict[str, list[Any]] = {
+    "context": [*NO_COUNT, 0],
+    "batch": [*NO_COUNT, 0, None],
+    "kv_dtype": NO_DTYPE,
+    "index_dtype": NO_DTYPE,
+    "draft_kv_dtype": NO_DTYPE,
+    "mtp": ["yes", 1, 0, None, []],
+    "mtp_layers": [*NO_COUNT, 0],
+    "source_length": NO_COUNT,
+    "engine": [*NO_TEXT, "", "transfomers"],
+    "draft": NO_MODEL,
+}
+IGNORE: dict[str, list[Any]] = {
+    "ignore": ["x", b"x", {1}, [1], 5, None, HUGE, (name for name in "x"), ["nosuch"]]
+}
+WRONG: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
+    "load": (kvcalc.load, {"reference": [*NO_MODEL, None], **IGNORE}),
+    "show": (kvcalc.show, {"model": [*NO_MODEL, None], **ASKED, **IGNORE}),
+    "compare": (
+        lambda models="deepseek-v3", **more: kvcalc.compare(models, **more),
+        {
+            "models": [*NO_MODEL, None],
+            "metric": [*NO_TEXT, "", None, "reserved"],
+            "baseline": [*NO_TEXT, "", "nosuch"],
+            **ASKED,
+            **IGNORE,
+        },
+    ),
+    "check": (
+        lambda things="deepseek-v3", **more: kvcalc.check(things, **more),
+        {"things": [*NO_MODEL, None], "select": [*NO_TEXT, None, "nosuch"], **IGNORE},
+    ),
+    "diff": (
+        lambda model="deepseek-v3", other="deepseek-v3", **more: kvcalc.diff(model, other, **more),
+        {"model": [*NO_MODEL, None], "other": [*NO_MODEL, None], **IGNORE},
+    ),
+    "to_yaml": (kvcalc.to_yaml, {"model": [*NO_MODEL, None]}),
+    "json_schema": (kvcalc.json_schema, {"what": [*NO_TEXT, None, "", "models"]}),
+    **{
+        name: (
+            lambda context=1, name=name, **more: getattr(MINE, name)(context, **more),
+            {"context": [*NO_COUNT, 0, None]}
+            | ({} if name == "growth" else {"batch": [*NO_COUNT, 0, None]}),
+        )
+        for name in ("stored", "growth", "fixed", "read")
+    },
+}
+REQUIRED: dict[str, dict[str, Any]] = {
+    "load": {"reference": "deepseek-v3"},
+    "show": {"model": "deepseek-v3"},
+}
+
+
+@pytest.mark.parametrize(
+    ("function", "argument"),
+    [(function, argument) for function, (_, wrong) in WRONG.items() for argument in wrong],
+)
+def test_what_an_argument_cannot_be_is_refused_by_its_name(function: str, argument: str) -> None:
+    ask, wrong = WRONG[function]
+    for value in wrong[argument]:
+        with pytest.raises(kvcalc.UsageError) as raised:
+            ask(**{**REQUIRED.get(function, {}), argument: value})
+        text = str(raised.value)
+        assert argument in text
+        assert len(text) < 500
+
+
+def test_every_public_function_has_its_wrong_arguments() -> None:
+    import inspect
+
+    public = {name for name in kvcalc.__all__ if inspect.isfunction(getattr(kvcalc, name))}
+    assert public - set(WRONG) == {"models", "dtypes"}
+
+
+@pytest.mark.parametrize(
+    ("argument", "hint"), [("kv_dtpye", "did you mean kv_dtype"), ("x", "known: batch, context")]
+)
+def test_an_argument_that_there_is_not(argument: str, hint: str) -> None:
+    wrong: dict[str, Any] = {argument: "fp8"}
+    for ask in (kvcalc.show, kvcalc.compare):
+        with pytest.raises(kvcalc.UsageError, match=f"no argument '{argument}'; {hint}"):
+            ask("deepseek-v3", **wrong)
+
+
+def test_models_are_given_one_by_one() -> None:
+    models: Any = [MINE, LATENT]
+    for ask in (kvcalc.compare, kvcalc.check):
+        with pytest.raises(kvcalc.UsageError, match="give them one by one"):
+            ask(models)
+
+
+# paths
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "mine.yaml"
+    file.write_text(OWN, encoding="utf-8")
+    return file
+
+
+def test_a_path_is_what_its_text_is(path: Path) -> None:
+    text = str(path)
+    assert kvcalc.load(path) == kvcalc.load(text)
+    assert kvcalc.show(path) == kvcalc.show(text)
+    assert kvcalc.show(MINE, draft=path) == kvcalc.show(MINE, draft=text)
+    assert kvcalc.compare(path, MINE) == kvcalc.compare(text, MINE)
+    assert kvcalc.compare(MINE, draft=path) == kvcalc.compare(MINE, draft=text)
+    assert kvcalc.check(path) == kvcalc.check(text)
+    assert kvcalc.diff(path, path).same
+    assert kvcalc.to_yaml(path) == kvcalc.to_yaml(text)
+
+
+def test_a_path_may_be_a_folder_or_of_a_class_of_its_own(tmp_path: Path) -> None:
+    class Named:
+        def __fspath__(self) -> str:
+            return str(tmp_path)
+
+    config = {"model_type": "llama", "num_hidden_layers": 2, "hidden_size": 64}
+    written = {**config, "num_attention_heads": 4, "num_key_value_heads": 2}
+    (tmp_path / "config.json").write_text(json.dumps(written), encoding="utf-8")
+    # 2 layers x 2 (K, V) x 2 heads x 16 x 2 B (no dtype: 2 bytes, with a note)
+    assert kvcalc.load(tmp_path).stored(1) == kvcalc.load(Named()).stored(1) == 256
+
+
+@pytest.mark.parametrize("name", ["-", "hf:org/name", "no/such"])
+def test_a_path_is_a_file_whatever_it_is_called(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(kvcalc.InputError, match=r"no file|no such"):
+        kvcalc.load(Path(name))
+    if "/" not in name:
+        Path(name).write_text(OWN, encoding="utf-8")
+        assert kvcalc.load(Path(name)).name == "Mine"
+
+
+def test_a_path_of_bytes_is_refused() -> None:
+    class Bytes:
+        def __fspath__(self) -> bytes:
+            return b"mine.yaml"
+
+    with pytest.raises(kvcalc.UsageError, match=r"reference: .* is neither a model nor"):
+        kvcalc.load(cast(Path, Bytes()))
+
+
+def test_a_wrong_argument_is_also_a_value_error_and_travels() -> None:
+    import pickle
+
+    with pytest.raises(ValueError, match="context: '8k' is not a whole number") as raised:
+        MINE.stored(cast(int, "8k"))
+    assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)

@@ -617,3 +617,20 @@ def test_what_is_not_imported() -> None:
 
 def test_version(cli: Cli, process: Process) -> None:
     assert process("--version").out == cli("--version").out == f"kvcalc {kvcalc.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("show", "deepseek-v3", "--kv-dtype", "fp9"), "Error: --kv-dtype: unknown dtype 'fp9'"),
+        (("show", "deepseek-v3", "-b", "0"), "Error: batch 0: it is between"),
+        (("show", "deepseek-v3", "--mtp-layers", "0"), "Error: --mtp-layers: 0 MTP layers: ask"),
+        (("compare", "deepseek-v3", "--baseline", "x"), "Error: --baseline: no row is called 'x'"),
+    ],
+)
+def test_an_argument_is_refused_as_the_option_that_it_is(
+    args: tuple[str, ...], said: str, cli: Cli
+) -> None:
+    ran = cli(*args)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(said)

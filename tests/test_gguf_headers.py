@@ -334,6 +334,7 @@ def test_a_key_is_ignored_by_the_name_that_its_refusal_says(
     assert model.ignored == (key,)
     assert f"ignored, as asked: {key}" in model.notes
     assert f"ignored, as asked: {key}" in model.sources[0].says
+    assert f"{arch}.block_count" in model.stated  # to tell what `llama.elsewhere` may have meant
 
 
 @pytest.mark.parametrize(

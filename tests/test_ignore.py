@@ -128,6 +128,25 @@ def test_what_the_file_has_not_cannot_be_ignored(folder: Path) -> None:
         kvcalc.show("llama-3.1-8b", ignore=["heads"])
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("kv_budgte", "did you mean kv_budget"),
+        ("text_config.rope_thetta", "did you mean text_config.rope_theta"),
+        ("zzz", "name it as the message about it does"),
+    ],
+)
+def test_a_misspelt_field_is_told_what_may_be_meant(name: str, meant: str, tmp_path: Path) -> None:
+    config = {"kv_budget": 4, "text_config": {**INNER, "rope_theta": 1e4}, "model_type": "gemma3"}
+    many = {"vision_config": {f"field_{number}": 0 for number in range(10_000)}}
+    read = reading({**config, **many}, "kv_budget", name)
+    assert len(read.stated) == 2_000  # a file of any length is looked through so far
+    with pytest.raises(UsageError, match=f"no field '{name}' to ignore .*{meant}"):
+        kvcalc.load(read, ignore=["kv_budget", name])
+    with pytest.raises(UsageError, match=f"no field '{name}' to ignore .*{meant}"):
+        kvcalc.show(read, ignore=[name])
+
+
 def test_what_is_ignored_twice_is_told_once(folder: Path) -> None:
     found = kvcalc.show(str(folder), 10, ignore=["kv_budget", "kv_budget"])
     assert found.query.ignored == ("kv_budget",)

@@ -72,6 +72,8 @@ OTHERS = {
     "kvcalc.yamltext": {"yaml"},
     "kvcalc.cli": {"typer"},
     "kvcalc.render.table": {"rich"},
+    "kvcalc.render.markdown": {"rich"},
+    "kvcalc.render.explain": {"rich"},
     "kvcalc.schema.forms": {"pydantic_core"},
     "kvcalc.schema.reading": {"pydantic_core"},
     "kvcalc.schema.writing.text": {"yaml"},

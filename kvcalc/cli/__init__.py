@@ -10,7 +10,7 @@ from kvcalc import __version__
 from kvcalc.cli import options
 from kvcalc.cli.options import Files, Model, Models, Source, taking
 from kvcalc.cli.output import Output
-from kvcalc.errors import InputError, InvalidValue, KvcalcError, UsageError, listed
+from kvcalc.errors import InputError, InvalidValue, KvcalcError, UsageError, WrongArgument, listed
 from kvcalc.expect import Quantity
 from kvcalc.printable import printable
 
@@ -62,10 +62,17 @@ def _answers(command: Callable[P, None]) -> Callable[P, None]:
             typer.echo(listed(error.problems), err=True)
             raise typer.Exit(error.exit_code) from None
         except KvcalcError as error:
-            typer.echo(f"Error: {printable(str(error))}", err=True)
+            typer.echo(f"Error: {printable(_in_options(error))}", err=True)
             raise typer.Exit(error.exit_code) from None
 
     return wrapped
+
+
+def _in_options(error: KvcalcError) -> str:
+    """What is refused, with an argument as the option that it comes from."""
+    if isinstance(error, WrongArgument) and str(error) != error.text:
+        return f"--{error.argument.replace('_', '-')}: {error.text}"
+    return str(error)
 
 
 @app.command()

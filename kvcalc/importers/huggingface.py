@@ -18,7 +18,7 @@ from kvcalc.importers.identity import (
     identity_of,
     say_how_it_is_known,
 )
-from kvcalc.importers.ignoring import refuse_what_is_read, told, without
+from kvcalc.importers.ignoring import names_of, refuse_what_is_read, stated, told, without
 from kvcalc.importers.layers import layers_of, stated_window_of
 from kvcalc.importers.storage import INDEX_DTYPE, cache_dtype
 from kvcalc.importers.strangers import pass_over, refuse
@@ -34,7 +34,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
 
     Raises InvalidValue with every problem it has; their paths lead from the top.
     """
-    whole = nested.levels_of(data)
+    whole, names = nested.levels_of(data), names_of(data)
     data, ignored = without(data, origin.ignored)
     levels = nested.levels_of(data)
     if wrong := nested.wrongly_typed(levels):
@@ -79,6 +79,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
         outdated={"kv_dtype": storage.note, "index_dtype": INDEX_DTYPE},
         architecture=architecture_of(levels, identity),
         ignored=tuple(ignored),
+        stated=stated(origin.ignored, ignored, names),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from kvcalc.errors import Place, Problem
@@ -31,6 +32,25 @@ def without(
     for place in found.values():
         data = _lacking(data, place)
     return data, found
+
+
+MOST = 2_000
+"""Fields among which the one that was meant is looked for."""
+
+
+def stated(
+    names: Collection[str], ignored: Collection[str], fields: Iterator[str]
+) -> tuple[str, ...]:
+    """The fields of a file that has not all that was to be ignored, to tell what was meant."""
+    return tuple(islice(fields, MOST)) if {*names} - {*ignored} else ()
+
+
+def names_of(data: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """The fields of a configuration as messages call them."""
+    for key, value in data.items():
+        yield f"{above}{key}"
+        if isinstance(value, dict):
+            yield from names_of(value, f"{above}{key}.")
 
 
 def _place(data: object, name: str) -> Place:

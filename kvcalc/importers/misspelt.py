@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from itertools import takewhile
 
 _SHORT = 4
@@ -19,34 +19,29 @@ class Spellings:
 
     def __init__(self, known: Collection[str]) -> None:
         self._bare: dict[str, list[str]] = defaultdict(list)
-        self._thirds: dict[tuple[int, int, str], list[str]] = defaultdict(list)
+        self._starts: dict[tuple[int, str], list[str]] = defaultdict(list)
+        self._ends: dict[tuple[int, str], list[str]] = defaultdict(list)
         for name in known:
             lower = name.lower()
             self._bare[_bare(lower)].append(name)
-            if len(lower) > _SHORT:
-                for key in _thirds(lower, len(lower)):
-                    self._thirds[key].append(name)
+            if (length := len(lower)) > _SHORT:
+                third = length // 3
+                self._starts[length, lower[:third]].append(name)
+                self._ends[length, lower[-third:]].append(name)
 
     def near(self, name: str) -> str:
         """The first known name, by the alphabet, that this is a misspelling of; "" for none."""
         lower = name.lower()
-        candidates = list(self._bare.get(_bare(lower), ()))
-        for length in (len(lower) - 1, len(lower), len(lower) + 1):
-            for key in _thirds(lower, length):
-                candidates += self._thirds.get(key, ())
+        candidates = [*self._bare.get(_bare(lower), ())]
+        for length in range(len(lower) - 1, len(lower) + 2):
+            third = length // 3
+            candidates += self._starts.get((length, lower[:third]), ())
+            candidates += self._ends.get((length, lower[-third:]), ())
         return min((other for other in candidates if nearly(lower, other.lower())), default="")
 
 
 def _bare(name: str) -> str:
     return name.replace("_", "")
-
-
-def _thirds(name: str, length: int) -> Iterator[tuple[int, int, str]]:
-    """The first and the last third that a known name of this length must have, to be near."""
-    third = length // 3
-    if 0 < third <= len(name):
-        yield 0, length, name[:third]
-        yield 1, length, name[-third:]
 
 
 def nearly(name: str, other: str) -> bool:

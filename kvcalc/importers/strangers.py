@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from kvcalc.errors import Place
+from kvcalc.errors import Place, Problem
 from kvcalc.importers.fields import COUNTS, Fields
 from kvcalc.importers.harmless import is_harmless, passes_anywhere, speaks_of_the_cache
 from kvcalc.importers.misspelt import Spellings
@@ -15,6 +15,9 @@ from kvcalc.importers.vocabulary import ALIASES
 _NO_NUMBERS = {"model_type", *ALIASES["dtype"]}
 """Fields that others are called much like, such as a draft's target's."""
 
+MAX_FIELDS = 50_000
+"""Fields of one object that are looked at one by one; published files have a few hundred."""
+
 
 def pass_over(fields: Fields, called: str) -> None:
     """Hold a known family's fields to account: those without a word of the cache are told of.
@@ -23,8 +26,9 @@ def pass_over(fields: Fields, called: str) -> None:
     """
     passed: list[str] = []
     for inner in (fields, *fields.groups.values()):
-        known = Spellings(inner.used - _NO_NUMBERS)
-        for name in inner.unread(silent=bool(fields.filled)):
+        unread = _unread(inner, silent=bool(fields.filled))
+        known = Spellings(inner.used - _NO_NUMBERS if unread else ())
+        for name in unread:
             if is_harmless(name):
                 continue
             near = known.near(name)
@@ -46,11 +50,20 @@ def refuse(fields: Fields, unknown: str) -> None:
     unknown  what is not known of it
     """
     for inner in (fields, *fields.groups.values()):
-        for name in inner.unread(silent=bool(fields.filled)):
+        for name in _unread(inner, silent=bool(fields.filled)):
             if not passes_anywhere(name):
                 text = f"{unknown}, and {inner.prefix}{cut(name)} could change the cache"
                 inner.problem(text, name, way_out((*inner.where, name)))
     _refuse_by_layer(fields)
+
+
+def _unread(inner: Fields, silent: bool) -> list[str]:
+    """The fields that nobody has read; an object with too many of them is none of a model."""
+    if len(inner.data) <= MAX_FIELDS:
+        return inner.unread(silent)
+    text = f"{inner.prefix.rstrip('.') or 'the file'} has {len(inner.data):,} fields"
+    inner.add(Problem(f"{text}: at most {MAX_FIELDS:,} are looked at", "", inner.where))
+    return []
 
 
 def tell_what_was_passed(names: Collection[str], called: str, fields: Fields) -> None:

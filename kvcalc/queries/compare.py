@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from kvcalc.amounts import Amounts, Measured
-from kvcalc.errors import UsageError, did_you_mean
+from kvcalc.errors import WrongArgument, did_you_mean
 from kvcalc.expect import QUANTITIES, Quantity
 from kvcalc.model import Model
 from kvcalc.queries.asked import drafts_of, filled, notes_on, reservation_of
@@ -72,7 +72,8 @@ def compare(
     Raises UsageError where the baseline is no row of the answer.
     """
     if metric not in QUANTITIES:
-        raise UsageError(f"unknown metric {metric!r}; {did_you_mean(metric, QUANTITIES)}")
+        hint = did_you_mean(metric, QUANTITIES)
+        raise WrongArgument("metric", f"unknown metric {metric!r}; {hint}")
     query = filled(question, models)
     adapted = tuple(model.adapted(query) for model in models)
     candidates, expect, notes = (
@@ -136,11 +137,12 @@ def _named(candidates: Sequence[_Candidate], baseline: str) -> _Candidate:
     found = next((tier for tier in tiers if tier), [])
     if len(found) > 1:
         names = ", ".join(c.answers[0] for c in found)
-        raise UsageError(f"{baseline!r} may mean {names}; name one of them in full")
+        raise WrongArgument("baseline", f"{baseline!r} may mean {names}; name one of them in full")
     if found:
         return found[0]
     known = dict.fromkeys(answer for c in candidates for answer in c.answers if answer)
-    raise UsageError(f"no row is called {baseline!r} here; {did_you_mean(baseline, known)}")
+    text = f"no row is called {baseline!r} here; {did_you_mean(baseline, known)}"
+    raise WrongArgument("baseline", text)
 
 
 def _compared(

@@ -1,12 +1,22 @@
-"""CSV: a header, and a line per row, result, model, tensor or difference, under the JSON keys."""
+"""CSV: a header, and a line per row, result, model, tensor or difference, under the JSON keys.
+
+It is looked at on terminals and opened by spreadsheets, so no text acts there: controls are
+escapes, and what would be a formula begins with an apostrophe. JSON has the text as it is.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import Any
 
+from kvcalc.printable import printable
 from kvcalc.render import Style, View
+
+_FORMULA = re.compile(r"\s*(?:[=@\uff1d\uff20]|[-+\uff0b\uff0d][^:])")
+"""How text begins that a spreadsheet computes, also with signs of full width; `-:` is none."""
+_NUMBER = re.compile(r"[-+]\d[\d,.]*(?:/\d+| ?[A-Za-z]+|%)?")
 
 
 def write(view: View, answer: Any, style: Style) -> str:
@@ -19,8 +29,19 @@ def write(view: View, answer: Any, style: Style) -> str:
 
 
 def _cell(value: Any) -> Any:
+    text = _joined(value)
+    return _harmless(text) if isinstance(text, str) else text
+
+
+def _harmless(text: str) -> str:
+    shown = printable(text)
+    computed = _FORMULA.match(text) and not _NUMBER.fullmatch(text)
+    return f"'{shown}" if computed else shown
+
+
+def _joined(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
         return ": ".join(map(str, value.values()))
-    return "; ".join(map(_cell, value)) if isinstance(value, list) else value
+    return "; ".join(map(_joined, value)) if isinstance(value, list) else value

@@ -6,8 +6,11 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from kvcalc.expect import Quantity
 from kvcalc.model import Model
+from kvcalc.printable import printable
 from kvcalc.queries.show import Breakdown, TensorLine
 from kvcalc.units import exact
 
@@ -60,10 +63,11 @@ def _of_terms(answer: Breakdown, reservation: Reservation) -> list[str]:
 
 
 def _sum(heading: str, items: Sequence[Item], total: str, unit: str) -> list[str]:
-    rows = [(name, text, _size(value)) for name, text, value in items]
-    wide, long, large = (max((len(row[n]) for row in rows), default=0) for n in range(3))
+    rows = [(printable(name), text, _size(value)) for name, text, value in items]
+    longest, long, large = (max((cell_len(row[n]) for row in rows), default=0) for n in range(3))
     lines = [
-        f"  {name:<{wide}}{f'  {text:<{long}}' if long else ''}  = {size:>{large}} {unit}"
+        f"  {name}{' ' * (longest - cell_len(name))}"
+        f"{f'  {text:<{long}}' if long else ''}  = {size:>{large}} {unit}"
         for name, text, size in rows
     ]
     return [heading, *lines, f"  {total}"]
@@ -133,5 +137,5 @@ def _sources(model: Model, of: str = "") -> list[str]:
     for source in model.sources:
         read = f" (read {source.read})" if source.read else ""
         lines.append(f"  {source.origin}{read}")
-        lines += [f"    {source.says}"] if source.says else []
+        lines += [f"    {' '.join(source.says.split())}"] if source.says else []
     return lines + (_sources(model.draft, " of the draft") if model.draft else [])

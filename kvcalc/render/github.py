@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kvcalc.printable import printable
 from kvcalc.queries.check import Result
 from kvcalc.render import Style, View
 from kvcalc.render.check import checked, tally, told
@@ -23,7 +24,8 @@ def _error(result: Result) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    # line ends have an escape of the format's own
+    return printable(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
 
 
 def _property(text: str) -> str:

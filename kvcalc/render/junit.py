@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from kvcalc.printable import printable_lines
 from kvcalc.queries.check import Result
 from kvcalc.render import Style, View
 from kvcalc.render.check import checked, told
@@ -36,9 +37,9 @@ def _case(suite: ET.Element, result: Result) -> None:
     if not result.ok:
         message = _xml(told(result))
         failure = ET.SubElement(case, "failure", {"message": message, "type": result.verdict})
-        failure.text = _xml(result.note) or message
+        failure.text = _xml(" ".join(result.note.split())) or message
 
 
 def _xml(text: str) -> str:
-    """Text without the control characters that XML 1.0 has no place for."""
-    return "".join(c for c in text if c in "\t\n\r" or c >= " ")
+    """Text with escapes for controls, and for what XML 1.0 has no place for besides."""
+    return printable_lines(text).replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -31,6 +31,15 @@ class Sheet(NamedTuple):
     def rows(self) -> list[tuple[str, ...]]:
         """The cells row by row."""
         return list(zip(*(column.cells for column in self.columns), strict=True))
+
+    def changed(self, change: Callable[[str], str]) -> Sheet:
+        """The same sheet with each of its texts changed."""
+        columns = (
+            Column(change(column.heading), tuple(map(change, column.cells)), column.number)
+            for column in self.columns
+        )
+        below = tuple(map(change, self.below))
+        return Sheet(change(self.title), tuple(columns), self.marked, below)
 
 
 def text(heading: str, cells: Iterable[str]) -> Column:

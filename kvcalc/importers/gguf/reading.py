@@ -17,7 +17,7 @@ from kvcalc.importers.gguf.keys import KEYS, PER_LAYER, ZERO_SAYS
 from kvcalc.importers.gguf.parts import first_heads
 from kvcalc.importers.gguf.schedules import layers_of, trunk
 from kvcalc.importers.gguf.strangers import hold_to_account, refuse_what_is_read
-from kvcalc.importers.ignoring import told
+from kvcalc.importers.ignoring import stated, told
 from kvcalc.importers.storage import INDEX_DTYPE
 from kvcalc.model import Architecture, Model, Source
 
@@ -82,6 +82,7 @@ def read_model(header: Header, origin: Origin) -> Model:
         outdated={"kv_dtype": DTYPE_NOTE, "index_dtype": INDEX_DTYPE},
         architecture=Architecture(name, "gguf"),
         ignored=ignored,
+        stated=stated(origin.ignored, ignored, iter(header.values)),
     )
 
 

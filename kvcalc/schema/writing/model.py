@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from kvcalc.errors import UsageError
 from kvcalc.model import FACTS, Architecture, Model, Source
 from kvcalc.schema.writing.entries import Top, common, portrait, written
 from kvcalc.schema.writing.layers import order_of
-from kvcalc.schema.writing.text import comment, field, items, section
+from kvcalc.schema.writing.text import comment, field, items, scalar, section
 
 
 def to_yaml(model: Model, comments: Sequence[str] = ()) -> str:
@@ -112,5 +113,10 @@ def _entry(name: str, entry: Mapping[str, Any], indent: int) -> list[str]:
 
 def _source(source: Source) -> list[str]:
     lines = field("from", source.origin) + (field("says", source.says) if source.says else [])
-    lines += [f"read: {source.read}"] if source.read else []
+    lines += [f"read: {_date(source.read)}"] if source.read else []
     return [f"  {'-' if number == 0 else ' '} {line}" for number, line in enumerate(lines)]
+
+
+def _date(read: str) -> str:
+    """A date is written without quotes; what a caller has put in its place is text."""
+    return read if re.fullmatch(r"\d{4}-\d\d-\d\d", read) else scalar(read)

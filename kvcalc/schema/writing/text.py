@@ -9,12 +9,17 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import yaml
 
+from kvcalc.printable import printable
+
 WIDTH = 100
 """Columns of a line, where its parts are not longer themselves."""
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 class _Dumper(yaml.SafeDumper):
@@ -29,18 +34,28 @@ _Dumper.add_implicit_resolver(
 
 
 def scalar(value: object) -> str:
-    """A number, truth value, nothing, or text, on one line wherever it may stand."""
+    """A number, truth value, nothing, or text, on one line wherever it may stand.
+
+    Text with what acts on a terminal, or is not seen there, is written in escapes.
+    """
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
-    if not isinstance(value, str):
-        return str(value)
-    plain = _dumped(value, None)
-    return _dumped(value, '"') if plain[0] in "'\"" else plain
+    return _text(value) if isinstance(value, str) else str(value)
 
 
-def _dumped(text: str, style: str | None) -> str:
+@lru_cache(maxsize=1024)
+def _text(text: str) -> str:
+    # the words of a file come again and again, and PyYAML takes a while over each
+    if printable(text) != text:
+        # half a character, as names of files have, is written as it is shown
+        return _dumped(_HALF.sub(lambda half: ascii(half[0])[1:-1], text), '"', False)
+    plain = _dumped(text, None)
+    return _dumped(text, '"') if plain[0] in "'\"" else plain
+
+
+def _dumped(text: str, style: str | None, allow_unicode: bool = True) -> str:
     # within a flow sequence, where quotes are needed in all the places they ever are
-    options: dict[str, Any] = {"default_flow_style": True, "allow_unicode": True}
+    options: dict[str, Any] = {"default_flow_style": True, "allow_unicode": allow_unicode}
     dumped: str = yaml.dump(
         [text], Dumper=_Dumper, default_style=style, width=sys.maxsize, **options
     )

@@ -125,6 +125,8 @@ REFUSED: list[tuple[Config, str]] = [
     ({"model_type": "smollm3", "no_rope_layers": [1, 2] * 18}, "must say 0 or 1 for each layer"),
     ({"model_type": "smollm3", "no_rope_layers": 0}, "no_rope_layers is 0; it must be a list"),
     ({"model_type": "glm_moe_dsa", "index_topk_pattern": "FX"}, "index_topk_pattern must say full"),
+    ({"model_type": "glm_moe_dsa", "num_hidden_layers": 2, "indexer_types": ["full", "other"],
+      "index_topk_pattern": "FF"}, "indexer_types must say full or shared"),
     ({**SSM, "ssm_cfg": {"layer": "Mamba2", "headdim": 48}},
      "ssm_cfg.headdim is 48, which does not divide 128, the inner width"),
     ({**QWEN4, **INDEXER, "num_key_value_heads": 3}, "3 kv_heads (groups) do not divide 16"),

@@ -46,6 +46,7 @@ def shared_picks(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     if not (pattern is None or isinstance(pattern, str) or words):
         f.wrong("index_topk_pattern", "must be a text of F and S, or a list")
         return kinds
+    name = "indexer_types" if pattern is None or types else "index_topk_pattern"
     if types is None and pattern is not None:
         types = [{"F": "full", "S": "shared"}.get(word, word) for word in pattern]
     if types is None:
@@ -54,7 +55,6 @@ def shared_picks(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
         types = ["shared" if max(i - first, 0) % freq else "full" for i in range(len(kinds))]
     f.spare("index_topk_freq", "index_skip_topk_offset", "index_topk_pattern")
     if not set(types) <= {"full", "shared"} or len(types) < len(kinds):
-        name = "index_topk_pattern" if pattern is not None else "indexer_types"
         f.wrong(name, f"must say full or shared for each of {len(kinds)} layers")
         return kinds
     return [

@@ -5,13 +5,14 @@ Every attention scheme expands to these, and nothing above knows more about a sc
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from kvcalc.amounts import Amounts
-from kvcalc.errors import UsageError
+from kvcalc.errors import InvalidValue, Problem, UsageError
 from kvcalc.extents import All, Beyond, Every, Window
 from kvcalc.formats import FLOATS, FP32, NONE, SEVERAL
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 Role = Literal["k", "v", "latent", "rope", "index", "state", "conv", "shift", "carry"]
 """What a tensor is to an engine: attention entries, an index over them, a state, or a
 compressor's left-over, which each engine keeps by its own rule and `stored` leaves out."""
+
+PERIOD_DIGITS = 30
+MAX_PERIOD = 10**PERIOD_DIGITS
+"""Tokens after which the strides of a cache come out even: the denominator of its growth."""
 
 STATE_ROLES: frozenset[Role] = frozenset({"state", "conv", "shift"})
 ALL = All()
@@ -215,9 +220,21 @@ class Group:
 
 @dataclass(frozen=True)
 class Cache:
-    """All that one sequence keeps: every quantity is a sum over groups, exact to the byte."""
+    """All that one sequence keeps: every quantity is a sum over groups, exact to the byte.
+
+    Raises InvalidValue where its strides make growth a fraction that nobody can read.
+    """
 
     groups: tuple[Group, ...]
+
+    def __post_init__(self) -> None:
+        extents = {tensor.tensor.extent for _, tensor in self.tensors}
+        strides = sorted({extent.stride for extent in extents if isinstance(extent, Every)})
+        if math.lcm(*strides) > MAX_PERIOD:
+            told = ", ".join(f"{stride:,}" for stride in strides[:3])
+            text = f"{len(strides):,} strides (an entry per {told}, ... tokens) have no multiple"
+            text, hint = f"{text} below 10^{PERIOD_DIGITS}", "no cache needs so many"
+            raise InvalidValue([Problem(text, hint, ("attention",))])
 
     def stored(self, tokens: int) -> int:
         """Bytes of live cache state after `tokens` tokens."""

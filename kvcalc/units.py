@@ -183,9 +183,11 @@ def _rounded(value: Fraction, places: int) -> Fraction:
 
 def decimals(value: Fraction, places: int) -> str:
     """`value` with so many decimals, rounded half up as figures are, thousands marked."""
-    rounded = _rounded(value, places)
-    whole, rest = divmod(int(abs(rounded) * 10**places), 10**places)
-    sign = "-" if rounded < 0 else ""
+    # in whole numbers, as a table may have tens of thousands of cells
+    half_up = 2 * abs(value.numerator) * 10**places + value.denominator
+    size = half_up // (2 * value.denominator)
+    whole, rest = divmod(size, 10**places)
+    sign = "-" if value < 0 and size else ""
     return f"{sign}{whole:,}.{rest:0{places}d}" if places else f"{sign}{whole:,}"
 
 

@@ -19,6 +19,7 @@ MAX_NODES = 100_000
 MAX_DEPTH = 100
 """Levels of lists and mappings; no configuration has a tenth of them."""
 TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
+TOO_MANY = f"more than {MAX_NODES:,} values"
 LONG = 60
 """Characters of a key that a message shows."""
 _KNOWN_TAG = re.compile(
@@ -36,7 +37,29 @@ TEXT_TAG = "tag:yaml.org,2002:str"
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Safe YAML with the number and boolean rules of YAML 1.2: 010 is no octal, `no` no boolean."""
+    """Safe YAML with the number and boolean rules of YAML 1.2: 010 is no octal, `no` no boolean.
+
+    Raises InvalidValue as soon as there are more values, or more levels of them, than is sane.
+    """
+
+    values = depth = 0
+
+    def descend_resolver(self, parent: yaml.Node | None, index: object) -> None:
+        """Called by PyYAML when a value begins."""
+        self.values += 1
+        self.depth += 1
+        if self.values > MAX_NODES:
+            raise InvalidValue([Problem(TOO_MANY, "", (), "", *self._place(parent))])
+        if self.depth > MAX_DEPTH + 1:
+            raise InvalidValue([Problem(TOO_DEEP, "", (), "", *self._place(parent))])
+
+    def ascend_resolver(self) -> None:
+        """Called by PyYAML when a value ends."""
+        self.depth -= 1
+
+    @staticmethod
+    def _place(node: yaml.Node | None) -> tuple[int, int]:
+        return (node.start_mark.line + 1, node.start_mark.column + 1) if node else (1, 1)
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -69,7 +92,7 @@ def decoded(text: str) -> tuple[Any, yaml.Node, tuple[Problem, ...]]:
         root = loader.get_single_node()
         if root is None:
             raise InvalidValue([EMPTY])
-        if "&" in text or len(text) > MAX_NODES:  # no anchor without one, no value without room
+        if "&" in text:  # no anchor is written without one
             _refuse_oversized(root)
         if "!" in text:  # no tag is written without one
             _refuse_tags(loader, root)
@@ -192,17 +215,27 @@ def wrong_keys(root: yaml.Node) -> Iterator[Problem]:
     for node in _nodes(root):
         keys: dict[str, yaml.Mark] = {}
         for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
-            word = str(key.value)
+            word = _word(key)
             if key.tag == MERGE and isinstance(value, yaml.SequenceNode):
                 # which of several mappings wins is not the same in every reader of YAML
                 yield _at(key, "a merge of several anchors", "merge one")
             if key.tag not in (TEXT_TAG, MERGE):
-                yield _at(key, f"the key {word or 'null'} is not text", "put it in quotes")
+                yield _at(key, f"the key {_cut(word)} is not text", "put it in quotes")
             if word in keys:
                 first = f"line {keys[word].line + 1}, column {keys[word].column + 1}"
-                shown = repr(word if len(word) <= LONG else f"{word[:LONG]}...")
-                yield _at(key, f"{shown} is given twice, first in {first}", "keep one")
+                yield _at(key, f"{_cut(word)!r} is given twice, first in {first}", "keep one")
             keys.setdefault(word, key.start_mark)
+
+
+def _word(key: yaml.Node) -> str:
+    """A key as it is written; a list or a mapping is none, whatever is in it."""
+    if isinstance(key, yaml.ScalarNode):
+        return key.value or ("" if key.tag == TEXT_TAG else "null")
+    return "a list" if isinstance(key, yaml.SequenceNode) else "a mapping"
+
+
+def _cut(word: str) -> str:
+    return word if len(word) <= LONG else f"{word[:LONG]}..."
 
 
 def _at(node: yaml.Node, text: str, hint: str) -> Problem:

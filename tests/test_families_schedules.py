@@ -47,6 +47,8 @@ def letters(model: Model, mtp: bool = False) -> str:
 
 
 GQA: Config = {"hidden_size": 24, "num_attention_heads": 4, "num_key_value_heads": 2}
+# 2 x 24 wide, which the 128 heads of the classes would not divide
+MAMBA2: Config = {**GQA, "mamba_n_heads": 4}
 WINDOWED: Config = {**GQA, "sliding_window": 5}
 MLA: Config = {
     "num_attention_heads": 4,
@@ -158,14 +160,15 @@ ORDERS = (
     Order("zamba2",
      zamba2(3, layers_block_type=["hybrid", "mamba", "hybrid"], hybrid_layer_ids=[0, 2]),
      "[fm]m[fm]", "zamba2/configuration_zamba2.py 135-139"),
-    Order("bamba", {"num_hidden_layers": 5, "attn_layer_indices": [0, 3], **GQA}, "fmmfm",
+    Order("bamba", {"num_hidden_layers": 5, "attn_layer_indices": [0, 3], **MAMBA2}, "fmmfm",
      "bamba/configuration_bamba.py 97-101"),
-    Order("bamba", {"num_hidden_layers": 3, "attn_layer_indices": None, **GQA}, "mmm",
+    Order("bamba", {"num_hidden_layers": 3, "attn_layer_indices": None, **MAMBA2}, "mmm",
      "bamba/configuration_bamba.py 97-101"),
-    Order("granitemoehybrid", {"num_hidden_layers": 3, **GQA}, "mmm",
+    Order("granitemoehybrid", {"num_hidden_layers": 3, **MAMBA2}, "mmm",
      "granitemoehybrid/configuration_granitemoehybrid.py 114-115"),
     Order("granitemoehybrid",
-     {"num_hidden_layers": 3, "layers_block_type": ["mamba", "attention", "mamba"], **GQA}, "mfm",
+     {"num_hidden_layers": 3, "layers_block_type": ["mamba", "attention", "mamba"], **MAMBA2},
+     "mfm",
      "granitemoehybrid: layers_block_type is another name of layer_types"),
     Order("falcon_h1", {"num_hidden_layers": 2, **GQA}, "[fm][fm]",
      "falcon_h1/configuration_falcon_h1.py 133-135"),

@@ -50,7 +50,7 @@ def test_what_says_nothing_of_a_longest_context(value: object) -> None:
         (1e30, "1e+30"),
         ("4k", "'4k'"),
         ("-4096", "'-4096'"),
-        ("9" * 5000, "'" + 59 * "9"),
+        ("9" * 5000, "'" + 56 * "9" + "..."),
         ([4096], "[4096]"),
     ],
 )
@@ -207,3 +207,50 @@ def test_too_many_layers_leave_every_other_field_known() -> None:
     heads = {"num_attention_heads": 8, "num_key_value_heads": 2, "hidden_size": 64}
     text = refused({"model_type": "llama", "num_hidden_layers": 10_001, **heads})
     assert text == "num_hidden_layers is more than 10,000"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "agree"),
+    [
+        (2, 2.0, True),
+        (2.0, 2, True),
+        ([2, 2], [2.0, 2], True),
+        ([2.0, 2], [2, 2.0], True),
+        (2, 4.0, False),
+        (2, [2, 2], False),
+        ([2, 2], [2, 4.0], False),
+        (2, 2.5, False),
+        (1, True, False),
+        ([1, 1], [True, 1], False),
+        (2, "2", False),
+    ],
+)
+def test_two_names_of_one_field(one: Any, other: Any, agree: bool) -> None:
+    config = {**LLAMA, "num_key_value_heads": one, "num_kv_heads": other}
+    if agree:
+        # 2 layers x (2 + 2) x 16 x 2 B = 256 B a token
+        assert loaded(config).stored(1) == 256
+    else:
+        assert "num_key_value_heads is " in (text := refused(config))
+        assert "they contradict each other" in text
+
+
+@pytest.mark.parametrize(("own", "agree"), [(4.0, True), (4, True), (True, False), (2, False)])
+def test_two_names_of_one_field_in_one_layer(own: Any, agree: bool) -> None:
+    layer = {"num_key_value_heads": 4, "num_kv_heads": own}
+    config = {**LLAMA, "per_layer_config": {"1": layer}}
+    if agree:
+        # ((2 + 2) + (4 + 4)) x 16 x 2 B = 384 B a token
+        assert loaded(config).stored(1) == 384
+    else:
+        assert "they contradict each other" in refused(config)
+
+
+@pytest.mark.parametrize(("outside", "agree"), [(2.0, True), (2, True), (True, False)])
+def test_one_field_around_the_language_model(outside: Any, agree: bool) -> None:
+    inner = {**LLAMA, "num_key_value_heads": 1 if outside is True else 2}
+    config = {"model_type": "llava", "text_config": inner, "num_key_value_heads": outside}
+    if agree:
+        assert loaded(config).stored(1) == 256
+    else:
+        assert "num_key_value_heads is True outside" in refused(config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -46,22 +47,23 @@ def assemble(layers: Sequence[tuple[Scheme, ...]], kv: Layout | None = None) -> 
     kv  how keys, values and latents are stored, where that is not the model's dtype
     """
     names: dict[Scheme, str] = {}
-    order = [tuple(names.get(own) or _name(own, names) for own in layer) for layer in layers]
+    stems: Counter[str] = Counter()
+    for scheme in dict.fromkeys(own for layer in dict.fromkeys(layers) for own in layer):
+        stem = _stem(scheme)
+        stems[stem] += 1
+        names[scheme] = stem if stems[stem] == 1 else f"{stem}_{stems[stem]}"
+    order = [tuple(names[own] for own in layer) for layer in layers]
     return Assembled(tuple(order), {name: _stored(own, kv) for own, name in names.items()})
 
 
-def _name(scheme: Scheme, names: dict[Scheme, str]) -> str:
+def _stem(scheme: Scheme) -> str:
+    """What a cache is called, before a number tells it from others; none ends in a number."""
     words = [scheme.kind]
     if isinstance(scheme, Attention):
         marks = {"window": scheme.window, "chunk": scheme.chunk, "cross": scheme.cross}
         words += [word for word, value in marks.items() if value]
         words += ["shared"] if scheme.shared else []
-    stem = "_".join(words)
-    taken = set(names.values())
-    numbers = range(2, len(names) + 2)
-    name = next(n for n in (stem, *(f"{stem}_{n}" for n in numbers)) if n not in taken)
-    names[scheme] = name
-    return name
+    return "_".join(words)
 
 
 def _stored(scheme: Scheme, kv: Layout | None) -> Scheme:

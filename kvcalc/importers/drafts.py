@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvcalc.errors import InvalidValue
@@ -18,6 +17,7 @@ from kvcalc.importers.draft_marks import KNOWN, is_mtp, marked_by, types_of
 from kvcalc.importers.layers import mtp_layers_of
 from kvcalc.importers.parts import windowed
 from kvcalc.importers.schedules import FULL, LINEAR, SLIDING
+from kvcalc.importers.values import is_number, short, whole
 from kvcalc.importers.vocabulary import ALIASES
 from kvcalc.model import MAX_LAYERS
 
@@ -84,22 +84,22 @@ def own_layers(
         mtp = layers[:count]
     elif not mtp:
         fields.wrong("layers", f"is {len(layers)}: the target's, and not of its MTP head alone")
-        raise InvalidValue(fields.problems)
+        raise InvalidValue(list(fields.problems))
     fields.note("read as an MTP head: its own layers alone, none of its target's")
     return mtp, []
 
 
 def _stated_outside(levels: Levels) -> int:
     """How many MTP layers the outermost configuration states, for one inside that does not."""
-    stated = (levels[-1][1].get(name) for name in ALIASES["mtp_layers"])
-    return next((n for n in stated if isinstance(n, int) and not isinstance(n, bool)), 0)
+    stated = (whole(levels[-1][1].get(name)) for name in ALIASES["mtp_layers"])
+    return next((n for n in stated if is_number(n) and n > 0), 0)
 
 
 def _that_borrows(fields: Fields) -> Fields:
     """The fields of a head whose layers are all shared, as its class fills in."""
     if fields.data.get("num_kv_shared_layers"):
         return fields
-    return replace(fields, data={**fields.data, "num_kv_shared_layers": fields.count("layers")})
+    return fields.but(num_kv_shared_layers=fields.count("layers"))
 
 
 def _say_what_medusa_is(family: Family, fields: Fields) -> None:
@@ -113,7 +113,7 @@ def _say_what_medusa_is(family: Family, fields: Fields) -> None:
 def _say_how_many_layers(mark: str, fields: Fields) -> None:
     """EAGLE-3's first classes have one layer; engines build as many as the file states."""
     stated = fields.data.get("num_hidden_layers")
-    if re.search(r"Eagle3", mark) and stated not in (None, 1):
+    if re.search(r"Eagle3", mark) and stated not in (None, 1) and not fields.problems:
         text = f"num_hidden_layers is counted as stated, {stated}"
         fields.note(f"{text}: SpecForge's and AngelSlim's EAGLE-3 build one, vLLM and SGLang all")
 
@@ -145,17 +145,16 @@ def _with_own_windows(fields: Fields) -> Fields:
     own, kinds = fields.group("dflash_config"), fields.data.get("layer_types")
     modes, mode = ("gqa", "mha"), own.word("attention_mode")
     if mode not in (None, *modes):
-        own.wrong("attention_mode", f"is {mode!r}; {' and '.join(modes)} alone are known")
+        own.wrong("attention_mode", f"is {short(mode)}; {' and '.join(modes)} alone are known")
     everywhere, window = own.flag("use_swa"), own.optional("swa_window_size")
     slides = isinstance(kinds, list) and SLIDING in kinds
     if not (everywhere or (slides and window)):
         return fields
     stated = fields.data.get("sliding_window")
     if None not in (window, stated) and window != stated:
-        own.wrong("swa_window_size", f"is {window}, but sliding_window is {stated!r}")
+        own.wrong("swa_window_size", f"is {window}, but sliding_window is {short(stated)}")
     kinds = kinds if slides else [SLIDING] * min(fields.count("layers"), MAX_LAYERS)
-    changed = {"layer_types": kinds, "sliding_window": window or stated}
-    return replace(fields, data={**fields.data, **changed, "use_sliding_window": True})
+    return fields.but(layer_types=kinds, sliding_window=window or stated, use_sliding_window=True)
 
 
 def _that_slides(family: Family) -> Family:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import ChainMap, Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
-from kvcalc.errors import InvalidValue, Place, Problem
+from kvcalc.errors import Problem
 from kvcalc.importers.family import As
-from kvcalc.importers.vocabulary import ALIASES, STANDARD
+from kvcalc.importers.findings import PLACEHOLDER, Named
+from kvcalc.importers.values import (
+    MAX_NUMBER,
+    alike,
+    is_number,
+    layer_number,
+    list_of,
+    short,
+    whole,
+)
+from kvcalc.importers.vocabulary import STANDARD
 
 COUNTS = ("layers", "mtp_layers")
 """Numbers that no layer has of its own."""
@@ -21,12 +30,9 @@ WINDOWS = ("window", "attention_chunk_size")
 MAX_FACTOR = 1_000_000
 """By how much a width may be multiplied: JSON knows numbers that are infinite, or none at all."""
 
-PLACEHOLDER = 1
-"""Stands for a number that is missing or wrong, so that one run shows every problem."""
-
 
 @dataclass
-class Fields:
+class Fields(Named):
     """The fields of one configuration, in a family's words.
 
     `data` is what the file says, `defaults` what the family's class fills in where it says
@@ -34,11 +40,10 @@ class Fields:
     Problems are collected, not raised: what is wrong is answered with PLACEHOLDER.
     """
 
-    data: Mapping[str, Any]
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    where: Place = ()
-    layer: int | None = None
+    number: int | None = None
+    """Which layer's these are; None of the whole file's."""
+    apart: bool = False
+    """Whether this layer has something of its own, so that others of its kind may differ."""
     used: set[str] = field(default_factory=set)
     spared: set[str] = field(default_factory=set)
     """Those of `used` that nobody has read: the family knows them to leave the cache alone."""
@@ -46,62 +51,80 @@ class Fields:
     """Those that were asked after and were not there: the answer would be another with them."""
     filled: dict[str, Any] = field(default_factory=dict)
     """Fields that the file leaves to the family's class, with what that fills in."""
-    problems: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
     groups: dict[str, Fields] = field(default_factory=dict)
     """The nested objects that were looked into, by name."""
-    prefix: str = ""
-    """What goes before the name of a field in a message, for nested objects."""
+
+    @property
+    def layer(self) -> int | None:
+        """The number of the layer; who goes by it may find another thing in the next one."""
+        self.apart = True
+        return self.number
 
     def at(self, layer: int) -> Fields:
         """The same fields as one layer sees them: lists and `per_layer_config` are per layer."""
-        own: Any = {}
-        if isinstance(self.data.get("per_layer_config"), dict):
-            self.used.add("per_layer_config")
-            per_layer = self.data["per_layer_config"]
-            own = next((v for k, v in per_layer.items() if layer_number(k) == layer), {})
+        own = self.once("per_layer_config", self._by_layer).get(layer, {})
         if not isinstance(own, dict):
-            self.wrong("per_layer_config", f"is {own!r} for layer {layer}; it must be an object")
+            text = f"is {short(own)} for layer {layer}; it must be an object"
+            self.wrong("per_layer_config", text)
             own = {}
-        return replace(self, data={**self.data, **own}, layer=layer)
+        if not own:
+            return replace(self, number=layer)
+        # a view: there may be as many fields as there are layers
+        data = ChainMap(own, cast("dict[str, Any]", self.data))
+        return replace(self, data=data, number=layer, apart=True)
+
+    def each(self, name: str) -> list[int | None]:
+        """A number as each layer has it."""
+        layers = range(self.count("layers"))
+        if isinstance(self.get(name), list) or self.once("per_layer_config", self._by_layer):
+            return [self.at(layer).optional(name) for layer in layers]
+        return [self.optional(name)] * len(layers)
+
+    def _by_layer(self) -> dict[int | None, Any]:
+        """What `per_layer_config` says of each layer, by its number; of two the first counts."""
+        stated = self.data.get("per_layer_config")
+        if not isinstance(stated, dict):
+            return {}
+        self.used.add("per_layer_config")
+        return {layer_number(key): stated[key] for key in reversed(stated)}
+
+    def but(self, **changed: Any) -> Fields:
+        """The same configuration where some fields say something else."""
+        return replace(self, data={**self.data, **changed}, kept={})
 
     def scratch(self) -> Fields:
         """The same fields, to find out what a reader uses: its problems and notes are dropped."""
-        return replace(self, filled={}, problems=[], notes=[])
-
-    @contextmanager
-    def collecting(self) -> Iterator[None]:
-        """Take the problems of a scheme that cannot be for problems of this configuration."""
-        try:
-            yield
-        except InvalidValue as error:
-            for problem in error.problems:
-                self._add(replace(problem, path=self.where))
-
-    def names_of(self, name: str) -> tuple[str, ...]:
-        """All names that a file may use for a field."""
-        return self.names.get(name) or ALIASES.get(name) or (name,)
+        made = Counter[str]()
+        return replace(self, filled={}, problems={}, placeholders=made, notes={}, kept={})
 
     def get(self, name: str) -> Any:
         """The value under any of its names, the family's default, or None."""
         names = self.names_of(name)
         self.used.update(names)
         self.spared.difference_update(names)
-        given = {n: _whole(self.data[n]) for n in names if self.data.get(n) is not None}
-        if len({repr(value) for value in given.values()}) > 1:
-            texts = [f"{n} is {value!r}" for n, value in given.items()]
-            self.problem(f"{', but '.join(texts)}: they contradict each other", next(iter(given)))
+        given = [n for n in names if self.data.get(n) is not None]
+        if len(given) > 1:
+            self._refuse_contradiction(given)
         if given:
-            return next(iter(given.values()))
+            return whole(self.data[given[0]])
         default = self.defaults.get(name)
         if isinstance(default, As):
             other = self.get(default.name)
-            return other // default.over if isinstance(other, int) else other
+            return other // default.over if is_number(other) else other
         if any(n in self.data for n in names):
             return None  # null is said on purpose: no default takes its place
         if default is not None:
             self.filled[names[0]] = default
         return default
+
+    def _refuse_contradiction(self, names: Sequence[str]) -> None:
+        """Names of one field must all say the same."""
+        first, *others = values = [self.data[name] for name in names]
+        # lists are the same objects in each layer, and as long as there are layers
+        same = ("alike", *map(id, values))
+        if not self.once(same, lambda: all(alike(first, other) for other in others)):
+            texts = [f"{name} is {short(value)}" for name, value in zip(names, values, strict=True)]
+            self.problem(f"{', but '.join(texts)}: they contradict each other", names[0])
 
     def has(self, name: str) -> bool:
         """Whether the file itself says something under this name."""
@@ -126,15 +149,16 @@ class Fields:
 
     def _number(self, name: str, least: int) -> int | None:
         value = self.get(name)
-        if isinstance(value, list) and self.layer is not None and name not in COUNTS:
-            value = self._item(name, value, self.layer)
+        if isinstance(value, list) and self.number is not None and name not in COUNTS:
+            value = self._item(name, value, self.number)
         if value is None:
             return None
-        value = _whole(value)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            self.wrong(name, f"is {_short(value)}; it must be a whole number from {least} on")
-            return PLACEHOLDER
-        return value
+        number = whole(value)
+        if is_number(number) and number >= least:
+            return number
+        large = isinstance(number, int) and number > MAX_NUMBER
+        bounds = f"at most {MAX_NUMBER:,}" if large else f"a whole number from {least} on"
+        return self.placeholder(name, f"is {short(number)}; it must be {bounds}")
 
     def count(self, name: str, least: int = 1) -> int:
         """A whole number that must be there."""
@@ -143,7 +167,8 @@ class Fields:
             names = self.names_of(name)
             text = f"{self.prefix}{names[0]} is missing"
             also = f" (or {', '.join(names[1:])})" if len(names) > 1 else ""
-            self._add(Problem(text, f"set {names[0]}{also}", self.where))
+            self.add(Problem(text, f"set {names[0]}{also}", self.where))
+            self.placeholders[f"{self.prefix}{names[0]}"] += 1
             return PLACEHOLDER
         return value
 
@@ -151,13 +176,10 @@ class Fields:
         """A number by which a width is multiplied, which need not be whole."""
         value = self.get(name)
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (number and 0 < value <= MAX_FACTOR):
-            self.wrong(
-                name, f"is {_short(value)}; it must be a number above 0, up to {MAX_FACTOR:,}"
-            )
-            return PLACEHOLDER
-        factor: int | float = value
-        return factor
+        if number and 0 < value <= MAX_FACTOR:
+            return float(value) if isinstance(value, float) else int(value)
+        text = f"is {short(value)}; it must be a number above 0, up to {MAX_FACTOR:,}"
+        return self.placeholder(name, text)
 
     def flag(self, name: str, default: bool = False) -> bool:
         """A truth value; null and absent are the default."""
@@ -165,7 +187,7 @@ class Fields:
         if value is None:
             return default
         if not isinstance(value, bool):
-            self.wrong(name, f"is {_short(value)}; it must be true or false")
+            self.wrong(name, f"is {short(value)}; it must be true or false")
             return default
         return value
 
@@ -174,7 +196,7 @@ class Fields:
         value = self.get(name)
         if value is None or isinstance(value, str):
             return value
-        self.wrong(name, f"is {_short(value)}; it must be a text")
+        self.wrong(name, f"is {short(value)}; it must be a text")
         return None
 
     def items(self, name: str, kind: type = int, per_layer: bool = False) -> list[Any] | None:
@@ -182,24 +204,21 @@ class Fields:
         value = self.get(name)
         if value is None:
             return None
-        fits = isinstance(value, list) and all(
-            isinstance(item, kind) and not (kind is int and isinstance(item, bool))
-            for item in value
-        )
-        if not fits:
-            self.wrong(name, f"is {_short(value)}; it must be a list of {_PLURAL[kind]}")
-            return None
-        if per_layer and len(value) < self.count("layers"):
-            text = f"has {len(value):,} items for {self.count('layers'):,} layers"
+        # layer after layer may ask for a list of all layers
+        found = self.once(("items", id(value), kind), lambda: list_of(kind, value))
+        if found is None:
+            self.wrong(name, f"is {short(value)}; it must be a list of {_PLURAL[kind]}")
+        elif per_layer and len(found) < self.count("layers"):
+            text = f"has {len(found):,} items for {self.count('layers'):,} layers"
             self.wrong(name, f"{text}: they contradict each other")
             return None
-        return list(value)
+        return found
 
     def group(self, name: str) -> Fields:
         """The fields of a nested object, held to account like others; empty where it is absent."""
         value = self.get(name)
         if value is not None and not isinstance(value, dict):
-            self.wrong(name, f"is {_short(value)}; it must be an object")
+            self.wrong(name, f"is {short(value)}; it must be an object")
         known = self.groups.get(name)
         inner = Fields(
             value if isinstance(value, dict) else {},
@@ -208,6 +227,7 @@ class Fields:
             spared=known.spared if known else set(),
             asked=known.asked if known else set(),
             problems=self.problems,
+            placeholders=self.placeholders,
             notes=self.notes,
             prefix=f"{name}.",
         )
@@ -220,24 +240,6 @@ class Fields:
             new = set(self.names_of(name)) - self.used
             self.spared |= new
             self.used |= new
-
-    def wrong(self, name: str, text: str) -> None:
-        """A problem with the value of one field."""
-        said = next((n for n in self.names_of(name) if n in self.data), self.names_of(name)[0])
-        self.problem(f"{self.prefix}{said} {text}", said)
-
-    def problem(self, text: str, name: str, hint: str = "") -> None:
-        """A problem at one field."""
-        self._add(Problem(text, hint, (*self.where, name)))
-
-    def _add(self, problem: Problem) -> None:
-        if problem not in self.problems:
-            self.problems.append(problem)
-
-    def note(self, text: str) -> None:
-        """Something that a reader of the numbers should know."""
-        if text not in self.notes:
-            self.notes.append(text)
 
     def unread(self, silent: bool = False) -> list[str]:
         """Fields that say something and that nobody has read.
@@ -252,26 +254,17 @@ class Fields:
         ]
 
     def _item(self, name: str, values: Sequence[Any], layer: int) -> Any:
-        layers, mtp = self.count("layers"), self.optional("mtp_layers", least=0) or 0
-        if not layers <= len(values) <= layers + mtp:
-            self.wrong(name, f"has {len(values):,} items for {layers:,} layers")
-            return PLACEHOLDER
+        self.apart = True
+        layers, most = self.once("lengths", self._lengths)
+        fits = layers <= len(values) <= most or self.unreadable("layers")
+        if not (values and fits):
+            return self.placeholder(name, f"has {len(values):,} items for {layers:,} layers")
         return values[min(layer, len(values) - 1)]
+
+    def _lengths(self) -> tuple[int, int]:
+        """How many items a list must have at least, one per layer, and may have with the MTP's."""
+        layers = self.count("layers")
+        return layers, layers + (self.optional("mtp_layers", least=0) or 0)
 
 
 _PLURAL = {int: "whole numbers", str: "texts", dict: "objects", list: "lists"}
-
-
-def layer_number(key: object) -> int | None:
-    """The layer that a key of `per_layer_config` names, by a number that may begin with zeros."""
-    return int(str(key)) if re.fullmatch("[0-9]{1,9}", str(key)) else None
-
-
-def _whole(value: Any) -> Any:
-    """A whole number that is written with a point, as a whole number."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -9,6 +9,7 @@ are all that there is to go by, and only BASE, METADATA, DECODER and quantizatio
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from kvcalc.importers.vocabulary import QUANTIZATIONS
 
@@ -165,6 +166,10 @@ them: how many layers of experts there are, how far the pooling of pictures step
 _COMPOUNDS = re.compile(r"layer_?norm|flash_att(?:entio)?n")
 """What has a word of the cache and is none of it: the norm of a layer, a kernel."""
 
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_BETWEEN = re.compile(r"[\W_\d]+")
+_BETWEEN_PARTS = re.compile(r"\W|_")
+
 _LAST_WORDS = frozenset(("pdrop", "std", "norm", "rmsnorm", "eps", "epsilon", "bias", "act"))
 """Words that say what a whole field is, as its last: the bias or the norm of it."""
 
@@ -187,6 +192,7 @@ def is_harmless(name: str) -> bool:
     return not words.isdisjoint(_WORDS)
 
 
+@lru_cache(maxsize=128)
 def speaks_of_the_cache(name: str) -> bool:
     """Whether a field of this name could change the cache, by its words."""
     words = _words(_COMPOUNDS.sub("norm", name).replace("multi_query", "multiquery"))
@@ -194,7 +200,7 @@ def speaks_of_the_cache(name: str) -> bool:
         words -= _SIZES
     if not words & _CACHE_WORDS:
         return False
-    last = re.split(r"\W|_", name.lower())[-1]
+    last = _BETWEEN_PARTS.split(name.lower())[-1]
     if last == "init" or "dropout" in words:
         return bool(words & _OPEN_WORDS)
     return bool(words & (_STRONG | _OPEN_WORDS)) or last not in _LAST_WORDS
@@ -202,4 +208,4 @@ def speaks_of_the_cache(name: str) -> bool:
 
 def _words(name: str) -> set[str]:
     """The words of a name: between underscores, dots, digits and capitals."""
-    return set(re.split(r"[\W_\d]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()))
+    return set(_BETWEEN.split(_HUMP.sub("_", name).lower()))

@@ -22,7 +22,11 @@ from kvcalc.importers.ignoring import names_of, refuse_what_is_read, stated, tol
 from kvcalc.importers.layers import layers_of, stated_window_of
 from kvcalc.importers.storage import INDEX_DTYPE, cache_dtype
 from kvcalc.importers.strangers import pass_over, refuse
+from kvcalc.importers.values import short
 from kvcalc.model import Model, Source
+
+MOST = 500
+"""Letters of a text that are told of what was read."""
 
 
 def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
@@ -33,6 +37,9 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
     whole, names = nested.levels_of(data), names_of(data)
     data, ignored = without(data, origin.ignored)
     levels = nested.levels_of(data)
+    if wrong := nested.wrongly_typed(levels):
+        raise InvalidValue(wrong)  # nobody knows what they would be read as
+    nested.refuse_a_list_of_classes(levels)
     identity = identity_of(levels)
     family = identity.family
     fields = _fields(levels, identity)
@@ -103,13 +110,18 @@ def _shape(attention: Mapping[str, Scheme]) -> Shape | None:
 def _said(fields: Fields, ignored: Collection[str]) -> str:
     """The fields that were read, as the file states them, and those that were not on purpose."""
     said = [
-        f"{name} {value}"
+        f"{name} {_told(value)}"
         if isinstance(value, int | float | str)
         else f"{name} {len(value)} entries"
         for name, value in fields.data.items()
         if name in fields.used and isinstance(value, int | float | str | list | dict)
     ]
     return ", ".join((*said, *told(ignored)))
+
+
+def _told(value: float | str) -> str:
+    """A number or a text, which may be a letter per layer."""
+    return value if isinstance(value, str) and len(value) <= MOST else short(value)
 
 
 def _say_what_was_filled_in(identity: Identity, fields: Fields) -> None:

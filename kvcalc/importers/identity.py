@@ -14,10 +14,14 @@ from kvcalc.importers.fields import Fields
 from kvcalc.importers.levels import Levels, stated_types
 from kvcalc.importers.parts import full
 from kvcalc.importers.schedules import FULL, same
+from kvcalc.importers.values import short
 from kvcalc.model import Architecture
 
 _CLASS = re.compile(r"(?:For[A-Z]\w*|LMHeadModel|Model)$")
 """How the names of classes go on behind that of their family."""
+
+_LONGEST = 200
+"""No class has a name of more characters; the pattern takes the square of their number."""
 
 _BY_CLASS = {re.sub(r"[\W_]", "", name).lower(): name for name in FAMILIES}
 
@@ -58,7 +62,7 @@ class Identity:
     @property
     def what_is_unknown(self) -> str:
         """What is not known of it, to begin a sentence with."""
-        return f"model_type {self.stated!r} is not known" if self.stated else "no model_type"
+        return f"model_type {short(self.stated)} is not known" if self.stated else "no model_type"
 
 
 def identity_of(levels: Levels) -> Identity:
@@ -80,7 +84,8 @@ def identity_of(levels: Levels) -> Identity:
 def _of_class(inner: Mapping[str, Any]) -> list[str]:
     """The type by the name of whose class a configuration goes."""
     classes = inner.get("architectures")
-    names = [each for each in classes if isinstance(each, str)] if isinstance(classes, list) else []
+    listed = classes if isinstance(classes, list) else ()
+    names = (each for each in listed if isinstance(each, str) and len(each) <= _LONGEST)
     found = (_BY_CLASS.get(_CLASS.sub("", name).lower()) for name in names)
     return [name for name in found if name is not None]
 
@@ -104,7 +109,9 @@ def say_how_it_is_known(levels: Levels, identity: Identity, fields: Fields) -> N
         text = f"{path[-1]} states no model_type, and that around it is not known"
         fields.problem(text, "model_type", "state the model_type of the language model there")
     elif identity.by == "nothing":
-        called = f"model_type {name!r}" if identity.stated else "a configuration without model_type"
+        called = (
+            f"model_type {short(name)}" if identity.stated else "a configuration without model_type"
+        )
         fields.note(f"{called} is not known; read as plain attention in every layer")
 
 

@@ -6,12 +6,14 @@ says nothing. Scales that hold for a whole tensor, or for a head of it, cost no 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from typing import Any
 
 from kvcalc.errors import InvalidValue, Place, Problem
 from kvcalc.formats import canonical
+from kvcalc.importers.values import list_of, short
 
 ALGORITHMS = ("kv_cache_quant_algo", "kv_cache_quant")
 SCHEME = "kv_cache_scheme"
@@ -26,6 +28,12 @@ KNOWN = (*ALGORITHMS, SCHEME, QUARK, GROUP, *NO_BYTES)
 
 NOTHING = ("", "none", "auto", "null")
 """Words by which a file says that it has no scheme of its own."""
+
+_LONGEST = 200
+"""Letters of all patterns of names together, each of which is held against every layer's."""
+
+_MOST = 300
+"""Letters of a scheme that is not known, all of which may matter."""
 
 PER_TENSOR = ("tensor", "attn_head", None)
 """Strategies of compressed-tensors whose scales cost no token anything."""
@@ -109,10 +117,12 @@ def _outputs(name: str, layers: object, patterns: object, place: Place) -> Itera
     """What the layers of these names give out; `place` is what to leave out where it is odd."""
     if not isinstance(layers, dict):
         raise _unknown(name, layers, place)
-    if not isinstance(patterns, list):
+    texts = list_of(str, patterns)
+    if texts is None or sum(len(text) for text in texts) > _LONGEST:
         raise _unknown(GROUP, patterns, place)
+    meant = re.compile("|".join(translate(text) for text in texts) or "$^")
     for called, layer in layers.items():
-        if any(fnmatchcase(called, str(pattern)) for pattern in patterns):
+        if meant.match(called):
             yield _output(name, layer, place)
 
 
@@ -129,4 +139,6 @@ def _output(name: str, layer: object, place: Place) -> str | None:
 
 
 def _unknown(name: str, value: object, place: Place = ()) -> InvalidValue:
-    return InvalidValue([Problem(f"{name} {value!r} is not known", path=place or (name,))])
+    return InvalidValue(
+        [Problem(f"{name} {short(value, _MOST)} is not known", path=place or (name,))]
+    )

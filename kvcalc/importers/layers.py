@@ -6,10 +6,11 @@ import contextlib
 from collections.abc import Sequence
 
 from kvcalc.attention.base import Scheme
-from kvcalc.errors import InvalidValue, did_you_mean
+from kvcalc.errors import InvalidValue, Nearest
 from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.schedules import CHUNKED, FULL, INDEXED, LINEAR, SLIDING
+from kvcalc.importers.values import short
 from kvcalc.model import MAX_LAYERS
 from kvcalc.units import MAX_TOKENS
 
@@ -39,21 +40,42 @@ def layers_of(family: Family, fields: Fields) -> list[tuple[Scheme, ...]]:
     """
     if fields.count("layers") > MAX_LAYERS:
         fields.wrong("layers", f"is more than {MAX_LAYERS:,}")
-        raise InvalidValue(fields.problems)
+        raise InvalidValue(list(fields.problems))
     listed = fields.items("layer_kinds", str, per_layer=True)
     _read_what_others_need(family, fields)
     if listed:
         _refuse_another_order(family, fields, listed)
     kinds = listed or family.schedule(fields)
     _refuse_another_number(family, fields, len(kinds))
-    kinds = [_known(kind, family, fields) for kind in kinds[: fields.count("layers")]]
+    kinds = kinds[: fields.count("layers")]
+    known = {kind: _known(kind, family, fields) for kind in dict.fromkeys(kinds)}
+    kinds = [known[kind] for kind in kinds]
     if not listed:
         _leave_chunks_unread(family, fields, kinds)
-    caches = []
-    for number, kind in enumerate(family.amend(fields, kinds)):
+    return _caches(family, fields, family.amend(fields, kinds))
+
+
+def _caches(family: Family, fields: Fields, kinds: Sequence[str]) -> list[tuple[Scheme, ...]]:
+    """What layers of these kinds keep; those alike are read once.
+
+    Raises InvalidValue where a family has made more of its layers than are counted.
+    """
+    if len(kinds) > MAX_LAYERS:
+        fields.wrong("layers", f"makes {len(kinds):,} layers, of which {MAX_LAYERS:,} are counted")
+        raise InvalidValue(list(fields.problems))
+    caches: list[tuple[Scheme, ...]] = []
+    alike: dict[str, tuple[Scheme, ...]] = {}
+    for number, kind in enumerate(kinds):
+        layer = fields.at(number)
+        if kind in alike and not layer.apart:
+            caches.append(alike[kind])
+            continue
+        kept: tuple[Scheme, ...] = ()
         with fields.collecting():
-            if kind:
-                caches.append(family.parts[kind](fields.at(number)))
+            kept = family.parts[kind](layer) if kind else ()
+        caches.append(kept)
+        if not layer.apart:
+            alike[kind] = kept
     return caches
 
 
@@ -82,8 +104,11 @@ def stated_window_of(fields: Fields) -> int | None:
     if known or fields.get("layer_kinds") is not None:
         return None
     # a 0 is none to the model, but one to whoever asks no more than whether it is null
-    window = 0 if fields.get("window") == 0 else fields.optional("window")
-    if window is not None and window <= MAX_TOKENS:
+    stated = fields.get("window")
+    if isinstance(stated, int) and stated > MAX_TOKENS:
+        return None
+    window = 0 if stated == 0 else fields.optional("window")
+    if window is not None:
         name = fields.names_of("window")[0]
         if any(fields.at(i).get("window") != window for i in range(fields.count("layers"))):
             fields.wrong("per_layer_config", f"gives layers another {name}, which is switched off")
@@ -96,8 +121,11 @@ def stated_window_of(fields: Fields) -> int | None:
 def mtp_layers_of(family: Family, fields: Fields) -> list[tuple[Scheme, ...]]:
     """What each layer of multi-token prediction keeps; none where the family knows none."""
     count = fields.optional("mtp_layers", least=0) or 0
-    if not family.mtp or count > MAX_LAYERS:
+    if not family.mtp:
         return []
+    if count > MAX_LAYERS:
+        fields.wrong("mtp_layers", f"is more than {MAX_LAYERS:,}")
+        raise InvalidValue(list(fields.problems))
     last = fields.at(fields.count("layers") - 1)
     return [family.parts[family.mtp](last)] * count
 
@@ -121,7 +149,8 @@ def _refuse_another_order(family: Family, fields: Fields, listed: Sequence[str])
         text = f"{where} lists sliding layers, but use_sliding_window is false"
         fields.problem(f"{text}: they contradict each other", where)
     common = {n for name in ("layers", "window") for n in fields.names_of(name)}
-    rules = [name for name in fields.data if name in scratch.used - common - set(ALWAYS)]
+    ruling = scratch.used - common - set(ALWAYS)
+    rules = [name for name in fields.data if name in ruling]
     said = [name for name in rules if fields.data[name] not in (None, [], False)]
     own = [SYNONYMS.get(kind, kind) for kind in listed[: len(ruled)]]
     if said and not scratch.problems and own != ruled:
@@ -133,7 +162,9 @@ def _refuse_another_order(family: Family, fields: Fields, listed: Sequence[str])
 def _refuse_another_number(family: Family, fields: Fields, listed: int) -> None:
     """Lists name every layer, and may go on for the MTP layers, but no further."""
     layers, mtp = fields.count("layers"), fields.optional("mtp_layers", least=0) or 0
-    if listed and not layers <= listed <= layers + mtp:
+    fits = layers <= listed <= layers + mtp or fields.unreadable("layers")
+    # who makes no list at all has said why
+    if not fits and (listed or not fields.problems):
         where, name = _listing(family, fields), fields.names_of("layers")[0]
         text = f"{where} lists {listed} layers, {name} is {layers}"
         fields.problem(f"{text}: they contradict each other", where)
@@ -144,8 +175,8 @@ def _known(kind: str, family: Family, fields: Fields) -> str:
     for name in (kind, SYNONYMS.get(kind, "")):
         if name in family.parts:
             return name
-    hint = did_you_mean(kind, family.parts)
-    text = f"{kind!r} layers are not known in {family.name or 'plain attention'}"
+    hint = Nearest(kind, tuple(family.parts))
+    text = f"{short(kind)} layers are not known in {family.name or 'plain attention'}"
     fields.problem(text, _listing(family, fields), hint)
     return ""
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kvcalc.errors import Place, Problem
+from kvcalc.errors import InvalidValue, Place, Problem
 from kvcalc.importers.draft_marks import known_outside, wrappers_of
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.strangers import said_of_strangers
+from kvcalc.importers.values import alike, list_of, short
 from kvcalc.importers.vocabulary import ALIASES, WRAPPERS
 from kvcalc.units import MAX_TOKENS
 
 Levels = list[tuple[Place, Mapping[str, Any]]]
 """Where each configuration stands and what it says, the innermost first."""
+
+_TEXTS = ("model_type", "speculators_model_type", *ALIASES["dtype"])
+
+MAX_CLASSES = 1_000
+"""How many classes a file may name; published files name one, or a few."""
 
 _SHARED = (*ALIASES["max_context"], "is_encoder_decoder", "is_decoder", "add_cross_attention")
 """Fields that a configuration of several parts may well state for another of them."""
@@ -32,9 +38,37 @@ def levels_of(data: Mapping[str, Any]) -> Levels:
         levels.insert(0, ((*path, name), inner[name]))
 
 
+def wrongly_typed(levels: Levels) -> list[Problem]:
+    """What should tell the kind of a model, or its dtype, and is nothing that could."""
+    return [
+        Problem(f"{name} is {short(level[name])}; it must be {what}", "", (*path, name))
+        for path, level in levels
+        for name, what in _odd(level)
+    ]
+
+
+def _odd(level: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The fields of another type than theirs, and what they must be."""
+    yield from ((name, "a text") for name in _TEXTS if not isinstance(level.get(name), str | None))
+    classes = level.get("architectures")
+    if classes is not None and list_of(str, classes) is None:
+        yield "architectures", "a list of texts"
+    objects = (name for name in WRAPPERS if name.endswith(("_config", "_cfg")))
+    yield from ((n, "an object") for n in objects if not isinstance(level.get(n) or {}, dict))
+
+
+def refuse_a_list_of_classes(levels: Levels) -> None:
+    """Raises InvalidValue where a file names more classes than any model is made of."""
+    for path, level in levels:
+        stated = level.get("architectures")
+        if isinstance(stated, list) and len(stated) > MAX_CLASSES:
+            text = f"architectures names {len(stated):,} classes; a model is of one"
+            raise InvalidValue([Problem(text, "", (*path, "architectures"))])
+
+
 def stated_types(levels: Levels) -> list[str]:
     """What each configuration that says so is, the innermost first."""
-    return [str(level["model_type"]) for _, level in levels if level.get("model_type")]
+    return [level["model_type"] for _, level in levels if level.get("model_type")]
 
 
 def max_context_of(levels: Levels, fields: Fields) -> int | None:
@@ -49,7 +83,7 @@ def max_context_of(levels: Levels, fields: Fields) -> int | None:
             if tokens is not None:
                 return tokens
             if value:
-                fields.note(f"{name} {value!r:.60} is no plausible number of tokens: not used")
+                fields.note(f"{name} {short(value)} is no plausible number of tokens: not used")
     return None
 
 
@@ -66,9 +100,12 @@ def _tokens(value: Any) -> int | None:
 def name_of(levels: Levels) -> str:
     """What a model calls itself, the outermost configuration first."""
     stated = (
-        level.get("_name_or_path") or level.get("model_type") for _, level in reversed(levels)
+        level.get(field)
+        for _, level in reversed(levels)
+        for field in ("_name_or_path", "model_type")
     )
-    return next((str(name).rstrip("/").rpartition("/")[2] for name in stated if name), "model")
+    names = (name.rstrip("/").rpartition("/")[2] for name in stated if isinstance(name, str))
+    return next((name for name in names if name), "model")
 
 
 def refuse_what_stands_outside(levels: Levels, fields: Fields) -> None:
@@ -76,13 +113,12 @@ def refuse_what_stands_outside(levels: Levels, fields: Fields) -> None:
     shared = {"model_type", "dtype", "torch_dtype", "hidden_size", *_SHARED}
     mine = fields.used - shared - known_outside(levels)
     for path, level in levels[1:]:
-        for name in level:
+        for name in (each for each in level if each in mine):
             value, own = level[name], fields.data.get(name)
-            if name in mine and value is not None and not isinstance(value, dict) and value != own:
-                inside = "does not say" if own is None else f"says {own!r}"
-                text = f"{name} is {value!r} outside, which {levels[0][0][-1]} {inside}"
-                problem = Problem(f"{text}: they contradict each other", "", (*path, name))
-                fields.problems.append(problem)
+            if value is not None and not isinstance(value, dict) and not alike(value, own):
+                inside = "does not say" if own is None else f"says {short(own)}"
+                text = f"{name} is {short(value)} outside, which {levels[0][0][-1]} {inside}"
+                fields.add(Problem(f"{text}: they contradict each other", "", (*path, name)))
 
 
 def say_what_was_left(levels: Levels, fields: Fields) -> None:

@@ -78,7 +78,9 @@ def hidden_over(f: Fields, heads: int) -> int:
     width = hidden // heads
     if f.data.get("head_dim") == width:
         f.spare("head_dim")  # files of classes that know no such field may say so all the same
-    if hidden % heads:
+    if hidden < heads:
+        f.wrong("hidden", f"is {hidden:,}: {heads:,} heads of it would have no width")
+    elif hidden % heads:
         f.note(f"head_dim {width}: {hidden:,} / {heads:,} rounded down, as none is stated")
     return max(1, width)
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from kvcalc.errors import InvalidValue
 from kvcalc.importers.family import Schedule
 from kvcalc.importers.fields import Fields
+from kvcalc.importers.values import is_number, short, whole
+from kvcalc.model import MAX_LAYERS
 
 FULL = "full_attention"
 SLIDING = "sliding_attention"
@@ -17,6 +20,18 @@ CONV, MOE, MLP = "conv", "moe", "mlp"
 """The kinds of layers, as published configurations call them."""
 
 
+def repeated(f: Fields, name: str, kinds: Sequence[str], times: int, beside: int = 0) -> list[str]:
+    """Layers that come so many times, which the field `name` says.
+
+    beside  how many layers there are besides
+    Raises InvalidValue where there are more than any model has: no list is made of them.
+    """
+    if len(kinds) * times + beside > MAX_LAYERS:
+        f.wrong(name, f"makes more than {MAX_LAYERS:,} layers, the most that are counted")
+        raise InvalidValue(list(f.problems))
+    return list(kinds) * times
+
+
 def same(kind: str = FULL) -> Schedule:
     """All layers alike."""
     return lambda f: [kind] * f.count("layers")
@@ -24,9 +39,7 @@ def same(kind: str = FULL) -> Schedule:
 
 def sliding_where_stated(f: Fields) -> Sequence[str]:
     """A layer slides where the file (or the family) states a window for it, else it does not."""
-    return [
-        SLIDING if f.at(layer).optional("window") else FULL for layer in range(f.count("layers"))
-    ]
+    return [SLIDING if window else FULL for window in f.each("window")]
 
 
 def sliding_above(f: Fields) -> Sequence[str]:
@@ -65,6 +78,12 @@ def listed(name: str, kinds: Mapping[object, str]) -> Schedule:
         if not isinstance(items, list | str) or len(items) < f.count("layers"):
             f.wrong(name, "must have an item per layer")
             return []
+        items = [whole(item) for item in items]
+        odd = [item for item in items if not (is_number(item) or isinstance(item, str))]
+        if odd:
+            text = f"names a layer {short(odd[0])}; it must have a number or a text per layer"
+            f.wrong(name, text)
+            return []
         return [kinds.get(item, str(item)) for item in items]
 
     return schedule
@@ -74,10 +93,11 @@ def numbered(name: str, kind: str, others: str) -> Schedule:
     """A list with the numbers of the layers of one kind, from 0."""
 
     def schedule(f: Fields) -> Sequence[str]:
-        chosen = f.items(name) or []
-        outside = [n for n in chosen if not 0 <= n < f.count("layers")]
-        if outside:
-            f.wrong(name, f"names layer {outside[0]}, which the model does not have")
-        return [kind if layer in chosen else others for layer in range(f.count("layers"))]
+        stated, layers = f.items(name) or [], f.count("layers")
+        outside = next((n for n in stated if not 0 <= n < layers), None)
+        if outside is not None:
+            f.wrong(name, f"names layer {outside}, which the model does not have")
+        chosen = set(stated)
+        return [kind if layer in chosen else others for layer in range(layers)]
 
     return schedule

@@ -11,6 +11,7 @@ from kvcalc.formats import Format, Layout, canonical, parse_format, parse_layout
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.files import QUANTIZED
 from kvcalc.importers.kv_schemes import KNOWN, kv_scheme_of
+from kvcalc.importers.values import LENGTH, short
 from kvcalc.importers.vocabulary import ALIASES, QUANTIZATIONS
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _contradictions(levels: Levels) -> Iterator[Problem]:
         stated = (level.get(name) for name in NAMES)
         both = [str(v).removeprefix("torch.") for v in stated if v not in (None, "auto", "")]
         if len({canonical(word) for word in both}) > 1:
-            text = f"dtype is {both[0]!r}, but torch_dtype is {both[1]!r}"
+            text = f"dtype is {short(both[0])}, but torch_dtype is {short(both[1])}"
             yield Problem(f"{text}: they contradict each other", "", (*path, NAMES[0]))
 
 
@@ -154,7 +155,7 @@ def state_dtype(f: Fields, name: str) -> Format | None:
     if not word:
         return None
     if canonical(word) not in DTYPES:
-        f.wrong(name, f"is {word!r}; it must be bfloat16, float16 or float32")
+        f.wrong(name, f"is {short(word)}; it must be bfloat16, float16 or float32")
         return None
     return parse_format(word)
 
@@ -166,11 +167,12 @@ def _stated(levels: Levels) -> tuple[str, str]:
             if (known := canonical(str(value))) in DTYPES:
                 return known, f"cache in {known}: the file's {name}"
             if value not in (None, "auto", ""):
-                text = f"cache in bf16: assumed, as the file's {name} is {value!r}"
+                text = f"cache in bf16: assumed, as the file's {name} is {short(value)}"
                 return "bf16", f"{text}; --kv-dtype says otherwise"
     return "bf16", "cache in bf16: assumed, as the file names no dtype; --kv-dtype says otherwise"
 
 
 def _method(quantization: Mapping[str, Any]) -> str:
     method = quantization.get("quant_method") or quantization.get("quant_algo")
-    return f"{method} quantization" if isinstance(method, str) else "quantization"
+    told = isinstance(method, str) and len(method) <= LENGTH
+    return f"{method} quantization" if told else "quantization"

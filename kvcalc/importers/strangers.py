@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from itertools import takewhile
+from itertools import islice
 from typing import Any
 
-from kvcalc.errors import Place
-from kvcalc.importers.fields import Fields, layer_number
+from kvcalc.errors import Place, Problem
+from kvcalc.importers.fields import COUNTS, Fields
 from kvcalc.importers.harmless import is_harmless, passes_anywhere, speaks_of_the_cache
+from kvcalc.importers.misspelt import Spellings
+from kvcalc.importers.values import cut, layer_number
 from kvcalc.importers.vocabulary import ALIASES
 
 _NO_NUMBERS = {"model_type", *ALIASES["dtype"]}
 """Fields that others are called much like, such as a draft's target's."""
 
-_SHORT = 4
-"""A name of so many letters or fewer is near too many others."""
+MAX_FIELDS = 50_000
+"""Fields of one object that are looked at one by one; published files have a few hundred."""
 
 
 def pass_over(fields: Fields, called: str) -> None:
@@ -25,13 +27,15 @@ def pass_over(fields: Fields, called: str) -> None:
     """
     passed: list[str] = []
     for inner in (fields, *fields.groups.values()):
-        for name in inner.unread(silent=bool(fields.filled)):
+        unread = _unread(inner, silent=bool(fields.filled))
+        known = Spellings(inner.used - _NO_NUMBERS if unread else ())
+        for name in unread:
             if is_harmless(name):
                 continue
-            near = _misspelt(name, inner.used - _NO_NUMBERS)
+            near = known.near(name)
             # 0 and false say that a model has none of it, whatever its words
             if near or (inner.data[name] and _speaks(name, inner.data[name])):
-                text = f"{inner.prefix}{name} is not a field that kvcalc knows in {called}"
+                text = f"{inner.prefix}{cut(name)} is not a field that kvcalc knows in {called}"
                 hint = f"did you mean {near}? " if near else ""
                 inner.problem(text, name, hint + way_out((*inner.where, name)))
             elif inner.data[name] is not None:
@@ -47,11 +51,20 @@ def refuse(fields: Fields, unknown: str) -> None:
     unknown  what is not known of it
     """
     for inner in (fields, *fields.groups.values()):
-        for name in inner.unread(silent=bool(fields.filled)):
+        for name in _unread(inner, silent=bool(fields.filled)):
             if not passes_anywhere(name):
-                text = f"{unknown}, and {inner.prefix}{name} could change the cache"
+                text = f"{unknown}, and {inner.prefix}{cut(name)} could change the cache"
                 inner.problem(text, name, way_out((*inner.where, name)))
     _refuse_by_layer(fields)
+
+
+def _unread(inner: Fields, silent: bool) -> list[str]:
+    """The fields that nobody has read; an object with too many of them is none of a model."""
+    if len(inner.data) <= MAX_FIELDS:
+        return inner.unread(silent)
+    text = f"{inner.prefix.rstrip('.') or 'the file'} has {len(inner.data):,} fields"
+    inner.add(Problem(f"{text}: at most {MAX_FIELDS:,} are looked at", "", inner.where))
+    return []
 
 
 def tell_what_was_passed(names: Collection[str], called: str, fields: Fields) -> None:
@@ -62,7 +75,7 @@ def tell_what_was_passed(names: Collection[str], called: str, fields: Fields) ->
 
 def way_out(path: Place) -> str:
     """The hint of a field that could be ignored."""
-    return f"if it leaves the cache alone: --ignore {_dotted(path)}"
+    return f"if it leaves the cache alone: --ignore {cut(_dotted(path))}"
 
 
 def _dotted(path: Place) -> str:
@@ -72,9 +85,13 @@ def _dotted(path: Place) -> str:
 
 def _speaks(name: str, value: Any) -> bool:
     """Whether a field could change the cache, by its name or by those that its value nests."""
-    nested = _nested(value) if isinstance(value, dict | list) else ()
-    return speaks_of_the_cache(name) or any(
-        speaks_of_the_cache(inner) and not is_harmless(inner) for inner in nested
+    inside = _nested(value) if isinstance(value, dict | list) else ()
+    # nobody looks through more: what is in them could be anything
+    nested = list(islice(inside, MAX_FIELDS + 1))
+    return (
+        speaks_of_the_cache(name)
+        or len(nested) > MAX_FIELDS
+        or any(speaks_of_the_cache(inner) and not is_harmless(inner) for inner in nested)
     )
 
 
@@ -87,33 +104,13 @@ def _nested(value: dict[str, Any] | list[Any]) -> Iterator[str]:
             yield from _nested(inner)
 
 
-def _misspelt(name: str, known: Collection[str]) -> str:
-    """The field that a name is a misspelling of, by one letter or by its underscores."""
-    return next((other for other in sorted(known) if _nearly(name.lower(), other.lower())), "")
-
-
-def _nearly(name: str, other: str) -> bool:
-    if name.replace("_", "") == other.replace("_", ""):
-        return True
-    start = _alike(name, other)
-    wrong, right = name[start:], other[start:]
-    end = _alike(wrong[::-1], right[::-1])
-    wrong, right = wrong[: len(wrong) - end], right[: len(right) - end]
-    swapped = len(wrong) == 2 and wrong == right[::-1]
-    return len(other) > _SHORT and (swapped or max(len(wrong), len(right)) == 1)
-
-
-def _alike(a: str, b: str) -> int:
-    """With how many letters both begin."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
-
-
 def _refuse_by_layer(fields: Fields) -> None:
     """`per_layer_config` is held to account too: its layers must be there, its fields known."""
     by_layer = fields.data.get("per_layer_config")
     if not isinstance(by_layer, dict) or "per_layer_config" not in fields.used:
         return
     named: dict[int, str] = {}
+    counts = {name for count in COUNTS for name in fields.names_of(count)}
     for key, own in by_layer.items():
         layer = layer_number(key)
         if layer is None or layer >= fields.count("layers"):
@@ -123,8 +120,12 @@ def _refuse_by_layer(fields: Fields) -> None:
             text = f"per_layer_config names layer {layer} twice, as {first!r} and as {key!r}"
             fields.problem(text, "per_layer_config", "keep one")
         for name in own if isinstance(own, dict) else ():
-            if name not in fields.used and not is_harmless(name):
-                text = f"per_layer_config.{key}.{name} is not a field that kvcalc knows"
+            told = f"per_layer_config.{cut(f'{key}.{name}')}"
+            if name in counts:
+                text = f"{told} counts layers: no layer has any of its own"
+                fields.problem(text, "per_layer_config")
+            elif name not in fields.used and not is_harmless(name):
+                text = f"{told} is not a field that kvcalc knows"
                 hint = way_out((*fields.where, "per_layer_config", key, name))
                 fields.problem(text, "per_layer_config", hint)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import chain, product
-from operator import eq, itemgetter
+from functools import cached_property
+from itertools import chain, compress, product
+from operator import eq
 
 from kvcalc.attention.base import Scheme
 from kvcalc.cache import Cache
@@ -17,6 +18,8 @@ from kvcalc.units import format_size
 
 CONTEXTS = (1, 1_000, 4_096, 131_072)
 DTYPES = ("dtype", "kv_dtype", "index_dtype")
+MARKS = 5
+"""By which entries of two models are told to be alike."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,13 @@ class _Entry:
     scheme: Scheme
     contents: Mapping[Hashable, int]
 
-    @property
-    def marks(self) -> tuple[object, ...]:
+    @cached_property
+    def marks(self) -> tuple[Hashable, ...]:
         """What two entries that are alike have in common, what says most first."""
         kind = self.scheme.kind
-        outline = kind, [(t.role, type(t.extent), t.shared) for t in self.scheme.kept]
-        return self.scheme, self.contents, outline, kind, self.names[0]
+        outline = kind, tuple((t.role, type(t.extent), t.shared) for t in self.scheme.kept)
+        contents = frozenset(self.contents.items())
+        return self.scheme, contents, outline, kind, self.names[0]
 
     def moot(self, name: str, other: _Entry) -> bool:
         """Whether a layer would keep the same if it had this one field of the other's."""
@@ -131,14 +135,30 @@ def _pairs(ours: Sequence[_Entry], theirs: Sequence[_Entry]) -> list[_Pair]:
     """Every entry of both once, beside the one it is most like, or beside None."""
     left, right = list(ours), list(theirs)
     pairs: list[_Pair] = []
-    found = [(tuple(map(eq, a.marks, b.marks)), a, b) for a, b in product(ours, theirs)]
-    for likeness, one, another in sorted(found, key=itemgetter(0), reverse=True):
-        alike = any(likeness) or len(left) == len(right) == 1
-        if alike and one in left and another in right:
-            left.remove(one)
-            right.remove(another)
-            pairs.append((one, another))
+    # the most alike first: those with all marks in common, then with all but the last, and so on
+    for likeness in product((True, False), repeat=MARKS):
+        if any(likeness) or len(left) == len(right) == 1:
+            found, left, right = _alike(left, right, likeness)
+            pairs += found
     return [*pairs, *((one, None) for one in left), *((None, another) for another in right)]
+
+
+def _alike(
+    ours: Sequence[_Entry], theirs: Sequence[_Entry], likeness: Sequence[bool]
+) -> tuple[list[_Pair], list[_Entry], list[_Entry]]:
+    """Those with these marks in common in pairs, in order, and what is left of both."""
+    waiting: dict[Hashable, list[_Entry]] = {}
+    for entry in reversed(theirs):
+        waiting.setdefault(tuple(compress(entry.marks, likeness)), []).append(entry)
+    pairs: list[_Pair] = []
+    left = []
+    for entry in ours:
+        if others := waiting.get(tuple(compress(entry.marks, likeness))):
+            pairs.append((entry, others.pop()))
+        else:
+            left.append(entry)
+    taken = {id(another) for _, another in pairs}
+    return pairs, left, [entry for entry in theirs if id(entry) not in taken]
 
 
 def _orders(

@@ -13,9 +13,12 @@ from rich.text import Text
 
 from kvcalc.printable import printable
 from kvcalc.render import Style, View
+from kvcalc.render.plain import lines_of
 from kvcalc.render.sheets import Sheet
 
 FULL_WIDTH = 10**9
+MANY_ROWS = 1_000
+"""A longer table is plain on a terminal, too: rich takes a millisecond for a row."""
 
 
 def write(view: View, answer: Any, style: Style) -> str:
@@ -25,10 +28,11 @@ def write(view: View, answer: Any, style: Style) -> str:
     without box lines; no cell is ever broken, and none has what a terminal would obey.
     """
     sheet = view.sheet(answer, style).changed(printable)
+    many = len(sheet.columns[0].cells) > MANY_ROWS if sheet.columns else False
+    if style.width is None or many:
+        return "\n".join(lines_of(sheet)) + "\n"
     out = io.StringIO()
-    console = Console(
-        file=out, force_terminal=style.width is not None, width=FULL_WIDTH, highlight=False
-    )
+    console = Console(file=out, force_terminal=True, width=FULL_WIDTH, highlight=False)
     blocks: list[Text | Table] = [Text(sheet.title, style="bold")] if sheet.title else []
     blocks += [_fitting(sheet, console, style.width)] if sheet.columns else []
     blocks += [Text("\n".join(sheet.below))] if sheet.below else []
@@ -39,9 +43,9 @@ def write(view: View, answer: Any, style: Style) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
-def _fitting(sheet: Sheet, console: Console, width: int | None) -> Table:
-    table = _table(sheet, boxed=width is not None)
-    if width is not None and Measurement.get(console, console.options, table).maximum > width:
+def _fitting(sheet: Sheet, console: Console, width: int) -> Table:
+    table = _table(sheet, boxed=True)
+    if Measurement.get(console, console.options, table).maximum > width:
         return _table(sheet, boxed=False)
     return table
 

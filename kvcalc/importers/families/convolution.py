@@ -24,6 +24,7 @@ from kvcalc.importers.schedules import (
     SLIDING,
     every,
     numbered,
+    repeated,
     same,
 )
 
@@ -71,10 +72,13 @@ def _looped(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     start = loop.optional("core_start", least=0)
     start = f.count("loop_layer_index_start", least=0) if start is None else start
     end = loop.optional("core_end") or f.count("loop_layer_index_end")
-    passes = loop.optional("num_passes") or f.count("loop_num_passes")
+    stated = loop.optional("num_passes")
+    passes = stated or f.count("loop_num_passes")
+    said = "loop_config" if stated else "loop_num_passes"
     if not start < end <= len(kinds):
         f.wrong("loop_layer_index_end", f"makes a loop of layers {start} to {end} of {len(kinds)}")
-    return [*kinds[:start], *list(kinds[start:end]) * passes, *kinds[end:]]
+    loops = repeated(f, said, kinds[start:end], passes, len(kinds[:start]) + len(kinds[end:]))
+    return [*kinds[:start], *loops, *kinds[end:]]
 
 
 def _zaya_shift(f: Fields) -> tuple[Scheme, ...]:

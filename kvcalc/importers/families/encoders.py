@@ -14,6 +14,7 @@ from kvcalc.importers.family import As, Default, Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import MULTI, Heads, both, crossing, full, windowed
 from kvcalc.importers.schedules import FULL, SLIDING, every, same
+from kvcalc.importers.values import short
 from kvcalc.importers.vocabulary import ALIASES
 
 DECODER = {"layers": ("decoder_layers",), "heads": ("decoder_attention_heads",)}
@@ -82,10 +83,11 @@ def _mllama(f: Fields) -> Sequence[str]:
     layers, chosen = f.count("layers"), f.items("cross_attention_layers")
     if chosen is None:
         return every(5, CROSS, FULL, offset=3)(f)
-    beyond = [number for number in chosen if number >= layers]
+    beyond = [number for number in chosen if not 0 <= number < layers]
     if beyond:
-        f.note(f"cross_attention_layers names {beyond}, which {layers} layers do not have")
-    return [CROSS if layer in chosen else FULL for layer in range(layers)]
+        f.note(f"cross_attention_layers names {short(beyond)}, which {layers} layers do not have")
+    crossed = set(chosen)
+    return [CROSS if layer in crossed else FULL for layer in range(layers)]
 
 
 t5_gemma = partial(

@@ -46,6 +46,7 @@ def shared_picks(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     if not (pattern is None or isinstance(pattern, str) or words):
         f.wrong("index_topk_pattern", "must be a text of F and S, or a list")
         return kinds
+    name = "indexer_types" if pattern is None or types else "index_topk_pattern"
     if types is None and pattern is not None:
         types = [{"F": "full", "S": "shared"}.get(word, word) for word in pattern]
     if types is None:
@@ -53,9 +54,8 @@ def shared_picks(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
         first = 1 if skipped is None else skipped - 1
         types = ["shared" if max(i - first, 0) % freq else "full" for i in range(len(kinds))]
     f.spare("index_topk_freq", "index_skip_topk_offset", "index_topk_pattern")
-    unknown = sorted(set(types) - {"full", "shared"})
-    if unknown or len(types) < len(kinds):
-        f.wrong("indexer_types", f"must say full or shared for each of {len(kinds)} layers")
+    if not set(types) <= {"full", "shared"} or len(types) < len(kinds):
+        f.wrong(name, f"must say full or shared for each of {len(kinds)} layers")
         return kinds
     return [
         PICKED if kind == INDEXED and own == "shared" else kind
@@ -144,7 +144,7 @@ def _v4_schedule(f: Fields) -> Sequence[str]:
 
 def _dots3(f: Fields) -> Sequence[str]:
     """The first two layers and every fourth from the second on see all, the others a window."""
-    whole = FULL if f.get("use_dsa") is False else INDEXED
+    whole = INDEXED if f.flag("use_dsa", default=True) else FULL
     slides = f.flag("use_sliding_window", default=True)
     return [
         whole if not slides or i < 2 or i % 4 == 1 else SLIDING for i in range(f.count("layers"))
@@ -153,10 +153,9 @@ def _dots3(f: Fields) -> Sequence[str]:
 
 def _dots3_kinds(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     """`use_dsa`, true unless a file lists its layers one by one, goes before what is listed."""
-    stated = f.get("use_dsa")
-    if stated is None and f.has("per_layer_config"):
+    if not f.has("use_dsa") and f.has("per_layer_config"):
         return kinds
-    old, new = (INDEXED, FULL) if stated is False else (FULL, INDEXED)
+    old, new = (FULL, INDEXED) if f.flag("use_dsa", default=True) else (INDEXED, FULL)
     return [new if kind == old else kind for kind in kinds]
 
 
@@ -180,7 +179,8 @@ def _lerope(part: Part) -> Part:
 
     def own(f: Fields) -> tuple[Scheme, ...]:
         (scheme,) = part(f)
-        if not isinstance(scheme, MLA) or f.layer is None or with_rope(f)[f.layer]:
+        rope = f.once("with_rope", lambda: with_rope(f))
+        if not isinstance(scheme, MLA) or f.layer is None or rope[f.layer]:
             return (scheme,)
         unrotated = f.count("qk_nope_head_dim") + scheme.rope_dim
         return (replace(scheme, rope_dim=0, nope_dim=unrotated),)

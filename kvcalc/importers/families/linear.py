@@ -25,6 +25,7 @@ from kvcalc.importers.parts import (
     hidden_over,
     indexed_by_another,
     indexer_fields,
+    keyed,
     latent,
     latent_fields,
     windowed,
@@ -54,6 +55,7 @@ def _qsa(f: Fields) -> tuple[Scheme, ...]:
     transformers 5.24.0, models/qwen4_exp/modeling_qwen4_exp.py 690-760.
     """
     sizes, block = USUAL.read(f), f.count("indexer_compress_ratio")
+    keyed(**sizes)  # its heads are held to what those of others are
     if f.optional("indexer_kv_heads") not in (None, 1):
         f.wrong("indexer_kv_heads", "is not 1, as the class asks for")
     reads = TopK(f.count("indexer_budget"), block)
@@ -78,7 +80,7 @@ def _ngrams(f: Fields) -> tuple[Scheme, ...]:
 
 def _qwen4_kinds(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     """Every full layer is indexed; `ple_layer_ids` numbers those with n-grams from 1."""
-    chosen = f.items("ple_layer_ids") or []
+    chosen = dict.fromkeys(f.items("ple_layer_ids") or [])
     wrong = [n for n in chosen if not 1 <= n <= len(kinds) or kinds[n - 1] != LINEAR]
     if wrong:
         f.wrong("ple_layer_ids", f"names {wrong[0]}, which is no layer of linear attention")
@@ -135,7 +137,8 @@ def _kimi_schedule(f: Fields) -> Sequence[str]:
     if sorted([*wholes, *linears]) != list(range(1, layers + 1)):
         text = f"full_attn_layers and kda_layers must name each of {layers} layers once, from 1"
         inner.problem(text, "kda_layers")
-    return [FULL if i + 1 in wholes else LINEAR for i in range(layers)]
+    chosen = set(wholes)
+    return [FULL if i + 1 in chosen else LINEAR for i in range(layers)]
 
 
 def _bailing_linear(f: Fields) -> tuple[Scheme, ...]:

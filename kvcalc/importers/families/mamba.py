@@ -24,6 +24,7 @@ from kvcalc.importers.schedules import (
     same,
 )
 from kvcalc.importers.storage import state_dtype
+from kvcalc.importers.values import short
 
 
 def _mamba1(f: Fields) -> tuple[Scheme, ...]:
@@ -88,9 +89,11 @@ def _width(f: Fields, heads: int, head_dim: str, expand: str) -> int:
     """The width of a head; "auto" is that of the expanded hidden size, which a number must make."""
     inner = _times(f, expand) if expand and f.get(expand) is not None else None
     if inner is not None and f.get(head_dim) in ("auto", None):
+        if inner % heads and not f.placeholders:
+            f.wrong(expand, f"makes {inner:,} of hidden_size, which {heads:,} heads do not divide")
         return max(1, inner // heads)
     width = f.count(head_dim)
-    if inner is not None and heads * width != inner:
+    if inner is not None and heads * width != inner and not f.placeholders:
         text = f"{width:,} and {heads:,} heads do not make {inner:,}, {expand} x hidden_size"
         f.wrong(head_dim, f"is {width:,}: {text}: they contradict each other")
     return width
@@ -101,7 +104,7 @@ def _falcon_h1(f: Fields) -> tuple[Scheme, ...]:
     heads, stated = f.count("mamba_n_heads"), f.get("mamba_d_head")
     inner = f.optional("mamba_d_ssm") or _times(f, "mamba_expand")
     width = inner // heads if stated in ("auto", None) else f.count("mamba_d_head")
-    if width * heads != inner:
+    if width * heads != inner and not f.placeholders:
         f.wrong("mamba_d_head", f"{width} x {heads} heads is not mamba_d_ssm {inner:,}")
     scheme = Mamba2(
         state_heads=heads,
@@ -133,10 +136,12 @@ def _zamba_full(f: Fields) -> tuple[Scheme, ...]:
 
 
 def _zamba2_mamba(f: Fields) -> tuple[Scheme, ...]:
-    heads = f.count("n_mamba_heads")
+    heads, inner = f.count("n_mamba_heads"), _times(f, "mamba_expand")
+    if inner % heads:
+        f.wrong("n_mamba_heads", f"is {heads:,}, which does not divide {inner:,}, the inner width")
     scheme = Mamba2(
         state_heads=heads,
-        state_head_dim=_times(f, "mamba_expand") // heads,
+        state_head_dim=max(1, inner // heads),
         state_dim=f.count("mamba_d_state"),
         state_groups=f.count("mamba_ngroups"),
         conv_kernel=f.count("mamba_d_conv"),
@@ -146,9 +151,11 @@ def _zamba2_mamba(f: Fields) -> tuple[Scheme, ...]:
 
 def _zamba2_schedule(f: Fields) -> Sequence[str]:
     """`hybrid_layer_ids` numbers the layers that call the shared attention block too."""
-    chosen = f.items("hybrid_layer_ids")
-    if chosen is None:
-        chosen = [6, 12, 18, 24, 30, 36, 42, 47, 51]
+    stated = f.items("hybrid_layer_ids")
+    chosen = {6, 12, 18, 24, 30, 36, 42, 47, 51} if stated is None else set(stated)
+    beyond = [number for number in stated or [] if not 0 <= number < f.count("layers")]
+    if beyond:
+        f.note(f"hybrid_layer_ids names {short(beyond)}, which the model does not have")
     return [HYBRID if i in chosen else LINEAR for i in range(f.count("layers"))]
 
 
@@ -188,7 +195,7 @@ def _mamba_ssm(f: Fields) -> tuple[Scheme, ...]:
         f.wrong("attn_layer_idx", "names attention layers, which kvcalc does not read here")
     kind = cfg.word("layer")
     if kind not in (None, "Mamba1", "Mamba2"):
-        cfg.wrong("layer", f"is {kind!r}; Mamba1 and Mamba2 are known")
+        cfg.wrong("layer", f"is {short(kind)}; Mamba1 and Mamba2 are known")
     second = kind == "Mamba2"
     cfg.spare("expand", "d_conv", "d_state", "headdim", "ngroups")
     expand, kernel = cfg.optional("expand") or 2, cfg.optional("d_conv") or 4
@@ -196,6 +203,8 @@ def _mamba_ssm(f: Fields) -> tuple[Scheme, ...]:
     if not second:
         return (Mamba1(inner_dim=inner, state_dim=state, conv_kernel=kernel),)
     width = cfg.optional("headdim") or 64
+    if inner % width:
+        cfg.wrong("headdim", f"is {width:,}, which does not divide {inner:,}, the inner width")
     scheme = Mamba2(
         state_heads=inner // width,
         state_head_dim=width,

@@ -13,6 +13,7 @@ from kvcalc.importers.fields import Fields
 from kvcalc.importers.harmless import OFF
 from kvcalc.importers.parts import MULTI, Heads, full, hidden_over, keyed
 from kvcalc.importers.schedules import FULL, same
+from kvcalc.importers.values import short
 from kvcalc.importers.vocabulary import ALIASES
 
 plain = partial(Family, parts={FULL: full()}, schedule=same())
@@ -66,7 +67,7 @@ def _mpt(f: Fields) -> tuple[Scheme, ...]:
     inner.spare("attn_impl", "alibi_bias_max", "rope", "is_encoder_decoder")
     kind = inner.word("attn_type")
     if kind not in (None, "multihead_attention"):
-        text = f"attn_type of attn_config is {kind!r}; multihead_attention alone is known"
+        text = f"attn_type of attn_config is {short(kind)}; multihead_attention alone is known"
         inner.problem(text, "attn_type")
     return full(MULTI)(f)
 

@@ -14,6 +14,7 @@ from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import windowed
 from kvcalc.importers.schedules import LINEAR, same
 from kvcalc.importers.storage import state_dtype
+from kvcalc.importers.values import alike, short, whole
 
 
 def _rglru(f: Fields) -> tuple[Scheme, ...]:
@@ -37,15 +38,19 @@ def _rwkv7(f: Fields) -> tuple[Scheme, ...]:
     heads = max(1, hidden // width) if width else f.count("heads")
     if hidden % (width or heads):
         f.wrong("head_dim" if width else "heads", f"does not divide hidden_size {hidden:,}")
-    values = f.get("values") or hidden
-    if any(each != hidden for each in (values if isinstance(values, list) else [values])):
-        f.wrong("values", f"is {values!r:.60}: values as wide as hidden_size alone are known")
+    values = f.get("values")
+    listed = values if isinstance(values, list) else [hidden if values is None else values]
+    if not all(alike(whole(each), hidden) for each in listed):
+        f.wrong("values", f"is {short(values)}: values as wide as hidden_size alone are known")
     return (RWKV7(state_heads=heads, state_head_dim=width or hidden // heads, hidden_dim=hidden),)
 
 
 def _mlstm(f: Fields) -> tuple[Scheme, ...]:
     """Widths are multiples of 64, rounded up."""
     heads, key, value = f.count("heads"), _rounded(f, "qk_dim_factor"), _rounded(f, "v_dim_factor")
+    if key % heads or value % heads:
+        text = f"is {heads:,}, which does not divide keys of {key:,} and values of {value:,}"
+        f.wrong("heads", text)
     scheme = MLSTM(
         state_heads=heads,
         key_dim=max(1, key // heads),

@@ -15,7 +15,8 @@ from kvcalc.importers.families.windowed import STANDARD
 from kvcalc.importers.family import Family
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.parts import USUAL, Heads, full, hidden_over, keyed, none, shared, windowed
-from kvcalc.importers.schedules import FULL, SLIDING, every, listed, same
+from kvcalc.importers.schedules import FULL, SLIDING, every, listed, repeated, same
+from kvcalc.importers.values import short
 
 SPARSE, SHARED = "minimax_m3_sparse", "shared_attention"
 
@@ -48,17 +49,24 @@ def _dory_kinds(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     if start + end > len(kinds) or stated not in (None, len(inner)):
         text = f"and n_recurrent_layers, n_output_layers do not make {len(kinds)} layers"
         f.wrong("n_input_layers", text)
-    times = 1 if f.word("recurrent_kv_cache_mode") == "last_loop" else loops
-    return [*kinds[:start], *list(inner) * times, *kinds[len(kinds) - end :]]
+    mode = f.word("recurrent_kv_cache_mode")
+    if mode not in (None, "per_loop", "last_loop"):
+        text = f"is {short(mode)}; per_loop and last_loop are known"
+        f.wrong("recurrent_kv_cache_mode", text)
+    times = 1 if mode == "last_loop" else loops
+    around = (kinds[:start], kinds[len(kinds) - end :])
+    loop = repeated(f, "n_recurrent_loops", inner, times, sum(map(len, around)))
+    return [*around[0], *loop, *around[1]]
 
 
 def _hrm_kinds(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     """A cache for every pass through a layer: num_layers_per_stack x H_cycles x (L_cycles + 1)."""
     stack = f.optional("num_layers_per_stack")
-    passes = (stack or len(kinds)) * f.count("H_cycles") * (f.count("L_cycles") + 1)
+    high, low = f.count("H_cycles"), f.count("L_cycles") + 1
+    passes = (stack or len(kinds)) * high * low
     if stack is not None and passes != len(kinds):
         f.wrong("num_layers_per_stack", f"and its cycles make {passes} layers, not {len(kinds)}")
-    return [FULL] * passes
+    return repeated(f, "H_cycles" if high > low else "L_cycles", [FULL], passes)
 
 
 def _laguna(f: Fields) -> Heads:
@@ -127,12 +135,12 @@ def _minimax_m3(f: Fields) -> Sequence[str]:
     inner.spare(*SPARSE_UNUSED, "use_sparse_attention")
     freq = inner.items("sparse_attention_freq")
     layers = f.count("layers")
-    if freq is None or inner.get("use_sparse_attention") is False:
+    if freq is None or not inner.flag("use_sparse_attention", default=True):
         return [FULL] * layers
     if len(freq) < layers:
         text = f"sparse_attention_freq has {len(freq)} items for {layers} layers"
         inner.problem(text, "sparse_attention_freq")
-    return [SPARSE if item else FULL for item in freq]
+    return [{0: FULL, 1: SPARSE}.get(item, f"sparse_attention_freq {item}") for item in freq]
 
 
 def _step3(f: Fields) -> tuple[Scheme, ...]:
@@ -169,6 +177,10 @@ NAS_KNOWN = ("no_op", "replace_with_linear", "n_heads_in_group")
 
 def _blocks(f: Fields) -> list[Fields]:
     """The attention of each of the blocks that Nemotron's architecture search has left."""
+    return f.once("block_configs", lambda: _attention_of_blocks(f))
+
+
+def _attention_of_blocks(f: Fields) -> list[Fields]:
     blocks = []
     for number, config in enumerate(f.items("block_configs", dict, per_layer=True) or []):
         where = (*f.where, "block_configs", number, "attention")
@@ -200,6 +212,8 @@ def _nas_block(f: Fields) -> tuple[Scheme, ...]:
 
 def _nas(f: Fields) -> Sequence[str]:
     """A block whose attention is a no_op or linear keeps nothing."""
+    if not f.has("block_configs"):
+        f.problem("block_configs is missing", "block_configs")
     gone = ("no_op", "replace_with_linear")
     return ["none" if any(b.flag(name) for name in gone) else FULL for b in _blocks(f)]
 

@@ -26,11 +26,12 @@ from kvcalc.importers.schedules import (
     SLIDING,
     every,
     listed,
+    repeated,
     same,
     sliding_above,
     sliding_where_stated,
 )
-from kvcalc.model import MAX_LAYERS
+from kvcalc.importers.values import short
 
 STANDARD: Mapping[str, Part] = {FULL: full(), SLIDING: windowed(), CHUNKED: chunked}
 sliding = partial(Family, parts=STANDARD, schedule=sliding_where_stated)
@@ -53,7 +54,7 @@ def _exaone(f: Fields) -> Sequence[str]:
     pattern, layers = f.get("sliding_window_pattern"), f.count("layers")
     if not f.optional("window") or pattern is None:
         return [FULL] * layers
-    if isinstance(pattern, str) and set(pattern) <= {"L", "G"}:
+    if isinstance(pattern, str) and pattern and set(pattern) <= {"L", "G"}:
         return [SLIDING if pattern[i % len(pattern)] == "L" else FULL for i in range(layers)]
     return every("sliding_window_pattern")(f)
 
@@ -79,7 +80,10 @@ def _qwen3_moe(f: Fields) -> Sequence[str]:
 def with_rope(f: Fields) -> list[int]:
     """1 for each layer with RoPE: `no_rope_layers` says so, else all but every fourth."""
     period = f.count("no_rope_layer_interval")
-    listed = f.items("no_rope_layers", per_layer=True) if f.get("no_rope_layers") else None
+    stated = f.get("no_rope_layers") not in (None, [])
+    listed = f.items("no_rope_layers", per_layer=True) if stated else None
+    if listed and not set(listed) <= {0, 1}:
+        f.wrong("no_rope_layers", "must say 0 or 1 for each layer")
     return listed or [int((i + 1) % period != 0) for i in range(f.count("layers"))]
 
 
@@ -103,6 +107,9 @@ def _bidirectional(f: Fields) -> tuple[Scheme, ...]:
     ahead = f.get("use_bidirectional_attention")
     if ahead is True or ahead == "all":
         f.wrong("use_bidirectional_attention", "makes this an encoder, which keeps no KV cache")
+    elif not (ahead is None or ahead is False or ahead == "vision"):
+        text = f"is {short(ahead)}; true, false, all and vision are known"
+        f.wrong("use_bidirectional_attention", text)
     return windowed()(f)
 
 
@@ -146,8 +153,9 @@ def _gpt_neo(f: Fields) -> Sequence[str]:
     kinds: list[str] = []
     for item in f.items("attention_types", list) or []:
         match item:
-            case [list(pattern), int(times)] if len(pattern) * times <= MAX_LAYERS:
-                kinds += [str(kind) for kind in pattern] * times
+            case [list(pattern), int(times)] if not isinstance(times, bool):
+                words = [short(kind) if isinstance(kind, list) else str(kind) for kind in pattern]
+                kinds += repeated(f, "attention_types", words, times, len(kinds))
             case _:
                 f.wrong("attention_types", "must be a list of [[kinds], times]")
                 return []

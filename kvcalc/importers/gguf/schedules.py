@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from kvcalc.importers.family import Schedule
-from kvcalc.importers.fields import PLACEHOLDER, Fields
+from kvcalc.importers.fields import Fields
+from kvcalc.importers.findings import PLACEHOLDER
 from kvcalc.importers.schedules import FULL, LINEAR, SLIDING
 from kvcalc.model import MAX_LAYERS
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from kvcalc.attention import KINDS
 from kvcalc.claim import Claim, Side, Statement
-from kvcalc.errors import InputError, InvalidValue, KvcalcError, Place, Problem, did_you_mean
+from kvcalc.errors import InvalidValue, KvcalcError, Nearest, Place, Problem
 from kvcalc.expect import parse_expectation
 from kvcalc.formats import parse_index_format, parse_kv_dtype
 from kvcalc.model import Model, Source
 from kvcalc.question import Question
 from kvcalc.schema.forms.claims import ClaimForm, ClaimsForm, SideForm
 from kvcalc.schema.forms.fields import form_of
+from kvcalc.schema.reading.limits import refuse_endless
+from kvcalc.schema.reading.named import ModelOf, NamedModels
 from kvcalc.schema.reading.problems import held_to
 from kvcalc.whatif import NATIVE
 
@@ -29,9 +32,6 @@ SHARED = ("batch", "kv_dtype", "index_dtype", "mtp", "source_length")
 
 CLAIMS, CLAIM, SIDE = form_of(ClaimsForm), form_of(ClaimForm), form_of(SideForm)
 
-ModelOf = Callable[[str], Model]
-"""Finds the model that a claim names. Raises InputError."""
-
 
 def read_claims(
     data: object, file: str, line_of: Callable[[Place], int], model_of: ModelOf
@@ -40,12 +40,13 @@ def read_claims(
 
     Raises InvalidValue with every problem; paths lead from the top of the data.
     """
+    refuse_endless(data)
     form, problems = held_to(CLAIMS, data)
     problems += _repeated(form.get("claims", []))
-    claims = []
+    claims, models = [], NamedModels(model_of)
     for number, raw in enumerate(form.get("claims", [])):
         path: Place = ("claims", number)
-        reading = _Reading(raw, model_of)
+        reading = _Reading(raw, models)
         claims.append(reading.claim(file, line_of(path)))
         problems += [problem.under(path) for problem in reading.problems]
     if problems:
@@ -53,22 +54,26 @@ def read_claims(
     return tuple(claim for claim in claims if claim)
 
 
-def _repeated(claims: list[Any]) -> list[Problem]:
-    names = [claim.get("id") if isinstance(claim, dict) else None for claim in claims]
-    return [
-        Problem(f"two claims are called {name!r}", "rename one", ("claims", number, "id"))
-        for number, name in enumerate(names)
-        if isinstance(name, str) and name in names[:number]
-    ]
+def _repeated(claims: list[Any]) -> Iterator[Problem]:
+    names: set[str] = set()
+    for number, claim in enumerate(claims):
+        name = claim.get("id") if isinstance(claim, dict) else None
+        if not isinstance(name, str):
+            continue
+        if name in names:
+            path = ("claims", number, "id")
+            yield Problem(f"two claims are called {name!r}", "rename one", path)
+        names.add(name)
 
 
 class _Reading:
     """One claim on its way in: what is well-formed is looked at, whatever else is wrong."""
 
-    def __init__(self, raw: Any, model_of: ModelOf) -> None:
+    def __init__(self, raw: Any, models: NamedModels) -> None:
         self.raw = raw
-        self.model_of = model_of
+        self.models = models
         self.problems: list[Problem] = []
+        self.told: set[Problem] = set()
 
     def claim(self, file: str, line: int) -> Claim | None:
         """The claim, or None and `problems`."""
@@ -122,8 +127,8 @@ class _Reading:
         ):
             if wrong:
                 self.problems.append(Problem(text, path=(field,) if field else ()))
-        if ships is not None and ships not in (known := [*KINDS, NATIVE]):
-            hint = did_you_mean(ships, known)
+        if ships is not None and ships not in (known := (*KINDS, NATIVE)):
+            hint = Nearest(ships, known)
             self.problems.append(Problem(f"unknown kind {ships!r}", hint, ("ships",)))
 
     def _sides(self, form: Mapping[str, Any], prefix: Place) -> dict[str, Side]:
@@ -155,6 +160,8 @@ class _Reading:
         settings = {name: said[name] for name in ("context", *SHARED) if name in said}
         if type(said.get("mtp")) is int:
             settings |= {"mtp": True, "mtp_layers": said["mtp"]}
+        mtp = settings.get("mtp_layers", 0)
+        self.models.ask(model, mtp, figure=claim.get("expect") is not None)
         found = Side(model, side.get("scheme"), Question(**settings))
         return found if self._fits(found, path, place("kv_dtype")) else None
 
@@ -167,12 +174,13 @@ class _Reading:
             return False
         if side.scheme is not None and side.scheme not in names:
             text = f"no row of {side.model.name} is called {side.scheme!r}"
-            self._told(Problem(text, did_you_mean(side.scheme, names), (*path, "scheme")))
+            self._told(Problem(text, Nearest(side.scheme, names), (*path, "scheme")))
             return False
         return True
 
     def _told(self, problem: Problem) -> None:
-        if problem not in self.problems:
+        if problem not in self.told:
+            self.told.add(problem)
             self.problems.append(problem)
 
     def _parsed(self, parse: Callable[[str], Any], name: str | None, path: Place) -> Any:
@@ -185,15 +193,12 @@ class _Reading:
             return None
 
     def _model(self, reference: str, path: Place) -> Model | None:
-        try:
-            return self.model_of(reference)
-        except InputError as error:
-            for problem in error.problems:
-                # the model's own place is told with it, seen from where the claim names it
-                where = Problem(problem.message, "", (), problem.file, problem.line, problem.column)
-                text = str(where) if problem.file else problem.message
-                self._told(Problem(text, problem.advice, path))
-            return None
+        found = self.models.find(reference)
+        if isinstance(found, Model):
+            return found
+        for problem in found:
+            self._told(replace(problem, path=path))
+        return None
 
     def _statement(
         self, form: Mapping[str, Any], sides: Mapping[str, Side], prefix: Place
@@ -207,15 +212,15 @@ class _Reading:
         except ValueError as error:
             self._told(Problem(str(error), path=path))
             return None
-        known, what = list(expectation.schemes), "row of this model"
+        known, what = expectation.schemes, "row of this model"
         if (of := form.get("of")) is not None:
-            known, what = list(of), "side of this claim"
+            known, what = tuple(of), "side of this claim"
         elif "" in sides:
-            known = list(sides[""].rows.names)
+            known = sides[""].rows.names
         for name in dict.fromkeys(expectation.schemes):
             if name not in known:
                 text = f"no {what} is called {name!r}"
-                self._told(Problem(text, did_you_mean(name, known), path))
+                self._told(Problem(text, Nearest(name, known), path))
         return Statement(expectation, sides, form.get("context"))
 
     def _assumed(self, form: Mapping[str, Any], stated: Statement | None) -> Statement | None:

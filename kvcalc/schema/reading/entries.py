@@ -8,7 +8,7 @@ from typing import Any
 
 from kvcalc.attention import KINDS
 from kvcalc.attention.base import INHERITED, Scheme
-from kvcalc.errors import InvalidValue, Place, Problem, did_you_mean
+from kvcalc.errors import InvalidValue, Nearest, Place, Problem
 from kvcalc.schema.forms.entries import entry_form, what_if_form
 from kvcalc.schema.reading.problems import held_to, unknown, unnamed, untagged
 
@@ -84,7 +84,7 @@ def _entry(entry: Mapping[str, Any], place: Place) -> Found:
         found, wrong = held_to(form, entry, place)
         whole = form.required <= found.keys()
         return Found(place, kind, found, (*problems, *wrong), whole)
-    told = Problem(f"unknown kind {kind!r}", did_you_mean(kind, KINDS), (*place, "kind"))
+    told = Problem(f"unknown kind {kind!r}", Nearest(kind, tuple(KINDS)), (*place, "kind"))
     problems.append(untagged(place) if entry.get("kind") is None else told)
     return Found(place, "", {}, tuple(problems), whole=False)
 

@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Collection
 
-from kvcalc.errors import InvalidValue, Problem, did_you_mean
+from kvcalc.errors import InvalidValue, Nearest, Problem
 from kvcalc.model import MAX_LAYERS, Layer
 from kvcalc.schema.forms.layers import NO_CACHE, OrderForm
 
@@ -55,7 +55,7 @@ def _run(item: str, names: Collection[str]) -> tuple[Layer, int]:
     unknown = [name for name in layer if name not in names]
     if unknown:
         text = f"no attention entry is called {unknown[0]!r}"
-        raise InvalidValue([Problem(text, did_you_mean(unknown[0], [*names, NO_CACHE]))])
+        raise InvalidValue([Problem(text, Nearest(unknown[0], (*names, NO_CACHE)))])
     times = int(match[2] or 1)
     if not 1 <= times <= MAX_LAYERS:
         text = f"{item!r} repeats {times:,} times"

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from kvcalc.attention.base import Scheme, Shape
-from kvcalc.errors import InvalidValue, Place, Problem, UsageError, did_you_mean
+from kvcalc.errors import InvalidValue, Nearest, Place, Problem, UsageError
 from kvcalc.expect import Expectation, parse_expectation
 from kvcalc.model import FACTS, Architecture, Layer, Model, Source
 from kvcalc.schema.forms.fields import Form, form_of
@@ -16,6 +16,7 @@ from kvcalc.schema.forms.layers import OrderForm
 from kvcalc.schema.forms.model import ModelForm
 from kvcalc.schema.reading.entries import Found, entries_of, what_ifs_of
 from kvcalc.schema.reading.layers import layers_of
+from kvcalc.schema.reading.limits import refuse_endless
 from kvcalc.schema.reading.problems import held_to
 from kvcalc.whatif import Rows, rows_of
 
@@ -37,6 +38,7 @@ def read_model(data: object, file: str, line_of: LineOf) -> Model:
 
     Raises InvalidValue with every problem; paths lead from the top of the data.
     """
+    refuse_endless(data)
     reading = _Reading(data)
     model = reading.model(file, line_of)
     if model is None or reading.problems:
@@ -130,6 +132,9 @@ class _Reading:
         except UsageError as error:
             self.problems.append(Problem(f"dtype: {error}", path=("dtype",)))
             return None
+        except InvalidValue as error:
+            self.problems += error.problems
+            return None
         if not (model.compare or self.form.get("expect")):
             return None
         try:
@@ -146,6 +151,7 @@ class _Reading:
 
     def _expectations(self, rows: Rows | None, line_of: LineOf) -> tuple[Expectation, ...]:
         expectations = []
+        names = rows.names if rows else ()
         for entry, printed in (self.form.get("expect") or {}).items():
             path = ("expect", entry)
             try:
@@ -154,11 +160,10 @@ class _Reading:
                 self.problems.append(Problem(str(error), path=path))
                 continue
             expectations.append(expectation)
-            names = rows.names if rows else expectation.schemes
             for name in expectation.schemes:
-                if name not in names:
+                if rows and name not in names:
                     text = f"no row of this model is called {name!r}"
-                    self.problems.append(Problem(text, did_you_mean(name, names), path))
+                    self.problems.append(Problem(text, Nearest(name, names), path))
         return tuple(expectations)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import CoreSchema, ErrorDetails, ValidationError
 
-from kvcalc.errors import Place, Problem, did_you_mean
+from kvcalc.errors import Nearest, Place, Problem
 from kvcalc.schema.forms.fields import Form
 
 
@@ -45,7 +45,7 @@ def unnamed(path: Place) -> Problem:
 
 def unknown(field: str, known: Iterable[str], path: Place) -> Problem:
     """A field that a mapping does not have."""
-    return Problem(f"unknown field {field!r}", did_you_mean(field, known), path)
+    return Problem(f"unknown field {field!r}", Nearest(field, tuple(known)), path)
 
 
 def _fields_at(schema: Any, place: Place) -> Iterable[str]:
@@ -82,7 +82,8 @@ def _problem(detail: ErrorDetails, place: Place, schema: CoreSchema) -> Problem:
             return untagged(path)
         case "literal_error":
             words = detail["ctx"]["expected"].replace(" or ", ",").split(",")
-            hint = did_you_mean(str(detail["input"]), [word.strip(" '") for word in words])
+            known = tuple(word.strip(" '") for word in words)
+            hint = Nearest(str(detail["input"]), known)
             return Problem(f"{_name(path)} cannot be {_shown(detail['input'])}", hint, path)
         case "value_error":
             return Problem(f"{_name(path)}: {detail['ctx']['error']}", path=path)

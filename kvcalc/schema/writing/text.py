@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -39,13 +40,17 @@ def scalar(value: object) -> str:
     """
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
-    if not isinstance(value, str):
-        return str(value)
-    if printable(value) != value:
+    return _text(value) if isinstance(value, str) else str(value)
+
+
+@lru_cache(maxsize=1024)
+def _text(text: str) -> str:
+    # the words of a file come again and again, and PyYAML takes a while over each
+    if printable(text) != text:
         # half a character, as names of files have, is written as it is shown
-        return _dumped(_HALF.sub(lambda half: ascii(half[0])[1:-1], value), '"', False)
-    plain = _dumped(value, None)
-    return _dumped(value, '"') if plain[0] in "'\"" else plain
+        return _dumped(_HALF.sub(lambda half: ascii(half[0])[1:-1], text), '"', False)
+    plain = _dumped(text, None)
+    return _dumped(text, '"') if plain[0] in "'\"" else plain
 
 
 def _dumped(text: str, style: str | None, allow_unicode: bool = True) -> str:

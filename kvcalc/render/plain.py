@@ -1,0 +1,47 @@
+"""Plain columns for pipes and files, as wide as they need to be; a thousand rows take no time."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+
+from kvcalc.render.sheets import Column, Sheet
+
+GAP = "  "
+
+
+def lines_of(sheet: Sheet) -> Iterator[str]:
+    """The title, the columns and the other lines, an empty line between each two of them."""
+    blocks = [[sheet.title]] if sheet.title else []
+    blocks += [_table(sheet)] if sheet.columns else []
+    blocks += [list(sheet.below)] if sheet.below else []
+    for number, block in enumerate(blocks):
+        if number:
+            yield ""
+        yield from (line.rstrip() for line in block)
+
+
+def _table(sheet: Sheet) -> list[str]:
+    columns = [_aligned(column) for column in sheet.columns]
+    return [GAP.join(row) for row in zip(*columns, strict=True)]
+
+
+def _aligned(column: Column) -> list[str]:
+    """The heading and the cells, all of one width."""
+    texts = [column.heading, *column.cells]
+    widths = list(map(_wide, texts))
+    longest = max(widths)
+    blanks = (" " * (longest - width) for width in widths)
+    pairs = zip(texts, blanks, strict=True)
+    return [blank + text if column.number else text + blank for text, blank in pairs]
+
+
+def _wide(text: str) -> int:
+    """The columns that a text takes: two for a wide character, none for an accent of its own."""
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -1,0 +1,59 @@
+"""The models that claims name: each is looked for once, and what is asked of them counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from kvcalc.errors import InputError, InvalidValue, Problem
+from kvcalc.model import Model
+from kvcalc.schema.reading.limits import MAX_CLAIMED
+
+ModelOf = Callable[[str], Model]
+"""Finds the model that a claim names. Raises InputError."""
+
+TOLD = 10
+"""Problems of a model's file that each claim about it tells; of more the number is told."""
+
+
+class NamedModels:
+    """Models by the names that claims have for them."""
+
+    def __init__(self, model_of: ModelOf) -> None:
+        self.model_of = model_of
+        self.found: dict[str, Model | tuple[Problem, ...]] = {}
+        self.asked = 0
+
+    def find(self, reference: str) -> Model | tuple[Problem, ...]:
+        """The model, or what is wrong with its file, as whoever names it has to tell."""
+        if reference not in self.found:
+            try:
+                self.found[reference] = self.model_of(reference)
+            except InputError as error:
+                self.found[reference] = tuple(_told(error))
+        return self.found[reference]
+
+    def ask(self, model: Model, mtp: int, *, figure: bool) -> None:
+        """Count what a claim asks of a model. Raises InvalidValue where all of them ask too much.
+
+        figure  whether a figure is held to it, rather than a crossover searched for
+        """
+        layers = len(model.layers) + mtp
+        times = 1 if figure or model.active_parameters is None else 5
+        self.asked += times * (len(model.attention) + layers // 50)
+        if self.asked > MAX_CLAIMED:
+            text = f"the claims are about models of more than {MAX_CLAIMED:,} attention entries"
+            hint = "write several files"
+            raise InvalidValue([Problem(f"{text} together", hint, ("claims",))])
+
+
+def _told(error: InputError) -> list[Problem]:
+    """What each claim tells, with the places in the model's own file."""
+    told = []
+    for problem in error.problems[:TOLD]:
+        # the model's own place is told with it, seen from where the claim names it
+        where = replace(problem, advice="", path=())
+        text = str(where) if problem.file else problem.message
+        told.append(Problem(text, problem.advice))
+    more = len(error.problems) - len(told)
+    return [*told, Problem(f"{more:,} problems more in that file")] if more else told

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isqrt
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from kvcalc.attention.base import KeyedAttention, Offer, Scheme
@@ -99,7 +100,8 @@ class GQA(_PerHead):
 
 
 def _nearest_divisors(heads: int, wanted: int) -> str:
-    divisors = [n for n in range(1, heads + 1) if heads % n == 0]
+    small = [n for n in range(1, isqrt(heads) + 1) if heads % n == 0]
+    divisors = sorted({*small, *(heads // n for n in small)})
     below = [n for n in divisors if n < wanted][-1:]
     above = [n for n in divisors if n > wanted][:1]
     return " or ".join(str(n) for n in below + above)

@@ -41,4 +41,4 @@ def read_gguf(path: pathlib.Path, origin: Origin) -> Model:
         header = read_header(path, allowance)
     except Unreadable as error:
         raise InputError([Problem(error.message, error.hint, file=origin.file)]) from error
-    return read_model(header.values, weights_of(header), origin)
+    return read_model(header.values, weights_of(path, header, allowance), origin)

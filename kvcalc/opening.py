@@ -132,7 +132,9 @@ def _of_folder(folder: Path, ignored: Ignored) -> Document | Model:
     from kvcalc.importers.weights import weight_bytes_of
 
     path, quantized = config_of(folder), json_of(folder / QUANTIZED)
-    origin = _origin(path, ignored, weight_bytes_of(folder))
+    # a GGUF file says itself what its weights are; others may lie beside it
+    weights = None if path.suffix.lower() == ".gguf" else weight_bytes_of(folder)
+    origin = _origin(path, ignored, weights)
     if isinstance(quantized, dict):
         origin = replace(origin, quantized=quantized)
     elif exists(folder / QUANTIZED):

@@ -711,6 +711,8 @@ def test_numbers_that_cannot_be(
         (128, 12, "8 or 16 would divide"),
         (71, 8, "1 or 71 would divide"),
         (32, 64, "32 would divide"),
+        (36, 7, "6 or 9 would divide"),  # 6 x 6: a square counts its root once
+        (999_983, 2, "1 or 999983 would divide"),  # the largest prime below a million
     ],
 )
 def test_groups_that_do_not_divide_bring_both_readings_of_the_word(

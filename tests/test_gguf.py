@@ -453,13 +453,13 @@ BAD_FILES: list[tuple[str, bytes, str]] = [
     ("version 1", header(version=1), "GGUF version 1, which is no longer read"),
     ("a later version", header(version=4), "GGUF version 4; versions 2 to 3 are read"),
     ("big-endian", b"GGUF" + struct.pack(">IQQ", 3, 0, 0), "big-endian GGUF"),
-    ("too many keys", header(pairs_claimed=2**62), "claims 4,611,686,018,427,387,904 keys"),
-    ("too many tensors", header(tensors=2**62), "387,904 tensors"),
+    ("too many keys", header(pairs_claimed=2**62), "claims more than 10,000 keys"),
+    ("too many tensors", header(tensors=2**62), "claims more than 50,000 tensors"),
     ("a key twice", header(ARCHITECTURE, ARCHITECTURE), "stands in it twice"),
     ("a type of its own", header(pair(b"a", 99, b"")), "is of type 99"),
     ("an endless text", header(pair(b"a", STRING, HUGE)), "ends in the middle"),
     ("an endless array", header(pair(b"a", ARRAY, struct.pack("<IQ", UINT32, 2**62))),
-     "array of 4,611,686,018,427,387,904"),
+     "ends in the middle"),
     ("a long array that is not there",
      header(pair(b"tokenizer.a", ARRAY, struct.pack("<IQ", UINT32, 1000))), "ends in the middle"),
     ("a vocabulary that breaks off",
@@ -539,7 +539,7 @@ def test_weights_of_a_type_that_is_not_known(tmp_path: pathlib.Path) -> None:
         pair(f"llama.{key}".encode(), UINT32, struct.pack("<I", value))
         for key, value in keys.items()
     ]
-    odd = text(b"w") + struct.pack("<IQIQ", 1, 32, 9999, 0)
+    odd = text(b"v") + struct.pack("<IQIQ", 1, 32, 9999, 0)
     path = tmp_path / "model.gguf"
     path.write_bytes(header(ARCHITECTURE, *pairs, TENSOR, odd, tensors=2, pairs_claimed=4))
     model = read(path)

@@ -31,11 +31,14 @@ def read_gguf(path: pathlib.Path, origin: Origin) -> Model:
     except ModuleNotFoundError as error:
         text = "reading GGUF needs the gguf package"
         raise InputError([Problem(text, "pip install 'kvcalc[gguf]'", file=origin.file)]) from error
-    from kvcalc.importers.gguf.header import Unreadable, read_header
+    from kvcalc.importers.gguf.header import read_header
+    from kvcalc.importers.gguf.limits import Allowance, Unreadable
     from kvcalc.importers.gguf.reading import read_model
+    from kvcalc.importers.gguf.weights import weights_of
 
+    allowance = Allowance()
     try:
-        header = read_header(path)
+        header = read_header(path, allowance)
     except Unreadable as error:
         raise InputError([Problem(error.message, error.hint, file=origin.file)]) from error
-    return read_model(header, origin)
+    return read_model(header.values, weights_of(path, header, allowance), origin)

@@ -66,7 +66,7 @@ def by_interval(interval: int) -> Schedule:
 def qwen4exp(f: Fields) -> Sequence[str]:
     """As by_interval; one recurrent layer, or some, has hashed n-grams beside it."""
     f.spare("ple_ngram", "ple_taps", "hyper_connections")
-    hashed = f.items("ple_layers") or []
+    hashed = dict.fromkeys(f.items("ple_layers") or ())
     kinds = by_interval(4)(f)
     if wrong := [i for i in hashed if i not in range(len(kinds)) or kinds[i] != LINEAR]:
         f.wrong("ple_layers", f"names layer {wrong[0]:,}, which is no recurrent one")
@@ -76,11 +76,11 @@ def qwen4exp(f: Fields) -> Sequence[str]:
 def nemotron(f: Fields) -> Sequence[str]:
     """Without KV heads, layers that have a feed-forward width are MLPs, the others recurrent."""
     f.spare("recurrent_layers")
-    widths = f.get("feed_forward")
+    widths, attended = f.get("feed_forward"), attends(f)
 
     def kind(layer: int) -> str:
         width = widths[layer] if isinstance(widths, list) and layer < len(widths) else widths
-        if attends(f, layer):
+        if attended(layer):
             if width:
                 f.note(
                     "llama.cpp keeps nothing of a layer that has KV heads and a feed-forward width"

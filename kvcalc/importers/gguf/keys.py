@@ -67,6 +67,12 @@ KEYS: dict[str, str] = {
 PER_LAYER = ("heads", "kv_heads", "pattern", "recurrent_layers", "index_types")
 """What may be an array with an item for each layer."""
 
+FLAGS = ("causal", "pattern", "recurrent_layers", "index_types")
+"""What may be true or false; the other keys that are read hold numbers alone."""
+
+LISTS = ("compress_ratios", "ple_layers")
+"""Arrays that are not by layer: of layers' numbers, and one that may go on for more layers."""
+
 PLAIN_READ = (
     *("layers", "max_context", "hidden", "causal"),
     *("heads", "kv_heads", "key_dim", "value_dim"),
@@ -75,8 +81,9 @@ PLAIN_READ = (
 
 ZERO_SAYS = (
     *("layers", "mtp_layers", "dense_layers", "max_context", "hidden", "feed_forward", "causal"),
-    *("heads", "kv_heads", "rope_dim", "window", "pattern", "shared_layers", "index_topk"),
-    *("index_types", "compress_ratios", "recurrent_layers", "token_shifts"),
+    *("heads", "kv_heads", "key_dim", "value_dim", "rope_dim", "window", "pattern"),
+    *("shared_layers", "index_topk", "index_types", "compress_ratios", "recurrent_layers"),
+    *("token_shifts", "full_interval", "loops", "decoder_layers"),
 )
 """Where 0, false or nothing at all is an answer, if a wrong one; of other keys it says that the
 model has none of it: llama.cpp's own llama_model_saver writes every key."""

@@ -60,13 +60,14 @@ def by_list(f: Fields, chosen: Sequence[bool], kind: str, others: str) -> list[s
     return [*kinds, *[FULL] * (f.count("layers") - len(kinds))]
 
 
-def attends(f: Fields, layer: int) -> bool:
-    """Whether a layer has KV heads: 0 stands for a layer without attention."""
+def attends(f: Fields) -> Rule:
+    """Which layers have KV heads: 0 stands for a layer without attention."""
     value = f.get("kv_heads")
     if value is None:
         value = f.get("heads")
-    item = value[layer] if isinstance(value, list) and layer < len(value) else value
-    return bool(item != 0)
+    if not isinstance(value, list):
+        return lambda layer: bool(value != 0)
+    return lambda layer: layer >= len(value) or value[layer] != 0
 
 
 def alike(kind: str = FULL) -> Schedule:
@@ -82,7 +83,7 @@ def where_heads(without: str, window: str = "") -> Schedule:
         if window:
             f.spare("pattern", "key_dim_swa", "value_dim_swa")
         kind = window if stated else FULL
-        return by_rule(f, lambda i: attends(f, i), kind, without)
+        return by_rule(f, attends(f), kind, without)
 
     return schedule
 
@@ -102,7 +103,12 @@ def plain(f: Fields) -> Sequence[str]:
 
 def looped(f: Fields) -> Sequence[str]:
     """Every pass through the layers keeps caches of its own."""
-    return [*plain(f)] * (layers_of(f, "loops") or 1)
+    kinds, loops = plain(f), layers_of(f, "loops") or 1
+    if (passes := len(kinds) * loops) > MAX_LAYERS:
+        text = f"is {loops:,}, which makes {passes:,} of {f.names_of('layers')[0]} {len(kinds):,}"
+        f.wrong("loops", f"{text}: more than {MAX_LAYERS:,}")
+        return kinds
+    return [*kinds] * loops
 
 
 def routed(f: Fields) -> Sequence[str]:
@@ -234,8 +240,8 @@ def dots3(f: Fields) -> Sequence[str]:
 def pooled(f: Fields) -> Sequence[str]:
     """Recurrent without KV heads; the others have an indexer of their own, or share one."""
     f.spare("recurrent_layers")
-    whole = picking(every_indexer)(f)
-    return [kind if i >= trunk(f) or attends(f, i) else LINEAR for i, kind in enumerate(whole)]
+    whole, within, attended = picking(every_indexer)(f), trunk(f), attends(f)
+    return [kind if i >= within or attended(i) else LINEAR for i, kind in enumerate(whole)]
 
 
 def after_dense(f: Fields) -> Sequence[str]:

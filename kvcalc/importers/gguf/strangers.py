@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kvcalc.errors import did_you_mean
+from kvcalc.errors import SHOWN, did_you_mean
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.gguf.architectures import ARCHITECTURES, REFUSED
 from kvcalc.importers.gguf.keys import KEYS, PLAIN_READ, is_harmless
+from kvcalc.importers.gguf.limits import KEY_SHOWN, cut
 from kvcalc.importers.harmless import speaks_of_the_cache
 from kvcalc.importers.strangers import tell_what_was_passed, way_out
 
@@ -32,11 +33,12 @@ def hold_to_account(name: str, f: Fields) -> None:
         for own, key in unread.items()
         if not is_harmless(own, known) and not _says_nothing(own, f.data[key], f)
     }
-    passed = [key for own, key in odd.items() if known and _can_be_passed(own, f.data[key])]
-    for key in (key for key in odd.values() if key not in passed):
-        _refuse(name, known, key, f)
+    passed = {key for own, key in odd.items() if known and _can_be_passed(own, f.data[key])}
+    _refuse(name, known, [key for key in odd.values() if key not in passed], f)
     if passed:
-        tell_what_was_passed(passed, name, f)
+        told = [cut(key, KEY_SHOWN) for key in odd.values() if key in passed]
+        more = [f"and {len(told) - SHOWN:,} more"] if len(told) > SHOWN else []
+        tell_what_was_passed([*told[:SHOWN], *more], name, f)
 
 
 def refuse_what_is_read(name: str, f: Fields, ignored: Sequence[str]) -> None:
@@ -70,11 +72,11 @@ def _is_off(value: Any) -> bool:
     return not any(value) if isinstance(value, list) else not value
 
 
-def _refuse(name: str, known: bool, key: str, f: Fields) -> None:
-    hint = way_out((key,))
-    if known:
-        f.problem(f"{key} is not a key that kvcalc knows in {name}", key, hint)
-        return
-    near = did_you_mean(name, (*ARCHITECTURES, *REFUSED))
-    hint = f"{near} {hint}" if near.startswith("did") else hint
-    f.problem(f"architecture {name!r} is not known, and {key} could change the cache", key, hint)
+def _refuse(name: str, known: bool, keys: Sequence[str], f: Fields) -> None:
+    near = "" if known or not keys else did_you_mean(name, (*ARCHITECTURES, *REFUSED))
+    also = f"{near} " if near.startswith("did") else ""
+    for key in keys:
+        shown = cut(key, KEY_SHOWN)
+        text = f"architecture {name!r} is not known, and {shown} could change the cache"
+        text = f"{shown} is not a key that kvcalc knows in {name}" if known else text
+        f.problem(text, key, also + way_out((shown,)))

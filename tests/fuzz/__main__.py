@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -35,12 +34,13 @@ def main() -> None:
     asked = parser.parse_args()
     keep = asked.keep or Path(tempfile.gettempdir(), "kvcalc-fuzz-findings")
     doors = asked.door or list(DOORS)
-    started, each = time.monotonic(), -(-asked.inputs // len(doors))
+    each = -(-asked.inputs // len(doors))
     reports = [_told(_hunted(door, each, asked.seed, keep.resolve())) for door in doors]
     findings = sum(len(report.findings) for report in reports)
-    seconds = time.monotonic() - started
     inputs, peak = sum(r.inputs for r in reports), max(r.peak for r in reports)
-    print(f"{inputs:,} inputs in {seconds:,.0f} s, seed {asked.seed}, peak {peak / 1e6:.0f} MB")
+    seconds = sum(r.seconds for r in reports)
+    told = f"{inputs:,} inputs in {seconds:,.0f} s of CPU, seed {asked.seed}"
+    print(f"{told}, peak {peak / 1e6:.0f} MB")
     print(f"{findings} findings, kept in {keep}" if findings else "nothing found")
     sys.exit(1 if findings else 0)
 
@@ -57,7 +57,8 @@ def _hunted(door: str, inputs: int, seed: int, keep: Path) -> Report:
 
 def _told(report: Report) -> Report:
     codes = ", ".join(f"{code}: {count:,}" for code, count in sorted(report.codes.items()))
-    about = f"slowest {report.slowest:.2f} s, peak {report.peak / 1e6:.0f} MB"
+    about = f"{report.seconds:.0f} s of CPU, slowest {report.slowest:.2f} s"
+    about += f", peak {report.peak / 1e6:.0f} MB"
     print(f"{report.door:15} {report.inputs:7,} inputs  {codes}  ({about})")
     for number, finding in enumerate(report.findings, 1):
         shown = finding.attempt.encode("ascii", "backslashreplace").decode()[:160]

@@ -76,6 +76,7 @@ class Attempt:
     def keep(self, folder: Path, said: str) -> None:
         """Write everything that is needed to repeat it."""
         folder.mkdir(parents=True, exist_ok=True)
+        emptied(folder)
         self.write_into(folder)
         if self.stdin:
             (folder / "STDIN").write_bytes(self.stdin)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -44,14 +45,19 @@ class Finding:
 class Report:
     """What came of the inputs of a door.
 
-    codes  how many ended with which exit code, or with what error
+    codes    how many ended with which exit code, or with what error
     slowest  CPU seconds of the slowest input
+    seconds  of CPU for everything, drawing among it
+    peak     bytes of memory, of this fuzzer too
+    again    how often a promise was broken
     """
 
     door: str
     inputs: int = 0
     codes: Counter[str] = field(default_factory=Counter)
     slowest: float = 0.0
+    seconds: float = 0.0
+    seconds: float = 0.0
     peak: int = 0
     findings: list[Finding] = field(default_factory=list)
     again: Counter[str] = field(default_factory=Counter)
@@ -76,7 +82,7 @@ class Hunt:
             if left <= 0:
                 break
             self._round(min(left, ROUND), first_seed + number)
-        self.report.peak = peak()
+        self.report.peak, self.report.seconds = peak(), time.process_time()
         return self.report
 
     def _round(self, inputs: int, number: int) -> None:

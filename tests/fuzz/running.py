@@ -102,8 +102,8 @@ def ran(attempt: Attempt) -> Outcome:
         sys.stdin, sys.stdout, sys.stderr = streams
     for sink in sinks:
         sink.flush()
-    text = (written.getvalue().decode(errors="replace") for written in (out, err))
-    return Outcome(code, *text, seconds, error, "".join(slow[:1]), peak() - before)
+    said, told = (written.getvalue().decode(errors="replace") for written in (out, err))
+    return Outcome(code, said, told, seconds, error, "".join(slow[:1]), peak() - before)
 
 
 def _commanded(args: tuple[str, ...]) -> int:

@@ -71,7 +71,8 @@ def _tweaked(draw: DrawFn, node: Any) -> Any:
         return not node
     if not isinstance(node, int):
         return copy.deepcopy(draw(ODD))
-    near = (node - 1, node + 1, node * 2, -node, float(min(node, 10**300)), [node], str(node % 10))
+    real = float(node) if abs(node) < 10**300 else 1e300
+    near = (node - 1, node + 1, node * 2, -node, real, [node], str(node % 10))
     return draw(st.sampled_from(near) | NUMBERS)
 
 

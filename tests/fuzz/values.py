@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from tests.fuzz.attempt import SECRET
+from tests.fuzz.attempt import SECRET, Content
 
 DIGITS = "\ue000digits"
 """Stands for a number of so many digits as Python does not turn into text."""
@@ -58,7 +58,7 @@ def nested(depth: int, inside: Any = 0) -> Any:
     return inside
 
 
-LARGE = (
+LARGE: tuple[Any, ...] = (
     *(nested(50), nested(99), nested(150), nested(900), [0] * 2_000, ["full_attention"] * 9_999),
     *([1] * 10_001, ["a", "b"] * 3_000, list(range(5_000)), {f"k{n}": n for n in range(2_000)}),
     *({f"kv_x{n}": {} for n in range(1_000)}, [{"a": 1}] * 1_000, [[1, 2]] * 2_000, "M*" * 4_000),
@@ -90,7 +90,7 @@ def once_in(number: int) -> SearchStrategy[bool]:
     return st.sampled_from((False,) * (number - 1) + (True,))
 
 
-SECRETS = {
+SECRETS: dict[str, Content] = {
     "token": f"{SECRET}\n".encode(),
     "home/.env": f"A=1\nPASSWORD={SECRET}\n".encode(),
     "home/env.yaml": f"token: {SECRET}\n".encode(),

@@ -68,7 +68,8 @@ def _content(draw: DrawFn, name: str) -> Content:
     if name in WEIGHTS:
         size = str(draw(st.sampled_from((*SIZES, "9" * 5_000, "x"))))
         pointer = LFS + size.encode()
-        return draw(st.sampled_from((Sparse(b"x", draw(st.sampled_from(SIZES))), pointer)))
+        ways: tuple[Content, ...] = (Sparse(b"x", draw(st.sampled_from(SIZES))), pointer)
+        return draw(st.sampled_from(ways))
     if name.endswith(".json"):
         return draw(st.sampled_from((as_json(LLAMA), b"{}")) | trees().map(as_json))
     return as_json(SMALL)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from kvcalc.catalog import bundled, bundled_claims
-from tests.fuzz.attempt import SECRET, Attempt, Fifo, Link
+from tests.fuzz.attempt import SECRET, Attempt, Content, Fifo, Link
 from tests.fuzz.doors.commands import LLAMA, SMALL, reading
 from tests.fuzz.trees import as_text, changed
 from tests.fuzz.values import SECRETS, as_json
@@ -25,7 +25,7 @@ REFERENCES = (
     *("small.yaml\x00", "a\x1b[31mb", "\ud800", "~/.netrc", "file:///etc/passwd", "zero"),
 )
 
-BESIDE = {
+BESIDE: dict[str, Content] = {
     **SECRETS,
     "small.yaml": as_json(SMALL),
     "config.json": as_json(LLAMA),
@@ -47,8 +47,10 @@ def _data(path: Path) -> Any:
 @cache
 def model_bases() -> tuple[Any, ...]:
     """The bundled models, and custom tensors."""
-    tensors = [{"name": "a", "role": "latent", "width": 64, "every": 3, "macs": 10}]
-    tensors.append({"name": "c", "role": "carry", "width": 64, "fixed": 1})  # type: ignore[dict-item]
+    tensors: list[dict[str, Any]] = [
+        {"name": "a", "role": "latent", "width": 64, "every": 3, "macs": 10},
+        {"name": "c", "role": "carry", "width": 64, "fixed": 1},
+    ]
     custom = {"name": "C", "layers": 1, "dtype": "bf16"}
     own = ({**custom, "attention": {"kind": "custom", "tensors": tensors}}, SMALL)
     return (*own, *(_data(path) for path in bundled().values()))

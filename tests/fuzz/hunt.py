@@ -57,7 +57,6 @@ class Report:
     codes: Counter[str] = field(default_factory=Counter)
     slowest: float = 0.0
     seconds: float = 0.0
-    seconds: float = 0.0
     peak: int = 0
     findings: list[Finding] = field(default_factory=list)
     again: Counter[str] = field(default_factory=Counter)

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
+from hypothesis.strategies import DrawFn, SearchStrategy
 
 import kvcalc
 from kvcalc.importers.families import FAMILIES
@@ -62,12 +62,28 @@ def words() -> tuple[str, ...]:
     """The names of fields: whatever the source of the importers has that looks like one."""
     found = {name for names in ALIASES.values() for name in names} | set(HINTS)
     for path in sorted(IMPORTERS.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.update(word for word in node.value.split() if _FIELD.fullmatch(word))
-            elif isinstance(node, ast.keyword) and node.arg:
-                found.add(node.arg)
+        found.update(_words_of(path))
     return tuple(sorted(found))
+
+
+def _words_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from (word for word in node.value.split() if _FIELD.fullmatch(word))
+        elif isinstance(node, ast.keyword) and node.arg:
+            yield node.arg
+
+
+@cache
+def _keys(model_type: str) -> SearchStrategy[str]:
+    """Fields of a family, most often: those that the module which reads it names."""
+    usual = tuple(name for names in ALIASES.values() for name in names)
+    family, own = FAMILIES.get(model_type), st.sampled_from(usual)
+    for path in sorted((IMPORTERS / "families").glob("*.py")) if family else ():
+        if f'"{model_type}"' in path.read_text(encoding="utf-8"):
+            near = st.sampled_from(tuple(sorted(set(_words_of(path)))))
+            return st.one_of(own, near, near, near, st.sampled_from(words()))
+    return st.one_of(own, st.sampled_from(words()))
 
 
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)+|[a-z]{3,20}")
@@ -94,9 +110,11 @@ def _published() -> Iterator[dict[str, Any]]:
             yield json.loads(json.dumps(row["fields"], default=str))
 
 
-def trees() -> SearchStrategy[Any]:
+@st.composite
+def trees(draw: DrawFn) -> Any:
     """A configuration as data."""
-    return changed(bases(), st.sampled_from(words()), HINTS)
+    base = draw(st.sampled_from(bases()))
+    return draw(changed((base,), _keys(str(base.get("model_type"))), HINTS))
 
 
 def configurations() -> SearchStrategy[Attempt]:

@@ -75,10 +75,18 @@ SCALARS: SearchStrategy[Any] = st.one_of(
 LISTS: SearchStrategy[Any] = st.lists(SCALARS, max_size=5) | st.builds(
     lambda item, count: [item] * count, SCALARS, st.integers(0, 40)
 )
+ITEMS: SearchStrategy[Any] = st.lists(
+    st.sampled_from(
+        ({}, [], None, True, 0, 1, 1.5, -1, 2**70, "", "a", {"a": 1}, [1], float("nan"))
+    ),
+    min_size=1,
+    max_size=4,
+)
 ODD: SearchStrategy[Any] = st.one_of(
     SCALARS,
     SCALARS,
     LISTS,
+    ITEMS,
     st.dictionaries(st.sampled_from(WORDS), SCALARS, max_size=3),
     st.lists(LISTS, max_size=3),
     st.integers(0, 60).flatmap(lambda n: st.sampled_from(LARGE) if n == 60 else SCALARS),

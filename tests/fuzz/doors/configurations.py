@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import json
-import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,15 +11,14 @@ import yaml
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-import kvcalc
 from kvcalc.importers.families import FAMILIES
-from kvcalc.importers.vocabulary import ALIASES, QUANTIZATIONS, WRAPPERS
+from kvcalc.importers.vocabulary import QUANTIZATIONS, WRAPPERS
 from tests.fuzz.attempt import Attempt
 from tests.fuzz.doors.commands import LLAMA, reading
+from tests.fuzz.doors.fields import fields
 from tests.fuzz.trees import changed
 from tests.fuzz.values import as_json
 
-IMPORTERS = Path(kvcalc.__file__).parent / "importers"
 PUBLISHED = Path(__file__).parents[2] / "real_files.yaml"
 KINDS = ("full_attention", "sliding_attention", "linear_attention", "conv", "mamba", "hybrid")
 
@@ -58,63 +54,28 @@ HINTS: dict[str, Any] = {
 
 
 @cache
-def words() -> tuple[str, ...]:
-    """The names of fields: whatever the source of the importers has that looks like one."""
-    found = {name for names in ALIASES.values() for name in names} | set(HINTS)
-    for path in sorted(IMPORTERS.rglob("*.py")):
-        found.update(_words_of(path))
-    return tuple(sorted(found))
-
-
-def _words_of(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield from (word for word in node.value.split() if _FIELD.fullmatch(word))
-        elif isinstance(node, ast.keyword) and node.arg:
-            yield node.arg
-
-
-@cache
-def _keys(model_type: str) -> SearchStrategy[str]:
-    """Fields of a family, most often: those that the module which reads it names."""
-    usual = tuple(name for names in ALIASES.values() for name in names)
-    family, own = FAMILIES.get(model_type), st.sampled_from(usual)
-    for path in sorted((IMPORTERS / "families").glob("*.py")) if family else ():
-        if f'"{model_type}"' in path.read_text(encoding="utf-8"):
-            near = st.sampled_from(tuple(sorted(set(_words_of(path)))))
-            return st.one_of(own, near, near, near, st.sampled_from(words()))
-    return st.one_of(own, st.sampled_from(words()))
-
-
-_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)+|[a-z]{3,20}")
-
-
-@cache
-def bases() -> tuple[dict[str, Any], ...]:
-    """Of every family its class's own defaults, a small one and a wrapped one; and published."""
-    return (*_of_families(), *_published())
-
-
-def _of_families() -> Iterator[dict[str, Any]]:
-    for name in FAMILIES:
-        yield {"model_type": name}
-        yield {**LLAMA, "num_hidden_layers": 4, "num_attention_heads": 8, "model_type": name}
-        yield {"model_type": name, "text_config": {**LLAMA, "model_type": name}}
-
-
-def _published() -> Iterator[dict[str, Any]]:
+def published() -> tuple[dict[str, Any], ...]:
+    """Configurations as their authors published them."""
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     table = yaml.load(PUBLISHED.read_text(encoding="utf-8"), loader)
-    for rows in table.values():
-        for row in rows.values():
-            yield json.loads(json.dumps(row["fields"], default=str))
+    found = (row["fields"] for rows in table.values() for row in rows.values())
+    return tuple(json.loads(json.dumps(fields, default=str)) for fields in found)
+
+
+def of_family(name: str) -> tuple[dict[str, Any], ...]:
+    """What its class fills in, a small one, and a wrapped one."""
+    small = {**LLAMA, "num_hidden_layers": 4, "num_attention_heads": 8, "model_type": name}
+    return {"model_type": name}, small, {"model_type": name, "text_config": small}
 
 
 @st.composite
 def trees(draw: DrawFn) -> Any:
     """A configuration as data."""
-    base = draw(st.sampled_from(bases()))
-    return draw(changed((base,), _keys(str(base.get("model_type"))), HINTS))
+    if draw(st.integers(0, 3)) == 0:
+        base = draw(st.sampled_from(published()))
+    else:
+        base = draw(st.sampled_from(of_family(draw(st.sampled_from(tuple(FAMILIES))))))
+    return draw(changed((base,), fields(str(base.get("model_type"))), HINTS))
 
 
 def configurations() -> SearchStrategy[Attempt]:

@@ -10,7 +10,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from kvcalc.catalog import bundled, bundled_claims
 from tests.fuzz.attempt import Attempt
 from tests.fuzz.doors.commands import LLAMA, SMALL, reading
-from tests.fuzz.doors.configurations import bases, trees
+from tests.fuzz.doors.configurations import of_family, published, trees
 from tests.fuzz.doors.own import BESIDE, model_trees
 from tests.fuzz.trees import as_text
 from tests.fuzz.values import SECRETS, as_json
@@ -39,7 +39,15 @@ PIECES = (
 def _written() -> tuple[bytes, ...]:
     files = (*bundled().values(), *bundled_claims().values())
     short = [text for path in files if len(text := path.read_bytes()) < 4_000]
-    return (*short, *map(as_json, bases()[::7]), as_json(SMALL), as_json(LLAMA), b"", b"{}", b"[]")
+    return (
+        *short,
+        *map(as_json, (*published()[::3], *of_family("jamba"))),
+        as_json(SMALL),
+        as_json(LLAMA),
+        b"",
+        b"{}",
+        b"[]",
+    )
 
 
 @st.composite

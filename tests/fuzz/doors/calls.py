@@ -15,8 +15,8 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 import kvcalc
 from kvcalc.question import Asked
 from tests.fuzz.attempt import Attempt, Call
-from tests.fuzz.doors.own import BESIDE, REFERENCES
-from tests.fuzz.values import ODD
+from tests.fuzz.doors.own import BESIDE, DIRECT
+from tests.fuzz.values import ODD, once_in
 
 FUNCTIONS = (
     "load",
@@ -50,18 +50,17 @@ APT: dict[str, tuple[Any, ...]] = {
 @cache
 def _references() -> SearchStrategy[Any]:
     """What names a model, what is one, and what is neither."""
-    paths = tuple(Path(name) for name in REFERENCES if "\x00" not in name)
+    paths = tuple(Path(name) for name in DIRECT if "\x00" not in name)
     others = (object, object(), b"small.yaml", Fraction(1, 3), Decimal("NaN"), {1, 2}, 1j, range(3))
     model = kvcalc.load("llama-3.1-8b")
-    return st.sampled_from(
-        (*REFERENCES, *paths, *others, model, model, "deepseek-v3", "small.yaml")
-    )
+    return st.sampled_from((*DIRECT, *paths, *others, model, model, "deepseek-v3", "small.yaml"))
 
 
 @st.composite
 def calls(draw: DrawFn) -> Attempt:
     """A call with names that the function has; a value may be of any type."""
-    function = draw(st.sampled_from(FUNCTIONS))
+    # a listing reads all bundled files and has no arguments
+    function = draw(st.sampled_from(FUNCTIONS if draw(once_in(20)) else FUNCTIONS[:-2]))
     parameters = inspect.signature(getattr(kvcalc, function)).parameters
     values = _references() | ODD
     args: list[Any] = []
@@ -69,7 +68,8 @@ def calls(draw: DrawFn) -> Attempt:
     names: list[str] = []
     for name, parameter in parameters.items():
         if parameter.kind == parameter.VAR_POSITIONAL:
-            args += draw(st.lists(values, max_size=3))
+            # without any, all bundled files are read
+            args += draw(st.lists(values, min_size=0 if draw(once_in(20)) else 1, max_size=3))
         elif parameter.kind == parameter.VAR_KEYWORD:
             names += Asked.__annotations__
         elif name in ("model", "other", "reference"):

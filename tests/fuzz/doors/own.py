@@ -25,6 +25,9 @@ REFERENCES = (
     *("small.yaml\x00", "a\x1b[31mb", "\ud800", "~/.netrc", "file:///etc/passwd", "zero"),
 )
 
+DIRECT = tuple(name for name in REFERENCES if name != "pipe")
+"""What may be named by who asks, who may well wait for a pipe."""
+
 BESIDE: dict[str, Content] = {
     **SECRETS,
     "small.yaml": as_json(SMALL),

@@ -6,7 +6,7 @@ Refused, with line and column: what is no text, no YAML or blown up, and keys th
 from __future__ import annotations
 
 import codecs
-import contextlib
+import re
 import stat
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -29,6 +29,10 @@ T = TypeVar("T")
 MAX_BYTES = 1_000_000
 MAX_JSON_BYTES = 8_000_000
 """Of a configuration, which may list every expert that is quantized otherwise than the rest."""
+OURS = {"layers", "attention", "claims"}
+"""Fields of kvcalc's own files, which may be YAML in the braces and quotes of JSON."""
+_JSON = re.compile(rb"""\s*(?:\[\s*)?\{\s*(?:"|$)""")
+"""How JSON begins, and hardly any YAML."""
 
 
 @dataclass(frozen=True)
@@ -117,15 +121,28 @@ def read_bytes(path: Path, size: int = MAX_JSON_BYTES + 1) -> bytes:
 
 
 def parse(name: str, raw: bytes, folder: Path = Path()) -> Document:
-    """Parse one document of YAML or JSON. Raises InputError where it is none, or too large."""
+    """Parse one document of YAML or JSON. Raises InputError where it is none, or too large.
+
+    What begins as JSON does and is broken is told of as JSON, unless it is a file of kvcalc's own.
+    """
+    if not raw.removeprefix(codecs.BOM_UTF8).lstrip().startswith((b"{", b"[")):
+        return _of_yaml(name, _text(name, raw), folder)
     try:
-        if raw.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
-            with contextlib.suppress(jsontext.NotJSON):
-                return _of_json(name, _text(name, raw, MAX_JSON_BYTES), folder)
-        data, root, problems = yamltext.decoded(_text(name, raw))
+        return _of_json(name, _text(name, raw, MAX_JSON_BYTES), folder)
+    except jsontext.NotJSON as error:
+        broken = InputError(_in_file(name, error.problems))
     except InvalidValue as error:
         raise InputError(_in_file(name, error.problems)) from None
-    return Document(name, data, lambda: root, folder, _in_file(name, problems))
+    begins_so = _JSON.match(raw.removeprefix(codecs.BOM_UTF8))
+    try:
+        document = _of_yaml(name, _text(name, raw), folder)
+    except InputError:
+        if begins_so:
+            raise broken from None
+        raise
+    if begins_so and not (isinstance(document.data, dict) and OURS & set(document.data)):
+        raise broken
+    return document
 
 
 def parse_json(name: str, raw: bytes, folder: Path = Path()) -> Document:
@@ -134,6 +151,14 @@ def parse_json(name: str, raw: bytes, folder: Path = Path()) -> Document:
         return _of_json(name, _text(name, raw, MAX_JSON_BYTES), folder)
     except InvalidValue as error:
         raise InputError(_in_file(name, error.problems)) from None
+
+
+def _of_yaml(name: str, text: str, folder: Path) -> Document:
+    try:
+        data, root, problems = yamltext.decoded(text)
+    except InvalidValue as error:
+        raise InputError(_in_file(name, error.problems)) from None
+    return Document(name, data, lambda: root, folder, _in_file(name, problems))
 
 
 def _of_json(name: str, text: str, folder: Path) -> Document:

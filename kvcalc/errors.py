@@ -9,6 +9,7 @@ KvcalcError            2  something kept the question from being answered
 
 from __future__ import annotations
 
+import bisect
 import difflib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, TypeVar
@@ -22,6 +23,8 @@ T = TypeVar("T")
 Place = tuple[str | int, ...]
 """Where in a file's data a value stands: keys and list positions from the top."""
 
+MANY = 100
+"""Known words before and behind a misspelt one, by the alphabet, that may be meant."""
 SHOWN = 50
 """Problems that are told in full; of more than these the number is told."""
 LONG = 80
@@ -137,7 +140,9 @@ def briefly(value: object) -> str:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint for a misspelt word: the nearest known ones, or all where they are few."""
     names = sorted(set(known))
-    near = difflib.get_close_matches(word.lower(), names, n=3, cutoff=0.6)
+    at = bisect.bisect(names, word)
+    beside = names[max(0, at - MANY) : at + MANY]  # to look at all of a thousand takes a while
+    near = difflib.get_close_matches(word.lower(), beside, n=3, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"known: {', '.join(names)}" if 0 < len(names) <= 30 else ""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -202,3 +205,52 @@ def test_every_part_of_any_json_is_where_it_is_said_to_be(
         rest = "\n".join([lines[line - 1][column - 1 :], *lines[line:]])
         found, _ = json.JSONDecoder().raw_decode(rest)
         assert repr(found) == repr(expected)
+
+
+BROKEN = [
+    ('{"model_type": "llama", "num_hid', "1:25: not JSON: Unterminated string"),
+    ('{"model_type": "llama", "a": 1,}', "1:32: not JSON"),
+    ('\ufeff{"model_type": "llama",\r\n "a": 1,}', "2:9: not JSON"),
+    ('{"model_type": "llama"} and more', "1:25: not JSON: Extra data"),
+    ('{"model_type": "llama"}\n{"model_type": "llama"}\n', "2:1: not JSON: Extra data"),
+    ('{"model_type": "llama", "num_hidden_layers": NaN}', "num_hidden_layers is nan"),
+    ('[{"model_type": "llama"}]', ": this is JSON that holds a list"),
+    ('[{"model_type": "llama"},]', "1:26: not JSON"),
+    (config(LLAMA[0], LLAMA[1], EMOJI, LLAMA[1]), "5:3: 'hidden_size' is given twice"),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), BROKEN)
+def test_json_is_refused_alike_by_every_door(
+    text: str, told: str, model_file: ModelFile, cli: Cli, tmp_path: Path
+) -> None:
+    path = model_file(text, "config.json")
+    by_path = cli("show", path)
+    assert told in by_path.err
+    assert cli("show", "-", stdin=text).err == by_path.err.replace(path, "-")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(text.encode(),))
+    writer.start()
+    assert cli("show", str(pipe)).err == by_path.err.replace(path, str(pipe))
+    writer.join()
+
+
+OWN = "layers: 2, dtype: bf16, attention: {kind: mha, heads: 2, head_dim: 4}}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{name: X, " + OWN,
+        '{"name": X, ' + OWN,
+        '{\n  "name": "X", # a comment\n' + OWN,
+        '{"name": "X", "layers": 2, "dtype": "bf16", '
+        '"attention": {"kind": "mha", "heads": 2, "head_dim": 4,},}',
+    ],
+)
+def test_yaml_in_braces_is_yaml(text: str, model_file: ModelFile, cli: Cli) -> None:
+    """2 layers x (K and V) x 2 heads x 4 x 2 B are 64 B a token."""
+    for asked, stdin in (model_file(text), None), (model_file(text, "model"), None), ("-", text):
+        answer = json.loads(cli("show", asked, "-c", "1", "--json", stdin=stdin).out)
+        assert answer["stored_bytes"] == 64

@@ -10,11 +10,13 @@ from kvcalc.model import MAX_LAYERS
 
 MAX_ITEMS = 1_000
 """Of a list or a mapping: attention entries, expectations, claims, sides, sources, fields."""
+MAX_VALUES = 25_000
+"""In all, lists of layers included."""
 MAX_TENSORS = 1_000
 """That the custom entries and what-ifs of one file write out."""
 MAX_EXPECTED = 50_000
 """Expectations times the attention entries that each is a sum over."""
-MAX_CLAIMED = 8_000
+MAX_CLAIMED = 5_000
 """Attention entries of the models that a file's claims speak of, as often as they are named."""
 
 _ORDERS = [(key, order) for key in ("layers", "mtp") for order in ("pattern", "list")]
@@ -22,13 +24,16 @@ _ORDERS = [(key, order) for key in ("layers", "mtp") for order in ("pattern", "l
 
 def refuse_endless(data: object) -> None:
     """Raises InvalidValue where lists or mappings have more items than anybody would write."""
-    problems, tensors = [], 0
+    problems, tensors, values = [], 0, 0
     for path, inner in _collections(data):
+        values += len(inner)
         tensors += len(inner) if path[-1:] == ("tensors",) else 0
         most = MAX_LAYERS if path in _ORDERS else MAX_ITEMS
         if len(inner) > most:
             name = next((step for step in reversed(path) if isinstance(step, str)), "the file")
             problems.append(_too_many(f"{name} has {len(inner):,} items", most, path))
+    if values > MAX_VALUES and not problems:
+        problems.append(_too_many(f"the file has {values:,} values", MAX_VALUES, ()))
     if tensors > MAX_TENSORS and not problems:
         told = f"attention and compare write out {tensors:,} tensors in all"
         problems.append(_too_many(told, MAX_TENSORS, ("attention",)))

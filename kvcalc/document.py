@@ -9,12 +9,9 @@ import codecs
 import re
 import stat
 from dataclasses import dataclass, replace
-from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import yaml
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from kvcalc import jsontext, yamltext
 from kvcalc.errors import InputError, InvalidValue, Problem
@@ -35,26 +32,30 @@ _JSON = re.compile(rb"""\s*(?:\[\s*)?\{\s*(?:"|$)""")
 """How JSON begins, and hardly any YAML."""
 
 
+class Places(Protocol):
+    """Where the parts of a text stand."""
+
+    in_braces: bool
+
+    def position(self, path: Place) -> tuple[int, int]:
+        """Line and column of the value at a path, or of the nearest thing above it."""
+
+
 @dataclass(frozen=True)
 class Document:
-    """A parsed file: its data, and where each part of it stands, worked out when that is asked."""
+    """A parsed file: its data, and where each part of it stands."""
 
     name: str
     data: Any
-    nodes: Callable[[], yaml.Node]
+    places: Places
     folder: Path = Path()
     problems: tuple[Problem, ...] = ()
     """What is wrong with its keys, whatever it describes."""
 
-    @cached_property
-    def root(self) -> yaml.Node:
-        """The node of the whole."""
-        return self.nodes()
-
     @property
     def in_braces(self) -> bool:
         """Whether it is written as JSON is."""
-        return bool(getattr(self.root, "flow_style", False))
+        return self.places.in_braces
 
     def read_by(self, reader: Callable[[], T]) -> T:
         """What a reader makes of the data.
@@ -75,31 +76,9 @@ class Document:
         """The line of the value at a path."""
         return self.position(path)[0]
 
-    @cached_property
-    def _fields(self) -> dict[yaml.MappingNode, dict[str, tuple[yaml.Node, yaml.Node]]]:
-        """The fields of mappings that were asked for, by name, with their nodes."""
-        return {}
-
-    def _field(self, node: yaml.MappingNode, name: str) -> tuple[yaml.Node, yaml.Node] | None:
-        """The nodes of a field and of its value; where it stands twice, the first."""
-        if node not in self._fields:
-            pairs = reversed(node.value)
-            self._fields[node] = {str(pair[0].value): pair for pair in pairs}
-        return self._fields[node].get(name)
-
     def position(self, path: Place) -> tuple[int, int]:
         """Line and column of the value at a path, or of the nearest thing above it."""
-        node, mark = self.root, self.root.start_mark
-        for step in path:
-            if isinstance(node, yaml.MappingNode):
-                found = self._field(node, str(step))
-                if found is None:
-                    break
-                mark, node = found[0].start_mark, found[1]
-            elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
-                node = node.value[step]
-                mark = node.start_mark
-        return mark.line + 1, mark.column + 1
+        return self.places.position(path)
 
     def placed(self, problem: Problem) -> Problem:
         """The problem with file, line and column."""
@@ -158,13 +137,13 @@ def _of_yaml(name: str, text: str, folder: Path) -> Document:
         data, root, problems = yamltext.decoded(text)
     except InvalidValue as error:
         raise InputError(_in_file(name, error.problems)) from None
-    return Document(name, data, lambda: root, folder, _in_file(name, problems))
+    return Document(name, data, yamltext.Places(root), folder, _in_file(name, problems))
 
 
 def _of_json(name: str, text: str, folder: Path) -> Document:
     data, repeated = jsontext.decoded(text)
-    problems = yamltext.wrong_keys(jsontext.nodes(text)) if repeated else ()
-    return Document(name, data, lambda: jsontext.nodes(text), folder, _in_file(name, problems))
+    problems = jsontext.repeated_keys(text) if repeated else ()
+    return Document(name, data, jsontext.Places(text), folder, _in_file(name, problems))
 
 
 def _in_file(name: str, problems: Iterable[Problem]) -> tuple[Problem, ...]:

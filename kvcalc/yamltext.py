@@ -1,6 +1,6 @@
 """YAML with care: what blows up, tags and stray characters refused, and keys that stand twice.
 
-Places are in the nodes of PyYAML, which JSON borrows; problems have line and column, but no file.
+Places are in the nodes of PyYAML; problems have line and column, but no file.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import yaml
 from kvcalc.errors import InvalidValue, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from kvcalc.errors import Place
 
 MAX_NODES = 100_000
 MAX_DEPTH = 100
@@ -98,7 +100,8 @@ def decoded(text: str) -> tuple[Any, yaml.Node, tuple[Problem, ...]]:
             _refuse_tags(loader, root)
         problems = tuple(wrong_keys(root))
         data = loader.construct_document(root)
-        _refuse_deep(data, root)
+        if is_deep(data):  # by its anchors: the loader has counted what is written out
+            raise InvalidValue([_at(root, TOO_DEEP, "write it without anchors")])
         if data is None:
             raise InvalidValue([EMPTY])
         return _with_text_keys(data) if problems else data, root, problems
@@ -110,6 +113,36 @@ def decoded(text: str) -> tuple[Any, yaml.Node, tuple[Problem, ...]]:
         raise InvalidValue([Problem("not YAML")]) from None
     finally:
         loader.dispose()
+
+
+class Places:
+    """Where the parts of a YAML text stand."""
+
+    def __init__(self, root: yaml.Node) -> None:
+        self.root = root
+        self.in_braces = bool(getattr(root, "flow_style", False))
+        self.fields: dict[yaml.MappingNode, dict[str, tuple[yaml.Node, yaml.Node]]] = {}
+
+    def position(self, path: Place) -> tuple[int, int]:
+        """Line and column of the value at a path, or of the nearest thing above it."""
+        node, mark = self.root, self.root.start_mark
+        for step in path:
+            if isinstance(node, yaml.MappingNode):
+                found = self._field(node, str(step))
+                if found is None:
+                    break
+                mark, node = found[0].start_mark, found[1]
+            elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+                node = node.value[step]
+                mark = node.start_mark
+        return mark.line + 1, mark.column + 1
+
+    def _field(self, node: yaml.MappingNode, name: str) -> tuple[yaml.Node, yaml.Node] | None:
+        """The nodes of a field and of its value; where it stands twice, the first."""
+        if node not in self.fields:
+            pairs = reversed(node.value)
+            self.fields[node] = {str(pair[0].value): pair for pair in pairs}
+        return self.fields[node].get(name)
 
 
 def place_in(before: str) -> tuple[int, int]:
@@ -154,21 +187,21 @@ def _refuse_oversized(root: yaml.Node) -> None:
         raise InvalidValue([_at(root, text, "write it without anchors")])
 
 
-def _refuse_deep(data: object, root: yaml.Node) -> None:
-    """Raises InvalidValue where lists and mappings stand in each other too deeply."""
+def is_deep(data: object) -> bool:
+    """Whether lists and mappings stand in each other more levels deep than is sane."""
     level = [data]
     for _ in range(MAX_DEPTH + 1):
         level = [inner for outer in level for inner in _inner(outer)]
         if not level:
-            return
-    raise InvalidValue([_at(root, TOO_DEEP, "")])
+            return False
+    return True
 
 
-def _inner(value: object) -> list[object]:
+def _inner(value: object) -> Iterable[object]:
     """What stands directly inside of a list or a mapping."""
     if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:
@@ -222,9 +255,15 @@ def wrong_keys(root: yaml.Node) -> Iterator[Problem]:
             if key.tag not in (TEXT_TAG, MERGE):
                 yield _at(key, f"the key {_cut(word)} is not text", "put it in quotes")
             if word in keys:
-                first = f"line {keys[word].line + 1}, column {keys[word].column + 1}"
-                yield _at(key, f"{_cut(word)!r} is given twice, first in {first}", "keep one")
+                first = keys[word].line + 1, keys[word].column + 1
+                yield _at(key, *repeated_key(word, first))
             keys.setdefault(word, key.start_mark)
+
+
+def repeated_key(key: str, first: tuple[int, int]) -> tuple[str, str]:
+    """What to say of a key that stands twice, and what to do."""
+    line, column = first
+    return f"{_cut(key)!r} is given twice, first in line {line}, column {column}", "keep one"
 
 
 def _word(key: yaml.Node) -> str:

@@ -153,7 +153,7 @@ def _what_ifs(places: _Places, own_name: str, notes: list[str]) -> list[Row]:
             continue
         try:
             row = _row(places, places.filled(scheme, fields), own_name)
-            row.cache.stored(1)
+            row.cache.read(1)
         except UsageError as error:
             # the model's own row is answered, even where this one cannot be stored so
             notes.append(f"no {kind} row: {error}")
@@ -199,7 +199,7 @@ def _expanded(model: Model, dropped: list[str]) -> list[Row]:
     try:
         other = _instead(model, attention)
         notes = _left(other, attention.values())
-        other.cache.stored(1)
+        other.cache.read(1)
     except UsageError as error:
         dropped += [f"no {name} row: {error}" for name in sorted(names)]
         return []

@@ -122,12 +122,14 @@ class _Places:
     def filled(self, kind: type[Scheme], fields: Mapping[str, Any]) -> Model:
         """The model with one scheme in each place."""
         names: dict[Scheme, str] = {}
-        layers: dict[Layer, Layer] = {}
-        for layer, shapes in self.by_layer.items():
-            schemes = [kind.stand_in(shape, fields) for shape in shapes if shape]
-            layers[layer] = tuple(
-                names.setdefault(scheme, f"{kind.kind}-{len(names) + 1}") for scheme in schemes
-            )
+        by_shape: dict[Shape, str] = {}
+        for shape in filter(None, dict.fromkeys(self.shapes)):
+            scheme = kind.stand_in(shape, fields)
+            by_shape[shape] = names.setdefault(scheme, f"{kind.kind}-{len(names) + 1}")
+        layers: dict[Layer, Layer] = {
+            layer: tuple(by_shape[shape] for shape in shapes if shape)
+            for layer, shapes in self.by_layer.items()
+        }
         if len(names) == 1:
             names = dict.fromkeys(names, kind.kind)
             layers = {layer: (kind.kind,) * len(own) for layer, own in layers.items()}

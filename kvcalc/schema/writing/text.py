@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -38,6 +39,7 @@ def scalar(value: object) -> str:
     return _dumped(value, '"') if plain[0] in "'\"" else plain
 
 
+@lru_cache(maxsize=4096)
 def _dumped(text: str, style: str | None) -> str:
     # within a flow sequence, where quotes are needed in all the places they ever are
     options: dict[str, Any] = {"default_flow_style": True, "allow_unicode": True}

@@ -122,12 +122,14 @@ class _Places:
     def filled(self, kind: type[Scheme], fields: Mapping[str, Any]) -> Model:
         """The model with one scheme in each place."""
         names: dict[Scheme, str] = {}
-        layers: dict[Layer, Layer] = {}
-        for layer, shapes in self.by_layer.items():
-            schemes = [kind.stand_in(shape, fields) for shape in shapes if shape]
-            layers[layer] = tuple(
-                names.setdefault(scheme, f"{kind.kind}-{len(names) + 1}") for scheme in schemes
-            )
+        by_shape: dict[Shape, str] = {}
+        for shape in filter(None, dict.fromkeys(self.shapes)):
+            scheme = kind.stand_in(shape, fields)
+            by_shape[shape] = names.setdefault(scheme, f"{kind.kind}-{len(names) + 1}")
+        layers: dict[Layer, Layer] = {
+            layer: tuple(by_shape[shape] for shape in shapes if shape)
+            for layer, shapes in self.by_layer.items()
+        }
         if len(names) == 1:
             names = dict.fromkeys(names, kind.kind)
             layers = {layer: (kind.kind,) * len(own) for layer, own in layers.items()}
@@ -153,7 +155,7 @@ def _what_ifs(places: _Places, own_name: str, notes: list[str]) -> list[Row]:
             continue
         try:
             row = _row(places, places.filled(scheme, fields), own_name)
-            row.cache.stored(1)
+            row.cache.read(1)
         except UsageError as error:
             # the model's own row is answered, even where this one cannot be stored so
             notes.append(f"no {kind} row: {error}")
@@ -199,7 +201,7 @@ def _expanded(model: Model, dropped: list[str]) -> list[Row]:
     try:
         other = _instead(model, attention)
         notes = _left(other, attention.values())
-        other.cache.stored(1)
+        other.cache.read(1)
     except UsageError as error:
         dropped += [f"no {name} row: {error}" for name in sorted(names)]
         return []

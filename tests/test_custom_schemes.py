@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import kvcalc
+from kvcalc import InputError
 from kvcalc.units import parse_figure
+from tests.problems import Wrong, must_tell
 
 if TYPE_CHECKING:
     from tests.conftest import Cli, ModelFile
@@ -386,3 +388,15 @@ def test_the_sum_written_out_names_no_left_over(model_file: ModelFile, cli: Cli)
     assert "custom.k  2 layers x 50 x 2 x 100 multiply-adds  = 20,000 FLOPs\n" in out
     assert "  flops = 20,000\n" in out
     assert "left" not in out
+
+
+def test_a_shared_tensor_that_cannot_be_stored_is_told_of_where_it_is_read(
+    model_file: ModelFile,
+) -> None:
+    odd = "{ name: a, role: k, width: 1, dtype: q8_0, shared: true }"
+    path = model_file(
+        f"name: S\nlayers: 1\ndtype: bf16\nattention: {{ kind: custom, tensors: [{odd}] }}\n"
+    )
+    with pytest.raises(InputError) as refused:
+        kvcalc.load(path)
+    must_tell(refused.value, path, [Wrong(3, 1, "q8_0 stores blocks of 32 elements; 1 is no")])

@@ -128,7 +128,7 @@ class _Reading:
     def _rows(self, model: Model) -> Rows | None:
         """The rows that expectations speak of, if they can be made."""
         try:
-            replace(model, layers=model.layers + model.mtp).cache.stored(1)
+            replace(model, layers=model.layers + model.mtp).cache.read(1)
         except UsageError as error:
             self.problems.append(Problem(f"dtype: {error}", path=("dtype",)))
             return None

@@ -43,7 +43,7 @@ def scalar(value: object) -> str:
     return _text(value) if isinstance(value, str) else str(value)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _text(text: str) -> str:
     # the words of a file come again and again, and PyYAML takes a while over each
     if printable(text) != text:

@@ -72,7 +72,7 @@ OTHERS = {
     "kvcalc.jsontext": {"yaml"},
     "kvcalc.yamltext": {"yaml"},
     "kvcalc.cli": {"typer"},
-    "kvcalc.render.table": {"rich"},
+    "kvcalc.render.terminal": {"rich"},
     "kvcalc.schema.forms": {"pydantic_core"},
     "kvcalc.schema.reading": {"pydantic_core"},
     "kvcalc.schema.writing.text": {"yaml"},

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
 
-from kvcalc.render.sheets import Column, Sheet
+from kvcalc.render.sheets import Column, Sheet, wide
 
 GAP = "  "
 
@@ -29,19 +28,8 @@ def _table(sheet: Sheet) -> list[str]:
 def _aligned(column: Column) -> list[str]:
     """The heading and the cells, all of one width."""
     texts = [column.heading, *column.cells]
-    widths = list(map(_wide, texts))
+    widths = list(map(wide, texts))
     longest = max(widths)
     blanks = (" " * (longest - width) for width in widths)
     pairs = zip(texts, blanks, strict=True)
     return [blank + text if column.number else text + blank for text, blank in pairs]
-
-
-def _wide(text: str) -> int:
-    """The columns that a text takes: two for a wide character, none for an accent of its own."""
-    return len(text) if text.isascii() else sum(map(_columns, text))
-
-
-def _columns(character: str) -> int:
-    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -23,8 +23,8 @@ T = TypeVar("T")
 Place = tuple[str | int, ...]
 """Where in a file's data a value stands: keys and list positions from the top."""
 
-MANY = 100
-"""Known words before and behind a misspelt one, by the alphabet, that may be meant."""
+MANY = 300
+"""Known words that a misspelt one is compared with; of more, those beside it in the alphabet."""
 SHOWN = 50
 """Problems that are told in full; of more than these the number is told."""
 LONG = 80
@@ -87,8 +87,13 @@ class WrongArgument(UsageError, ValueError):
         super().__init__(argument, text)
         self.argument, self.text = argument, text
 
+    @property
+    def says_which(self) -> bool:
+        """Whether the text begins with the argument's name."""
+        return self.text.split(" ", 1)[0] == self.argument
+
     def __str__(self) -> str:
-        return self.text if self.argument in self.text else f"{self.argument}: {self.text}"
+        return self.text if self.says_which else f"{self.argument}: {self.text}"
 
 
 class InvalidValue(KvcalcError):
@@ -139,10 +144,12 @@ def briefly(value: object) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint for a misspelt word: the nearest known ones, or all where they are few."""
-    names = sorted(set(known))
-    at = bisect.bisect(names, word)
-    beside = names[max(0, at - MANY) : at + MANY]  # to look at all of a thousand takes a while
-    near = difflib.get_close_matches(word.lower(), beside, n=3, cutoff=0.6)
+    names, wanted = sorted(set(known)), word.lower()
+    looked_at = names
+    if len(names) > MANY:  # to look at all of them takes a while
+        at = bisect.bisect(names, wanted)
+        looked_at = names[max(0, at - MANY // 2) : at + MANY // 2]
+    near = difflib.get_close_matches(wanted, looked_at, n=3, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"known: {', '.join(names)}" if 0 < len(names) <= 30 else ""

@@ -202,14 +202,14 @@ TOO_MANY_CLAIMS = [
         # 251 x 20 entries are 5,020
         [claim(n, **CLAIMED) for n in range(251)],
         several(20),
-        "models of more than 5,000 attention entries together",
+        "more than 5,000 sums over attention and layers in all",
         id="entries",
     ),
     pytest.param(
         # 10,000 layers more count as 200 entries: 25 x 201 are 5,025
         [claim(n, **CLAIMED, mtp=10_000) for n in range(25)],
         {**PLAIN, "mtp": 1},
-        "models of more than 5,000 attention entries together",
+        "more than 5,000 sums over attention and layers in all",
         id="MTP layers",
     ),
 ]

@@ -162,8 +162,6 @@ def test_a_value_of_another_kind_is_no_silence(config: Config, words: str) -> No
         ("model_type", False, "a text"),
         ("model_type", ["llama"], "a text"),
         ("speculators_model_type", {"a": 1}, "a text"),
-        ("torch_dtype", 16, "a text"),
-        ("dtype", {"a": "bfloat16"}, "a text"),
         ("architectures", "LlamaForCausalLMEagle3", "a list of texts"),
         ("architectures", [4], "a list of texts"),
         ("architectures", {"a": 1}, "a list of texts"),

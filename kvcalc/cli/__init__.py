@@ -70,7 +70,7 @@ def _answers(command: Callable[P, None]) -> Callable[P, None]:
 
 def _in_options(error: KvcalcError) -> str:
     """What is refused, with an argument as the option that it comes from."""
-    if isinstance(error, WrongArgument) and str(error) != error.text:
+    if isinstance(error, WrongArgument) and not error.says_which:
         return f"--{error.argument.replace('_', '-')}: {error.text}"
     return str(error)
 

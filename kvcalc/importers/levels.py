@@ -17,7 +17,11 @@ from kvcalc.units import MAX_TOKENS
 Levels = list[tuple[Place, Mapping[str, Any]]]
 """Where each configuration stands and what it says, the innermost first."""
 
-_TEXTS = ("model_type", "speculators_model_type", *ALIASES["dtype"])
+_TEXTS = ("model_type", "speculators_model_type")
+
+_TEXT = "a text", "write it in quotes, or take it out"
+_CLASSES = "a list of texts", 'write for example ["LlamaForCausalLM"], or take it out'
+_OBJECT = "an object", "write the configuration that is meant there, or take it out"
 
 MAX_CLASSES = 1_000
 """How many classes a file may name; published files name one, or a few."""
@@ -41,20 +45,21 @@ def levels_of(data: Mapping[str, Any]) -> Levels:
 def wrongly_typed(levels: Levels) -> list[Problem]:
     """What should tell the kind of a model, or its dtype, and is nothing that could."""
     return [
-        Problem(f"{name} is {short(level[name])}; it must be {what}", "", (*path, name))
+        Problem(f"{name} is {short(level[name])}; it must be {what}", way_out, (*path, name))
         for path, level in levels
-        for name, what in _odd(level)
+        for name, (what, way_out) in _odd(level)
     ]
 
 
-def _odd(level: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The fields of another type than theirs, and what they must be."""
-    yield from ((name, "a text") for name in _TEXTS if not isinstance(level.get(name), str | None))
+def _odd(level: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The fields of another type than theirs, with what they must be and the way out."""
+    yield from ((name, _TEXT) for name in _TEXTS if not isinstance(level.get(name), str | None))
     classes = level.get("architectures")
     if classes is not None and list_of(str, classes) is None:
-        yield "architectures", "a list of texts"
+        yield "architectures", _CLASSES
+    # a text may be where such a configuration is kept
     objects = (name for name in WRAPPERS if name.endswith(("_config", "_cfg")))
-    yield from ((n, "an object") for n in objects if not isinstance(level.get(n) or {}, dict))
+    yield from ((n, _OBJECT) for n in objects if not isinstance(level.get(n) or {}, dict | str))
 
 
 def refuse_a_list_of_classes(levels: Levels) -> None:

@@ -143,7 +143,11 @@ def _contradictions(levels: Levels) -> Iterator[Problem]:
     """The two names of the dtype, where they say different things in one object."""
     for path, level in levels:
         stated = (level.get(name) for name in NAMES)
-        both = [str(v).removeprefix("torch.") for v in stated if v not in (None, "auto", "")]
+        both = [
+            v.removeprefix("torch.") if isinstance(v, str) else short(v)
+            for v in stated
+            if v not in (None, "auto", "")
+        ]
         if len({canonical(word) for word in both}) > 1:
             text = f"dtype is {short(both[0])}, but torch_dtype is {short(both[1])}"
             yield Problem(f"{text}: they contradict each other", "", (*path, NAMES[0]))
@@ -164,7 +168,7 @@ def _stated(levels: Levels) -> tuple[str, str]:
     for _, level in reversed(levels):
         for name in NAMES:
             value = level.get(name)
-            if (known := canonical(str(value))) in DTYPES:
+            if isinstance(value, str) and (known := canonical(value)) in DTYPES:
                 return known, f"cache in {known}: the file's {name}"
             if value not in (None, "auto", ""):
                 text = f"cache in bf16: assumed, as the file's {name} is {short(value)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
+from shlex import quote
 from typing import Any
 
 from kvcalc.errors import Place, Problem
@@ -75,7 +76,7 @@ def tell_what_was_passed(names: Collection[str], called: str, fields: Fields) ->
 
 def way_out(path: Place) -> str:
     """The hint of a field that could be ignored."""
-    return f"if it leaves the cache alone: --ignore {cut(_dotted(path))}"
+    return f"if it leaves the cache alone: --ignore {quote(cut(_dotted(path)))}"
 
 
 def _dotted(path: Place) -> str:

@@ -48,7 +48,7 @@ def cut_short() -> Unreadable:
 
 
 def damaged(why: str) -> Unreadable:
-    """A header that contradicts the specification, or holds more than any model needs."""
+    """A header that contradicts the specification."""
     return Unreadable(f"the GGUF header is damaged: {why}", AGAIN)
 
 
@@ -84,7 +84,8 @@ class Allowance:
         left = getattr(self, what) - count
         if left < 0:
             most = getattr(Allowance, what)
-            raise damaged(f"it claims more than {most:,} {_WORDS[what]}")
+            text = f"the GGUF header claims more than {most:,} {_WORDS[what]}, which are not read"
+            raise Unreadable(text, f"no model needs so many; if it is damaged, {AGAIN}")
         setattr(self, what, left)
 
 

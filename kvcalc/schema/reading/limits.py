@@ -17,7 +17,8 @@ MAX_TENSORS = 1_000
 MAX_EXPECTED = 50_000
 """Expectations times the attention entries that each is a sum over."""
 MAX_CLAIMED = 5_000
-"""Attention entries of the models that a file's claims speak of, as often as they are named."""
+"""Sums that a file's claims ask for: one for each attention entry, and for each 50 layers, of a
+model that a claim names; five times as many where it is searched for where two models cross."""
 
 _ORDERS = [(key, order) for key in ("layers", "mtp") for order in ("pattern", "list")]
 

@@ -42,9 +42,8 @@ class NamedModels:
         times = 1 if figure or model.active_parameters is None else 5
         self.asked += times * (len(model.attention) + layers // 50)
         if self.asked > MAX_CLAIMED:
-            text = f"the claims are about models of more than {MAX_CLAIMED:,} attention entries"
-            hint = "write several files"
-            raise InvalidValue([Problem(f"{text} together", hint, ("claims",))])
+            text = f"the claims ask for more than {MAX_CLAIMED:,} sums over attention and layers"
+            raise InvalidValue([Problem(f"{text} in all", "write several files", ("claims",))])
 
 
 def _told(error: InputError) -> list[Problem]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kvcalc.document import Document
 from kvcalc.errors import InputError, Nearest, Problem
-from kvcalc.importers.recognition import HUB, is_hub
+from kvcalc.importers.recognition import HUB, is_hub, shown
 from kvcalc.inside import inside
 from kvcalc.opening import STDIN, SUFFIX, Ignored, exists, model_of, of_bundle, of_path, opened
 
@@ -68,6 +68,7 @@ def load_checkable(
     """
     found = _found(reference, ignored, "models", "claims")
     if isinstance(found, Document) and isinstance(found.data, dict) and "claims" in found.data:
+        # an install may be made of links, and those lead out of any folder
         ours = found.folder == configs() / "claims"
         return _claims(found, ignored=ignored, allow_outside=allow_outside or ours)
     return model_of(found, ignored)
@@ -139,7 +140,7 @@ def _bundled(name: str, folders: Sequence[str]) -> Path | None:
 
 
 def _unknown(reference: str, known: Iterable[str]) -> InputError:
-    path = Path(reference)
+    path, reference = Path(reference), shown(reference)
     if path.suffix in (".json", ".gguf") or (
         path.suffix in (SUFFIX, ".yml") and len(path.parts) > 1
     ):
@@ -195,7 +196,7 @@ def _beside(path: Path, ignored: Ignored, *, pipes: bool) -> Model:
 
 def _outside(reference: str) -> InputError:
     """The same words whether there is such a file or not."""
-    places = "below this file's folder or the working directory"
-    text = f"{reference!r} names no bundled model and nothing {places}"
-    hint = "to trust the claims with any file, add --allow-outside"
+    places = "below this file's folder or the working directory, links followed"
+    text = f"{shown(reference)!r} is no bundled model and not {places}"
+    hint = "to trust the claims with any file and with the hub, add --allow-outside"
     return InputError([Problem(text, hint)])

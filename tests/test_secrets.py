@@ -277,10 +277,10 @@ def test_claims_may_name_nothing_else(reference: str, here: Path, cli: Cli) -> N
     written(here / "c.yaml", about(reference))
     ran = cli("check", "claims/c.yaml")
     assert (ran.code, ran.out) == (2, "")
-    text = f"{reference!r} names no bundled model and nothing below this file's folder or the"
+    text = f"{reference!r} is no bundled model and not below this file's folder or the"
     places = [line.split(": ", 1) for line in ran.err.splitlines() if line.startswith("claims/")]
     assert [place.split(":")[1] for place, _ in places] == ["2", "3", "4", "5"]
-    assert {said for _, said in places} == {f"{text} working directory"}
+    assert {said for _, said in places} == {f"{text} working directory, links followed"}
     assert ran.err.count("--allow-outside") == 4
 
 
@@ -306,7 +306,7 @@ def test_claims_on_standard_input_stand_in_the_working_directory(here: Path, cli
     ran = cli("check", "-", stdin=about("../outside/m.yaml"))
     assert ran.code == 2
     assert ran.err.count("-:") == 4
-    assert "names no bundled model" in ran.err
+    assert "is no bundled model" in ran.err
 
 
 def test_claims_through_a_pipe_stand_there_too(here: Path, process: Process) -> None:
@@ -339,7 +339,7 @@ def test_the_top_of_the_file_system_vouches_for_nothing(
     assert ran.code == 0
     ran = cli("check", "-", stdin=claims(f"model: {str(here / 'm.yaml')[1:]}, {RATIO}"))
     assert ran.code == 2
-    assert "names no bundled model" in ran.err
+    assert "is no bundled model" in ran.err
 
 
 def test_bundled_claims_may_be_links_to_where_they_are_kept(
@@ -384,3 +384,19 @@ def test_a_working_directory_that_is_gone_is_no_reason_to_fail(
     assert cli("check", "-", stdin=bundled).code == 0
     assert cli("check", "-", stdin=about(str(one))).code == 2
     assert cli("show", "m.yaml").code == 2
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"https://me:{TOKEN}@host/org/m?token={TOKEN}",
+        f"https://{TOKEN}@host/org/m#{TOKEN}",
+        f"https:/me:{TOKEN}@host/org/m",
+    ],
+)
+def test_nothing_private_of_an_address_is_shown(address: str, here: Path, cli: Cli) -> None:
+    written(here / "c.yaml", claims(f'model: "{address}", {RATIO}'))
+    for ran in (cli("check", "claims/c.yaml"), cli("show", address)):
+        assert ran.code == 2
+        assert TOKEN not in ran.out + ran.err
+        assert "org/m" in ran.err

@@ -14,6 +14,10 @@ _ADDRESSES = (HUB, "https://", "http://")
 _HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
 _ADDRESS = re.compile(r"(?:[a-z]+://)?(?P<authority>[^/?#]*)(?P<path>[^?#]*)", re.IGNORECASE)
 
+_SCHEME = re.compile(r"[A-Za-z][\w+.-]*:/")
+_PRIVATE = re.compile(r"(?<=/)[^/\s]*:[^/\s]*@|(?<=//)[^/\s]*@|[?#].*", re.DOTALL)
+"""Of an address, also of one with a slash too few: name and password, query and fragment."""
+
 
 def is_hub(reference: str, *, there: bool = False) -> bool:
     """Whether a reference names the hub: hf:org/name, hf://org/name, any web address, or a
@@ -43,6 +47,13 @@ def host_and_path(address: str) -> tuple[str, str]:
         return "", ""
     host = found["authority"].rpartition("@")[2].lower()
     return host.removesuffix(":443").removesuffix(":80"), found["path"]
+
+
+def shown(reference: str) -> str:
+    """A reference as a message quotes it: an address without name and password, and query."""
+    if not _SCHEME.match(reference):
+        return reference
+    return _PRIVATE.sub("", reference)
 
 
 def is_config(data: object) -> bool:

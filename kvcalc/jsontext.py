@@ -19,10 +19,15 @@ from kvcalc.yamltext import MAX_DEPTH, TOO_DEEP, is_deep, repeated_key
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+MAX_VALUES = 500_000
+"""Each takes many times the memory of its text. What lists every expert of a trillion parameters,
+384 of 60 layers with three projections and four settings for each, has 345,600."""
+
 Members = dict[str | int, tuple[int, int]]
 """Where each member of an object or a list begins, and where its value does."""
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]|[^\s\[\]{}:,"]+')
+_TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 _BLANK = re.compile(r"[ \t\n\r]*")
 _KEY = re.compile(r"[ \t\n\r]*:")
 _READ: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().raw_decode
@@ -38,9 +43,11 @@ class NotJSON(InvalidValue):
 def decoded(text: str) -> tuple[Any, bool]:
     """The data, and whether a key stands twice in some object (the last of them is in the data).
 
-    Raises NotJSON, and InvalidValue for what is nested too deeply, a number of too many digits, or
-    half a character; all with line and column.
+    Raises NotJSON, and InvalidValue for what has too many values or is nested too deeply, a number
+    of too many digits, or half a character; all with line and column.
     """
+    if _has_more_values(text, MAX_VALUES):
+        raise InvalidValue([_problem(f"more than {MAX_VALUES:,} values", "", (1, 1))])
     repeated = False
 
     def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -63,6 +70,17 @@ def decoded(text: str) -> tuple[Any, bool]:
     if _HALF_ESCAPED.search(text) and (halves := list(_halves(text))):
         raise InvalidValue(halves)
     return data, repeated
+
+
+def _has_more_values(text: str, most: int) -> bool:
+    """Whether there are more than so many values, by the signs that one begins or follows."""
+    signs = _signs(text)
+    # texts may hold such signs; to look for where they are takes a while
+    return signs > most and _signs(_TEXT.sub("", text)) > most
+
+
+def _signs(text: str) -> int:
+    return sum(text.count(sign) for sign in ",[{")
 
 
 def _too_deep(text: str) -> list[Problem]:

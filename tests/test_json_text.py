@@ -114,6 +114,8 @@ WRONG = [
     pytest.param(config('"a": -' + "9" * 5_000), 2, 8, "a number of 5,000 digits", id="digits"),
     pytest.param('{"a":\n' + "[" * 101 + "]" * 101 + "}", 2, 100, "100 levels", id="deep"),
     pytest.param("[" * 100_000, 1, 101, "100 levels", id="deep and unfinished"),
+    pytest.param('{"a":\n[' + "1," * 500_000 + "1]}", 1, 1, "more than 500,000 values", id="many"),
+    pytest.param("[" + "{}," * 500_000 + '"', 1, 1, "more than 500,000 values", id="many objects"),
     pytest.param('{"a": "\t"}', 1, 8, "not JSON: Invalid control character", id="a tab in a text"),
 ]
 
@@ -125,6 +127,12 @@ def test_what_is_no_json_is_refused_in_its_place(
     with pytest.raises(InputError) as caught:
         parse_json("c.json", text.encode())
     must_tell(caught.value, "c.json", [Wrong(line, column, message)])
+
+
+def test_commas_and_brackets_in_a_text_are_no_values() -> None:
+    # 1 + 499,998 + the text; the signs: one brace, 499,999 commas and those in the text
+    text = '{"a": [' + "0," * 499_998 + r'"\"' + ',[{' * 300_000 + r'\\"]}'
+    assert len(parse_json("c.json", text.encode()).data["a"]) == 499_999
 
 
 @pytest.mark.parametrize("wrong", [r'"b": "\ud83d"', '"b": ' + "[" * 101 + "]" * 101])

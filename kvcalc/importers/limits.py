@@ -10,10 +10,10 @@ from kvcalc.importers.harmless import is_harmless, passes_anywhere
 from kvcalc.importers.values import cut
 from kvcalc.importers.vocabulary import WRAPPERS
 
-MAX_FIELDS = 50_000
+MAX_FIELDS = 40_000
 """Values that are looked at one by one, in one object and in all. Published files have hundreds
 beside what nobody looks into: labels, a vocabulary, or every expert's quantization. Ten thousand
-layers of four values each fit."""
+layers of three values each fit."""
 
 
 def refuse_endless(data: Mapping[str, Any]) -> None:

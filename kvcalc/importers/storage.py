@@ -22,7 +22,7 @@ DTYPES = ("bf16", "fp16", "fp32")
 
 NAMES = ALIASES["dtype"]
 
-MAX_STRANGE = 1_000
+MAX_STRANGE = 100
 """Fields of a quantization that are not known and told one by one."""
 
 NESTED = "quantization"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from kvcalc.errors import Place
@@ -14,6 +15,9 @@ from kvcalc.importers.vocabulary import ALIASES
 
 _NO_NUMBERS = {"model_type", *ALIASES["dtype"]}
 """Fields that others are called much like, such as a draft's target's."""
+
+MOST_NAMED = 100
+"""Fields that a note names one by one."""
 
 
 def pass_over(fields: Fields, called: str) -> None:
@@ -57,7 +61,14 @@ def refuse(fields: Fields, unknown: str) -> None:
 def tell_what_was_passed(names: Collection[str], called: str, fields: Fields) -> None:
     """One note of the fields that a known family is not known to keep anything by."""
     text = f"passed over, as {called} is not known to keep anything by them"
-    fields.note(f"{text}: {', '.join(names)}")
+    fields.note(f"{text}: {enumerated(names)}")
+
+
+def enumerated(names: Collection[str]) -> str:
+    """Names in a sentence; of very many the first, and how many others there are."""
+    told = [*islice(names, MOST_NAMED)]
+    others = len(names) - len(told)
+    return ", ".join([*told, f"and {others:,} more"] if others else told)
 
 
 def way_out(path: Place) -> str:

@@ -178,7 +178,7 @@ def test_strides_without_a_sane_multiple(model_file: ModelFile) -> None:
         ("&a [*a]", "more than 100,000 values once its anchors are written out"),
         ("? " * 50 + "{a: 1}", "found unhashable key"),
     ],
-    ids=["a list", "a mapping", "dashes", "brackets", "anchors", "itself", "keys in keys"],
+    ids=["a list", "a mapping", "%", "dashes", "brackets", "anchors", "itself", "keys in keys"],
 )
 def test_yaml_beyond_what_is_sane(text: str, message: str, model_file: ModelFile) -> None:
     with pytest.raises(InputError, match=message):

@@ -159,6 +159,7 @@ def numbered(count: int) -> Config:
             "text_config has 40,006 fields: at most 40,000 are looked at",
         ),
         ({"unheard": [numbered(40_001)]}, "unheard.0 has 40,001 fields"),
+        ({"text_config": [numbered(40_001)]}, "text_config.0 has 40,001 fields"),
         ({"num_key_value_heads": [2] * 40_001}, "num_key_value_heads has 40,001 items"),
         # harmless to most families, and read by one
         ({"ple_layer_ids": [1] * 40_001}, "ple_layer_ids has 40,001 items"),

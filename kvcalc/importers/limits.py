@@ -41,7 +41,7 @@ def _collections(data: Mapping[str, Any]) -> Iterator[tuple[Place, Mapping[str, 
         yield path, value
         inner = value.items() if isinstance(value, dict) else enumerate(value)
         found = [(key, item) for key, item in inner if isinstance(item, dict | list)]
-        if path == () or path[-1] in WRAPPERS:
+        if isinstance(value, dict) and (path == () or path[-1] in WRAPPERS):
             found = [each for each in found if not _is_passed(*each)]
         todo += [((*path, key), item) for key, item in reversed(found)]
 

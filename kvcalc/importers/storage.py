@@ -129,8 +129,8 @@ def _strangers(
     strange = [
         name
         for name, value in quantization.items()
-        if ("kv" in name.lower() or "cache" in name.lower())
-        and "." not in name
+        if "." not in name
+        and ("kv" in (lower := name.lower()) or "cache" in lower)
         and name not in KNOWN
         and value not in (None, False, "", [], {})
     ]

@@ -17,7 +17,7 @@ from kvcalc.render.plain import lines_of
 from kvcalc.render.sheets import Sheet
 
 FULL_WIDTH = 10**9
-MANY_ROWS = 1_000
+MANY_ROWS = 500
 """A longer table is plain on a terminal, too: rich takes a millisecond for a row."""
 
 

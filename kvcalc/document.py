@@ -83,7 +83,8 @@ class Document:
     def placed(self, problem: Problem) -> Problem:
         """The problem with file, line and column."""
         line, column = self.position(problem.path)
-        return replace(problem, file=self.name, line=line, column=column)
+        place = self.name, line, column
+        return Problem(problem.message, problem.advice, problem.path, *place)
 
 
 def read_bytes(path: Path, size: int = MAX_JSON_BYTES + 1) -> bytes:

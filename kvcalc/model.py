@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DEFAULT_CONTEXT = 131_072
 MAX_LAYERS = 10_000
+MAX_ENTRIES = 1_000
+"""Of attention that differs, however many layers are alike; published models have a dozen."""
 
 FACTS = ("max_context", "parameters", "active_parameters", "weight_bytes")
 """Numbers of a model that its cache does not depend on; each may be left unsaid."""

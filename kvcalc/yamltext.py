@@ -13,12 +13,14 @@ import yaml
 from kvcalc.errors import InvalidValue, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from kvcalc.errors import Place
 
 MAX_NODES = 100_000
 MAX_DEPTH = 100
+MAX_DIRECTIVES = 100
+"""PyYAML looks at all that were there before for each one; a model file has none."""
 """Levels of lists and mappings; no configuration has a tenth of them."""
 TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
 TOO_MANY = f"more than {MAX_NODES:,} values"
@@ -89,6 +91,8 @@ def decoded(text: str) -> tuple[Any, yaml.Node, tuple[Problem, ...]]:
     Raises InvalidValue where it is no YAML, empty, or more than is sane.
     """
     _refuse_unprintable(text)
+    if text.count("\n%") > MAX_DIRECTIVES:
+        raise InvalidValue([Problem(f"more than {MAX_DIRECTIVES:,} lines begin with %")])
     loader = _Loader(text)
     try:
         root = loader.get_single_node()
@@ -191,17 +195,15 @@ def is_deep(data: object) -> bool:
     """Whether lists and mappings stand in each other more levels deep than is sane."""
     level = [data]
     for _ in range(MAX_DEPTH + 1):
-        level = [inner for outer in level for inner in _inner(outer)]
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
         if not level:
             return False
     return True
-
-
-def _inner(value: object) -> Iterable[object]:
-    """What stands directly inside of a list or a mapping."""
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:

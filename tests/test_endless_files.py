@@ -170,6 +170,7 @@ def test_strides_without_a_sane_multiple(model_file: ModelFile) -> None:
     ("text", "message"),
     [
         ("[" + "a," * 200_000 + "a]", "more than 100,000 values"),
+        ("%TAG !a! b:\n" * 102 + "---\na: 1\n", "more than 100 lines begin with %"),
         ("a: 1\n" * 60_000, "more than 100,000 values"),
         ("- " * 200 + "a", "nested more than 100 levels deep"),
         ("a: " + "[" * 200 + "]" * 200, "nested more than 100 levels deep"),
@@ -177,7 +178,7 @@ def test_strides_without_a_sane_multiple(model_file: ModelFile) -> None:
         ("&a [*a]", "more than 100,000 values once its anchors are written out"),
         ("? " * 50 + "{a: 1}", "found unhashable key"),
     ],
-    ids=["a list", "a mapping", "dashes", "brackets", "anchors", "itself", "keys in keys"],
+    ids=["a list", "a mapping", "%", "dashes", "brackets", "anchors", "itself", "keys in keys"],
 )
 def test_yaml_beyond_what_is_sane(text: str, message: str, model_file: ModelFile) -> None:
     with pytest.raises(InputError, match=message):

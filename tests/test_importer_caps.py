@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from kvcalc.importers.strangers import MAX_FIELDS
+from kvcalc.importers.limits import MAX_FIELDS
+from kvcalc.importers.storage import MAX_STRANGE
 from kvcalc.importers.values import MAX_NUMBER
-from kvcalc.model import MAX_LAYERS
+from kvcalc.model import MAX_ENTRIES, MAX_LAYERS
 from tests.configurations import LLAMA, Config, loaded, refused
 
 HUGE = 10**8
@@ -139,20 +140,77 @@ def test_unknown_fields_are_all_counted() -> None:
 def test_of_very_many_fields_the_number_is_told(model_type: str) -> None:
     strange = {f"s{n}": 1 for n in range(MAX_FIELDS)}
     text = refused({**LLAMA, "model_type": model_type, **strange})
-    assert text == "the file has 50,006 fields: at most 50,000 are looked at"
+    assert text == "the file has 40,006 fields: at most 40,000 are looked at"
 
 
-def test_of_very_many_fields_of_an_object_the_number_is_told() -> None:
-    strange = {f"s{n}": 1 for n in range(MAX_FIELDS + 1)}
-    text = refused({**LLAMA, "model_type": "mpt", "attn_config": strange})
-    assert "attn_config has 50,001 fields: at most 50,000 are looked at" in text
+def numbered(count: int) -> Config:
+    return {f"s{n}": n for n in range(count)}
 
 
-def test_an_object_too_large_to_be_looked_through_could_say_anything() -> None:
-    inside = {f"s{n}": 1 for n in range(MAX_FIELDS)}
-    assert loaded({**LLAMA, "unheard": [inside]}).stored(1) == 256
-    text = refused({**LLAMA, "unheard": [inside, {"one_more": 1}]})
-    assert "unheard is not a field that kvcalc knows" in text
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        (
+            {"model_type": "mpt", "attn_config": numbered(40_001)},
+            "attn_config has 40,001 fields: at most 40,000 are looked at",
+        ),
+        (
+            {"model_type": "llava", "text_config": {**LLAMA, **numbered(40_000)}},
+            "text_config has 40,006 fields: at most 40,000 are looked at",
+        ),
+        ({"unheard": [numbered(40_001)]}, "unheard.0 has 40,001 fields"),
+        ({"text_config": [numbered(40_001)]}, "text_config.0 has 40,001 fields"),
+        ({"num_key_value_heads": [2] * 40_001}, "num_key_value_heads has 40,001 items"),
+        # harmless to most families, and read by one
+        ({"ple_layer_ids": [1] * 40_001}, "ple_layer_ids has 40,001 items"),
+        ({"attention_types": [[["global"], 1]] * 20_000}, "more than 40,000 values"),
+        # 6 + 1 of the file, 2, 30,000 of the one and 9,992 of the other
+        ({"unheard": [numbered(30_000), numbered(9_992)]}, "more than 40,000 values"),
+        (
+            {"per_layer_config": {str(n): {"head_dim": 1, "zz": 1} for n in range(17_000)}},
+            "more than 40,000 values",
+        ),
+    ],
+)
+def test_more_values_than_are_looked_at(fields: Config, told: str) -> None:
+    assert told in refused({**LLAMA, **fields})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        # as many as are looked at: 6 + 1, 2, 30,000 and 9,991
+        {"unheard": [numbered(30_000), numbered(9_991)]},
+        # what nobody looks into: Emu3 lists 184,622 words
+        {"vocabulary_map": numbered(184_622)},
+        {"id2label": numbered(60_000), "label2id": numbered(60_000)},
+        {"suppress_tokens": list(range(60_000))},
+        {"quantization_config": {"quant_method": "x", "layers": numbered(100_000)}},
+        # lists of experts of mixed precision: 61 layers x 256 experts x 3 projections
+        {"quantization": {f"m.layers.{n}.up_proj": {"bits": 4, "sym": 1} for n in range(46_848)}},
+    ],
+)
+def test_what_nobody_looks_into_may_be_long(fields: Config) -> None:
+    assert loaded({**LLAMA, **fields}).stored(1) == 256
+
+
+def test_of_very_many_fields_of_a_quantization_the_number_is_told() -> None:
+    strange = {f"kv_{n}": 1 for n in range(MAX_STRANGE + 1)}
+    text = refused({**LLAMA, "quantization_config": strange})
+    told = "quantization_config has 101 fields that speak of the cache"
+    assert text == f"{told}, none of which kvcalc knows"
+    strange.popitem()
+    text = refused({**LLAMA, "quantization_config": strange})
+    assert text.count("is not a KV scheme that kvcalc knows") == MAX_STRANGE
+
+
+@pytest.mark.parametrize("count", [MAX_ENTRIES, MAX_ENTRIES + 1])
+def test_as_many_caches_may_differ_as_a_file_has_entries(count: int) -> None:
+    config = {**LLAMA, "num_hidden_layers": count, "head_dim": [1 + n for n in range(count)]}
+    if count <= MAX_ENTRIES:
+        assert len(loaded(config).attention) == count
+    else:
+        assert refused(config) == "the layers keep 1,001 caches that differ; at most 1,000 are read"
 
 
 def test_numbers_of_layers_beyond_the_last_are_idle_or_refused() -> None:

@@ -107,6 +107,21 @@ def test_other_problems_stand_where_they_are(beside: str, model_file: ModelFile)
     assert nested.position(("a", 1, "d")) == (4, 3)
 
 
+def test_places_of_what_was_skipped_and_of_what_was_looked_into() -> None:
+    text = '{"a": {"b": [1, {"c": 2}],\n "d": 3},\n "e": "\\"]", "f": {"a": 1, "a": 2}}'
+    document = parse_json("c.json", text.encode())
+    for path, place in [
+        (("f", "a"), (3, 20)),
+        (("a", "b", 1, "c"), (1, 18)),
+        (("a", "d"), (2, 2)),
+        (("a", "b", 2), (1, 8)),
+        (("e",), (3, 2)),
+        (("a", "b", 1, "none"), (1, 17)),
+        (("f", "none"), (3, 14)),
+    ]:
+        assert document.position(path) == place, path
+
+
 WRONG = [
     pytest.param('{"a": 1,}', 1, 9, "not JSON", id="a comma too many"),
     pytest.param(config(r'"a": "\ud83d"'), 2, 8, r"\ud83d is half a character", id="half"),
@@ -114,6 +129,8 @@ WRONG = [
     pytest.param(config('"a": -' + "9" * 5_000), 2, 8, "a number of 5,000 digits", id="digits"),
     pytest.param('{"a":\n' + "[" * 101 + "]" * 101 + "}", 2, 100, "100 levels", id="deep"),
     pytest.param("[" * 100_000, 1, 101, "100 levels", id="deep and unfinished"),
+    pytest.param('{"a":\n[' + "1," * 500_000 + "1]}", 1, 1, "more than 500,000 values", id="many"),
+    pytest.param("[" + "{}," * 500_000 + '"', 1, 1, "more than 500,000 values", id="many objects"),
     pytest.param('{"a": "\t"}', 1, 8, "not JSON: Invalid control character", id="a tab in a text"),
 ]
 
@@ -125,6 +142,12 @@ def test_what_is_no_json_is_refused_in_its_place(
     with pytest.raises(InputError) as caught:
         parse_json("c.json", text.encode())
     must_tell(caught.value, "c.json", [Wrong(line, column, message)])
+
+
+def test_commas_and_brackets_in_a_text_are_no_values() -> None:
+    # 1 + 499,998 + the text; the signs: one brace, 499,999 commas and those in the text
+    text = '{"a": [' + "0," * 499_998 + r'"\"' + ",[{" * 300_000 + r'\\"]}'
+    assert len(parse_json("c.json", text.encode()).data["a"]) == 499_999
 
 
 @pytest.mark.parametrize("wrong", [r'"b": "\ud83d"', '"b": ' + "[" * 101 + "]" * 101])

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kvcalc.attention.base import Attention, Scheme
+from kvcalc.errors import InvalidValue, Problem
 from kvcalc.formats import Layout
-from kvcalc.model import Layer
+from kvcalc.model import MAX_ENTRIES, Layer
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,16 @@ def assemble(layers: Sequence[tuple[Scheme, ...]], kv: Layout | None = None) -> 
     """Name what the layers keep; like caches have one name.
 
     kv  how keys, values and latents are stored, where that is not the model's dtype
+
+    Raises InvalidValue where more of them differ than a file of kvcalc's own may have entries.
     """
     names: dict[Scheme, str] = {}
     stems: Counter[str] = Counter()
-    for scheme in dict.fromkeys(own for layer in dict.fromkeys(layers) for own in layer):
+    schemes = dict.fromkeys(own for layer in dict.fromkeys(layers) for own in layer)
+    if len(schemes) > MAX_ENTRIES:
+        text = f"the layers keep {len(schemes):,} caches that differ"
+        raise InvalidValue([Problem(f"{text}; at most {MAX_ENTRIES:,} are read")])
+    for scheme in schemes:
         stem = _stem(scheme)
         stems[stem] += 1
         names[scheme] = stem if stems[stem] == 1 else f"{stem}_{stems[stem]}"

@@ -20,6 +20,7 @@ from kvcalc.importers.identity import (
 )
 from kvcalc.importers.ignoring import names_of, refuse_what_is_read, stated, told, without
 from kvcalc.importers.layers import layers_of, stated_window_of
+from kvcalc.importers.limits import refuse_endless
 from kvcalc.importers.storage import INDEX_DTYPE, cache_dtype
 from kvcalc.importers.strangers import pass_over, refuse
 from kvcalc.importers.values import short
@@ -36,6 +37,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
     """
     whole, names = nested.levels_of(data), names_of(data)
     data, ignored = without(data, origin.ignored)
+    refuse_endless(data)
     levels = nested.levels_of(data)
     if wrong := nested.wrongly_typed(levels):
         raise InvalidValue(wrong)  # nobody knows what they would be read as

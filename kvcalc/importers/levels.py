@@ -9,7 +9,7 @@ from typing import Any
 from kvcalc.errors import InvalidValue, Place, Problem
 from kvcalc.importers.draft_marks import known_outside, wrappers_of
 from kvcalc.importers.fields import Fields
-from kvcalc.importers.strangers import said_of_strangers
+from kvcalc.importers.strangers import enumerated, said_of_strangers
 from kvcalc.importers.values import alike, list_of, short
 from kvcalc.importers.vocabulary import ALIASES, WRAPPERS
 from kvcalc.units import MAX_TOKENS
@@ -135,5 +135,5 @@ def say_what_was_left(levels: Levels, fields: Fields) -> None:
         left = [name for name in others if level[name] != fields.data.get(name)]
         if left:
             prefix = ".".join(str(step) for step in path)
-            text = ", ".join(f"{prefix}.{name}" if prefix else name for name in left)
+            text = enumerated([f"{prefix}.{name}" if prefix else name for name in left])
             fields.note(f"not used, beside {'.'.join(str(s) for s in levels[0][0])}: {text}")

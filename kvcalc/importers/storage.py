@@ -22,6 +22,9 @@ DTYPES = ("bf16", "fp16", "fp32")
 
 NAMES = ALIASES["dtype"]
 
+MAX_STRANGE = 100
+"""Fields of a quantization that are not known and told one by one."""
+
 NESTED = "quantization"
 """The object that ModelOpt nests in one of quantization, with the same fields."""
 
@@ -123,14 +126,17 @@ def _strangers(
     quantization: Mapping[str, Any], path: Place, found: Mapping[str, Any]
 ) -> list[Problem]:
     """Fields that speak of the cache and that are not known; one with a dot is a module's path."""
-    strange = (
+    strange = [
         name
         for name, value in quantization.items()
-        if ("kv" in name.lower() or "cache" in name.lower())
-        and "." not in name
+        if "." not in name
+        and ("kv" in (lower := name.lower()) or "cache" in lower)
         and name not in KNOWN
         and value not in (None, False, "", [], {})
-    )
+    ]
+    if len(strange) > MAX_STRANGE:
+        text = f"{path[-1]} has {len(strange):,} fields that speak of the cache"
+        return [Problem(f"{text}, none of which kvcalc knows", _way_out(path), path)]
     text = "is not a KV scheme that kvcalc knows"
     return [
         Problem(f"{path[-1]}.{name} {text}", _way_out(place), place)

@@ -7,7 +7,7 @@ from itertools import islice
 from shlex import quote
 from typing import Any
 
-from kvcalc.errors import Place, Problem
+from kvcalc.errors import Place
 from kvcalc.importers.fields import COUNTS, Fields
 from kvcalc.importers.harmless import is_harmless, passes_anywhere, speaks_of_the_cache
 from kvcalc.importers.misspelt import Spellings
@@ -17,8 +17,8 @@ from kvcalc.importers.vocabulary import ALIASES
 _NO_NUMBERS = {"model_type", *ALIASES["dtype"]}
 """Fields that others are called much like, such as a draft's target's."""
 
-MAX_FIELDS = 50_000
-"""Fields of one object that are looked at one by one; published files have a few hundred."""
+MOST_NAMED = 100
+"""Fields that a note names one by one."""
 
 
 def pass_over(fields: Fields, called: str) -> None:
@@ -28,7 +28,7 @@ def pass_over(fields: Fields, called: str) -> None:
     """
     passed: list[str] = []
     for inner in (fields, *fields.groups.values()):
-        unread = _unread(inner, silent=bool(fields.filled))
+        unread = inner.unread(silent=bool(fields.filled))
         known = Spellings(inner.used - _NO_NUMBERS if unread else ())
         for name in unread:
             if is_harmless(name):
@@ -52,26 +52,24 @@ def refuse(fields: Fields, unknown: str) -> None:
     unknown  what is not known of it
     """
     for inner in (fields, *fields.groups.values()):
-        for name in _unread(inner, silent=bool(fields.filled)):
+        for name in inner.unread(silent=bool(fields.filled)):
             if not passes_anywhere(name):
                 text = f"{unknown}, and {inner.prefix}{cut(name)} could change the cache"
                 inner.problem(text, name, way_out((*inner.where, name)))
     _refuse_by_layer(fields)
 
 
-def _unread(inner: Fields, silent: bool) -> list[str]:
-    """The fields that nobody has read; an object with too many of them is none of a model."""
-    if len(inner.data) <= MAX_FIELDS:
-        return inner.unread(silent)
-    text = f"{inner.prefix.rstrip('.') or 'the file'} has {len(inner.data):,} fields"
-    inner.add(Problem(f"{text}: at most {MAX_FIELDS:,} are looked at", "", inner.where))
-    return []
-
-
 def tell_what_was_passed(names: Collection[str], called: str, fields: Fields) -> None:
     """One note of the fields that a known family is not known to keep anything by."""
     text = f"passed over, as {called} is not known to keep anything by them"
-    fields.note(f"{text}: {', '.join(names)}")
+    fields.note(f"{text}: {enumerated(names)}")
+
+
+def enumerated(names: Collection[str]) -> str:
+    """Names in a sentence; of very many the first, and how many others there are."""
+    told = [*islice(names, MOST_NAMED)]
+    others = len(names) - len(told)
+    return ", ".join([*told, f"and {others:,} more"] if others else told)
 
 
 def way_out(path: Place) -> str:
@@ -86,13 +84,9 @@ def _dotted(path: Place) -> str:
 
 def _speaks(name: str, value: Any) -> bool:
     """Whether a field could change the cache, by its name or by those that its value nests."""
-    inside = _nested(value) if isinstance(value, dict | list) else ()
-    # nobody looks through more: what is in them could be anything
-    nested = list(islice(inside, MAX_FIELDS + 1))
-    return (
-        speaks_of_the_cache(name)
-        or len(nested) > MAX_FIELDS
-        or any(speaks_of_the_cache(inner) and not is_harmless(inner) for inner in nested)
+    nested = _nested(value) if isinstance(value, dict | list) else ()
+    return speaks_of_the_cache(name) or any(
+        speaks_of_the_cache(inner) and not is_harmless(inner) for inner in nested
     )
 
 

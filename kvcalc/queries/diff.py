@@ -113,7 +113,11 @@ def diff(model: Model, other: Model) -> Difference:
 def _kept(model: Model) -> list[list[Mapping[Hashable, int]]]:
     """What every layer keeps, in order."""
     orders = model.layers, model.mtp
-    return [[_contents(model, *(model.attention[n] for n in layer)) for layer in o] for o in orders]
+    kept = {
+        layer: _contents(model, *(model.attention[name] for name in layer))
+        for layer in dict.fromkeys(chain(*orders))
+    }
+    return [[kept[layer] for layer in order] for order in orders]
 
 
 def _contents(model: Model, *schemes: Scheme) -> Mapping[Hashable, int]:
@@ -123,7 +127,8 @@ def _contents(model: Model, *schemes: Scheme) -> Mapping[Hashable, int]:
 def _entries(model: Model) -> list[_Entry]:
     """The entries that its layers keep; those that mean the same are one."""
     found: dict[Scheme, dict[str, None]] = {}
-    for name in (name for layer in (*model.layers, *model.mtp) for name in layer):
+    layers = dict.fromkeys((*model.layers, *model.mtp))
+    for name in dict.fromkeys(chain.from_iterable(layers)):
         scheme = model.attention[name].plain()
         if scheme.dtype == model.dtype:
             scheme = replace(scheme, dtype=None)

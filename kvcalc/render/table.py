@@ -8,7 +8,7 @@ from kvcalc.printable import printable
 from kvcalc.render import Style, View
 from kvcalc.render.plain import lines_of
 
-MANY_ROWS = 1_000
+MANY_ROWS = 500
 """A longer table is plain on a terminal, too: rich takes a millisecond for a row."""
 
 

@@ -76,7 +76,7 @@ class Allowance:
     tensors: int = 50_000
     texts: int = 2_000_000
     kept: int = 10_000_000
-    items: int = 1_000_000
+    items: int = 250_000
     weights: int = 10**16
 
     def spend(self, what: str, count: int) -> None:

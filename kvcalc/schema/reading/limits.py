@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kvcalc.errors import InvalidValue, Place, Problem
-from kvcalc.model import MAX_LAYERS
+from kvcalc.model import MAX_ENTRIES, MAX_LAYERS
 
-MAX_ITEMS = 1_000
+MAX_ITEMS = MAX_ENTRIES
 """Of a list or a mapping: attention entries, expectations, claims, sides, sources, fields."""
 MAX_VALUES = 25_000
 """In all, lists of layers included."""

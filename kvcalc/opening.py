@@ -116,7 +116,8 @@ def _stdin() -> bytes:
 def _of_hub(reference: str, ignored: Ignored) -> Model:
     from kvcalc.importers import hub
     from kvcalc.importers.assembly import Origin
-    from kvcalc.importers.files import CONFIG, refusal
+    from kvcalc.importers.bounded import CONFIG
+    from kvcalc.importers.files import refusal
 
     fetched = hub.fetch(reference)
     document = parse_json(fetched.reference, read_bytes(fetched.path))
@@ -189,8 +190,7 @@ def _origin(path: Path, ignored: Ignored, weight_bytes: int | None = None) -> Or
     A pipe has no name.
     """
     from kvcalc.importers.assembly import Origin
-    from kvcalc.importers.bounded import size_of
-    from kvcalc.importers.files import CONFIG
+    from kvcalc.importers.bounded import CONFIG, size_of
 
     name = path.resolve().parent.name if path.name == CONFIG else path.stem
     pipe = size_of(path) is None

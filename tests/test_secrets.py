@@ -261,6 +261,10 @@ OUTSIDE = [
     "nowhere/../outside/m.yaml",
     "linked",  # a folder whose config.json is elsewhere
     "weights",  # a folder whose index is elsewhere
+    "cache",  # a folder of snapshots, of which one is elsewhere
+    "cached",  # the same, where one's configuration is
+    "uncached",  # and where it is nowhere
+    "steps",  # a folder with a link that no system follows to its end
 ]
 
 
@@ -274,6 +278,11 @@ def test_claims_may_name_nothing_else(reference: str, here: Path, cli: Cli) -> N
     link(here / "linked" / "config.json", outside / "config.json")
     written(here / "weights" / "config.json", json.dumps(LLAMA))
     link(here / "weights" / "model.safetensors.index.json", outside / "index")
+    link(here / "cache" / "snapshots" / "0a", outside)
+    link(here / "cached" / "snapshots" / "0a" / "config.json", outside / "config.json")
+    link(here / "uncached" / "snapshots" / "0a" / "config.json", outside / "nothing")
+    for number in range(3000):  # os.path.realpath would follow them all
+        link(here / "steps" / f"l{number}", Path(f"none/../l{number + 1}"))
     written(here / "c.yaml", about(reference))
     ran = cli("check", "claims/c.yaml")
     assert (ran.code, ran.out) == (2, "")

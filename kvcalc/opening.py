@@ -26,8 +26,9 @@ Ignored = tuple[str, ...]
 
 STDIN = "-"
 SUFFIX = ".yaml"
-OWN = {"layers", "attention"}
-"""Fields by which a file is one of kvcalc's own, however broken; others have a name, too."""
+OWN = ({"layers", "attention"}, {"layers", "attention", "heads", "head_dim", "dtype"})
+"""Fields by which a file is one of kvcalc's own, however broken: one of the first and two of the
+second. Files of other programs have a name, too, and some have layers."""
 HEAD = 1024
 """Bytes by which a kind of file is told from others."""
 
@@ -74,7 +75,7 @@ def model_of(found: Document | Model, ignored: Ignored = ()) -> Model:
     """
     if not isinstance(found, Document):
         return found
-    if not (isinstance(found.data, dict) and OWN & set(found.data)):
+    if not _is_own(found.data):
         if found.in_braces:
             from kvcalc.importers.files import refusal
 
@@ -85,6 +86,11 @@ def model_of(found: Document | Model, ignored: Ignored = ()) -> Model:
 
         raise InputError([found.placed(no_model(found.data))])
     return found.read_by(lambda: read_model(found.data, found.name, found.line))
+
+
+def _is_own(data: object) -> bool:
+    fields = set(data) if isinstance(data, dict) else set()
+    return bool(OWN[0] & fields) and len(OWN[1] & fields) > 1
 
 
 def exists(path: Path) -> bool:

@@ -65,6 +65,9 @@ SECRETS: dict[str, str | bytes] = {
     "UTF-16": f"{TOKEN}: {TOKEN}\n".encode("utf-16"),
     "binary": b"\x00\x01" + TOKEN.encode() * 3,
     "a control": f"{TOKEN}: \x07{TOKEN}\n",
+    "functions with layers": f"service: {TOKEN}\nlayers: {{ {TOKEN}: {{ path: {TOKEN} }} }}\n",
+    "an image's manifest": json.dumps({"layers": [{"digest": TOKEN}], TOKEN: TOKEN}),
+    "attention": f"attention: {TOKEN}\n{TOKEN}: {TOKEN}\n",
     "a web page": f"<html><title>{TOKEN}</title>",
 }
 NAMES = ("model.json", "model.yaml", "config.json", "model.gguf")
@@ -174,6 +177,7 @@ def test_nor_does_a_file_beside_a_configuration(
         ("\n - hello\n", ":2:2: this is no model: it holds a list, not a mapping of fields"),
         ("7\n", ":1:1: this is no model: it holds a number, not a mapping of fields"),
         ("name: CI\non: push\n", ":1:1: this is no model: it has neither layers nor attention"),
+        ("layers: 2\n", ":1:1: this is no model: it has layers and nothing else of one"),
         ("claims: []\n", ":1:1: this is a file of claims, not a model"),
         ("a: b: c\n", ":1:5: not YAML: mapping values are not allowed in this context"),
         ("a: *b\n", ":1:4: not YAML: found undefined alias"),

@@ -212,7 +212,9 @@ def no_model(data: object) -> Problem:
         return Problem(f"this is no model: it holds {held}, not a mapping of fields", hint)
     if "claims" in data:
         return Problem("this is a file of claims, not a model", "kvcalc check reads it")
-    return Problem("this is no model: it has neither layers nor attention", hint)
+    one = next((name for name in ("layers", "attention") if name in data), None)
+    lacks = f"{one} and nothing else of one" if one else "neither layers nor attention"
+    return Problem(f"this is no model: it has {lacks}", hint)
 
 
 def _base(adapter: Mapping[str, Any]) -> str:

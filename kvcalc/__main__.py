@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 
+_LENIENT = ("backslashreplace", "namereplace", "xmlcharrefreplace", "replace", "ignore")
+"""What can be done about a character that an encoding lacks, without an exception."""
+
+
 class Unwritten(OSError):
     """What is to be printed cannot be: the disk is full, say."""
 
@@ -64,8 +68,9 @@ def _patient(stream: TextIO | None, kind: type[Stream]) -> TextIO:
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     encoding, lines = stream.encoding, stream.line_buffering
-    # a character that the reader's encoding lacks is written as an escape, not a traceback
-    errors = "backslashreplace" if stream.errors == "strict" else stream.errors
+    # a character that the reader's encoding lacks is written as an escape, not a traceback; the C
+    # locale and PYTHONIOENCODING may name other ways, some of which fail or are none
+    errors = stream.errors if stream.errors in _LENIENT else "backslashreplace"
     return kind(stream.detach(), encoding=encoding, errors=errors, line_buffering=lines)
 
 

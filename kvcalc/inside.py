@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePath
 
-MAX_LINKS = 200_000
-"""Of entries in a folder that are looked at; a model's folder with more is not read either."""
+from kvcalc.importers.bounded import MAX_LINKS, configurations_in_snapshots, entries_of
+
+HOPS = 40
+"""Links that lead from one to another before a system gives up."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,7 @@ class Inside:
             following = os.path.join(here, step)
             if (here == self.home or self._holds(here)) and not os.path.lexists(following):
                 return False  # there is nothing to read
-            try:
-                here = os.path.realpath(following)
-            except (OSError, ValueError):
-                return True
+            here = _real(following)
             if not (self._holds(here) or self._is_above(here)):
                 return True
         return not self._holds(here) or self._has_link_out(here)
@@ -47,12 +46,10 @@ class Inside:
 
     def _has_link_out(self, path: str) -> bool:
         """Whether the configuration or the weights of a folder are somewhere else."""
-        try:
-            with os.scandir(path) as entries:
-                links = [entry.path for entry in islice(entries, MAX_LINKS) if entry.is_symlink()]
-        except OSError:  # a file, most often
-            return False
-        return not all(self._holds(os.path.realpath(link)) for link in links)
+        links = (entry.path for entry in entries_of(path) if entry.is_symlink())
+        # with more links than that a folder is not read
+        found = [*islice(links, MAX_LINKS + 1), *map(str, configurations_in_snapshots(path))]
+        return not all(map(self._holds, map(_real, found)))
 
 
 def inside(folder: Path) -> Inside:
@@ -64,11 +61,41 @@ def inside(folder: Path) -> Inside:
 
 def _is_below(path: str, folder: str) -> bool:
     """Whether a path is a folder or below it, both without links."""
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+    return path == folder or (bool(folder) and path.startswith(folder.rstrip(os.sep) + os.sep))
 
 
-def _real(folder: str) -> str:
+def _real(path: str) -> str:
+    """A path without links, as the system follows them; nothing where it would give up.
+
+    That is so with very many links as well, which os.path.realpath would follow one and all.
+    """
     try:
-        return os.path.realpath(folder)
+        absolute = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
     except OSError:  # the working directory may have been deleted
         return ""
+    drive, rest = os.path.splitdrive(absolute)
+    todo, here, hops = _steps(rest), drive + os.sep, 0
+    while todo:
+        step = todo.pop()
+        if step == os.pardir:
+            here = os.path.dirname(here)
+            continue
+        following = os.path.join(here, step)
+        try:
+            target = os.readlink(following)
+        except (OSError, ValueError):  # no link, most often
+            here = following
+            continue
+        hops += 1
+        if hops > HOPS:
+            return ""
+        if os.path.isabs(target):
+            drive, target = os.path.splitdrive(target)
+            here = drive + os.sep
+        todo += _steps(target)
+    return here
+
+
+def _steps(path: str) -> list[str]:
+    """The steps of a path without its root, the last first."""
+    return [step for step in reversed(PurePath(path).parts) if not step.endswith(os.sep)]

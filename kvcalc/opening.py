@@ -26,8 +26,9 @@ Ignored = tuple[str, ...]
 
 STDIN = "-"
 SUFFIX = ".yaml"
-OWN = {"layers", "attention"}
-"""Fields by which a file is one of kvcalc's own, however broken; others have a name, too."""
+OWN = ({"layers", "attention"}, {"layers", "attention", "heads", "head_dim", "dtype"})
+"""Fields by which a file is one of kvcalc's own, however broken: one of the first and two of the
+second. Files of other programs have a name, too, and some have layers."""
 HEAD = 1024
 """Bytes by which a kind of file is told from others."""
 
@@ -74,7 +75,7 @@ def model_of(found: Document | Model, ignored: Ignored = ()) -> Model:
     """
     if not isinstance(found, Document):
         return found
-    if not (isinstance(found.data, dict) and OWN & set(found.data)):
+    if not _is_own(found.data):
         if found.in_braces:
             from kvcalc.importers.files import refusal
 
@@ -85,6 +86,11 @@ def model_of(found: Document | Model, ignored: Ignored = ()) -> Model:
 
         raise InputError([found.placed(no_model(found.data))])
     return found.read_by(lambda: read_model(found.data, found.name, found.line))
+
+
+def _is_own(data: object) -> bool:
+    fields = set(data) if isinstance(data, dict) else set()
+    return bool(OWN[0] & fields) and len(OWN[1] & fields) > 1
 
 
 def exists(path: Path) -> bool:
@@ -116,7 +122,8 @@ def _stdin() -> bytes:
 def _of_hub(reference: str, ignored: Ignored) -> Model:
     from kvcalc.importers import hub
     from kvcalc.importers.assembly import Origin
-    from kvcalc.importers.files import CONFIG, refusal
+    from kvcalc.importers.bounded import CONFIG
+    from kvcalc.importers.files import refusal
 
     fetched = hub.fetch(reference)
     document = parse_json(fetched.reference, read_bytes(fetched.path))
@@ -189,8 +196,7 @@ def _origin(path: Path, ignored: Ignored, weight_bytes: int | None = None) -> Or
     A pipe has no name.
     """
     from kvcalc.importers.assembly import Origin
-    from kvcalc.importers.bounded import size_of
-    from kvcalc.importers.files import CONFIG
+    from kvcalc.importers.bounded import CONFIG, size_of
 
     name = path.resolve().parent.name if path.name == CONFIG else path.stem
     pipe = size_of(path) is None

@@ -10,7 +10,8 @@ _ACTS = re.compile(
     "\ufff9-\ufffb\U000e0000-\U000e007f"
     "\ud800-\udfff]"  # halves of characters, which no encoding has
 )
-_COMMANDS = re.compile(r"^[^\S\n]*:(?=:)|#(?=#\w*\[)", re.MULTILINE)
+_ANYWHERE = r"#(?=#\w*\[)"
+_COMMANDS = re.compile(rf"^[^\S\n]*:(?=:)|{_ANYWHERE}", re.MULTILINE)
 """How a line commands who runs CI: GitHub's `::stop-commands::x`, Azure's `##vso[...]` anywhere."""
 
 
@@ -26,6 +27,19 @@ def printable_lines(text: str) -> str:
     """The same for text of several lines: line feeds and tabs stay."""
     shown = _ACTS.sub(lambda found: found[0] if found[0] in "\n\t" else _escape(found), text)
     return _uncommanding(shown)
+
+
+def uncommanding_json(text: str) -> str:
+    """JSON of the same meaning in which nothing commands who runs CI.
+
+    Within a line a command begins with signs that JSON has in its texts alone.
+    """
+    return re.sub(_ANYWHERE, r"\\u0023", text)
+
+
+def uncommanding_yaml(text: str) -> str:
+    """Text in the double quotes of YAML, of the same meaning, in which nothing commands either."""
+    return re.sub(_ANYWHERE, r"\\x23", text)
 
 
 def _uncommanding(text: str) -> str:

@@ -98,11 +98,12 @@ MISSING = {
         FLAT + "compare:\n  mla:\n",
         [Wrong(10, 3, "latent_dim"), Wrong(10, 3, "rope_dim")],
     ),
-    "all but the layers": (
-        "layers: 4\n",
-        [Wrong(1, 1, "'name'"), Wrong(1, 1, "'dtype'"), Wrong(1, 1, "'attention'")],
+    "all but layers and dtype": (
+        "layers: 4\ndtype: bf16\n",
+        [Wrong(1, 1, "'name'"), Wrong(1, 1, "'attention'")],
     ),
-    # a file of some other kind, of which nothing is shown
+    # files of some other kind, of which nothing is shown
+    "all but the layers": ("layers: 4\n", [Wrong(1, 1, "it has layers and nothing", "name:")]),
     "nothing but a name": ("name: Me\n", [Wrong(1, 1, "neither layers nor attention", "name:")]),
 }
 

@@ -217,6 +217,18 @@ def test_so_have_the_entries_of_a_folder(
     assert weight_bytes_of(folder) is None
 
 
+def test_so_have_the_links_in_a_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
+) -> None:
+    monkeypatch.setattr(bounded, "MAX_LINKS", 1)
+    itself(folder / "one")
+    assert cli("show", str(folder)).code == 0
+    itself(folder / "two")
+    ran = cli("show", str(folder))
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == f"{folder}: more than 1 links in this folder\n  name the file\n"
+
+
 @pytest.mark.parametrize("base", ["/home/me/secret", "a/b/c", "two words", "", "x" * 97, 7, ["a"]])
 def test_only_what_may_be_an_id_is_named_as_a_base(base: object, tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text(

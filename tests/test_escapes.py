@@ -30,6 +30,7 @@ from kvcalc.printable import printable, printable_lines
 from kvcalc.queries.listing import list_models
 from kvcalc.render import Style, render
 from kvcalc.render.sheets import wide
+from kvcalc.schema.writing.text import comment
 
 if TYPE_CHECKING:
     from tests.conftest import Cli, ModelFile, Terminal
@@ -379,3 +380,33 @@ def test_no_line_commands_who_runs_ci(text: str, shown: str) -> None:
     assert render(answers_with(text).shown, "table", Style()).startswith(f"{shown}: 2 layers")
     assert printable(text) == printable_lines(text) == printable(printable(text)) == shown
     assert printable_lines(f"a\n{text}") == f"a\n{shown}"
+
+
+COMMAND = "\\##vso[task.setvariable]x ###[group]y"
+
+
+@pytest.mark.parametrize(
+    ("words", "again"),
+    [
+        (("show", "{}", "--json"), "\\\\\\u0023#vso[task.setvariable]x #\\u0023#[group]y"),
+        (("compare", "{}", "-f", "jsonl"), "\\\\\\u0023#vso[task.setvariable]x #\\u0023#[group]y"),
+        (("import", "{}"), "\\\\\\x23#vso[task.setvariable]x #\\x23#[group]y"),
+    ],
+    ids=["json", "jsonl", "yaml"],
+)
+def test_no_text_commands_who_runs_ci_in_what_programs_read(
+    words: tuple[str, ...], again: str, model_file: ModelFile, cli: Cli
+) -> None:
+    said = {"name": COMMAND, "layers": 2, "heads": 8, "head_dim": 64, "dtype": "bf16"}
+    path = model_file(json.dumps({**said, "attention": {"kind": "mha"}}))
+    out = cli(*(word.format(path) for word in words)).out
+    assert again in out
+    assert "##vso[" not in out
+    if words[0] == "import":
+        assert kvcalc.load(model_file(out, "again.yaml")).name == COMMAND
+    else:
+        assert json.loads(out.splitlines()[0] if "jsonl" in words else out)["model"] == COMMAND
+
+
+def test_nor_does_a_comment_in_yaml() -> None:
+    assert comment("note ##vso[task.x]y") == ["# note \\x23#vso[task.x]y"]

@@ -103,6 +103,31 @@ def test_standard_input_that_is_none_is_2(stdin: str, words: str) -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "ascii:surrogateescape"},
+        {"PYTHONIOENCODING": "ascii:nosuch"},
+        {"PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"},
+    ],
+    ids=str,
+)
+def test_a_character_that_an_encoding_lacks_is_no_reason_to_fail(
+    encoding: dict[str, str], model_file: ModelFile
+) -> None:
+    path = model_file(REFUTED.replace("name: S", "name: Bl\u00fcte"))
+    done = subprocess.run(
+        [*PROGRAM, "show", path],
+        capture_output=True,
+        env=environment() | encoding,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(rb"Bl\xfcte: 2 layers")
+
+
 @pytest.mark.parametrize("place", ["/dev/full", ".", "nosuch/a.txt", "/dev/null/a"])
 @pytest.mark.parametrize("command", ["show", "compare", "import", "check"])
 def test_a_file_that_cannot_be_written_is_2(command: str, place: str, cli: Cli) -> None:

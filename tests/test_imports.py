@@ -54,7 +54,7 @@ MAY_IMPORT = {
     "jsontext": {"errors", "printable", "yamltext"},
     "document": {"errors", "jsontext", "printable", "yamltext"},
     "importers": UP_TO_SCHEMA,
-    "inside": set(),
+    "inside": {"importers"},
     "opening": UP_TO_SCHEMA | {"document", "importers"},
     "catalog": UP_TO_SCHEMA | {"document", "importers", "inside", "opening"},
     "render": RESULTS,

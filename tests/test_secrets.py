@@ -65,6 +65,9 @@ SECRETS: dict[str, str | bytes] = {
     "UTF-16": f"{TOKEN}: {TOKEN}\n".encode("utf-16"),
     "binary": b"\x00\x01" + TOKEN.encode() * 3,
     "a control": f"{TOKEN}: \x07{TOKEN}\n",
+    "functions with layers": f"service: {TOKEN}\nlayers: {{ {TOKEN}: {{ path: {TOKEN} }} }}\n",
+    "an image's manifest": json.dumps({"layers": [{"digest": TOKEN}], TOKEN: TOKEN}),
+    "attention": f"attention: {TOKEN}\n{TOKEN}: {TOKEN}\n",
     "a web page": f"<html><title>{TOKEN}</title>",
 }
 NAMES = ("model.json", "model.yaml", "config.json", "model.gguf")
@@ -174,6 +177,7 @@ def test_nor_does_a_file_beside_a_configuration(
         ("\n - hello\n", ":2:2: this is no model: it holds a list, not a mapping of fields"),
         ("7\n", ":1:1: this is no model: it holds a number, not a mapping of fields"),
         ("name: CI\non: push\n", ":1:1: this is no model: it has neither layers nor attention"),
+        ("layers: 2\n", ":1:1: this is no model: it has layers and nothing else of one"),
         ("claims: []\n", ":1:1: this is a file of claims, not a model"),
         ("a: b: c\n", ":1:5: not YAML: mapping values are not allowed in this context"),
         ("a: *b\n", ":1:4: not YAML: found undefined alias"),
@@ -261,6 +265,10 @@ OUTSIDE = [
     "nowhere/../outside/m.yaml",
     "linked",  # a folder whose config.json is elsewhere
     "weights",  # a folder whose index is elsewhere
+    "cache",  # a folder of snapshots, of which one is elsewhere
+    "cached",  # the same, where one's configuration is
+    "uncached",  # and where it is nowhere
+    "steps",  # a folder with a link that no system follows to its end
 ]
 
 
@@ -274,6 +282,11 @@ def test_claims_may_name_nothing_else(reference: str, here: Path, cli: Cli) -> N
     link(here / "linked" / "config.json", outside / "config.json")
     written(here / "weights" / "config.json", json.dumps(LLAMA))
     link(here / "weights" / "model.safetensors.index.json", outside / "index")
+    link(here / "cache" / "snapshots" / "0a", outside)
+    link(here / "cached" / "snapshots" / "0a" / "config.json", outside / "config.json")
+    link(here / "uncached" / "snapshots" / "0a" / "config.json", outside / "nothing")
+    for number in range(3000):  # os.path.realpath would follow them all
+        link(here / "steps" / f"l{number}", Path(f"none/../l{number + 1}"))
     written(here / "c.yaml", about(reference))
     ran = cli("check", "claims/c.yaml")
     assert (ran.code, ran.out) == (2, "")

@@ -19,6 +19,11 @@ MAX_VALUES = 500_000
 """Of values in a file of JSON, which take more memory than their text."""
 MAX_FILES = 200_000
 """Of entries in a folder that are looked at."""
+MAX_LINKS = 5_000
+"""Of these, that are links, which take a while to follow; models have a few hundred files."""
+SNAPSHOTS = 100
+"""Of those in a folder of the hub's cache that are looked at."""
+CONFIG = "config.json"
 
 
 def size_of(path: Path) -> int | None:
@@ -58,20 +63,39 @@ def json_of(path: Path, most: int = CONFIG_BYTES) -> object:
     return data
 
 
+def entries_of(folder: str | Path) -> list[os.DirEntry[str]]:
+    """What is in a folder, as much of it as is looked at; nothing where it is none."""
+    try:
+        with os.scandir(folder) as entries:
+            return list(islice(entries, MAX_FILES))
+    except (OSError, ValueError):
+        return []
+
+
+def configurations_in_snapshots(folder: str | Path) -> list[Path]:
+    """Where the snapshots in a folder of the hub's cache have a configuration, if they have one."""
+    snapshots = entries_of(Path(folder) / "snapshots")[:SNAPSHOTS]
+    return [Path(snapshot.path) / CONFIG for snapshot in snapshots]
+
+
 def names_in(folder: Path) -> list[str]:
     """The regular files of a folder, links followed, in alphabetical order.
 
-    Raises InputError where the folder cannot be read or has too many entries to look at.
+    Raises InputError where the folder cannot be read or has too many entries to look at, or too
+    many links to follow.
     """
     try:
         with os.scandir(folder) as entries:
             found = list(islice(entries, MAX_FILES + 1))
-            names = sorted(entry.name for entry in found if _is_file(entry))
+            links = sum(entry.is_symlink() for entry in found)
+            many = len(found) > MAX_FILES or links > MAX_LINKS
+            names = [] if many else sorted(entry.name for entry in found if _is_file(entry))
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError([Problem(f"cannot be read: {reason}", file=str(folder))]) from None
-    if len(found) > MAX_FILES:
-        text = f"more than {MAX_FILES:,} files in this folder"
+    if many:
+        what = f"{MAX_LINKS:,} links" if links > MAX_LINKS else f"{MAX_FILES:,} files"
+        text = f"more than {what} in this folder"
         raise InputError([Problem(text, "name the file", file=str(folder))])
     return names
 

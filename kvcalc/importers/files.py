@@ -5,22 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from kvcalc.errors import InputError, Problem
-from kvcalc.importers.bounded import json_of, names_in
+from kvcalc.importers.bounded import (
+    CONFIG,
+    configurations_in_snapshots,
+    json_of,
+    names_in,
+    size_of,
+)
 from kvcalc.importers.recognition import is_config
 from kvcalc.importers.vocabulary import HEADS_ALONE
 
-CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
 QUANTIZED = "hf_quant_config.json"
 """How a model is quantized, as ModelOpt writes it beside config.json."""
 
-SNAPSHOTS = 100
-"""Of those in a folder of the hub's cache that are looked at."""
 INDEXES = (INDEX, "pytorch_model.bin.index.json")
 LFS = b"version https://git-lfs.github.com/spec/v1"
 PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})$")
@@ -90,11 +92,8 @@ def _nothing(folder: Path, names: Sequence[str]) -> Problem:
 
 def _snapshot(folder: Path) -> Path | None:
     """A snapshot with a configuration, of the first that are found, in a folder of the cache."""
-    try:
-        found = sorted(islice(folder.glob(f"snapshots/*/{CONFIG}"), SNAPSHOTS))
-    except OSError:
-        return None
-    return found[-1].parent if found else None
+    found = [path for path in configurations_in_snapshots(folder) if size_of(path) is not None]
+    return max(found).parent if found else None
 
 
 def way_out(names: Iterable[str]) -> str:
@@ -213,7 +212,9 @@ def no_model(data: object) -> Problem:
         return Problem(f"this is no model: it holds {held}, not a mapping of fields", hint)
     if "claims" in data:
         return Problem("this is a file of claims, not a model", "kvcalc check reads it")
-    return Problem("this is no model: it has neither layers nor attention", hint)
+    one = next((name for name in ("layers", "attention") if name in data), None)
+    lacks = f"{one} and nothing else of one" if one else "neither layers nor attention"
+    return Problem(f"this is no model: it has {lacks}", hint)
 
 
 def _base(adapter: Mapping[str, Any]) -> str:

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kvcalc.errors import InputError
-from kvcalc.importers.bounded import CONFIG_BYTES
-from kvcalc.importers.files import CONFIG
+from kvcalc.importers.bounded import CONFIG, CONFIG_BYTES
 from kvcalc.importers.hub.beside import look_beside
 from kvcalc.importers.hub.client import (
     COMMIT,

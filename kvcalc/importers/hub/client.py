@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kvcalc.errors import InputError
-from kvcalc.importers.files import CONFIG
+from kvcalc.importers.bounded import CONFIG
 from kvcalc.importers.hub.reference import Asked, misnamed
 from kvcalc.importers.hub.secrets import scrubbed
 from kvcalc.importers.recognition import HUB

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from kvcalc.errors import InputError, Problem
-from kvcalc.importers.files import CONFIG
+from kvcalc.importers.bounded import CONFIG
 from kvcalc.importers.hub.ggufs import download
 from kvcalc.importers.hub.links import Link, link_of, revision_and_file, without_secrets
 from kvcalc.importers.recognition import HUB

@@ -6,8 +6,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from kvcalc.errors import Problem
-from kvcalc.importers.bounded import CONFIG_BYTES
-from kvcalc.importers.files import CONFIG, way_out
+from kvcalc.importers.bounded import CONFIG, CONFIG_BYTES
+from kvcalc.importers.files import way_out
 from kvcalc.importers.hub.client import (
     NoHubError,
     TooLargeError,

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from kvcalc.printable import printable
+from kvcalc.printable import printable, uncommanding_yaml
 
 WIDTH = 100
 """Columns of a line, where its parts are not longer themselves."""
@@ -48,7 +48,8 @@ def _text(text: str) -> str:
     # the words of a file come again and again, and PyYAML takes a while over each
     if printable(text) != text:
         # half a character, as names of files have, is written as it is shown
-        return _dumped(_HALF.sub(lambda half: ascii(half[0])[1:-1], text), '"', False)
+        whole = _HALF.sub(lambda half: ascii(half[0])[1:-1], text)
+        return uncommanding_yaml(_dumped(whole, '"', False))
     plain = _dumped(text, None)
     return _dumped(text, '"') if plain[0] in "'\"" else plain
 
@@ -140,4 +141,4 @@ def comment(text: str) -> list[str]:
 
 def _visible(word: str) -> str:
     shown = (c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in word)
-    return "".join(shown)
+    return printable("".join(shown))

@@ -203,6 +203,10 @@ CONSOLIDATED: Files = {"consolidated.safetensors": 7100}
         ({INDEX: b"{", **PARTS}, 7000),
         ({INDEX: POINTER, **PARTS}, 7000),
         ({INDEX: b"[1]", BIN_INDEX: index(6800)}, 6800),
+        # of one model in two formats transformers loads the one file of safetensors
+        ({"model.safetensors": 3400, BIN_INDEX: index(6800)}, 3400),
+        ({"model.safetensors": 3400, INDEX: index(3300), BIN_INDEX: index(6800)}, 3300),
+        ({"adapter_model.safetensors": 34, BIN_INDEX: index(6800)}, 6800),
     ],
 )
 def test_an_index_states_the_size_of_the_weights(

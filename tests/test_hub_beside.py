@@ -118,6 +118,12 @@ def test_an_index_of_pytorch_is_read_too(hub: Hub, fetch: Fetch) -> None:
     assert hub.asked() == WARM
 
 
+def test_an_index_of_pytorch_beside_safetensors_is_not_asked_for(hub: Hub, fetch: Fetch) -> None:
+    hub.add("org/m", config=LLAMA, **{PT_INDEX: index(77), "model.safetensors": b"123"})
+    assert fetch("hf:org/m").weight_bytes == 3
+    assert hub.asked() == COLD
+
+
 def test_an_index_that_states_no_size_still_names_the_files(hub: Hub, fetch: Fetch) -> None:
     hub.add("org/m", config=LLAMA, index={"weight_map": {"a": "1.bin", "b": "2.bin"}})
     hub.repositories["org/m"].commits[COMMIT] |= {"1.bin": b"123", "2.bin": b"12345"}

@@ -19,11 +19,14 @@ from kvcalc.importers.bounded import (
 from kvcalc.importers.recognition import is_config
 from kvcalc.importers.vocabulary import HEADS_ALONE
 
-INDEX = "model.safetensors.index.json"
+WEIGHTS = "model.safetensors"
+INDEX = f"{WEIGHTS}.index.json"
 QUANTIZED = "hf_quant_config.json"
 """How a model is quantized, as ModelOpt writes it beside config.json."""
 
 INDEXES = (INDEX, "pytorch_model.bin.index.json")
+"""Of the weights of a model. Where WEIGHTS is there as well as the second of them, transformers
+loads that: what the other names may be in another dtype."""
 LFS = b"version https://git-lfs.github.com/spec/v1"
 PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})$")
 """What a file of weights in several parts is called, without its suffix."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from kvcalc.errors import InputError
 from kvcalc.importers.bounded import INDEX_BYTES, content_of, json_of, names_in, size_of
-from kvcalc.importers.files import INDEXES, LFS, PART
+from kvcalc.importers.files import INDEX, INDEXES, LFS, PART, WEIGHTS
 
 LFS_MAX = 200
 """No pointer of git LFS is longer, in bytes."""
@@ -27,7 +27,7 @@ def weight_bytes_of(folder: Path) -> int | None:
     What an index states is the bytes of the tensors; without one it is the bytes of the files,
     which have headers of some kilobytes as well. No file is counted that is not below the folder.
     """
-    for name in INDEXES:
+    for name in INDEXES if size_of(folder / WEIGHTS) is None else (INDEX,):
         index = json_of(folder / name, INDEX_BYTES)
         if isinstance(index, dict):
             return _stated(index) or _bytes_of(_mapped(folder, index))

@@ -13,7 +13,7 @@ from typing import Any
 
 from kvcalc.errors import InputError
 from kvcalc.importers.bounded import CONFIG_BYTES, INDEX_BYTES, json_of
-from kvcalc.importers.files import INDEXES, QUANTIZED
+from kvcalc.importers.files import INDEX, INDEXES, QUANTIZED, WEIGHTS
 from kvcalc.importers.hub.client import (
     cached,
     downloaded,
@@ -135,7 +135,7 @@ def _quantized(held: _Commit) -> tuple[Mapping[str, Any] | None, tuple[str, ...]
 def _weights(held: _Commit) -> tuple[int | None, tuple[str, ...]]:
     """The bytes of the weights, and what to say where they are not known."""
     unread = ""
-    for name in INDEXES:
+    for name in (INDEX,) if WEIGHTS in (held.files or {}) else INDEXES:
         try:
             path = _path(held, name, INDEX_BYTES)
         except _UnreadError:

@@ -87,6 +87,23 @@ def test_weights_in_a_folder_of_their_own_and_in_links_are_counted(folder: Path)
     assert weight_bytes_of(folder) == 5700
 
 
+@pytest.mark.parametrize(
+    ("link", "target", "named"),
+    [
+        ("w.safetensors", "elsewhere", "w.safetensors"),
+        ("there", ".", "there/elsewhere"),
+        ("model.safetensors", "elsewhere", None),
+    ],
+)
+def test_links_lead_to_no_weights_elsewhere(
+    folder: Path, link: str, target: str, named: str | None
+) -> None:
+    (folder / link).symlink_to(folder.parent / target)
+    if named:
+        (folder / INDEX).write_text(index(named))
+    assert weight_bytes_of(folder) is None
+
+
 def test_a_snapshot_of_the_hub_s_cache_is_all_links(tmp_path: Path) -> None:
     blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "0a"
     blobs.mkdir()

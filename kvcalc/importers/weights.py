@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from kvcalc.errors import InputError
-from kvcalc.importers.bounded import INDEX_BYTES, content_of, json_of, names_in, size_of
+from kvcalc.importers.bounded import CONFIG, INDEX_BYTES, content_of, json_of, names_in, size_of
 from kvcalc.importers.files import INDEX, INDEXES, LFS, PART, WEIGHTS
 
 LFS_MAX = 200
@@ -25,7 +25,7 @@ def weight_bytes_of(folder: Path) -> int | None:
     """Bytes of the weights in a model folder, or None where that cannot be told for certain.
 
     What an index states is the bytes of the tensors; without one it is the bytes of the files,
-    which have headers of some kilobytes as well. No file is counted that is not below the folder.
+    which have headers of some kilobytes as well.
     """
     for name in INDEXES if size_of(folder / WEIGHTS) is None else (INDEX,):
         index = json_of(folder / name, INDEX_BYTES)
@@ -42,8 +42,17 @@ def weight_bytes_of(folder: Path) -> int | None:
 
 
 def _in(folder: Path, names: Sequence[str]) -> list[Path]:
-    """Files of a folder; none where they are more than those of one model."""
-    return [folder / name for name in names] if len(names) <= MAX_PARTS else []
+    """Files of a folder; none where they are more than those of one model, or lie elsewhere.
+
+    Links may lead to where that of the configuration does, as in the hub's cache.
+    """
+    files = [folder / name for name in names] if len(names) <= MAX_PARTS else []
+    try:
+        home, kept = folder.resolve(), (folder / CONFIG).resolve().parent
+        real = [path.resolve() for path in files]
+    except (OSError, RuntimeError):
+        return []
+    return files if all(home in path.parents or path.parent == kept for path in real) else []
 
 
 def stated_bytes(index: Path) -> int | None:

@@ -50,7 +50,7 @@ def _in(folder: Path, names: Sequence[str]) -> list[Path]:
     try:
         home, kept = folder.resolve(), (folder / CONFIG).resolve().parent
         real = [path.resolve() for path in files]
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, ValueError):  # links in a circle, names that are none
         return []
     return files if all(home in path.parents or path.parent == kept for path in real) else []
 

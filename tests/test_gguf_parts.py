@@ -159,4 +159,7 @@ def test_the_limits_hold_for_all_parts_together(tmp_path: pathlib.Path) -> None:
         os.truncate(path, 61_000_000)
     model = read(first)
     assert model.weight_bytes is None
-    assert any("claims more than 100,000,000 bytes, which are not read; without it" in note for note in model.notes)
+    assert any(
+        "claims more than 100,000,000 bytes, which are not read; without it" in note
+        for note in model.notes
+    )

@@ -132,14 +132,19 @@ def nested(depth: int) -> bytes:
     return b'{"model_type": "llama", "num_hidden_layers": ' + b"[" * depth + b"]" * depth + b"}"
 
 
-LISTS = {
-    "model_type": "openelm",
-    "num_transformer_layers": 10_000,
-    "model_dim": 64,
-    "head_dim": 2,
-    "num_kv_heads": [n + 1 for n in range(10_000)],
-    "num_query_heads": [4 * n + 4 for n in range(10_000)],
-}
+def two_lists(kinds: int) -> dict[str, Any]:
+    """10,000 layers of 1, 2, .. KV heads, so many kinds of them in turn."""
+    heads = [n % kinds + 1 for n in range(10_000)]
+    return {
+        "model_type": "openelm",
+        "num_transformer_layers": 10_000,
+        "model_dim": 64,
+        "head_dim": 2,
+        "num_kv_heads": heads,
+        "num_query_heads": [4 * n for n in heads],
+    }
+
+
 ZAMBA2 = {
     "model_type": "zamba2",
     "num_hidden_layers": 10_000,
@@ -274,9 +279,11 @@ ROWS = (
         {**yaml(**entries(1_000, key="window", kind="gqa", kv_heads=8)),
          "n.yaml": json.dumps(entries(1_000, key="latent_dim", kind="mla", rope_dim=4)).encode()},
         "import m.yaml --diff n.yaml", (1,), ("1,025,024,000 B and 132,251,648,000 B",)),
-    # K and V x 2 x 2 B x (1 + .. + 10,000) heads
-    Row("10,000 layers with two lists", config(**LISTS), "show c.json -c 1 --json", ANSWERED,
-        stored=400_040_000),
+    # K and V x 2 x 2 B x 10 x (1 + .. + 1,000) heads
+    Row("10,000 layers with two lists", config(**two_lists(1_000)), "show c.json -c 1 --json",
+        ANSWERED, stored=40_040_000),
+    Row("10,000 layers with two lists, none alike", config(**two_lists(10_000)), "show c.json",
+        REFUSED, ("10,000 caches that differ",)),
     # a layer: K and V x 32 x 160 x 2 B, a state of 8 x 640 x 64 x 4 B, and of a convolution over
     # 5,120 + 2 x 64 channels three columns in 2 B
     Row("zamba2, 300,000 ids", config(**ZAMBA2), "show c.json -c 1 --json", EITHER,

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kvcalc.importers.weights import MAX_WEIGHTS
+
 MAX_KEY = 65_535
 """Bytes of a key, as the specification has it; of a tensor's name too, for which it has 64."""
 
@@ -77,7 +79,7 @@ class Allowance:
     texts: int = 2_000_000
     kept: int = 10_000_000
     items: int = 250_000
-    weights: int = 10**16
+    weights: int = MAX_WEIGHTS
 
     def spend(self, what: str, count: int) -> None:
         """Take some of one of these. Raises Unreadable where there is not so much left."""

@@ -19,11 +19,11 @@ from kvcalc.importers.hub.beside import look_beside
 from kvcalc.importers.hub.client import (
     COMMIT,
     cached,
+    discreet,
     downloaded,
     is_final,
     metadata_of,
     require_the_client,
-    reserved,
 )
 from kvcalc.importers.hub.reference import Asked, asked_of
 from kvcalc.importers.hub.refusals import told, too_large
@@ -67,7 +67,7 @@ def fetch(reference: str) -> Fetched:
     """
     asked = asked_of(reference)
     require_the_client(asked)
-    with reserved():
+    with discreet():
         path, notes = _config(asked)
         _refuse_what_is_no_json(asked, path)
         commit = path.parent.name  # the cache keeps it as snapshots/COMMIT/config.json

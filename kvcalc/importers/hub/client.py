@@ -62,7 +62,7 @@ def require_the_client(asked: Asked) -> None:
 
 
 @contextmanager
-def reserved() -> Iterator[None]:
+def discreet() -> Iterator[None]:
     """While this lasts the client shows nothing, and sends nothing beside what it is asked for."""
     from huggingface_hub import constants
     from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public by its manual

@@ -93,9 +93,9 @@ def test_a_pasted_address_of_another_host_than_the_endpoint_is_asked_at_the_endp
 def test_the_client_is_left_as_it_was() -> None:
     from huggingface_hub import constants
 
-    from kvcalc.importers.hub.client import reserved
+    from kvcalc.importers.hub.client import discreet
 
     before = constants.HF_HUB_DISABLE_TELEMETRY, constants.HF_HUB_DISABLE_XET
-    with reserved():
+    with discreet():
         assert (constants.HF_HUB_DISABLE_TELEMETRY, constants.HF_HUB_DISABLE_XET) == (True, True)
     assert before == (constants.HF_HUB_DISABLE_TELEMETRY, constants.HF_HUB_DISABLE_XET)

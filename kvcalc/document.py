@@ -13,7 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from kvcalc import jsontext, yamltext
+from kvcalc import jsonplaces, jsontext, yamltext
 from kvcalc.errors import InputError, InvalidValue, Problem
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _of_yaml(name: str, text: str, folder: Path) -> Document:
 def _of_json(name: str, text: str, folder: Path) -> Document:
     data, repeated = jsontext.decoded(text)
     problems = jsontext.repeated_keys(text) if repeated else ()
-    return Document(name, data, jsontext.Places(text), folder, _in_file(name, problems))
+    return Document(name, data, jsonplaces.Places(text), folder, _in_file(name, problems))
 
 
 def _in_file(name: str, problems: Iterable[Problem]) -> tuple[Problem, ...]:

@@ -9,7 +9,7 @@ from tests.hub_fetch import LLAMA, Fetch, index
 from tests.hub_server import COMMIT, TOKEN, Hub, Request
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-AGENT = {"AI_AGENT": "some-agent", "AGENT": "some-agent", "CLAUDECODE": "1"}
+AGENT = {"AI_AGENT": "some-agent", "AGENT": "some-agent"}
 QUANT = {"quantization": {"quant_algo": "FP8"}}
 
 

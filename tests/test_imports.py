@@ -51,8 +51,9 @@ RESULTS = UP_TO_QUERIES - {"whatif", "schema"}
 MAY_IMPORT = {
     **CORE,
     "yamltext": {"errors", "printable"},
-    "jsontext": {"errors", "printable", "yamltext"},
-    "document": {"errors", "jsontext", "printable", "yamltext"},
+    "jsonplaces": {"errors"},
+    "jsontext": {"errors", "jsonplaces", "printable", "yamltext"},
+    "document": {"errors", "jsonplaces", "jsontext", "printable", "yamltext"},
     "importers": UP_TO_SCHEMA,
     "inside": {"importers"},
     "opening": UP_TO_SCHEMA | {"document", "importers"},
@@ -68,8 +69,6 @@ MAY_NAME = {**MAY_IMPORT, "render": UP_TO_QUERIES}
 """The same for imports under `if TYPE_CHECKING`: render may name all that is below it."""
 
 OTHERS = {
-    "kvcalc.document": {"yaml"},
-    "kvcalc.jsontext": {"yaml"},
     "kvcalc.yamltext": {"yaml"},
     "kvcalc.cli": {"typer"},
     "kvcalc.render.terminal": {"rich"},

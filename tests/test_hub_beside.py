@@ -251,7 +251,7 @@ def test_a_quantization_that_is_there_and_cannot_be_read_is_no_guess(
     hub.answer = answer  # type: ignore[method-assign]
     found = fetch("hf:nv/m")
     assert found.message.startswith("hf_quant_config.json beside its config.json")
-    assert found.hint == "fetch it: hf download nv/m hf_quant_config.json"
+    assert found.hint == "fetch it: hf download --force-download nv/m hf_quant_config.json"
 
 
 # GGUF files

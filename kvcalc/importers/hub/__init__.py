@@ -117,6 +117,5 @@ def _refuse_what_is_no_json(asked: Asked, path: Path) -> None:
         raise InputError([asked.problem(text, "set HF_HOME to another folder")]) from None
     except (ValueError, RecursionError):
         text = f"the {CONFIG} of {asked.repository} is not JSON"
-        again = f"hf download --force-download {asked.repository} {CONFIG}"
-        hint = f"look at {path}; to fetch it again: {again}"
+        hint = f"look at {path}; to fetch it again: {asked.fetching(CONFIG)}"
         raise InputError([asked.problem(text, hint)]) from None

@@ -124,7 +124,7 @@ def _quantized(held: _Commit) -> tuple[Mapping[str, Any] | None, tuple[str, ...]
         if held.files is None:
             return None, (f"{QUANTIZED}, which may name the cache's dtype, was not looked for",)
         text = f"{QUANTIZED} beside its config.json, which may name the cache's dtype, is not read"
-        hint = f"fetch it: hf download {held.asked.repository} {QUANTIZED}"
+        hint = f"fetch it: {held.asked.fetching(QUANTIZED)}"
         raise InputError([held.asked.problem(text, hint)]) from None
     data = json_of(path) if path is not None else None
     if isinstance(data, dict):

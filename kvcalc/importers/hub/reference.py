@@ -42,6 +42,11 @@ class Asked:
     def problem(self, message: str, hint: str) -> Problem:
         return Problem(message, hint, file=self.reference)
 
+    def fetching(self, file: str) -> str:
+        """What to type to have a file of it in the client's cache, the hub's whatever is there."""
+        at = f" --revision {self.revision}" if self.revision != MAIN else ""
+        return f"hf download --force-download {self.repository} {file}{at}"
+
     @property
     def short(self) -> str:
         """The same, as kvcalc writes it: hf:org/name@revision."""

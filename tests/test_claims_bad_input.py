@@ -365,12 +365,14 @@ ASSUMPTIONS = {
 }
 
 LISTS = {
-    "a mapping": ("claims: { a: b }\n", [Wrong(1, 1, "claims is {'a': 'b'}", "a list")]),
-    "a word": ("claims: none\n", [Wrong(1, 1, "claims is 'none'", "a list")]),
+    # of these nothing is shown: a token has claims, too
+    "a mapping": ("claims: { a: b }\n", [Wrong(1, 1, "claims is not a list", "- id")]),
+    "a word": ("claims: none\n", [Wrong(1, 1, "claims is not a list", "- id")]),
     "null": ("claims:\n", [Wrong(1, 1, "claims is null", "a list")]),
     "empty": ("claims: []\n", [Wrong(1, 1, "claims is []", "not be empty")]),
-    "of words": ("claims: [one]\n", [Wrong(1, 10, "'one'", "mapping")]),
-    "of nothing": ("claims: [null]\n", [Wrong(1, 10, "null", "mapping")]),
+    "of words": ("claims: [one]\n", [Wrong(1, 1, "claims is not a list", "- id")]),
+    "of nothing": ("claims: [null]\n", [Wrong(1, 1, "claims is not a list", "- id")]),
+    "of a claim and a word": (f"{listed(ONE)}  - one\n", [Wrong(7, 5, "'one'", "mapping")]),
     "an id twice": (listed(ONE, ONE), [Wrong(7, 5, "'first'", "rename")]),
     "an id three times": (
         listed(ONE, ONE, ONE),

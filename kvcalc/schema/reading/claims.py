@@ -41,6 +41,7 @@ def read_claims(
     Raises InvalidValue with every problem; paths lead from the top of the data.
     """
     refuse_endless(data)
+    _refuse_others(data)
     form, problems = held_to(CLAIMS, data)
     problems += _repeated(form.get("claims", []))
     claims, models = [], NamedModels(model_of)
@@ -52,6 +53,15 @@ def read_claims(
     if problems:
         raise InvalidValue(problems)
     return tuple(claim for claim in claims if claim)
+
+
+def _refuse_others(data: object) -> None:
+    """Raises InvalidValue for claims of another sort, such as a token's: nothing of it is shown."""
+    claims = data.get("claims") if isinstance(data, dict) else None
+    if not claims or (isinstance(claims, list) and any(isinstance(c, dict) for c in claims)):
+        return
+    hint = "write claims: and under it a list, - id: ..."
+    raise InvalidValue([Problem("claims is not a list of claims", hint, ("claims",))])
 
 
 def _repeated(claims: list[Any]) -> Iterator[Problem]:

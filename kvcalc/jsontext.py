@@ -26,6 +26,8 @@ MAX_VALUES = 500_000
 _TOKEN = re.compile(rf'{TEXT.pattern}|[\[\]{{}}]|[^\s\[\]{{}}:,"]++', re.DOTALL)
 _KEYS = re.compile(rf"({TEXT.pattern}){COLON}|{TEXT.pattern}|[\[\]{{}}]", re.DOTALL)
 """Keys with their colons, and what stands between those of two objects."""
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)((?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)")
+"""Whatever follows: what is wrong with that comes later than what is with a whole number."""
 _MANY = 1_000
 """Problems of one kind that are told one by one."""
 _HALF = re.compile("[\ud800-\udfff]")
@@ -101,9 +103,9 @@ def _long_numbers(text: str) -> Iterator[Problem]:
     """Whole numbers of more digits than Python reads."""
     places = Places(text)
     for found in _TOKEN.finditer(text):
-        digits = found[0].lstrip("-")
-        if len(digits) > sys.get_int_max_str_digits() and digits.isdecimal():
-            told = f"a number of {len(digits):,} digits"
+        number = _NUMBER.match(found[0])
+        if number and not number[2] and len(number[1]) > sys.get_int_max_str_digits():
+            told = f"a number of {len(number[1]):,} digits"
             yield _problem(told, "", places.at(found.start()))
 
 

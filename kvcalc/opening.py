@@ -155,7 +155,12 @@ def _of_file(path: Path, reference: str, ignored: Ignored) -> Document | Model:
     if not path.is_file():
         return parse(reference, read_bytes(path))
     found = _of_foreign(path, _origin(path, ignored))
-    return found or parse(reference, read_bytes(path), path.parent)
+    return found or parse(reference, read_bytes(path), Path() if _is_stream(path) else path.parent)
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a path is a name for what was opened before, such as /dev/stdin."""
+    return str(path.parent) in ("/dev", "/dev/fd") or path.match("/proc/*/fd/*")
 
 
 def _of_foreign(path: Path, origin: Origin) -> Model | None:

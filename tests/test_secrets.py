@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -328,6 +330,18 @@ def test_claims_through_a_pipe_stand_there_too(here: Path, process: Process) -> 
     refused = process("check", "/dev/stdin", stdin=about("fd/0").encode(), cwd=here)
     assert refused.code == 2
     assert "no file" in refused.err
+
+
+def test_a_file_as_standard_input_stands_there_too(here: Path) -> None:
+    (here / "claims.yaml").write_text(claims(f"model: m.yaml, {RATIO}", f"model: fd/0, {RATIO}"))
+    command = [sys.executable, "-m", "kvcalc", "check", "/dev/stdin"]
+    with (here / "claims.yaml").open() as content:
+        ran = subprocess.run(
+            command, stdin=content, cwd=here, capture_output=True, text=True, check=False
+        )
+    assert ran.returncode == 2
+    assert ran.stderr.count("/dev/stdin:") == 1
+    assert "'fd/0'" in ran.stderr
 
 
 def test_a_file_called_as_standard_input_is_no_way_to_it(here: Path, cli: Cli) -> None:

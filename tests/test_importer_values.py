@@ -134,7 +134,7 @@ REFUSED: list[tuple[Config, str]] = [
      "value_dim is 0: values as wide as hidden_size alone are known"),
     ({"model_type": "rwkv7", "hidden_size": 64, "num_hidden_layers": 2, "value_dim": [64, True]},
      "value_dim is [64, True]"),
-    # the classes of transformers 5.24.0 refuse it too: mamba_n_heads must divide the inner width
+    # Bamba's class in transformers 5.24.0 refuses it: mamba_n_heads must divide the inner width
     ({"model_type": "bamba", "mamba_expand": 0.3},
      "mamba_expand makes 1,228 of hidden_size, which 128 heads do not divide"),
     ({"model_type": "zamba2", "n_mamba_heads": 3},

@@ -2,7 +2,7 @@
 
 Example: python -m tests.fuzz                           1,000 inputs per door
          python -m tests.fuzz --inputs 100000 --seed 7  as many over all doors, from this seed
-         python -m tests.fuzz --door gguf --keep /tmp/found
+         python -m tests.fuzz --door gguf --keep found
 
 Promised: exit codes 0, 1 and 2, no traceback, no more than a second of CPU and 300 MB, text that
 does not act on a terminal, bytes that are whole numbers and do not fall as tokens come, and nothing

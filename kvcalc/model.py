@@ -77,6 +77,10 @@ class Model:
     parameters: int | None = None
     active_parameters: int | None = None
     weight_bytes: int | None = None
+    weights: Mapping[str, int] = field(default_factory=dict)
+    """Parameters by the dtype they are published in, where that is not one for all."""
+    hub: tuple[str, ...] = ()
+    """The repositories `org/name` of a hub that it stands for."""
     confidence: str = ""
     sources: tuple[Source, ...] = ()
     file: str = ""

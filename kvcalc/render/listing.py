@@ -8,6 +8,12 @@ from kvcalc.render.keys import FIXED, GROWTH, Each, JsonObject, Key, envelope
 from kvcalc.render.sheets import Sheet, numbers, sizes, text
 from kvcalc.units import exact
 
+WEIGHTS = JsonObject(
+    "WeightsDocument",
+    "Parameters that are published in one dtype, where not all are in the same.",
+    Key("dtype", str, lambda pair: pair[0]),
+    Key("parameters", int, lambda pair: pair[1]),
+)
 LISTED = JsonObject(
     "ListedDocument",
     "One model of `kvcalc list`, at its own default context.",
@@ -24,6 +30,8 @@ LISTED = JsonObject(
     Key("parameters", int | None, "model.parameters"),
     Key("active_parameters", int | None, "model.active_parameters"),
     Key("weight_bytes", int | None, "model.weight_bytes"),
+    Each("weights", WEIGHTS, lambda listed: listed.model.weights.items()),
+    Key("hub", [str], lambda listed: list(listed.model.hub), "The repositories it stands for."),
 )
 RECORDS = Each("models", LISTED)
 DOCUMENT = JsonObject("ListDocument", "`kvcalc list`.", *envelope("list"), RECORDS)

@@ -1,15 +1,61 @@
 """A model file: what it may say. What its entries and what-ifs may say depends on their kinds."""
 
+import re
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal, Required, TypedDict
+
+from pydantic_core import core_schema as core
 
 from kvcalc.attention.bounds import Bound, Count, SourceLength
 from kvcalc.formats import Layout
-from kvcalc.schema.forms.fields import Context, Date, Text, WrittenAs, branches, schema_of
+from kvcalc.schema.forms.fields import (
+    NOT_EMPTY,
+    Context,
+    Date,
+    Text,
+    WrittenAs,
+    branches,
+    schema_of,
+)
 from kvcalc.schema.forms.layers import Layers
 from kvcalc.units import MAX_TOKENS
 
 StatedWindow = Annotated[int, Bound(0, MAX_TOKENS)]
-Big = Annotated[int, Bound(1, 10**16)]
+
+MANY = 10**16
+"""Of parameters, and of bytes of weights."""
+
+
+def _whole(value: object) -> object:
+    """`6.6e11` as the whole number that it is; YAML takes it for text or for a float."""
+    if not isinstance(value, str | float):
+        return value
+    try:
+        number = Decimal(str(value))
+        return int(number) if abs(number) <= MANY and number % 1 == 0 else value
+    except InvalidOperation:
+        return value
+
+
+_SHOWN = {"type": "number", "minimum": 1, "maximum": MANY}
+_BIG = core.no_info_before_validator_function(
+    _whole, core.int_schema(ge=1, le=MANY), metadata={"shown": _SHOWN}
+)
+Big = Annotated[int, WrittenAs(_BIG)]
+Weights = Annotated[dict[str, int], WrittenAs(core.dict_schema(NOT_EMPTY, _BIG, min_length=1))]
+
+
+def _hub_id(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(HUB_ID, value, re.ASCII):
+        return value
+    raise ValueError("write a repository as org/name, such as Qwen/Qwen3-8B")
+
+
+HUB_ID = r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*"
+_HUB_ID = core.no_info_plain_validator_function(
+    _hub_id, metadata={"shown": {"type": "string", "pattern": f"^{HUB_ID}$"}}
+)
+Hub = Annotated[list[str], WrittenAs(core.list_schema(_HUB_ID, min_length=1))]
 
 _From = TypedDict("_From", {"from": Text})
 
@@ -75,5 +121,9 @@ class ModelForm(TypedDict, total=False):
     parameters: Annotated[Big | None, "parameters in all"]
     active_parameters: Annotated[Big | None, "parameters used per token"]
     weight_bytes: Annotated[Big | None, "bytes of the published weights"]
+    weights: Annotated[
+        Weights | None, "parameters by the dtype they are published in; parameters is their sum"
+    ]
+    hub: Annotated[Hub | None, "the repositories org/name of a hub that it stands for"]
     confidence: Literal["published", "reconstructed"] | None
     sources: list[SourceForm] | None

@@ -10,6 +10,7 @@ from typing import Any
 from kvcalc.attention.base import Scheme, Shape
 from kvcalc.errors import InvalidValue, Nearest, Place, Problem, UsageError
 from kvcalc.expect import Expectation, parse_expectation
+from kvcalc.formats import parse_format
 from kvcalc.model import FACTS, Architecture, Layer, Model, Source
 from kvcalc.schema.forms.fields import Form, form_of
 from kvcalc.schema.forms.layers import OrderForm
@@ -83,7 +84,22 @@ class _Reading:
             )
             rows = self._rows(model)
         expect = self._expectations(rows, line_of)
+        self._weights()
         return replace(model, expect=expect) if model else None
+
+    def _weights(self) -> None:
+        """Whether the dtypes of weights have names, and all parameters are among them."""
+        weights, stated = self.form.get("weights") or {}, self.form.get("parameters")
+        for name in weights:
+            try:
+                parse_format(name)
+            except ValueError as error:
+                self.problems.append(Problem(str(error), path=("weights", name)))
+        if not weights or stated in (None, sum(weights.values())):
+            return
+        text = f"weights add up to {sum(weights.values()):,} parameters, not to {stated:,}"
+        hint = "leave parameters out: it is their sum"
+        self.problems.append(Problem(text, hint, ("parameters",)))
 
     def _schemes(self) -> dict[str, Scheme]:
         inherited = {name: self.form.get(name) for name in SAID_ONCE}
@@ -182,4 +198,8 @@ def _facts(form: Mapping[str, Any]) -> dict[str, Any]:
         for source in form.get("sources") or ()
     )
     words = {name: form.get(name) or "" for name in ("vendor", "confidence")}
-    return {**words, "sources": tuple(sources), **{name: form.get(name) for name in FACTS}}
+    numbers = {name: form.get(name) for name in FACTS}
+    weights = form.get("weights") or {}
+    numbers["parameters"] = numbers["parameters"] or sum(weights.values()) or None
+    known = {"weights": weights, "hub": tuple(form.get("hub") or ())}
+    return {**words, **numbers, **known, "sources": tuple(sources)}

@@ -42,7 +42,7 @@ def to_yaml(model: Model, comments: Sequence[str] = ()) -> str:
     expect = [line for e in model.expect for line in field(e.entry, e.figure.text, 2)]
     lines += section("expect", expect)
     lines += _fields({"stated_window": model.stated_window})
-    lines += _fields({fact: getattr(model, fact) or None for fact in (*FACTS, "confidence")})
+    lines += _fields(_facts(model))
     lines += section("sources", [line for source in model.sources for line in _source(source)])
     return "\n".join(lines) + "\n"
 
@@ -85,6 +85,14 @@ def _architecture(known: Architecture | None) -> str | dict[str, str] | None:
 def _fields(values: Mapping[str, object]) -> list[str]:
     found = (field(key, value) for key, value in values.items() if value is not None)
     return [line for lines in found for line in lines]
+
+
+def _facts(model: Model) -> dict[str, object]:
+    facts: dict[str, object] = {name: getattr(model, name) or None for name in FACTS}
+    if model.weights:
+        facts["parameters"] = None  # their sum
+    known = {"weights": dict(model.weights) or None, "hub": list(model.hub) or None}
+    return {**facts, **known, "confidence": model.confidence or None}
 
 
 def _attention(entries: Mapping[str, Scheme], top: Top) -> list[str]:

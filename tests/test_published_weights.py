@@ -1,0 +1,97 @@
+"""What a model file says of its weights and of what it is called on a hub."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+import kvcalc
+from kvcalc.catalog import bundled
+from kvcalc.errors import InputError
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli, ModelFile
+
+MODEL = """\
+name: Stated
+heads: 8
+head_dim: 64
+layers: 4
+dtype: bf16
+attention: { kind: gqa, kv_heads: 2 }
+"""
+HUB = {"org/name": True, "Qwen/Qwen3-8B": True, "a/b_c.d-e": True, "name": False, "a/b/c": False,
+       "/b": False, "a/": False, ".a/b": False, "a/b c": False, "ä/b": False}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written", "parameters"),
+    [
+        ("weights: { fp8: 660000000000, bf16: 11000000000 }", 671 * 10**9),
+        ("weights: { fp8: 6.6e11, bf16: 1.1e+10 }", 671 * 10**9),
+        ("weights: { mxfp4: 6.6e11, bf16: 11e9 }\nparameters: 671e9", 671 * 10**9),
+        ("parameters: 671e9", 671 * 10**9),
+        ("parameters: 671000000000", 671 * 10**9),
+    ],
+)
+def test_parameters_are_whole_numbers_and_the_sum_of_the_weights(
+    model_file: ModelFile, written: str, parameters: int
+) -> None:
+    assert kvcalc.load(model_file(MODEL + written)).parameters == parameters
+
+
+@pytest.mark.parametrize(
+    ("written", "place", "told"),
+    [
+        ("weights: { fpx: 5 }", ":7:12:", "unknown dtype 'fpx'; did you mean fp8?"),
+        ("weights: { fp8: 0 }", ":7:17:", "1"),
+        ("weights: { fp8: 1.5 }", ":7:17:", "whole"),
+        ("weights: {}", ":7:10:", ""),
+        ("weights: { fp8: 6 }\nparameters: 7", ":8:13:", "add up to 6 parameters, not to 7"),
+        ("parameters: 1e99", ":7:13:", ""),
+        ("hub: []", ":7:6:", ""),
+        ("hub: Qwen/Qwen3-8B", ":7:6:", "list"),
+    ],
+)
+def test_what_cannot_be_is_told_with_its_place(
+    model_file: ModelFile, written: str, place: str, told: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        kvcalc.load(model_file(MODEL + written))
+    (problem,) = caught.value.problems
+    assert place.split(":")[1] in str(problem).split(":")[1:3]
+    assert told in str(problem)
+
+
+@pytest.mark.parametrize(("name", "known"), HUB.items())
+def test_a_repository_is_an_organisation_and_a_name(
+    model_file: ModelFile, name: str, known: bool
+) -> None:
+    path = model_file(f"{MODEL}hub: ['{name}']")
+    if known:
+        assert kvcalc.load(path).hub == (name,)
+        return
+    with pytest.raises(InputError, match="write a repository as org/name"):
+        kvcalc.load(path)
+
+
+def test_what_is_stated_is_written_again(model_file: ModelFile) -> None:
+    stated = "weights: { fp8: 6, bf16: 1 }\nhub: [a/b, c/d]\n"
+    path = model_file(MODEL + stated)
+    assert kvcalc.to_yaml(path).endswith(stated)
+    plain = kvcalc.to_yaml(model_file(f"{MODEL}parameters: 7", "plain.yaml"))
+    assert plain.endswith("parameters: 7\n")
+
+
+def test_a_list_has_both(cli: Cli) -> None:
+    listed = json.loads(cli("list", "--json").out)["models"]
+    assert [(m["hub"], m["weights"]) for m in listed] == [
+        (
+            list(model.hub),
+            [{"dtype": dtype, "parameters": n} for dtype, n in model.weights.items()],
+        )
+        for model in map(kvcalc.load, (m["file"] for m in listed))
+    ]
+    assert len(listed) == len(bundled())

@@ -46,9 +46,10 @@ from kvcalc.extents import (
     TopK,
     Window,
 )
+from kvcalc.figures import parse_figure
 from kvcalc.formats import BF16, FP8, FP32, uniform
 from kvcalc.model import Layer, Model
-from kvcalc.units import decimals, format_ratio, parse_figure, parse_tokens
+from kvcalc.units import decimals, format_ratio, parse_tokens
 from kvcalc.whatif import rows_of
 
 quick = settings(derandomize=True, max_examples=30, deadline=None, database=None)

@@ -152,6 +152,9 @@ MENDED = {
         "3.51 GB; 102,400 x 61 x 656 = 4,097,638,400 B = 3.816 GiB",
         102_400 * 61 * 656,
     ),
+    "character-ai-20x": Mended(
+        "supported", None, "8 x 2 x 6T / (T + 5,120) is over 20 where 76T is over 102,400"
+    ),
     "scaling-book-5.3-gb": Mended("refuted", 32_768 * 163_840, "5.369 GB; 5.3 with 162e3 a token"),
     "scaling-book-324-kb": Mended("refuted", 327_680, "327.68 kB, 320 KiB"),
     "scaling-book-41.9e9": Mended("refuted", 32 * 8_192 * 163_840, "42.95e9, 40 GiB"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import pytest
 
 import kvcalc
-from kvcalc.queries.verdict import value_of
+from kvcalc.queries.verdict import verdict_on
 
 MILLION = 1024 * 1024
 KDA_STATE = 32 * 128 * 128 * 4 + 3 * 3 * 32 * 128 * 2
@@ -174,8 +175,32 @@ def test_the_second_verdict_is_the_sum_s(name: str, results: dict[str, kvcalc.Re
     assert result.computed == mended.stated, mended.by_hand
     assert result.claim is not None
     if mended.assumed is not None:
-        assert result.claim.assumed is not None
-        assert value_of(result.claim.assumed) == mended.assumed, mended.by_hand
+        under = verdict_on(replace(result.claim, stated=result.claim.assumed, assumed=None))
+        assert (under.verdict, under.computed) == ("confirmed", mended.assumed), mended.by_hand
+
+
+WORDS = {
+    "about": r"about|around|roughly|approximately|~|\N{ALMOST EQUAL TO}",
+    "nearly": r"nearly|almost",
+    "up to": r"up to|as much as",
+    "over": r"more than|over \d",
+    "<": r"less than",
+    ">": r"larger",
+}
+OF_ANOTHER_NUMBER = {"vllm-2026-mla-14x": "the ~8K of the quote is not the 14x"}
+
+
+@pytest.mark.parametrize("file", ["deepseek.yaml", "papers.yaml", "docs.yaml"])
+def test_a_figure_has_the_word_of_its_quote(file: str, results: dict[str, kvcalc.Result]) -> None:
+    own = [r for r in results.values() if r.file == file and r.expectation and r.claim]
+    assert len(own) > 25
+    for result in own:
+        assert result.claim is not None
+        quoted = {word for word, said in WORDS.items() if re.search(said, result.claim.quote)}
+        written = re.match(r"[a-z ]+(?= )|[<>]|", result.printed)
+        assert written is not None
+        expected = set() if result.id in OF_ANOTHER_NUMBER else quoted
+        assert ({written[0]} - {""}) == expected, result.id
 
 
 def flops(model: str) -> int:

@@ -354,12 +354,16 @@ def test_without_files_the_command_line_checks_the_same(
     document = json.loads(ran.out)
     assert (ran.code, ran.err) == (0, "")
     assert [result["id"] for result in document["results"]] == [r.id for r in everything.results]
-    assert (document["passed"], document["failed"]) == (len(everything.results), 0)
+    computed = [result for result in everything.results if not result.by_hand]
+    assert (document["passed"], document["failed"]) == (len(computed), 0)
+    assert document["by_hand"] == len(everything.results) - len(computed) > 0
 
 
 def test_everything_as_annotations(everything: kvcalc.Checked) -> None:
     (tally,) = commands(render(everything, "github", Style()))
-    assert tally.message == f"{len(everything.results)} passed, 0 failed"
+    by_hand = sum(result.by_hand for result in everything.results)
+    passed = len(everything.results) - by_hand
+    assert tally.message == f"{passed} passed, 0 failed, {by_hand} recorded by hand"
 
 
 def test_everything_as_a_junit_report(everything: kvcalc.Checked) -> None:

@@ -170,8 +170,10 @@ def test_a_cache_that_hardly_repeats_is_not_searched(cli: Cli, model_file: Model
         "name: Primes\nlayers: 1\ndtype: bf16\nattention:\n  kind: custom\n"
         f"  tensors:\n{tensors}expect: {{ native.stored: up to 1 kB }}\n"
     )
-    ran = cli("check", model_file(text))
+    path = model_file(text)
+    ran = cli("check", path)
     assert ran.code == 2
+    assert f"{path}:9: native.stored: the best case is not searched for" in ran.err
     assert "repeat each 1,022,117 tokens" in ran.err
     assert "name one context" in ran.err
 

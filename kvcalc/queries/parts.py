@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -56,6 +57,15 @@ def value_of(expectation: Expectation, parts: Sequence[Part]) -> Best | None:
         value = at(None)
         return None if value is None else Best(value, parts[0].context)
     return best(at, [part.cache for part in moving], min(part.longest for part in moving))
+
+
+@contextmanager
+def told_of(file: str, line: int, name: str) -> Iterator[None]:
+    """Whatever cannot be answered within is told with its place. Raises UsageError."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{file}:{line}: {name}: {error}") from None
 
 
 def cache_of(rows: Rows, name: str) -> Cache:

@@ -11,13 +11,21 @@ from kvcalc.queries.asked import beyond
 from kvcalc.queries.best import Best
 from kvcalc.queries.check import Result
 from kvcalc.queries.crossover import crossover
-from kvcalc.queries.parts import Part, best_case, cache_of, holds, value_of
+from kvcalc.queries.parts import Part, best_case, cache_of, holds, told_of, value_of
 from kvcalc.queries.remarks import remarks_on
 from kvcalc.whatif import NATIVE, rows_of
 
 
 def verdict_on(claim: Claim) -> Result:
-    """One result: what was computed, the verdict on it, and whether the file says the same."""
+    """One result: what was computed, the verdict on it, and whether the file says the same.
+
+    Raises UsageError, with the claim's place, for what cannot be answered.
+    """
+    with told_of(claim.file, claim.line, claim.id):
+        return _result(claim)
+
+
+def _result(claim: Claim) -> Result:
     stated = claim.stated
     expectation: Expectation | None = None
     parts: tuple[Part, ...] = ()

@@ -53,7 +53,7 @@ def _products(data: Mapping[str, Any]) -> Iterator[Problem]:
     expect, attention = data.get("expect"), data.get("attention")
     if isinstance(expect, dict) and isinstance(attention, dict):
         best = sum(str(printed).strip().startswith("up to") for printed in expect.values())
-        sums = (len(expect) + 10 * BEST * best) * len(attention)
+        sums = (len(expect) + BEST * best) * len(attention)
         if sums > MAX_EXPECTED:
             told = f"{len(expect):,} expectations of {len(attention):,} attention entries"
             told += f", {best:,} of them at their best" if best else ""

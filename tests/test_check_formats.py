@@ -187,13 +187,15 @@ ATTRIBUTES = {
     ),
     "testcase": (("name",), ("time", "classname", "group")),
     "failure": ((), ("type", "message")),
+    "skipped": ((), ()),
 }
 """By element, the attributes that it must have and those that it may have."""
 CHILDREN = {
     "testsuites": {"testsuite"},
     "testsuite": {"testcase"},
-    "testcase": {"failure"},
+    "testcase": {"failure", "skipped"},
     "failure": set[str](),
+    "skipped": set[str](),
 }
 TIME = re.compile(r"(([0-9]{0,3},)*[0-9]{3}|[0-9]{0,3})*(\.[0-9]*)?")
 
@@ -207,7 +209,12 @@ def suites(text: str) -> list[ET.Element]:
     for element in (root, *root):
         cases = list(element.iter("testcase"))
         assert int(element.attrib["tests"]) == len(cases)
-        assert int(element.attrib["failures"]) == sum(len(case) for case in cases)
+        assert int(element.attrib["failures"]) == sum(
+            len(case.findall("failure")) for case in cases
+        )
+        if "skipped" in element.attrib:
+            skipped = sum(len(case.findall("skipped")) for case in cases)
+            assert int(element.attrib["skipped"]) == skipped
         assert int(element.attrib["errors"]) == 0
     return list(root)
 
@@ -217,7 +224,7 @@ def valid(element: ET.Element) -> None:
     assert set(needed) <= set(element.attrib) <= {*needed, *allowed}
     assert TIME.fullmatch(element.attrib.get("time", ""))
     assert {child.tag for child in element} <= CHILDREN[element.tag]
-    if element.tag != "failure":
+    if element.tag not in ("failure", "skipped"):
         texts = [element.text, *(child.tail for child in element)]
         assert not [text for text in texts if (text or "").strip()]
     for child in element:

@@ -79,6 +79,10 @@ def test_what_is_recorded_by_hand_neither_passes_nor_fails(path: str, cli: Cli) 
         cli("check", path, "-f", "github").out
     )
     assert cli("check", path, "-k", "no groups").code == 0
+    junit = cli("check", path, "-f", "junit").out
+    assert junit.count("<skipped>supported, recorded by hand</skipped>") == 1
+    assert junit.count("<skipped>contradicted, recorded by hand</skipped>") == 1
+    assert 'tests="4" failures="0" errors="0" skipped="2"' in junit
 
 
 def test_evidence_has_its_place(path: str, cli: Cli) -> None:

@@ -113,7 +113,6 @@ BY_HAND = {
     "lil-vllm-glm-5.2-54728": ("confirmed", 79 * DS_MLA + 22 * INDEX),
     "lil-vllm-glm-5.2-37032": ("confirmed", 79 * (256 + 32 + 16 + 128) + 22 * INDEX),
     "colibri-glm-5.2-47.1gb": ("holds-if", 256 * K * (78 * 576 * 4 + 21 * INDEX)),
-    "gguf-parser-deepseek-v3-17.875mb": ("refuted", 64 * K * 61 * 576 // 2),
     "lmcache-694-two-latents": ("contradicted", None),
     "ollama-6276-1.1gb": ("holds-if", 32 * K * LLAMA_8B * 18 // 32),
     "ollama-6276-quarter": ("holds-if", Fraction(18, 64)),

@@ -250,6 +250,16 @@ def test_every_kind_is_used_by_a_model_that_ships(models: dict[str, Model]) -> N
     assert set(KINDS) - used == ONLY_IN_USERS_FILES
 
 
+def test_every_model_says_how_large_its_weights_are(models: dict[str, Model]) -> None:
+    sizes = {name: model.parameters or model.weight_bytes for name, model in models.items()}
+    assert [name for name, size in sizes.items() if not size] == []
+
+
+def test_a_repository_stands_in_one_file(models: dict[str, Model]) -> None:
+    stands = Counter(name.casefold() for model in models.values() for name in model.hub)
+    assert [name for name, files in stands.items() if files > 1] == []
+
+
 def test_facts_about_weights_are_sane_where_they_are_given(models: dict[str, Model]) -> None:
     for model in models.values():
         if model.parameters and model.active_parameters:

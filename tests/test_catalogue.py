@@ -45,6 +45,8 @@ ADDED_UP: list[tuple[str, int, int | Fraction, int]] = [
      21 * Fraction(512 * 2 + 128 + 4, 4) + 20 * Fraction(512 * 2, 128), 43 * 128 * 512 * 2),
     ("deepseek-v4-pro", 30 + 31, 30 * Fraction(512 * 2 + 128 + 4, 4) + 31 * Fraction(512 * 2, 128),
      61 * 128 * 512 * 2),
+    ("deepseek-v4.1-flash", 40, 3 * Fraction(512 * 2 + 128 + 4, 2) + (512 * 2 + 128 + 4),
+     40 * 128 * 512 * 2),
     ("devstral-2-123b", 88, 88 * 2 * 8 * 128 * 2, 0),
     ("devstral-small-2-24b", 40, 40 * 2 * 8 * 128 * 2, 0),
     ("dots.llm1", 62, 62 * 2 * 32 * 128 * 2, 0),

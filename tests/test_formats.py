@@ -11,6 +11,7 @@ from kvcalc.formats import (
     FP8,
     FP16,
     FP32,
+    UNDIVIDED,
     Format,
     Widths,
     parse_format,
@@ -18,6 +19,8 @@ from kvcalc.formats import (
     parse_layout,
     uniform,
 )
+
+V41_CACHE = "vLLM 0.33.0, models/deepseek_v41/common/ops/cache_utils.py 40-58"
 
 
 @pytest.mark.parametrize(
@@ -146,6 +149,14 @@ def test_an_unknown_format_brings_the_nearest_names(name: str, hint: str) -> Non
         ("nvfp4_ds_mla", (512, 64), "latent", 512, 512 // 2 + 32, 288, "vLLM mla_attention.py"),
         ("nvfp4_ds_mla", (512, 64), "rope", 64, 64 * 1, 64, "288 + 64 = 352 B"),
         ("nvfp4_ds_mla", (512, 64), "index", 128, 128 + 4, 132, "352 + 132 B"),
+        ("fp8_ds_mla", (512, UNDIVIDED), "kv", 512, 512 + 16 * 1, 528, V41_CACHE),
+        ("fp8_ds_mla", (512, UNDIVIDED), "compressed", 512, 512 + 16 * 1, 528, V41_CACHE),
+        ("fp8_ds_mla", (512, UNDIVIDED), "index", 128, 128 + 4, 132, "attention.py 101-109"),
+        ("nvfp4_ds_mla", (512, UNDIVIDED), "kv", 512, 512 + 16 * 1, 528, V41_CACHE),
+        ("nvfp4_ds_mla", (512, UNDIVIDED), "compressed", 512, 256 + 32 * 1, 288, V41_CACHE),
+        ("nvfp4_ds_mla", (512, UNDIVIDED), "index", 128, 128 + 4, 132, "attention.py 101-109"),
+        ("fp8", (512, UNDIVIDED), "kv", 512, 512 * 1, 512, "one format for all"),
+        ("fp8", (512, UNDIVIDED), "compressed", 512, 512 * 1, 512, "one format for all"),
         ("fp8", (512, 64), "latent", 512, 512 * 1, 512, "one format for all"),
         ("fp8", (512, 64), "rope", 64, 64 * 1, 64, "one format for all"),
         ("fp8", None, "k", 128, 128 * 1, 128, "one format for all"),
@@ -170,6 +181,8 @@ def test_a_layout_gives_roles_their_formats(
         ("fp8", None, "state"),
         ("fp8", None, "conv"),
         ("q8_0/q4_0", (512, 64), "latent"),
+        ("q8_0/q4_0", (512, UNDIVIDED), "kv"),
+        ("exl3_q4", (512, UNDIVIDED), "compressed"),
         ("q8_0/q4_0", None, "index"),
     ],
 )

@@ -720,7 +720,7 @@ NO_WIDTH = {"head_dim": None}
         (V4_HCA, {"window": None}, "window", "hca needs a window"),
         (V4_HCA, {"compress": 0}, "compress", "compress is 0"),
         (V4_CSA, {"window": None}, "window", "csa needs a window"),
-        (V41_WINDOW, {"window": None}, "window", "csa2_window needs a window"),
+        (V41_WINDOW, {"window": None}, "window", "csa2_swa needs a window"),
         (V41_FULL, {"window": None}, "window", "csa2 needs a window"),
         (V41_FULL, {"compress": 0}, "compress", "compress is 0"),
         (V41_REINDEX, {"block_size": None}, "block_size", "candidate_blocks needs block_size"),

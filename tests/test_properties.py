@@ -167,7 +167,7 @@ SCHEMES: Mapping[str, st.SearchStrategy[Scheme]] = {
     "shared_kv": attending(SharedKV, **SHARED_KV),
     "hca": attending(HCA, WINDOWED, **SHARED_KV, compress=COUNTS),
     "csa": attending(CSA, WINDOWED, **SHARED_KV, **INDEX, compress=COUNTS, top_k=SIZES),
-    "csa2_window": attending(CSA2Window, WINDOWED, **SHARED_KV),
+    "csa2_swa": attending(CSA2Window, WINDOWED, **SHARED_KV),
     "csa2": st.one_of(
         attending(
             CSA2,

@@ -255,7 +255,7 @@ def test_the_record_of_deepseek_v41_in_fp8() -> None:
 
 @pytest.mark.parametrize("layout", ["fp8_ds_mla", "nvfp4_ds_mla"])
 def test_the_record_of_deepseek_v41_is_512_wide(model_file: ModelFile, layout: str) -> None:
-    window = "attention: { kind: csa2_window, head_dim: 256, rope_dim: 64, window: 128 }\n"
+    window = "attention: { kind: csa2_swa, head_dim: 256, rope_dim: 64, window: 128 }\n"
     text = f"name: Half as wide\nheads: 8\nlayers: 2\ndtype: bf16\n{window}"
     with pytest.raises(UsageError, match="512 undivided elements, not of 256 undivided"):
         kvcalc.show(model_file(text), 100, kv_dtype=layout)

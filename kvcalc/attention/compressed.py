@@ -141,7 +141,7 @@ class CSA2Window(WindowedKV):
     Unlike V4's, no layout divides them into latent and RoPE.
     """
 
-    kind: ClassVar[str] = "csa2_window"
+    kind: ClassVar[str] = "csa2_swa"
 
     def undivided(self, role: Literal["kv", "compressed"], extent: Extent) -> CacheTensor:
         """The entries of one stream: each a key and a value to every query head."""

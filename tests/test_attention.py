@@ -86,6 +86,7 @@ V32_BF16_INDEX = DSA(**DSA_V32, index_dtype=BF16)
 V32_BARE_INDEX = DSA(**DSA_V32, index_scale="none")
 V32_BF16_SCALE = DSA(**DSA_V32, index_scale=BF16)
 GLM_SHARED = DSA(**DSA_GLM, nope_dim=192, value_dim=256, rope_dim=64, indexer="shared")
+LARGE_4_READER = DSA(**{**DSA_GLM, "rope_dim": 0}, nope_dim=128, value_dim=128, latents="shared")
 GLM_POOLED = DSA(**DSA_GLM, nope_dim=256, value_dim=256, rope_dim=0, index_every=4)
 POOLS_OF_16 = DSA(**{**DSA_V32, "rope_dim": 0}, index_every=16)
 MINIMAX_M3 = BlockSparse(heads=64, head_dim=128, kv_heads=4, **BLOCKS)
@@ -197,6 +198,8 @@ ROWS: list[Row] = [
      4096 * 130 + 2048 * 1152, "a bf16 scale instead"),
     (GLM_SHARED, 4_096, 4096 * (512 + 64) * 2, 4_718_592, (512 + 64) * 2, 0, 2048 * (512 + 64) * 2,
      "GLM-5.2, indexer_types shared: another layer's selection, its own latents, no index key"),
+    (LARGE_4_READER, 4_096, 4096 * (128 + 4), 540_672, 128 + 4, 0, 2048 * 512 * 2 + 4096 * 132,
+     "Mistral-Large-4, kv_source_layers: another layer's latents, its own index keys"),
     (GLM_POOLED, 131_074, 131074 * 512 * 2 + 131074 // 4 * (128 + 4), 138_545_152, 1_024 + 33, 0,
      131074 // 4 * 132 + (2048 + 2) * 1024,
      "GLM-5.3-Flash config: pools of 4; the unfinished pool of 2 is read too"),

@@ -207,6 +207,22 @@ LATENT_ROWS = (
         zeros=("qk_rope_head_dim",),
     ),
     Row(
+        ("mistral_large4_text", "mistral_large4"),
+        {
+            "num_hidden_layers": 3,
+            **MLA,
+            **INDEX,
+            "indexer_types": ["full", "full", "full"],
+            "kv_source_layers": [0, 0, 2],
+        },
+        # layer 1 reads the latents of layer 0, and keeps index keys of its own
+        2 * T * LATENT_AND_ROPE + 3 * T * IDEAL_KEY,
+        2 * T * LATENT_AND_ROPE + 3 * T * CACHED_KEY,
+        "mistral_large4/configuration_mistral_large4.py 204-210: reuse_but_indexer",
+        zeros=("qk_rope_head_dim",),
+        note=" with index keys beside another's latents",
+    ),
+    Row(
         ("longcat_flash",),
         {"num_layers": 3, **MLA},
         2 * 3 * T * LATENT_AND_ROPE,

@@ -11,6 +11,7 @@ from functools import partial
 
 from kvcalc.attention.base import Scheme
 from kvcalc.attention.mla import MLA
+from kvcalc.attention.sparse import DSA
 from kvcalc.importers.families.windowed import with_rope
 from kvcalc.importers.family import As, Family, Part
 from kvcalc.importers.fields import Fields
@@ -19,6 +20,7 @@ from kvcalc.importers.parts import (
     full,
     indexed,
     indexed_by_another,
+    indexer_fields,
     latent,
     latent_fields,
     shared,
@@ -27,6 +29,7 @@ from kvcalc.importers.schedules import FULL, INDEXED, SLIDING, same
 from kvcalc.importers.storage import INDEX_DTYPE
 
 PICKED, TAKEN = "indexed_by_another", "shared_indexed_by_another"
+OWN_KEYS = "indexed_latents_of_another"
 
 mla = partial(Family, parts={FULL: latent}, schedule=same())
 """A family of latent attention in every layer."""
@@ -140,11 +143,17 @@ def _kv_sources(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     for i, source in enumerate(sources[: len(kinds)]):
         if source == i:
             continue
-        if not (0 <= source < i and sources[source] == source and kinds[i] == PICKED):
-            text = f"lets layer {i} read the latents of layer {source}"
-            f.wrong("kv_source_layers", f"{text}, which is known for layers without index keys")
-        chosen[i] = TAKEN
+        if not (0 <= source < i and sources[source] == source):
+            text = f"lets layer {i} read the latents of layer {source}, which keeps none before it"
+            f.wrong("kv_source_layers", text)
+        # whose picks a layer takes, and whose latents it reads, are two questions
+        chosen[i] = TAKEN if kinds[i] == PICKED else OWN_KEYS
     return chosen
+
+
+def _own_keys(f: Fields) -> tuple[Scheme, ...]:
+    """Index keys of its own, over another layer's latents."""
+    return (DSA(**latent_fields(f), **indexer_fields(f), latents="shared"),)
 
 
 def _longcat(f: Fields) -> tuple[Scheme, ...]:
@@ -209,7 +218,7 @@ LATENT = (
             qk_nope_head_dim=64, v_head_dim=128, index_n_heads=32, no_rope_layer_interval=4,
             **PICKS),
         parts={INDEXED: _lerope(indexed), PICKED: _lerope(indexed_by_another),
-            TAKEN: shared(_lerope(indexed_by_another))}),
+            TAKEN: shared(_lerope(indexed_by_another)), OWN_KEYS: _lerope(_own_keys)}),
     mla("sarvam_mla", defaults=dict(layers=32, hidden=4096, heads=64, **V3)),
     mla("youtu", defaults=dict(layers=32, hidden=2048, heads=16, **V3)),
 )

@@ -11,6 +11,7 @@ from kvcalc.formats import (
     FP8,
     FP16,
     FP32,
+    SEVERAL,
     UNDIVIDED,
     Format,
     Widths,
@@ -18,6 +19,7 @@ from kvcalc.formats import (
     parse_index_format,
     parse_layout,
     uniform,
+    widths_of,
 )
 
 V41_CACHE = "vLLM 0.33.0, models/deepseek_v41/common/ops/cache_utils.py 40-58"
@@ -194,6 +196,24 @@ def test_a_layout_leaves_other_roles_alone(layout: str, widths: Widths | None, r
 def test_a_layout_exists_for_its_own_latents_only(widths: Widths) -> None:
     with pytest.raises(UsageError, match=rf"of {widths[0]} \+ {widths[1]}$"):
         parse_layout("fp8_ds_mla").format_of("latent", widths)
+
+
+@pytest.mark.parametrize(
+    ("roles", "widths"),
+    [
+        ([("k", 128), ("v", 128)], None),
+        ([("latent", 512), ("rope", 64), ("index", 128)], (512, 64)),
+        ([("latent", 512)], (512, 0)),
+        ([("latent", 448), ("rope", 64), ("latent", 448), ("rope", 64)], (448, 64)),
+        ([("kv", 512), ("compressed", 512), ("index", 128)], (512, UNDIVIDED)),
+        ([("latent", 512), ("latent", 448)], SEVERAL),
+        ([("latent", 512), ("rope", 64), ("rope", 32)], SEVERAL),
+        ([("kv", 512), ("compressed", 256)], SEVERAL),
+        ([("kv", 512), ("latent", 512)], SEVERAL),
+    ],
+)
+def test_the_widths_of_a_layer(roles: list[tuple[str, int]], widths: Widths | None) -> None:
+    assert widths_of(roles) == widths
 
 
 def test_layouts_have_names() -> None:

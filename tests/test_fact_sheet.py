@@ -166,7 +166,8 @@ It does \| it does not.
 
 def test_a_selection_says_why(path: str, cli: Cli) -> None:
     out = cli("check", path, "-k", "l").out
-    assert "lasting: In 7 of 8 cells. DeepSeek-V2, arXiv 2405.04434, Table 9, p. 32: 7 of 8" in out
+    lasting = "lasting: In 7 of 8 cells. DeepSeek-V2, arXiv 2405.04434, Table 9, p. 32: 7 of 8"
+    assert f"{lasting}; a second paper, section 2: the same\n" in out
     assert "priced: A price follows from no FLOPs.\n" in out
     assert "In 7 of 8" not in cli("check", path).out
     only = cli("check", path, "-k", "fifty", "-f", "markdown").out

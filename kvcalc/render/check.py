@@ -126,6 +126,7 @@ def tally(answer: Checked) -> str:
 def why(result: Result) -> str:
     """What there is to say of a result, evidence included, on one line."""
     claim = result.claim
-    evidence = (f"{source.origin}: {source.says}" for source in claim.evidence) if claim else ()
-    undecided = claim.undecided if claim else ""
-    return " ".join(part for part in (result.note, *evidence, undecided) if part)
+    if claim is None:
+        return result.note
+    evidence = "; ".join(f"{source.origin}: {source.says}" for source in claim.evidence)
+    return " ".join(part for part in (result.note, evidence, claim.undecided) if part)

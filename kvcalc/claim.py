@@ -84,6 +84,8 @@ class Claim:
     stated: Statement | None
     assumed: Statement | None = None
     """The statement under `holds_if`."""
+    assumption: str = ""
+    """What `holds_if` changes, as the file has it."""
     about: Side | None = None
     """The model that a claim without a figure speaks of, for derived facts."""
     ships: str | None = None
@@ -95,5 +97,7 @@ class Claim:
     """The question that it answers with others."""
     expected: Verdict = "confirmed"
     note: str = ""
+    title: str = ""
+    """Of all claims in its file."""
     file: str = ""
     line: int = 0

@@ -1084,3 +1084,15 @@ def test_a_digit_of_every_claim_in_a_copy_flips_them_all(file: Path, by: int, co
     path.write_text(text, encoding="utf-8")
     checked = {result.id: result.ok for result in kvcalc.check(str(path)).results}
     assert checked == {one.id: one not in flipped for one in own}
+
+
+WHY_NOT = re.compile(r"\b[Nn]one\b|\b[Nn]o (other )?reading\b")
+
+
+@every_claim
+def test_a_refutation_shows_how_it_was_meant_or_why_not(
+    one: Bundled, results: dict[str, kvcalc.Result]
+) -> None:
+    assert ("holds_if" in one.data) == (one.data.get("verdict") == "holds-if")
+    if one.data.get("verdict") == "refuted":
+        assert results[one.id].remarks or WHY_NOT.search(one.data["note"])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.conftest import Cli, ModelFile
 
 SHEET = """\
+title: A sheet
 questions:
   - ask: Does it last?
     answer: "It does | it does not."
@@ -118,8 +119,8 @@ def test_questions_are_in_the_document(path: str, cli: Cli) -> None:
 
 def test_a_fact_sheet_reads_by_question(path: str, cli: Cli) -> None:
     assert (
-        cli("check", path, "-f", "markdown").out.replace(path, "sheet.yaml")
-        == r"""# sheet.yaml
+        cli("check", path, "-f", "markdown").out
+        == r"""# A sheet
 
 ## Does it last?
 
@@ -164,6 +165,36 @@ It does \| it does not.
     )
 
 
+ASSUMED = """\
+claims:
+  - id: half
+    quote: "576"
+    source: { from: "a paper, p. 1", read: 2026-11-24, primary: true }
+    model: deepseek-v3
+    expect: { mha/mla: 114x }
+    holds_if: { kv_dtype: 4bit, expect: { mha/mla: 57x } }
+    verdict: holds-if
+  - id: not-so
+    quote: "576"
+    source: { from: "a paper, p. 1", read: 2026-11-24, primary: true }
+    model: deepseek-v3
+    expect: { mha/mla: 114x }
+    holds_if: { kv_dtype: 4bit }
+    verdict: refuted
+"""
+
+
+def test_what_a_figure_holds_by_is_told_with_its_value(cli: Cli, model_file: ModelFile) -> None:
+    path = model_file(ASSUMED)
+    half, not_so = json.loads(cli("check", path, "--json").out)["results"]
+    assert half["holds_if"] == "kv_dtype: 4bit, expect: { mha/mla: 57x }"
+    assert (half["assumed"], half["assumed_exact"]) == ("56.89x", "512/9")
+    assert (not_so["holds_if"], not_so["assumed"], not_so["assumed_exact"]) == (None, "", None)
+    shown = cli("check", path, "-f", "markdown").out
+    assert "  Holds if: kv\\_dtype: 4bit" in shown or "  Holds if: kv_dtype: 4bit" in shown
+    assert shown.count("Holds if") == 1
+
+
 def test_a_selection_says_why(path: str, cli: Cli) -> None:
     out = cli("check", path, "-k", "l").out
     lasting = "lasting: In 7 of 8 cells. DeepSeek-V2, arXiv 2405.04434, Table 9, p. 32: 7 of 8"
@@ -177,22 +208,22 @@ def test_a_selection_says_why(path: str, cli: Cli) -> None:
 QUESTIONS = {
     "a claim that is not there": (
         edited(SHEET, "[lasting, priced]", "[lasting, prized]"),
-        Wrong(4, 23, "'prized'", "priced"),
+        Wrong(5, 23, "'prized'", "priced"),
     ),
     "a claim twice": (
         edited(SHEET, "[lasting, priced]", "[lasting, fifty-seven, priced]"),
-        Wrong(7, 14, "'fifty-seven' is under two questions", "once"),
+        Wrong(8, 14, "'fifty-seven' is under two questions", "once"),
     ),
     "no answer": (
         edited(SHEET, '    answer: "It does | it does not."\n', ""),
-        Wrong(2, 5, "answer"),
+        Wrong(3, 5, "answer"),
     ),
     "an empty answer": (
         edited(SHEET, '"It does | it does not."', '""'),
-        Wrong(3, 5, "answer", "empty"),
+        Wrong(4, 5, "answer", "empty"),
     ),
-    "no claims": (edited(SHEET, "[lasting, priced]", "[]"), Wrong(4, 5, "claims", "empty")),
-    "text for claims": (edited(SHEET, "[lasting, priced]", "lasting"), Wrong(4, 5, "a list")),
+    "no claims": (edited(SHEET, "[lasting, priced]", "[]"), Wrong(5, 5, "claims", "empty")),
+    "text for claims": (edited(SHEET, "[lasting, priced]", "lasting"), Wrong(5, 5, "a list")),
 }
 
 
@@ -207,21 +238,21 @@ def test_what_is_wrong_with_a_question(text: str, wrong: Wrong, model_file: Mode
 FOUNDED = {
     "supported in words": (
         edited(SHEET, EVIDENCE, '"somebody says so"'),
-        Wrong(34, 5, "contradicted needs a document that decides it", "at: Table 8"),
+        Wrong(35, 5, "contradicted needs a document that decides it", "at: Table 8"),
     ),
-    "no place": (edited(SHEET, ', at: "line 5"', ""), Wrong(34, 5, "'at'")),
+    "no place": (edited(SHEET, ', at: "line 5"', ""), Wrong(35, 5, "'at'")),
     "no date": (
         edited(SHEET, 'says: "16 groups", read: 2026-11-24', 'says: "16 groups"'),
-        Wrong(34, 5, "'read'"),
+        Wrong(35, 5, "'read'"),
     ),
-    "an empty list": (edited(SHEET, EVIDENCE, "[]"), Wrong(34, 5, "evidence", "empty")),
+    "an empty list": (edited(SHEET, EVIDENCE, "[]"), Wrong(35, 5, "evidence", "empty")),
     "no evidence": (
         edited(SHEET, f"    evidence: {EVIDENCE}\n", ""),
-        Wrong(31, 5, "or evidence where there is no figure"),
+        Wrong(32, 5, "or evidence where there is no figure"),
     ),
     "a figure": (
         edited(SHEET, "    note: \"32,768 / 576\"", "    verdict: supported"),
-        Wrong(14, 5, "supported is for claims without a figure", "computed"),
+        Wrong(15, 5, "supported is for claims without a figure", "computed"),
     ),
 }  # fmt: skip
 
@@ -237,5 +268,5 @@ def test_what_a_document_must_say(text: str, wrong: Wrong, model_file: ModelFile
 def test_a_claim_is_told_of_its_question(path: str) -> None:
     (result,) = kvcalc.check(path, select="fifty").results
     assert result.claim is not None
-    asked = AnsweredQuestion("Which ratio?", "- 57,\n for 128 heads", ("fifty-seven",), path, 5)
+    asked = AnsweredQuestion("Which ratio?", "- 57,\n for 128 heads", ("fifty-seven",), path, 6)
     assert result.claim.question == asked

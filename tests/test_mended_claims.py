@@ -185,15 +185,31 @@ WORDS = {
     "up to": r"up to|as much as",
     "over": r"more than|over \d",
     "<": r"less than",
-    ">": r"larger",
+    ">": r"larger|greater than",
 }
-OF_ANOTHER_NUMBER = {"vllm-2026-mla-14x": "the ~8K of the quote is not the 14x"}
+OF_ANOTHER_NUMBER = {
+    "vllm-2026-mla-14x": "the ~8K of the quote is not the 14x",
+    "deepseek-v4.1-890": "roughly 1/4 is not the 890 B",
+    "hf-mem-gemma-4-31b-983040": "~983,195 is another column",
+    "tt-metal-gpt-oss-44": "~2.1 GiB is of a mesh",
+}
 
 
-@pytest.mark.parametrize("file", ["deepseek.yaml", "papers.yaml", "docs.yaml"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "deepseek.yaml",
+        "papers.yaml",
+        "docs.yaml",
+        "vendors.yaml",
+        "engines.yaml",
+        "issues.yaml",
+        "cards.yaml",
+    ],
+)
 def test_a_figure_has_the_word_of_its_quote(file: str, results: dict[str, kvcalc.Result]) -> None:
     own = [r for r in results.values() if r.file == file and r.expectation and r.claim]
-    assert len(own) > 25
+    assert len(own) > 10
     for result in own:
         assert result.claim is not None
         quoted = {word for word, said in WORDS.items() if re.search(said, result.claim.quote)}

@@ -10,7 +10,6 @@ import pytest
 import kvcalc
 
 CLAIMS = Path(__file__).resolve().parents[1] / "configs" / "claims"
-FILES = ("reports", "vendors", "issues")
 
 K = 1_024
 M = K * K
@@ -131,12 +130,7 @@ def test_the_sums_of_deepseek_are_those_printed() -> None:
 
 @pytest.fixture(scope="module")
 def results() -> dict[str, kvcalc.Result]:
-    paths = [str(CLAIMS / f"{name}.yaml") for name in FILES]
-    return {result.id: result for result in kvcalc.check(*paths).results}
-
-
-def test_every_claim_of_the_three_files_is_worked_out(results: dict[str, kvcalc.Result]) -> None:
-    assert list(results) == list(BY_HAND)
+    return {result.id: result for result in kvcalc.check().results}
 
 
 @pytest.mark.parametrize("name", BY_HAND)

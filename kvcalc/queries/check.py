@@ -32,10 +32,20 @@ class Result:
     computed: Fraction | None
     verdict: Verdict
     expected: Verdict = "confirmed"
+    assumed: Fraction | None = None
+    """What is computed under the claim's `holds_if`, where that is what it holds by."""
     remarks: tuple[str, ...] = ()
     """Readings under which the figure would be right, where it is not as it stands."""
     note: str = ""
     claim: Claim | None = None
+
+    @property
+    def assumed_text(self) -> str:
+        """The assumed value as its figure would print it; empty where nothing is assumed."""
+        claim = self.claim.assumed if self.claim else None
+        if claim is None or self.assumed is None:
+            return ""
+        return claim.expectation.figure.printed(self.assumed)
 
     @property
     def ok(self) -> bool:

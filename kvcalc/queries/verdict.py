@@ -33,30 +33,41 @@ def _result(claim: Claim) -> Result:
     if stated is not None:
         expectation, parts = stated.expectation, _parts(stated)
         found = value_of(expectation, parts)
+    assumed = None if _holds_as_stated(claim, found) else _assumed(claim)
     return Result(
         id=claim.id,
         file=claim.file,
         line=claim.line,
         expectation=expectation,
         computed=None if found is None else found.value,
-        verdict=_verdict(claim, found),
+        verdict=_verdict(claim, found, assumed),
         expected=claim.expected,
+        assumed=None if assumed is None else assumed.value,
         remarks=() if expectation is None else remarks_on(expectation, parts, found),
         note=_note(claim, parts, found),
         claim=claim,
     )
 
 
-def _verdict(claim: Claim, found: Best | None) -> Verdict:
+def _verdict(claim: Claim, found: Best | None, assumed: Best | None) -> Verdict:
     if claim.stated is None:
         return claim.expected if claim.expected in BY_HAND else "not-computable"
-    if holds(claim.stated.expectation, found):
+    if _holds_as_stated(claim, found):
         return "confirmed" if _ships(claim) else "misattributed"
-    if claim.assumed is not None:
-        assumed = claim.assumed.expectation
-        if holds(assumed, value_of(assumed, _parts(claim.assumed))):
-            return "holds-if"
-    return "refuted"
+    return "holds-if" if assumed else "refuted"
+
+
+def _holds_as_stated(claim: Claim, found: Best | None) -> bool:
+    return claim.stated is not None and holds(claim.stated.expectation, found)
+
+
+def _assumed(claim: Claim) -> Best | None:
+    """What is computed under `holds_if`, where the figure holds there."""
+    if claim.assumed is None:
+        return None
+    expectation = claim.assumed.expectation
+    found = value_of(expectation, _parts(claim.assumed))
+    return found if holds(expectation, found) else None
 
 
 def _ships(claim: Claim) -> bool:

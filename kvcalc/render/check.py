@@ -21,6 +21,10 @@ def _verdicts() -> Any:
     return Verdict
 
 
+def _assumption(result: Result) -> str | None:
+    return result.claim.assumption if result.claim and result.assumed is not None else None
+
+
 def _question(result: Result) -> str | None:
     question = result.claim.question if result.claim else None
     return question.ask if question else None
@@ -39,6 +43,9 @@ RESULT = JsonObject(
     Key("expected", _verdicts, says="The verdict that the file records."),
     Key("ok", bool, says="Whether it is the one computed."),
     Key("note", str),
+    Key("holds_if", str | None, _assumption, "What has to be changed for it to hold."),
+    Key("assumed", str, "assumed_text", "What is computed then."),
+    Key("assumed_exact", str | None, lambda result: as_fraction(result.assumed)),
     Key("remarks", [str], lambda result: list(result.remarks), "What would make the figure right."),
     Key("by_hand", bool, says="Whether the verdict is recorded and not computed."),
     Key("question", str | None, _question, "What it answers with others."),

@@ -32,7 +32,8 @@ def fact_sheet(answer: Checked, style: Style) -> Document:
 
 def _chapter(file: str, results: tuple[Result, ...]) -> Iterator[Section]:
     """The file's questions in their order, then the claims that answer none."""
-    yield Section(file)
+    title = results[0].claim.title if results[0].claim else ""
+    yield Section(title or file)
     claims = {result.id: result for result in results}
     answered = Checked(results).questions
     for question in answered:
@@ -46,7 +47,8 @@ def _fact(result: Result) -> Fact:
     claim = result.claim
     assert claim is not None
     computed = f"said {result.printed}, computed {result.computed_text}" if result.printed else ""
-    more = [("Why", result.note or claim.undecided)]
+    held = f"{claim.assumption}: {result.assumed_text}" if result.assumed_text else ""
+    more = [("Holds if", held), ("Why", result.note or claim.undecided)]
     more += [("Remark", " or ".join(result.remarks))]
     if result.note:
         more += [("Undecided", claim.undecided)]

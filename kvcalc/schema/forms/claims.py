@@ -136,4 +136,5 @@ class _Claims(TypedDict):
 class ClaimsForm(_Claims, total=False):
     """A list of claims that `kvcalc check` holds to their verdicts, and what they answer."""
 
+    title: Annotated[Text | None, "what a fact sheet of them is called"]
     questions: list[QuestionForm] | None

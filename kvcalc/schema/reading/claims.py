@@ -20,6 +20,7 @@ from kvcalc.schema.reading.limits import BEST, CROSSING, refuse_endless
 from kvcalc.schema.reading.named import ModelOf, NamedModels
 from kvcalc.schema.reading.problems import held_to
 from kvcalc.schema.reading.questions import Questions
+from kvcalc.schema.writing.text import flow
 from kvcalc.whatif import NATIVE
 
 BOTH = "keep of or model, not both"
@@ -52,7 +53,7 @@ def read_claims(
     claims, models = [], NamedModels(model_of)
     for number, raw in enumerate(written):
         path: Place = ("claims", number)
-        reading = _Reading(raw, models, questions)
+        reading = _Reading(raw, models, questions, form.get("title") or "")
         claims.append(reading.claim(file, line_of(path)))
         problems += [problem.under(path) for problem in reading.problems]
     if problems:
@@ -83,8 +84,9 @@ def _repeated(names: list[Any]) -> Iterator[Problem]:
 class _Reading:
     """One claim on its way in: what is well-formed is looked at, whatever else is wrong."""
 
-    def __init__(self, raw: Any, models: NamedModels, questions: Questions) -> None:
+    def __init__(self, raw: Any, models: NamedModels, questions: Questions, title: str) -> None:
         self.raw = raw
+        self.title = title
         self.questions = questions
         self.models = models
         self.problems: list[Problem] = []
@@ -109,6 +111,7 @@ class _Reading:
             primary=source["primary"],
             stated=stated,
             assumed=assumed,
+            assumption=flow(self.raw["holds_if"])[2:-2] if assumed else "",
             about=sides.get("") if stated is None else None,
             ships=form.get("ships"),
             evidence=documents(evidence),
@@ -116,6 +119,7 @@ class _Reading:
             question=self.questions.of(form["id"]),
             expected=form.get("verdict") or "confirmed",
             note=form.get("note", ""),
+            title=self.title,
             file=file,
             line=line,
         )

@@ -117,7 +117,7 @@ def check(
     kept = tuple(r for r in results if word in f"{r.id} {r.claim.quote if r.claim else ''}".lower())
     if not kept:
         raise WrongArgument("select", f"nothing to check is called {briefly(select)}")
-    return Checked(kept)
+    return Checked(kept, select)
 
 
 def models() -> Listing:

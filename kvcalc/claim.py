@@ -12,7 +12,20 @@ from kvcalc.model import Model, Source
 from kvcalc.question import NOTHING_ASKED, Question
 from kvcalc.whatif import Rows, rows_of
 
-Verdict = Literal["confirmed", "holds-if", "misattributed", "refuted", "not-computable"]
+Verdict = Literal[
+    "confirmed",
+    "holds-if",
+    "misattributed",
+    "refuted",
+    "supported",
+    "contradicted",
+    "not-computable",
+]
+"""The first four are computed. A document decides the next two, and nothing the last."""
+
+
+BY_HAND: frozenset[Verdict] = frozenset({"supported", "contradicted"})
+"""What a document decides and arithmetic does not: recorded, it neither passes nor fails."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +63,19 @@ class Statement:
 
 
 @dataclass(frozen=True)
+class AnsweredQuestion:
+    """A question and its answer, as a fact sheet has them above the claims of these ids."""
+
+    ask: str
+    answer: str
+    claims: tuple[str, ...]
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True)
 class Claim:
-    """A claim with its source. `stated` is None where nothing in it can be computed."""
+    """A claim with its source. `stated` is None where it has no figure."""
 
     id: str
     quote: str
@@ -63,7 +87,12 @@ class Claim:
     about: Side | None = None
     """The model that a claim without a figure speaks of, for derived facts."""
     ships: str | None = None
-    evidence: str = ""
+    evidence: tuple[Source, ...] = ()
+    """The documents that decide a claim without a figure, each with the place in it."""
+    undecided: str = ""
+    """Why nothing decides a claim without a figure."""
+    question: AnsweredQuestion | None = None
+    """The question that it answers with others."""
     expected: Verdict = "confirmed"
     note: str = ""
     file: str = ""

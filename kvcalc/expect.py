@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from kvcalc.errors import did_you_mean
-from kvcalc.units import Figure, parse_figure, parse_tokens
+from kvcalc.figures import Figure, parse_figure
+from kvcalc.units import parse_tokens
 
 Quantity = Literal["stored", "growth", "read", "flops"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)

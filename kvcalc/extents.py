@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 
 class Extent(Protocol):
@@ -15,6 +15,14 @@ class Extent(Protocol):
 
     def growth(self, tokens: int) -> Fraction | int:
         """Entries added per further token, averaged over a stride; 0 once it is full."""
+
+    @property
+    def turns(self) -> tuple[int, ...]:
+        """The tokens at which its growth begins or ends."""
+
+    @property
+    def period(self) -> int:
+        """Tokens after which it has grown by a whole number of entries again."""
 
     @property
     def rule(self) -> str:
@@ -35,6 +43,14 @@ class Every:
         return 1 if self.stride == 1 else Fraction(1, self.stride)
 
     @property
+    def turns(self) -> tuple[int, ...]:
+        return (self.first,)
+
+    @property
+    def period(self) -> int:
+        return self.stride
+
+    @property
     def rule(self) -> str:
         if self.stride == self.first == 1:
             return "T"
@@ -49,12 +65,17 @@ class Window:
 
     size: int
     sink: int = 0
+    period: ClassVar[int] = 1
 
     def entries(self, tokens: int) -> int:
         return min(tokens, self.size + self.sink)
 
     def growth(self, tokens: int) -> Fraction | int:
         return int(tokens < self.size + self.sink)
+
+    @property
+    def turns(self) -> tuple[int, ...]:
+        return (self.size + self.sink,)
 
     @property
     def rule(self) -> str:
@@ -70,12 +91,17 @@ class Beyond:
     """All but the last `size` tokens: max(0, T - size), beside a window kept at full precision."""
 
     size: int
+    period: ClassVar[int] = 1
 
     def entries(self, tokens: int) -> int:
         return max(0, tokens - self.size)
 
     def growth(self, tokens: int) -> Fraction | int:
         return int(tokens >= self.size)
+
+    @property
+    def turns(self) -> tuple[int, ...]:
+        return (self.size,)
 
     @property
     def rule(self) -> str:
@@ -87,6 +113,8 @@ class Fixed:
     """A constant number of entries: a recurrent state, a convolution's columns."""
 
     count: int = 1
+    turns: ClassVar[tuple[int, ...]] = ()
+    period: ClassVar[int] = 1
 
     def entries(self, tokens: int) -> int:
         return self.count
@@ -109,6 +137,14 @@ class Reads(Protocol):
         """Entries that the step computes with."""
 
     @property
+    def turns(self) -> tuple[int, ...]:
+        """The entries at which it begins to leave some out."""
+
+    @property
+    def period(self) -> int:
+        """Entries after which it takes as many as before, once it leaves some out."""
+
+    @property
     def rule(self) -> str:
         """Which entries these are, in words."""
 
@@ -116,6 +152,9 @@ class Reads(Protocol):
 @dataclass(frozen=True)
 class All:
     """Every entry is read."""
+
+    turns: ClassVar[tuple[int, ...]] = ()
+    period: ClassVar[int] = 1
 
     def touched(self, entries: int) -> int:
         return entries
@@ -142,6 +181,14 @@ class TopK:
         return self.touched(entries)
 
     @property
+    def turns(self) -> tuple[int, ...]:
+        return (self.k, self.k + self.pool)
+
+    @property
+    def period(self) -> int:
+        return self.pool
+
+    @property
     def rule(self) -> str:
         return f"top {self.k:,}" + (f" and T mod {self.pool}" if self.pool > 1 else "")
 
@@ -161,6 +208,14 @@ class TopBlocks:
         return self.touched(entries)
 
     @property
+    def turns(self) -> tuple[int, ...]:
+        return (self.blocks * self.size,)
+
+    @property
+    def period(self) -> int:
+        return self.size
+
+    @property
     def rule(self) -> str:
         return f"top {self.blocks:,} blocks of {self.size:,}"
 
@@ -168,6 +223,9 @@ class TopBlocks:
 @dataclass(frozen=True)
 class ReadWrite:
     """A state: read, and written back."""
+
+    turns: ClassVar[tuple[int, ...]] = ()
+    period: ClassVar[int] = 1
 
     def touched(self, entries: int) -> int:
         return 2 * entries

@@ -1,14 +1,8 @@
-"""Bytes, tokens and ratios as people write them, read and printed without a float.
-
-A printed figure carries its own precision: `57x` stands for every value that rounds to it,
-the half-open interval [56.5, 57.5). Trailing zeros count.
-"""
+"""Bytes, tokens and ratios as people write them, read and printed without a float."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
@@ -37,96 +31,9 @@ FLOP_UNITS = {
     "TFLOPs": 10**12,
     "PFLOPs": 10**15,
 }
-FIGURE_UNITS = {"x": Fraction(1), "%": Fraction(1, 100)} | {
-    unit: Fraction(size) for unit, size in (SIZE_UNITS | FLOP_UNITS).items()
-}
 TOKEN_UNITS = {"": 1, "k": 10**3, "m": 10**6, "K": 2**10, "Ki": 2**10, "M": 2**20, "Mi": 2**20}
 
-SIDES: dict[str | None, Literal["", ">", "<"]] = {None: "", ">": ">", "<": "<"}
-
-_NUMBER = r"(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?(?:[eE][+-]?\d{1,2})?)"
-_FIGURE = r"([<>])?\s*" + _NUMBER + r"\s*(x|%|[A-Za-z]+)?"
 _TOKENS = r"(\d{1,3}(?:[,_]\d{3})+|\d+(?:\.\d+)?)\s*([A-Za-z]*)"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A printed number, as a ratio, a fraction, bytes or FLOPs.
-
-    It stands for every value that rounds to it: low <= value < high, half a `step` around `value`.
-    `>20x` is one-sided: strictly more than 20; `<1.7 GB` is at most 1.7 GB.
-    """
-
-    text: str
-    unit: str
-    value: Fraction
-    step: Fraction
-    side: Literal["", ">", "<"] = ""
-
-    @property
-    def low(self) -> Fraction:
-        """The smallest value that prints so."""
-        return self.value - self.step / 2
-
-    @property
-    def high(self) -> Fraction:
-        """The smallest value above that does not."""
-        return self.value + self.step / 2
-
-    def holds(self, value: Fraction) -> bool:
-        """Whether the figure is true of this value."""
-        if self.side == ">":
-            return value > self.value
-        if self.side == "<":
-            return value <= self.value
-        return self.low <= value < self.high
-
-    def printed(self, value: Fraction) -> str:
-        """A value in the figure's unit, to two digits more than the figure has, or whole."""
-        if self.unit == "x" and value.denominator == 1:
-            return format_ratio(value)
-        scaled = value / FIGURE_UNITS[self.unit]
-        step, places = self.step / FIGURE_UNITS[self.unit], 0
-        while step * 10**places < 1:
-            places += 1
-        if (scaled * 10**places).denominator != 1:
-            places += 2
-        # a value beside the edge of what the figure stands for must not look as if it were on it
-        while self.holds(_rounded(scaled, places) * FIGURE_UNITS[self.unit]) != self.holds(value):
-            places += 1
-        return decimals(scaled, places) + ("" if self.unit in "x%" else " ") + self.unit
-
-    @property
-    def is_ratio(self) -> bool:
-        """Whether the figure compares two things."""
-        return self.unit in ("x", "%")
-
-    @property
-    def is_size(self) -> bool:
-        """Whether the figure counts bytes."""
-        return self.unit in SIZE_UNITS
-
-    @property
-    def is_flops(self) -> bool:
-        """Whether the figure counts operations."""
-        return self.unit in FLOP_UNITS
-
-
-def parse_figure(text: str) -> Figure:
-    """Read `57x`, `93.3%`, `70.272 kB`, `2.88e8 B`, `>20x`. Raises ValueError with the way out."""
-    match = re.fullmatch(_FIGURE, text.strip())
-    if match is None or len(text) > MAX_DIGITS:
-        raise ValueError(f"{text!r} is not a figure; write it like 57x, 93.3% or 70.272 kB")
-    side, number, unit = match.groups()
-    if unit not in FIGURE_UNITS:
-        have = f"unknown unit {unit!r}" if unit else f"{text!r} has no unit"
-        raise ValueError(
-            f"{have}; write x for a ratio, % for a reduction, a size (kB, GB, GiB) or GFLOPs"
-        )
-    decimal = Decimal(number.replace(",", ""))
-    step = Fraction(10) ** int(decimal.as_tuple().exponent) * FIGURE_UNITS[unit]
-    value = Fraction(decimal) * FIGURE_UNITS[unit]
-    return Figure(text.strip(), unit, value, step, SIDES[side])
 
 
 def parse_tokens(text: str) -> int:
@@ -176,7 +83,8 @@ def grouped(number: int) -> str:
     return f"more than 10^{MAX_DIGITS}" if number > 0 else f"less than -10^{MAX_DIGITS}"
 
 
-def _rounded(value: Fraction, places: int) -> Fraction:
+def rounded(value: Fraction, places: int) -> Fraction:
+    """`value` at so many decimals, half up as figures are."""
     size = Fraction((abs(value) * 10**places + Fraction(1, 2)).__floor__(), 10**places)
     return -size if value < 0 else size
 

@@ -26,10 +26,12 @@ GDN_CONV_128 = 3 * (2 * 16 * 128 + 128 * 128) * 2
 # layers that still grow, then full windows, chunks, states and encoder keys. The figures are those
 # of the published configurations that each file names.
 ADDED_UP: list[tuple[str, int, int | Fraction, int]] = [
+    ("a.x-k2", 61, 61 * ((512 + 64) * 2 + 128 + 4), 0),
     ("baichuan-m1-14b", 40, 20 * 2 * 2 * 256 * 2,
      20 * 8_192 * 2 * 8 * 128 * 2 + 20 * 2 * 2 * 256 * 2 + 20 * 2 * 8 * 128 * 2),
     ("bloom", 70, 70 * 2 * 112 * 128 * 2, 0),
     ("codellama-34b", 48, 48 * 2 * 8 * 128 * 2, 0),
+    ("command-a-03-2025", 64, 16 * 2 * 8 * 128 * 2, 48 * 4_096 * 2 * 8 * 128 * 2),
     ("command-a-plus", 32, 8 * 2 * 8 * 128 * 2, 24 * 4_096 * 2 * 8 * 128 * 2),
     ("command-r-plus", 64, 64 * 2 * 8 * 128 * 2, 0),
     ("command-r-v01", 40, 40 * 2 * 64 * 128 * 2, 0),
@@ -45,9 +47,13 @@ ADDED_UP: list[tuple[str, int, int | Fraction, int]] = [
      21 * Fraction(512 * 2 + 128 + 4, 4) + 20 * Fraction(512 * 2, 128), 43 * 128 * 512 * 2),
     ("deepseek-v4-pro", 30 + 31, 30 * Fraction(512 * 2 + 128 + 4, 4) + 31 * Fraction(512 * 2, 128),
      61 * 128 * 512 * 2),
+    ("devstral-2-123b", 88, 88 * 2 * 8 * 128 * 2, 0),
+    ("devstral-small-2-24b", 40, 40 * 2 * 8 * 128 * 2, 0),
     ("dots.llm1", 62, 62 * 2 * 32 * 128 * 2, 0),
+    ("dots3-note", 46, 13 * ((512 + 64) * 2 + 128 + 4), 33 * 513 * (1_024 + 64) * 2),
     ("ernie-4.5-21b-a3b", 28, 28 * 2 * 4 * 128 * 2, 0),
     ("exaone-4.0-32b", 64, 16 * 2 * 8 * 128 * 2, 48 * 4_096 * 2 * 8 * 128 * 2),
+    ("exaone-4.5-33b", 64, 16 * 2 * 8 * 128 * 2, 48 * 4_096 * 2 * 8 * 128 * 2),
     ("falcon-40b", 60, 60 * 2 * 8 * 64 * 2, 0),
     ("falcon-7b", 32, 32 * 2 * 1 * 64 * 2, 0),
     ("falcon-h1-7b", 44, 44 * 2 * 2 * 128 * 2,
@@ -55,15 +61,19 @@ ADDED_UP: list[tuple[str, int, int | Fraction, int]] = [
     ("gemma-2-27b", 46, 23 * 2 * 16 * 128 * 2, 23 * 4_096 * 2 * 16 * 128 * 2),
     ("gemma-2-2b", 26, 13 * 2 * 4 * 256 * 2, 13 * 4_096 * 2 * 4 * 256 * 2),
     ("gemma-2-9b", 42, 21 * 2 * 8 * 256 * 2, 21 * 4_096 * 2 * 8 * 256 * 2),
+    ("gemma-3-12b", 48, 8 * 2 * 8 * 256 * 2, 40 * 1_024 * 2 * 8 * 256 * 2),
     ("gemma-3-1b", 26, 4 * 2 * 1 * 256 * 2, 22 * 512 * 2 * 1 * 256 * 2),
     ("gemma-3-27b", 62, 10 * 2 * 16 * 128 * 2, 52 * 1_024 * 2 * 16 * 128 * 2),
     ("gemma-3-4b", 34, 5 * 2 * 4 * 256 * 2, 29 * 1_024 * 2 * 4 * 256 * 2),
     ("gemma-3n-e4b", 35, 4 * 2 * 2 * 256 * 2, 16 * 512 * 2 * 2 * 256 * 2),
+    ("gemma-4-12b", 48, 8 * 2 * 1 * 512 * 2, 40 * 1_024 * 2 * 8 * 256 * 2),
     ("gemma-4-26b-a4b", 30, 5 * 2 * 2 * 512 * 2, 25 * 1_024 * 2 * 8 * 256 * 2),
     ("gemma-4-31b", 60, 10 * 2 * 4 * 512 * 2, 50 * 1_024 * 2 * 16 * 256 * 2),
     ("gemma-4-e2b", 35, 3 * 2 * 1 * 512 * 2, 12 * 512 * 2 * 1 * 256 * 2),
     ("gemma-4-e4b", 42, 4 * 2 * 2 * 512 * 2, 20 * 512 * 2 * 2 * 256 * 2),
     ("glm-4.5", 92, 92 * 2 * 8 * 128 * 2, 0),
+    ("glm-4.5-air", 46, 46 * 2 * 8 * 128 * 2, 0),
+    ("glm-4.7", 92, 92 * 2 * 8 * 128 * 2, 0),
     ("glm-4.7-flash", 47, 47 * (512 + 64) * 2, 0),
     ("glm-5", 78, 78 * ((512 + 64) * 2 + 128 + 4), 0),
     ("glm-5.1", 78, 78 * ((512 + 64) * 2 + 128 + 4), 0),
@@ -92,11 +102,13 @@ ADDED_UP: list[tuple[str, int, int | Fraction, int]] = [
     ("kimi-k3", 69 + 24, 24 * (512 + 64) * 2, 69 * (96 * 128 * 128 * 4 + 3 * 3 * 96 * 128 * 2)),
     ("kimi-linear-48b", 20 + 7, 7 * (512 + 64) * 2,
      20 * (32 * 128 * 128 * 4 + 3 * 3 * 32 * 128 * 2)),
+    ("kolibri-1", 50, 10 * 2 * 4 * 128 * 2, 40 * 513 * 2 * 4 * 128 * 2),
     ("laguna-s-2.1-fp8", 48, 12 * 2 * 8 * 128 * 1, 36 * 512 * 2 * 8 * 128 * 1),
     ("lfm2-1.2b", 10 + 6, 6 * 2 * 8 * 64 * 2, 10 * 2 * 2_048 * 2),
     ("ling-3.0-flash", 35 + 7, 7 * (512 + 64) * 2,
      35 * (32 * 128 * 128 * 4 + 3 * 3 * 32 * 128 * 2)),
     ("llama-2-7b", 32, 32 * 2 * 32 * 128 * 2, 0),
+    ("llama-3-70b", 80, 80 * 2 * 8 * 128 * 2, 0),
     ("llama-3.1-405b", 126, 126 * 2 * 8 * 128 * 2, 0),
     ("llama-3.1-70b", 80, 80 * 2 * 8 * 128 * 2, 0),
     ("llama-3.1-8b", 32, 32 * 2 * 8 * 128 * 2, 0),
@@ -115,6 +127,7 @@ ADDED_UP: list[tuple[str, int, int | Fraction, int]] = [
     ("minicpm3-4b", 62, 62 * (256 + 32) * 2, 0),
     ("minimax-m1-80k", 70 + 10, 10 * 2 * 8 * 128 * 2, 70 * 64 * 128 * 128 * 4),
     ("minimax-m2", 62, 62 * 2 * 8 * 128 * 2, 0),
+    ("minimax-m2.5", 62, 62 * 2 * 8 * 128 * 2, 0),
     ("minimax-m2.7", 62, 62 * 2 * 8 * 128 * 2, 0),
     ("minimax-m3", 60, 60 * 2 * 4 * 128 * 2 + 57 * 128 * 2, 0),
     ("minimax-text-01", 70 + 10, 10 * 2 * 8 * 128 * 2, 70 * 64 * 128 * 128 * 4),
@@ -167,11 +180,16 @@ ADDED_UP: list[tuple[str, int, int | Fraction, int]] = [
     ("qwen3-235b-a22b", 94, 94 * 2 * 4 * 128 * 2, 0),
     ("qwen3-30b-a3b", 48, 48 * 2 * 4 * 128 * 2, 0),
     ("qwen3-32b", 64, 64 * 2 * 8 * 128 * 2, 0),
+    ("qwen3-4b", 36, 36 * 2 * 8 * 128 * 2, 0),
     ("qwen3-8b", 36, 36 * 2 * 8 * 128 * 2, 0),
     ("qwen3-coder-30b-a3b", 48, 48 * 2 * 4 * 128 * 2, 0),
     ("qwen3-coder-480b-a35b", 62, 62 * 2 * 8 * 128 * 2, 0),
     ("qwen3-coder-next", 36 + 12, 12 * 2 * 2 * 256 * 2, 36 * (32 * 128 * 128 * 4 + GDN_CONV_32)),
     ("qwen3-next-80b-a3b", 36 + 12, 12 * 2 * 2 * 256 * 2, 36 * (32 * 128 * 128 * 4 + GDN_CONV_32)),
+    ("qwen3-vl-235b-a22b", 94, 94 * 2 * 4 * 128 * 2, 0),
+    ("qwen3-vl-30b-a3b", 48, 48 * 2 * 4 * 128 * 2, 0),
+    ("qwen3-vl-32b", 64, 64 * 2 * 8 * 128 * 2, 0),
+    ("qwen3-vl-8b", 36, 36 * 2 * 8 * 128 * 2, 0),
     ("qwen3.5-122b-a10b", 36 + 12, 12 * 2 * 2 * 256 * 2, 36 * (64 * 128 * 128 * 4 + GDN_CONV_64)),
     ("qwen3.5-27b", 48 + 16, 16 * 2 * 4 * 256 * 2, 48 * (48 * 128 * 128 * 4 + GDN_CONV_48)),
     ("qwen3.5-35b-a3b", 30 + 10, 10 * 2 * 2 * 256 * 2, 30 * (32 * 128 * 128 * 4 + GDN_CONV_32)),
@@ -184,6 +202,7 @@ ADDED_UP: list[tuple[str, int, int | Fraction, int]] = [
     ("recurrentgemma-2b", 18 + 8, 0,
      8 * 2_048 * 2 * 1 * 256 * 2 + 18 * (2_560 * 4 + 3 * 2_560 * 2)),
     ("rwkv7-2.9b", 32, 0, 32 * (40 * 64 * 64 * 4 + 2 * 2_560 * 2)),
+    ("seed-oss-36b", 64, 64 * 2 * 8 * 128 * 2, 0),
     ("smollm3-3b", 36, 36 * 2 * 4 * 128 * 2, 0),
     ("starcoder-15b", 40, 40 * 2 * 1 * 128 * 2, 0),
     ("starcoder2-7b", 32, 0, 32 * 4_096 * 2 * 4 * 128 * 2),
@@ -257,6 +276,16 @@ def test_models_are_called_differently(models: dict[str, Model]) -> None:
 def test_every_kind_is_used_by_a_model_that_ships(models: dict[str, Model]) -> None:
     used = {scheme.kind for model in models.values() for scheme in model.attention.values()}
     assert set(KINDS) - used == ONLY_IN_USERS_FILES
+
+
+def test_every_model_says_how_large_its_weights_are(models: dict[str, Model]) -> None:
+    sizes = {name: model.parameters or model.weight_bytes for name, model in models.items()}
+    assert [name for name, size in sizes.items() if not size] == []
+
+
+def test_a_repository_stands_in_one_file(models: dict[str, Model]) -> None:
+    stands = Counter(name.casefold() for model in models.values() for name in model.hub)
+    assert [name for name, files in stands.items() if files > 1] == []
 
 
 def test_facts_about_weights_are_sane_where_they_are_given(models: dict[str, Model]) -> None:

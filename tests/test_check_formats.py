@@ -187,13 +187,15 @@ ATTRIBUTES = {
     ),
     "testcase": (("name",), ("time", "classname", "group")),
     "failure": ((), ("type", "message")),
+    "skipped": ((), ()),
 }
 """By element, the attributes that it must have and those that it may have."""
 CHILDREN = {
     "testsuites": {"testsuite"},
     "testsuite": {"testcase"},
-    "testcase": {"failure"},
+    "testcase": {"failure", "skipped"},
     "failure": set[str](),
+    "skipped": set[str](),
 }
 TIME = re.compile(r"(([0-9]{0,3},)*[0-9]{3}|[0-9]{0,3})*(\.[0-9]*)?")
 
@@ -207,7 +209,12 @@ def suites(text: str) -> list[ET.Element]:
     for element in (root, *root):
         cases = list(element.iter("testcase"))
         assert int(element.attrib["tests"]) == len(cases)
-        assert int(element.attrib["failures"]) == sum(len(case) for case in cases)
+        assert int(element.attrib["failures"]) == sum(
+            len(case.findall("failure")) for case in cases
+        )
+        if "skipped" in element.attrib:
+            skipped = sum(len(case.findall("skipped")) for case in cases)
+            assert int(element.attrib["skipped"]) == skipped
         assert int(element.attrib["errors"]) == 0
     return list(root)
 
@@ -217,7 +224,7 @@ def valid(element: ET.Element) -> None:
     assert set(needed) <= set(element.attrib) <= {*needed, *allowed}
     assert TIME.fullmatch(element.attrib.get("time", ""))
     assert {child.tag for child in element} <= CHILDREN[element.tag]
-    if element.tag != "failure":
+    if element.tag not in ("failure", "skipped"):
         texts = [element.text, *(child.tail for child in element)]
         assert not [text for text in texts if (text or "").strip()]
     for child in element:
@@ -269,58 +276,61 @@ def test_junit_is_xml_whatever_a_note_has_in_it(model_file: ModelFile, cli: Cli)
 # Markdown: the fact sheet
 
 
-def fact_sheet(text: str) -> list[dict[str, str]]:
+class Told(NamedTuple):
+    """A claim of a fact sheet, as its Markdown has it."""
+
+    head: str
+    more: dict[str, str]
+
+
+def fact_sheet(text: str) -> list[Told]:
     assert text.endswith("\n")
-    table = [line for line in text.splitlines() if line.startswith("|")]
-    header, rule, *rows = [cells(line) for line in table]
-    assert header == ["claim", "said", "printed", "computed", "verdict", "why", "source"]
-    assert [mark for mark in rule if not re.fullmatch(r":?-{3,}:?", mark)] == []
-    return [dict(zip(header, row, strict=True)) for row in rows]
+    assert not text.endswith("\n\n")
+    facts: list[Told] = []
+    for line in text.splitlines():
+        if line.startswith("- "):
+            facts.append(Told(line[2:], {}))
+        elif line.startswith("  "):
+            label, told = line[2:].split(": ", 1)
+            facts[-1].more.setdefault(label, told)
+    return facts
+
+
+def expectations(text: str) -> list[list[str]]:
+    header, _, *rows = [cells(line) for line in text.splitlines() if line.startswith("|")]
+    assert header == ["claim", "printed", "computed", "verdict", "where"]
+    return rows
 
 
 def test_markdown_is_a_fact_sheet(files: tuple[str, str], cli: Cli) -> None:
     ran = cli("check", *files, "-f", "markdown")
     assert (ran.code, ran.err) == (1, "")
-    assert "3 passed, 4 failed" in ran.out
-    rows = fact_sheet(ran.out)
-    assert [(row["printed"], row["computed"]) for row in rows] == [
-        ("57x", "56.89x"),
-        ("58x", "56.89x"),
-        ("", ""),
-        ("1x", "undefined"),
-        ("8x", "8x"),
-        ("4x", "4x"),
-        ("9x", "8x"),
+    assert ran.out.endswith("\n3 passed, 4 failed\n")
+    facts = fact_sheet(ran.out)
+    assert [fact.head for fact in facts] == [
+        r'"a \| b, 57-fold" (holds): said 57x, computed 56.89x: **confirmed**',
+        '"50% off: a,b" (off, by: one% here): said 58x, computed 56.89x: '
+        "**refuted (recorded: confirmed)**",
+        r'"half the price" (\<price> & "quality"): **not-computable (recorded: confirmed)**',
+        '"nothing grows" (undefined): said 1x, computed undefined: '
+        "**refuted (recorded: confirmed)**",
+        '"16 groups" (shipped): said 8x, computed 8x: **misattributed**',
     ]
-    assert [row["verdict"].split()[0] for row in rows] == [
-        "confirmed",
-        "refuted",
-        "not-computable",
-        "refuted",
-        "misattributed",
-        "confirmed",
-        "refuted",
+    assert [fact.more for fact in facts[:3]] == [
+        {
+            "Why": r"first line second \| line",
+            "Source": r"paper \| one (primary, read 2026-11-24)",
+        },
+        {
+            "Why": "100% wrong, 0A: it is 56.89 and %0A is no line end",
+            "Source": "a blog (not primary, read 2026-11-23)",
+        },
+        {"Why": r"0.28 \| 0.56 USD", "Source": "a price list (primary, read 2026-11-22)"},
     ]
-    assert ["recorded: confirmed" in row["verdict"] for row in rows] == [
-        False,
-        True,
-        True,
-        True,
-        False,
-        False,
-        True,
+    assert expectations(ran.out) == [
+        ["refuted:mha/gqa", "4x", "4x", "confirmed", f"{files[1]}:8"],
+        ["refuted:mha/mqa", "9x", "8x", "refuted (recorded: confirmed)", f"{files[1]}:9"],
     ]
-    first, second, third, *_, last = rows
-    assert first["claim"] == "holds"
-    assert "a | b, 57-fold" in first["said"]
-    assert first["why"] == "first line second | line"
-    assert first["source"] == "paper | one (primary, read 2026-11-24)"
-    assert second["claim"] == "off, by: one% here"
-    assert second["source"] == "a blog (not primary, read 2026-11-23)"
-    assert "half the price" in third["said"]
-    assert third["why"] == "0.28 | 0.56 USD"
-    assert last["claim"] == "refuted:mha/mqa"
-    assert last["source"] == f"{files[1]}:9"
 
 
 # everything that is bundled, in every format
@@ -351,12 +361,16 @@ def test_without_files_the_command_line_checks_the_same(
     document = json.loads(ran.out)
     assert (ran.code, ran.err) == (0, "")
     assert [result["id"] for result in document["results"]] == [r.id for r in everything.results]
-    assert (document["passed"], document["failed"]) == (len(everything.results), 0)
+    computed = [result for result in everything.results if not result.by_hand]
+    assert (document["passed"], document["failed"]) == (len(computed), 0)
+    assert document["by_hand"] == len(everything.results) - len(computed) > 0
 
 
 def test_everything_as_annotations(everything: kvcalc.Checked) -> None:
     (tally,) = commands(render(everything, "github", Style()))
-    assert tally.message == f"{len(everything.results)} passed, 0 failed"
+    by_hand = sum(result.by_hand for result in everything.results)
+    passed = len(everything.results) - by_hand
+    assert tally.message == f"{passed} passed, 0 failed, {by_hand} recorded by hand"
 
 
 def test_everything_as_a_junit_report(everything: kvcalc.Checked) -> None:
@@ -367,18 +381,26 @@ def test_everything_as_a_junit_report(everything: kvcalc.Checked) -> None:
 
 
 def test_everything_as_a_fact_sheet(everything: kvcalc.Checked) -> None:
-    rows = fact_sheet(render(everything, "markdown", Style()))
-    assert [row["claim"] for row in rows] == [result.id for result in everything.results]
-    for row, result in zip(rows, everything.results, strict=True):
-        assert (row["printed"], row["computed"]) == (result.printed, result.computed_text)
-        assert row["verdict"] == result.verdict
-        if claim := result.claim:
-            assert claim.quote in row["said"]
-            assert claim.note in row["why"]
-            assert claim.evidence in row["why"]
-            assert claim.source.origin in row["source"]
-            assert claim.source.read in row["source"]
-            assert ("not primary" in row["source"]) is not claim.primary
+    text = render(everything, "markdown", Style())
+    claims = {result.id: result for result in everything.results if result.claim}
+    facts = fact_sheet(text)
+    assert len(facts) == len(claims)
+    for head, more in facts:
+        result = claims.pop(next(name for name in claims if f" ({name}):" in head))
+        claim = result.claim
+        assert claim is not None
+        assert f"**{result.verdict}" in head
+        assert (
+            f"said {result.printed}, computed {result.computed_text}" in head or not result.printed
+        )
+        assert more["Source"].endswith(f"rimary, read {claim.source.read})")
+        assert ("(not primary" in more["Source"]) is not claim.primary
+        assert ("Evidence" in more) is bool(claim.evidence)
+        assert ("Remark" in more) is bool(result.remarks)
+        assert "Why" in more
+    assert not claims
+    rows = [result for result in everything.results if not result.claim]
+    assert [row[0] for row in expectations(text)] == [result.id for result in rows]
 
 
 @pytest.fixture(scope="module")

@@ -208,7 +208,7 @@ FIGURES = {
     "no unit, in quotes": ("'57'", "'57' has no unit", "x for a ratio"),
     "hedged": ("57 times-ish", "'57 times-ish'", "57x"),
     "with a tilde": ("'~57x'", "'~57x'", "57x"),
-    "with about": ("about 57x", "'about 57x'", "57x"),
+    "with a word that is no bound": ("some 57x", "'some 57x'", "57x"),
     "in words": ("fifty-seven", "'fifty-seven'", "57x"),
     "a range": ("56-57x", "'56-57x'", "57x"),
     "negative": ("-57x", "'-57x'", "57x"),

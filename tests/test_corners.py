@@ -9,7 +9,8 @@ import pytest
 
 import kvcalc
 from kvcalc.errors import InputError, UsageError
-from kvcalc.units import parse_figure, parse_tokens
+from kvcalc.figures import parse_figure
+from kvcalc.units import parse_tokens
 
 if TYPE_CHECKING:
     from tests.conftest import Cli, ModelFile

@@ -11,7 +11,7 @@ import pytest
 
 import kvcalc
 from kvcalc import InputError
-from kvcalc.units import parse_figure
+from kvcalc.figures import parse_figure
 from tests.problems import Wrong, must_tell
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ import kvcalc
 from kvcalc.attention.custom import Custom
 from kvcalc.attention.heads import GQA
 from kvcalc.cache import CacheTensor
-from kvcalc.claim import Claim
+from kvcalc.claim import AnsweredQuestion, Claim
 from kvcalc.expect import parse_expectation
 from kvcalc.extents import Every
 from kvcalc.formats import BF16, uniform
@@ -88,7 +88,19 @@ def model_of(text: str) -> kvcalc.Model:
 def answers_with(text: str) -> Answers:
     model = model_of(text)
     source = Source(text, text, text)
-    claim = Claim(text, text, source, False, None, evidence=text, note=text, file=text)
+    question = AnsweredQuestion(text, text, (text,), text)
+    claim = Claim(
+        text,
+        text,
+        source,
+        False,
+        None,
+        evidence=(source,),
+        undecided=text,
+        question=question,
+        note=text,
+        file=text,
+    )
     return Answers(
         kvcalc.show(model, draft=replace(model, name=f"{text}3")),
         kvcalc.compare(model),

@@ -62,7 +62,7 @@ def test_entries_that_can_be_read(
         ("mha/mla", 57.0, "57.0 has no unit"),
         ("mha/mla", None, "None has no unit"),
         ("mha/mla", "57", "'57' has no unit"),
-        ("mha/mla", "about 57x", "is not a figure"),
+        ("mha/mla", "some 57x", "is not a figure"),
         ("mla.grwoth", "57 kB", "unknown quantity 'grwoth'; did you mean growth"),
         ("mla.reserved", "57 kB", "unknown quantity 'reserved'"),
         ("mha/mla", "57 kB", "mha/mla is a ratio"),

@@ -342,3 +342,29 @@ def test_the_heads_by_which_whisper_times_words_are_no_others() -> None:
     whisper = {"model_type": "whisper", "d_model": 66, "decoder_layers": 2}
     model = loaded({**whisper, "decoder_attention_heads": 6, "alignment_heads": [[1, 2]]})
     assert stored(model) == 2 * 2 * 6 * 11 * 2 * 1600
+
+
+DOTS3: Config = {"model_type": "dots3_note", "num_hidden_layers": 3, "num_attention_heads": 4}
+
+
+@pytest.mark.parametrize(
+    ("said", "window"),
+    [
+        ({"sliding_window_size": 13}, 13),
+        ({"sliding_window": None, "sliding_window_size": 13}, 13),
+        ({"sliding_window": 13, "sliding_window_size": 13}, 13),
+        ({}, 512),
+    ],
+)
+def test_the_released_dots3_note_calls_its_window_a_size(said: Config, window: int) -> None:
+    """dots3_note/configuration_dots3_note.py 304-305: its size, where sliding_window is not."""
+    tokens = 600
+    full = 2 * tokens * ((512 + 64) * 2 + 128 + 4)
+    assert stored(loaded({**DOTS3, **said}), tokens) == full + window * (1_024 + 64) * 2
+
+
+def test_the_released_exaone_4_5_tells_of_its_mtp_layer() -> None:
+    """LG's file: _num_mtp_layers beside num_nextn_predict_layers, and mtp_share_layers."""
+    told = {"_num_mtp_layers": 1, "num_nextn_predict_layers": 1, "mtp_share_layers": True}
+    config = {"model_type": "exaone4_5_text", **GROUPS, "sliding_window": None}
+    assert stored(loaded({**config, **told})) == stored(loaded(config)) == GQA_11

@@ -24,6 +24,7 @@ ORDER = (
     {"printable"},
     {"errors"},
     {"units", "formats"},
+    {"figures"},
     {"expect", "extents", "question"},
     {"amounts"},
     {"cache"},

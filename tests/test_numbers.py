@@ -8,7 +8,8 @@ from typing import Literal
 import pytest
 
 import kvcalc
-from kvcalc.units import format_ratio, parse_figure
+from kvcalc.figures import parse_figure
+from kvcalc.units import format_ratio
 
 Quantity = Literal["stored", "growth", "fixed", "read"]
 

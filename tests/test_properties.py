@@ -32,6 +32,7 @@ from kvcalc.attention.recurrent import (
 from kvcalc.attention.sparse import DSA, BlockSparse
 from kvcalc.cache import Cache, CacheTensor, Group, Role, Storage
 from kvcalc.catalog import bundled
+from kvcalc.errors import UsageError
 from kvcalc.expect import QUANTITIES, Quantity
 from kvcalc.extents import (
     All,
@@ -46,9 +47,11 @@ from kvcalc.extents import (
     TopK,
     Window,
 )
+from kvcalc.figures import parse_figure
 from kvcalc.formats import BF16, FP8, FP32, uniform
 from kvcalc.model import Layer, Model
-from kvcalc.units import decimals, format_ratio, parse_figure, parse_tokens
+from kvcalc.queries.best import best
+from kvcalc.units import decimals, format_ratio, parse_tokens
 from kvcalc.whatif import rows_of
 
 quick = settings(derandomize=True, max_examples=30, deadline=None, database=None)
@@ -373,6 +376,34 @@ def test_ratios_of_two_models_are_each_others_reciprocal(
     back = kvcalc.compare(other, one, context=context, metric=metric).rows[1].ratio
     if ratio and back:
         assert ratio * back == 1
+
+
+@quick
+@given(
+    st.lists(tensors(), min_size=1, max_size=3),
+    st.lists(tensors(), min_size=1, max_size=3),
+    st.integers(1, 3_000),
+    st.sampled_from(["stored", "growth", "read"]),
+)
+def test_the_best_case_is_that_of_all_contexts(
+    above: list[CacheTensor], below: list[CacheTensor], longest: int, quantity: Quantity
+) -> None:
+    caches = [
+        Cache((Group("all", 1, Storage(uniform(BF16)).settle(kept)),)) for kept in (above, below)
+    ]
+
+    def ratio(context: int) -> Fraction | None:
+        sizes = [cache.amount(quantity, context) for cache in caches]
+        return sizes[0] / sizes[1] if sizes[0] is not None and sizes[1] else None
+
+    try:
+        found = best(ratio, caches, longest)
+    except UsageError:
+        return
+    values = [value for value in map(ratio, range(1, longest + 1)) if value is not None]
+    assert (found.value if found else None) == max(values, default=None)
+    if found:
+        assert ratio(found.context) == found.value
 
 
 @quick

@@ -710,7 +710,6 @@ def about(entry: str, printed: str, side: Side) -> Statement:
          {"a": Side(LATENT), "b": Side(LATENT, question=changed(kv_dtype="fp8_ds_mla"))}, None,
          "1152/656", "confirmed", "1.756"),
         ("a.flops", "1 GFLOPs", {"a": Side(STATE)}, None, None, "refuted", "unknown"),
-        ("a.growth", "1 B", {"a": Side(STATE, scheme="mha")}, None, None, "refuted", "no such row"),
     ],
 )  # fmt: skip
 def test_a_claim_about_named_sides(
@@ -727,6 +726,12 @@ def test_a_claim_about_named_sides(
     assert result.computed == (None if computed is None else Fraction(computed)), by_hand
     assert (result.verdict, result.ok) == (verdict, True)
     assert result.printed == printed
+
+
+def test_a_row_that_is_not_there_refutes_nothing() -> None:
+    statement = Statement(parse_expectation("a.growth", "1 B"), {"a": Side(STATE, scheme="mha")})
+    with pytest.raises(UsageError, match="no row is called 'mha'; known: native"):
+        verdict_on(claim(statement))
 
 
 @pytest.mark.parametrize(

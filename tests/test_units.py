@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import pytest
 
+from kvcalc.figures import parse_figure
 from kvcalc.units import (
     MAX_TOKENS,
     System,
@@ -15,7 +16,6 @@ from kvcalc.units import (
     format_flops,
     format_ratio,
     format_size,
-    parse_figure,
     parse_tokens,
     size_unit,
 )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from kvcalc.errors import UsageError, did_you_mean
+from kvcalc.claim import BY_HAND
 from kvcalc.expect import Expectation
 from kvcalc.model import Model
-from kvcalc.whatif import Row, Rows, rows_of
+from kvcalc.queries.parts import Part, best_case, cache_of, holds, told_of, value_of
+from kvcalc.queries.remarks import remarks_on
+from kvcalc.whatif import Rows, rows_of
 
 if TYPE_CHECKING:
-    from kvcalc.claim import Claim, Verdict
+    from kvcalc.claim import AnsweredQuestion, Claim, Verdict
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Result:
     computed: Fraction | None
     verdict: Verdict
     expected: Verdict = "confirmed"
+    remarks: tuple[str, ...] = ()
+    """Readings under which the figure would be right, where it is not as it stands."""
     note: str = ""
     claim: Claim | None = None
 
@@ -38,6 +41,11 @@ class Result:
     def ok(self) -> bool:
         """Whether the verdict is the one that the file records."""
         return self.verdict == self.expected
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether the verdict is recorded and not computed, so that it neither passes nor fails."""
+        return self.verdict in BY_HAND
 
     @property
     def printed(self) -> str:
@@ -56,19 +64,33 @@ class Result:
 
 @dataclass(frozen=True)
 class Checked:
-    """All results of one run."""
+    """All results of one run, or those that have the word `selected`."""
 
     results: tuple[Result, ...]
+    selected: str = ""
 
     @property
     def passed(self) -> int:
-        """How many hold."""
-        return sum(result.ok for result in self.results)
+        """How many computed verdicts are as recorded."""
+        return sum(result.ok and not result.by_hand for result in self.results)
 
     @property
     def failed(self) -> int:
-        """How many do not."""
-        return len(self.results) - self.passed
+        """How many are not."""
+        return sum(not result.ok for result in self.results)
+
+    @property
+    def by_hand(self) -> int:
+        """How many verdicts are recorded alone."""
+        return sum(result.by_hand for result in self.results)
+
+    @property
+    def questions(self) -> tuple[AnsweredQuestion, ...]:
+        """The questions that results answer, as they stand in their files."""
+        asked = (result.claim.question for result in self.results if result.claim)
+        found = dict.fromkeys(question for question in asked if question)
+        files = list(dict.fromkeys(question.file for question in found))
+        return tuple(sorted(found, key=lambda one: (files.index(one.file), one.line)))
 
 
 def expected(model: Model, rows: Rows | None = None) -> tuple[Result, ...]:
@@ -86,34 +108,19 @@ def expected(model: Model, rows: Rows | None = None) -> tuple[Result, ...]:
 
 def _result(slug: str, model: Model, rows: Rows, expectation: Expectation) -> Result:
     context = expectation.context or model.default_context
-    sizes = [
-        _find(rows, name).cache.amount(expectation.quantity, context)
-        for name in expectation.schemes
-    ]
-    computed = combine(expectation, sizes)
-    holds = computed is not None and expectation.figure.holds(computed)
+    longest = expectation.context or model.max_context or context
+    caches = [cache_of(rows, name) for name in expectation.schemes]
+    parts = [Part(cache, context, longest) for cache in caches]
+    with told_of(model.file, expectation.line, expectation.entry):
+        found = value_of(expectation, parts)
+    verdict: Verdict = "confirmed" if holds(expectation, found) else "refuted"
     return Result(
         id=f"{slug}:{expectation.entry}",
         file=model.file,
         line=expectation.line,
         expectation=expectation,
-        computed=computed,
-        verdict="confirmed" if holds else "refuted",
+        computed=None if found is None else found.value,
+        verdict=verdict,
+        remarks=remarks_on(expectation, parts, found),
+        note=best_case(expectation, found),
     )
-
-
-def combine(expectation: Expectation, sizes: Sequence[Fraction | None]) -> Fraction | None:
-    """The quantity or the ratio that an expectation speaks of; None where it does not exist."""
-    above, below = sizes[0], sizes[-1]
-    if above is None or below is None or len(sizes) == 1:
-        return above
-    if expectation.figure.unit == "%":
-        return 1 - below / above if above else None
-    return above / below if below else None
-
-
-def _find(rows: Rows, name: str) -> Row:
-    row = rows.find(name)
-    if row is None:
-        raise UsageError(f"no row is called {name!r}; {did_you_mean(name, rows.names)}")
-    return row

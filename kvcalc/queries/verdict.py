@@ -2,46 +2,61 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from collections.abc import Sequence
 
-from kvcalc.claim import Claim, Side, Statement, Verdict
-from kvcalc.expect import Quantity
+from kvcalc.claim import BY_HAND, Claim, Side, Statement, Verdict
+from kvcalc.expect import Expectation
 from kvcalc.model import DEFAULT_CONTEXT
 from kvcalc.queries.asked import beyond
-from kvcalc.queries.check import Result, combine
+from kvcalc.queries.best import Best
+from kvcalc.queries.check import Result
 from kvcalc.queries.crossover import crossover
+from kvcalc.queries.parts import Part, best_case, cache_of, holds, told_of, value_of
+from kvcalc.queries.remarks import remarks_on
 from kvcalc.whatif import NATIVE, rows_of
 
 
 def verdict_on(claim: Claim) -> Result:
-    """One result: what was computed, the verdict on it, and whether the file says the same."""
+    """One result: what was computed, the verdict on it, and whether the file says the same.
+
+    Raises UsageError, with the claim's place, for what cannot be answered.
+    """
+    with told_of(claim.file, claim.line, claim.id):
+        return _result(claim)
+
+
+def _result(claim: Claim) -> Result:
     stated = claim.stated
-    computed = None if stated is None else value_of(stated)
+    expectation: Expectation | None = None
+    parts: tuple[Part, ...] = ()
+    found: Best | None = None
+    if stated is not None:
+        expectation, parts = stated.expectation, _parts(stated)
+        found = value_of(expectation, parts)
     return Result(
         id=claim.id,
         file=claim.file,
         line=claim.line,
-        expectation=None if stated is None else stated.expectation,
-        computed=computed,
-        verdict=_verdict(claim, computed),
+        expectation=expectation,
+        computed=None if found is None else found.value,
+        verdict=_verdict(claim, found),
         expected=claim.expected,
-        note=_note(claim),
+        remarks=() if expectation is None else remarks_on(expectation, parts, found),
+        note=_note(claim, parts, found),
         claim=claim,
     )
 
 
-def _verdict(claim: Claim, computed: Fraction | None) -> Verdict:
+def _verdict(claim: Claim, found: Best | None) -> Verdict:
     if claim.stated is None:
-        return "not-computable"
-    if _holds(claim.stated, computed):
+        return claim.expected if claim.expected in BY_HAND else "not-computable"
+    if holds(claim.stated.expectation, found):
         return "confirmed" if _ships(claim) else "misattributed"
-    if claim.assumed is not None and _holds(claim.assumed, value_of(claim.assumed)):
-        return "holds-if"
+    if claim.assumed is not None:
+        assumed = claim.assumed.expectation
+        if holds(assumed, value_of(assumed, _parts(claim.assumed))):
+            return "holds-if"
     return "refuted"
-
-
-def _holds(statement: Statement, computed: Fraction | None) -> bool:
-    return computed is not None and statement.expectation.figure.holds(computed)
 
 
 def _ships(claim: Claim) -> bool:
@@ -55,40 +70,45 @@ def _ships(claim: Claim) -> bool:
     return claim.ships in kinds or (row is not None and row.native)
 
 
-def value_of(statement: Statement) -> Fraction | None:
-    """The quantity or ratio that a statement speaks of; None where it does not exist."""
-    quantity = statement.expectation.quantity
-    sizes = [_size(side, row, quantity, context) for side, row, context in _spoken_of(statement)]
-    return combine(statement.expectation, sizes)
-
-
-def _spoken_of(statement: Statement) -> list[tuple[Side, str, int]]:
-    """The sides that the expectation names, each with the row that is meant, and its context.
+def _parts(statement: Statement) -> tuple[Part, ...]:
+    """What the names of the expectation stand for.
 
     The sides without a context of their own share one.
     """
+    spoken_of = _spoken_of(statement)
+    free = [side.model for side, _ in spoken_of if side.question.context is None]
+    stated = statement.expectation.context or statement.context
+    shared = stated or min((model.default_context for model in free), default=DEFAULT_CONTEXT)
+    known = [model.max_context for model in free if model.max_context]
+    longest = stated or min(known, default=shared)
+    return tuple(
+        Part(
+            cache=cache_of(side.rows, name),
+            context=side.question.context or shared,
+            longest=longest,
+            batch=side.question.batch,
+            own=side.question.context is not None,
+        )
+        for side, name in spoken_of
+    )
+
+
+def _spoken_of(statement: Statement) -> list[tuple[Side, str]]:
+    """The sides that the expectation names, each with the row that is meant."""
     subject, names = statement.subject, statement.expectation.schemes
     if subject is not None:
-        meant = [(subject, name) for name in names]
-    else:
-        sides = [statement.sides[name] for name in names]
-        meant = [(side, side.scheme or NATIVE) for side in sides]
-    free = [side.model.default_context for side, _ in meant if side.question.context is None]
-    stated = statement.expectation.context or statement.context
-    shared = stated or min(free, default=DEFAULT_CONTEXT)
-    return [(side, row, side.question.context or shared) for side, row in meant]
+        return [(subject, name) for name in names]
+    sides = [statement.sides[name] for name in names]
+    return [(side, side.scheme or NATIVE) for side in sides]
 
 
-def _size(side: Side, row_name: str, quantity: Quantity, context: int) -> Fraction | None:
-    row = side.rows.find(row_name)
-    if row is None:
-        return None
-    return row.cache.at(context).of_batch(side.question.batch).of(quantity)
-
-
-def _note(claim: Claim) -> str:
-    facts = crossover(claim.about.model) if claim.about else None
-    spoken_of = _spoken_of(claim.stated) if claim.stated else ()
-    told = [note for side, _, context in spoken_of for note in beyond(side.model, context)]
+def _note(claim: Claim, parts: Sequence[Part], found: Best | None) -> str:
+    told: list[str] = []
+    facts = str((claim.about and crossover(claim.about.model)) or "")
+    if claim.stated is not None:
+        facts = best_case(claim.stated.expectation, found)
+        sides = (side for side, _ in _spoken_of(claim.stated))
+        for side, part in zip(sides, parts, strict=True):
+            told += beyond(side.model, part.context)
     notes = [f"Note: {note}." for note in dict.fromkeys(told)]
-    return " ".join(text for text in (claim.note, str(facts or ""), *notes) if text)
+    return " ".join(text for text in (claim.note, facts, *notes) if text)

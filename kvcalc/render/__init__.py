@@ -42,7 +42,7 @@ class Style(NamedTuple):
 
 
 class View(Protocol):
-    """What the module of a question has; besides, a `fact_sheet` if it says more as a document."""
+    """What the module of a question has; besides, a `document` if it says more as prose."""
 
     DOCUMENT: JsonObject
     RECORDS: Each

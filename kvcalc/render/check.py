@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from kvcalc.errors import UsageError
 from kvcalc.queries.check import Checked, Result
 from kvcalc.render import Style
-from kvcalc.render.keys import Each, JsonObject, Key, as_fraction, envelope
-from kvcalc.render.sheets import Sheet, numbers, text
+from kvcalc.render.keys import SOURCE, Each, JsonObject, Key, as_fraction, envelope
+from kvcalc.render.sheets import Sheet, numbers, text, wrapped
+
+if TYPE_CHECKING:
+    from kvcalc.render.documents import Document
 
 
 def _verdicts() -> Any:
     from kvcalc.claim import Verdict
 
     return Verdict
+
+
+def _question(result: Result) -> str | None:
+    question = result.claim.question if result.claim else None
+    return question.ask if question else None
 
 
 RESULT = JsonObject(
@@ -30,6 +39,17 @@ RESULT = JsonObject(
     Key("expected", _verdicts, says="The verdict that the file records."),
     Key("ok", bool, says="Whether it is the one computed."),
     Key("note", str),
+    Key("remarks", [str], lambda result: list(result.remarks), "What would make the figure right."),
+    Key("by_hand", bool, says="Whether the verdict is recorded and not computed."),
+    Key("question", str | None, _question, "What it answers with others."),
+    Each("evidence", SOURCE, lambda result: result.claim.evidence if result.claim else ()),
+)
+QUESTION = JsonObject(
+    "QuestionDocument",
+    "A question that claims answer together, with their ids.",
+    Key("ask", str),
+    Key("answer", str),
+    Key("claims", [str], lambda question: list(question.claims)),
 )
 RECORDS = Each("results", RESULT)
 DOCUMENT = JsonObject(
@@ -38,6 +58,8 @@ DOCUMENT = JsonObject(
     *envelope("check"),
     Key("passed", int),
     Key("failed", int),
+    Key("by_hand", int, says="Verdicts that are recorded alone: they neither pass nor fail."),
+    Each("questions", QUESTION),
     RECORDS,
 )
 
@@ -50,32 +72,44 @@ def checked(answer: object) -> Checked:
 
 
 def sheet(answer: Checked, style: Style) -> Sheet:
-    """The results, those that are not as recorded marked, and the tally."""
+    """The results, those that are not as recorded marked, and the tally; why, of selected ones."""
+    results = answer.results
+    remarks = [" or ".join(result.remarks) for result in results]
     columns = (
-        text("claim", (result.id for result in answer.results)),
-        numbers("printed", (result.printed for result in answer.results)),
-        numbers("computed", (result.computed_text for result in answer.results)),
-        text("verdict", map(verdict_of, answer.results)),
-        text("where", (f"{result.file}:{result.line}" for result in answer.results)),
+        text("claim", (result.id for result in results)),
+        numbers("printed", (result.printed for result in results)),
+        numbers("computed", (result.computed_text for result in results)),
+        text("verdict", map(verdict_of, results)),
+        *([text("remark", remarks)] if any(remarks) else ()),
+        text("where", (f"{result.file}:{result.line}" for result in results)),
     )
-    failed = frozenset(n for n, result in enumerate(answer.results) if not result.ok)
-    return Sheet("", columns, failed, (tally(answer),))
+    failed = frozenset(n for n, result in enumerate(results) if not result.ok)
+    reasons = _reasons(answer, style) if answer.selected else ()
+    return Sheet("", columns, failed, (*reasons, tally(answer)))
 
 
-def fact_sheet(answer: Checked, style: Style) -> Sheet:
-    """The results as a document to link to: what was said, where, and why it holds or does not."""
-    claim, printed, computed, verdict, _ = sheet(answer, style).columns
-    said = (f'"{r.claim.quote}"' if r.claim else r.id for r in answer.results)
-    why, source = map(_why, answer.results), map(_source, answer.results)
-    columns = (claim, text("said", said), printed, computed, verdict, text("why", why))
-    return Sheet("", (*columns, text("source", source)), below=(tally(answer),))
+def _reasons(answer: Checked, style: Style) -> Iterator[str]:
+    """Of each result that says why, a paragraph."""
+    for result in answer.results:
+        if reason := why(result):
+            yield from wrapped(f"{result.id}: {reason}", style.width)
+            yield ""
+
+
+def document(answer: Checked, style: Style) -> Document:
+    """The results as a fact sheet to link to."""
+    # made for one format alone
+    from kvcalc.render.facts import fact_sheet
+
+    return fact_sheet(answer, style)
 
 
 def told(result: Result) -> str:
     """One line on a result: what is printed, what is computed, and the verdict."""
+    verdict = ", ".join((verdict_of(result), *result.remarks))
     if not result.printed:
-        return f"no figure is printed: {verdict_of(result)}"
-    return f"{result.printed} is printed, {result.computed_text} computed: {verdict_of(result)}"
+        return f"no figure is printed: {verdict}"
+    return f"{result.printed} is printed, {result.computed_text} computed: {verdict}"
 
 
 def verdict_of(result: Result) -> str:
@@ -84,17 +118,14 @@ def verdict_of(result: Result) -> str:
 
 
 def tally(answer: Checked) -> str:
-    """How many results are as recorded, and how many are not."""
-    return f"{answer.passed} passed, {answer.failed} failed"
+    """How many results are as recorded, how many are not, and how many are by hand."""
+    by_hand = f", {answer.by_hand} recorded by hand" if answer.by_hand else ""
+    return f"{answer.passed} passed, {answer.failed} failed{by_hand}"
 
 
-def _why(result: Result) -> str:
-    evidence = result.claim.evidence if result.claim else ""
-    return " ".join(part for part in (result.note, evidence) if part)
-
-
-def _source(result: Result) -> str:
-    if result.claim is None:
-        return f"{result.file}:{result.line}"
-    kind = "primary" if result.claim.primary else "not primary"
-    return f"{result.claim.source.origin} ({kind}, read {result.claim.source.read})"
+def why(result: Result) -> str:
+    """What there is to say of a result, evidence included, on one line."""
+    claim = result.claim
+    evidence = (f"{source.origin}: {source.says}" for source in claim.evidence) if claim else ()
+    undecided = claim.undecided if claim else ""
+    return " ".join(part for part in (result.note, *evidence, undecided) if part)

@@ -6,6 +6,7 @@ from operator import itemgetter
 
 from kvcalc.queries.diff import Changed, Difference
 from kvcalc.render import Style
+from kvcalc.render.documents import Document, Section
 from kvcalc.render.keys import Each, JsonObject, Key, envelope
 from kvcalc.render.sheets import Sheet, text
 
@@ -53,7 +54,7 @@ def sheet(answer: Difference, style: Style) -> Sheet:
     return Sheet("", (), below=tuple(lines))
 
 
-def fact_sheet(answer: Difference, style: Style) -> Sheet:
+def document(answer: Difference, style: Style) -> Document:
     """The same as columns."""
     found, names = _parts(answer), _names(answer)
     columns = (
@@ -62,7 +63,7 @@ def fact_sheet(answer: Difference, style: Style) -> Sheet:
         text(names[0], (changed.first for _, changed in found)),
         text(names[1], (changed.second for _, changed in found)),
     )
-    return Sheet(_verdict(answer), columns)
+    return Document((Section("", sheet=Sheet(_verdict(answer), columns)),))
 
 
 def _verdict(answer: Difference) -> str:

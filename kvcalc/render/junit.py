@@ -19,7 +19,9 @@ def write(view: View, answer: Any, style: Style) -> str:
     root = ET.Element("testsuites", _counts(results))
     for file, of_file in groupby(results, key=lambda result: result.file):
         cases = list(of_file)
-        suite = ET.SubElement(root, "testsuite", {"name": _xml(file), **_counts(cases)})
+        suite = ET.SubElement(
+            root, "testsuite", {"name": _xml(file), **_counts(cases), **_skipped(cases)}
+        )
         for result in cases:
             _case(suite, result)
     ET.indent(root)
@@ -31,9 +33,15 @@ def _counts(results: Sequence[Result]) -> dict[str, str]:
     return {"tests": str(len(results)), "failures": str(failed), "errors": "0"}
 
 
+def _skipped(results: Sequence[Result]) -> dict[str, str]:
+    return {"skipped": str(sum(result.by_hand for result in results))}
+
+
 def _case(suite: ET.Element, result: Result) -> None:
     where = {"classname": _xml(result.file), "name": _xml(result.id), "time": "0"}
     case = ET.SubElement(suite, "testcase", where)
+    if result.by_hand:
+        ET.SubElement(case, "skipped").text = f"{result.verdict}, recorded by hand"
     if not result.ok:
         message = _xml(told(result))
         failure = ET.SubElement(case, "failure", {"message": message, "type": result.verdict})

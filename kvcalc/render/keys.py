@@ -128,5 +128,12 @@ RESERVED = (
     Key("reserved_bytes", int | None, "reserved", "What the engine charges; null without one."),
     Key("reserved_terms", ([TERM], type(None)), _terms, "What leads there from `stored_bytes`."),
 )
+SOURCE = JsonObject(
+    "SourceDocument",
+    "What was read, and when.",
+    Key("origin", str),
+    Key("says", str),
+    Key("read", str),
+)
 DRAFT = Key("draft", str | None, says="The model whose cache is added as groups of its own.")
 NOTES = Key("notes", [str], lambda thing: list(thing.notes))

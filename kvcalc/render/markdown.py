@@ -6,23 +6,61 @@ A name is text, whatever is in it: no markup, no HTML, nobody who is called.
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from kvcalc.printable import printable
 from kvcalc.render import Style, View
-from kvcalc.render.sheets import wide
+from kvcalc.render.sheets import Sheet, wide
+
+if TYPE_CHECKING:
+    from kvcalc.render.documents import Document, Fact
 
 _MARKUP = re.compile(r"[\\|\[]|<(?=[A-Za-z/!?])|&(?=#?\w+;)")
 """The end of a cell, a link, a tag, a character by its name."""
 _PAIRED = re.compile(r"[`~]|(?<!\s)\*|\*(?!\s)|(?<![^\W_])_|_(?![^\W_])")
 """What sets text off where there are two of it: no star by itself, no underscore within a word."""
+_START = re.compile(r"^(\d{0,9})([-+#>=.)])")
+"""How a paragraph begins that would be a list, a heading or a quotation."""
 _CALLED = re.compile(r"(?<!\w)@(?=\w)", re.ASCII)
 """Who is called by name, to whom GitHub would write."""
 
 
 def write(view: View, answer: Any, style: Style) -> str:
+    """A document where the view makes one, else its sheet."""
+    document = getattr(view, "document", None)
+    lines = _document(document(answer, style)) if document else _sheet(view.sheet(answer, style))
+    return "\n".join(lines) + "\n"
+
+
+def _document(document: Document) -> list[str]:
+    """Headings, prose, a list of facts; a fact's paragraphs stand below what was said."""
+    lines: list[str] = []
+    document = document.changed(_on_a_line)
+    for section in document.sections:
+        if section.heading:
+            lines += [f"{'#' * section.level} {_escaped(section.heading)}", ""]
+        if section.prose:
+            lines += [_START.sub(r"\1\\\2", _escaped(section.prose)), ""]
+        for fact in section.facts:
+            lines += _fact(fact)
+        if section.sheet:
+            lines += [*_sheet(section.sheet), ""]
+    return [*lines, _escaped(document.below)] if document.below else lines[:-1]
+
+
+def _fact(fact: Fact) -> Iterator[str]:
+    told = f" {_escaped(fact.told)}:" if fact.told else ""
+    yield f"- {_escaped(fact.said)} ({_escaped(fact.name)}):{told} **{_escaped(fact.verdict)}**"
+    yield ""
+    for label, text in fact.more:
+        yield f"  {label}: {_escaped(text)}"
+        yield ""
+
+
+def _sheet(sheet: Sheet) -> list[str]:
     """Title, table, and the lines below it as they are."""
-    sheet = getattr(view, "fact_sheet", view.sheet)(answer, style).changed(_on_a_line)
+    sheet = sheet.changed(_on_a_line)
     table = [[_escaped(column.heading) for column in sheet.columns]]
     table += [list(map(_escaped, row)) for row in sheet.rows]
     widths = [max(3, *map(wide, column)) for column in zip(*table, strict=True)]
@@ -33,7 +71,7 @@ def write(view: View, answer: Any, style: Style) -> str:
     ]
     lines = [_line(row, widths, flush_right) for row in (table[0], rules, *table[1:])]
     title = [f"**{_escaped(sheet.title)}**", ""] if sheet.title else []
-    return "\n".join([*title, *lines, *_fenced(sheet.below)]) + "\n"
+    return [*title, *lines, *_fenced(sheet.below)]
 
 
 def _line(row: list[str], widths: list[int], flush_right: list[bool]) -> str:

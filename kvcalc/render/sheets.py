@@ -54,6 +54,15 @@ def _wide(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
+def wrapped(text: str, width: int | None) -> list[str]:
+    """A text in lines of a terminal's width; on one line where it goes elsewhere."""
+    if width is None:
+        return [text]
+    from textwrap import wrap
+
+    return wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
 def text(heading: str, cells: Iterable[str]) -> Column:
     """A column of words."""
     return Column(heading, tuple(cells), number=False)

@@ -53,13 +53,6 @@ GROUP = JsonObject(
     *PER_LAYER,
     Each("tensors", TENSOR, "lines"),
 )
-SOURCE = JsonObject(
-    "SourceDocument",
-    "What was read for the model file, and when.",
-    Key("origin", str),
-    Key("says", str),
-    Key("read", str),
-)
 DOCUMENT = JsonObject(
     "ShowDocument",
     "`kvcalc show`: the tensors' bytes add up to the totals.",
@@ -78,7 +71,7 @@ DOCUMENT = JsonObject(
     *keys.RESERVED,
     Key("weight_bytes", int | None, "model.weight_bytes"),
     Each("groups", GROUP),
-    Each("sources", SOURCE, _sources),
+    Each("sources", keys.SOURCE, _sources),
     keys.NOTES,
 )
 

@@ -243,6 +243,7 @@ LATENT = (
         unused=("compress_rates", "compress_ratios", "compress_rope_theta")),
     mla("dots3_note_text", "dots3_note", defaults=dict(layers=46, hidden=5120, heads=128,
             window=512, index_n_heads=64, **V3, **PICKS), schedule=_dots3, amend=_dots3_kinds,
+        names={"window": ("sliding_window", "sliding_window_size")},
         parts={FULL: latent, INDEXED: indexed, SLIDING: _dots3_window}, note=INDEX_DTYPE,
         unused=("use_dsa", "use_sliding_window", "window", "swa_num_key_value_heads",
             "swa_q_lora_rank", "is_causal")),

@@ -201,7 +201,7 @@ WINDOWED = (
     sliding("exaone4", "exaone_moe", "exaone4_5_text", schedule=_exaone,
         defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=32, window=4096,
             sliding_window_pattern=4),
-        unused=("window", "sliding_window_pattern")),
+        unused=("window", "sliding_window_pattern", "_num_mtp_layers", "mtp_share_layers")),
     sliding("flint", schedule=_flint,
         defaults=dict(layers=49, hidden=2048, heads=32, kv_heads=4, head_dim=128, window=513)),
     sliding("gemma2", "vaultgemma",

@@ -6,8 +6,17 @@ from pydantic_core import core_schema as core
 
 from kvcalc.attention.bounds import Bound, SourceLength
 from kvcalc.claim import Verdict
+from kvcalc.figures import MEANINGS
 from kvcalc.model import MAX_LAYERS
-from kvcalc.schema.forms.fields import NOT_EMPTY, Context, Date, Text, WrittenAs
+from kvcalc.schema.forms.fields import (
+    NOT_EMPTY,
+    Context,
+    Date,
+    Text,
+    WrittenAs,
+    branches,
+    schema_of,
+)
 
 _ANY = core.any_schema()
 Batch = Annotated[int, Bound(1, 10**9)]
@@ -15,6 +24,8 @@ Sides = Annotated[dict[str, Any], WrittenAs(core.dict_schema(NOT_EMPTY, _ANY, mi
 Figure = Annotated[
     dict[str, Any], WrittenAs(core.dict_schema(NOT_EMPTY, _ANY, min_length=1, max_length=1))
 ]
+_WORDS = "; ".join(f"`{bound} 57x` {meaning}" for bound, meaning in MEANINGS.items() if bound)
+_FIGURE = f"one entry and its printed figure. `57x` {MEANINGS['']}; {_WORDS}"
 
 
 def _mtp(value: object) -> object:
@@ -61,6 +72,34 @@ class SourceForm(_From):
     primary: bool
 
 
+class EvidenceForm(_From):
+    """A document that decides a claim: the place in it, what it says there, when it was read."""
+
+    at: Text
+    says: Text
+    read: Date
+
+
+def _documents(value: object) -> str:
+    if isinstance(value, dict):
+        return "document"
+    return "documents" if isinstance(value, list) else "text"
+
+
+_DOCUMENT = schema_of(EvidenceForm)
+_EVIDENCE = branches(
+    _documents,
+    document=_DOCUMENT,
+    documents=core.list_schema(_DOCUMENT, min_length=1),
+    text=NOT_EMPTY,
+)
+Evidence = Annotated[
+    Any,
+    WrittenAs(_EVIDENCE),
+    "what decides a claim without a figure: documents; or, in words, why nothing does",
+]
+
+
 class _Needed(TypedDict):
     id: Text
     quote: Text
@@ -72,15 +111,29 @@ class ClaimForm(_Needed, _Asked, total=False):
 
     of: Sides | None
     model: Text | None
-    expect: Figure | None
-    holds_if: Sides | None
-    verdict: Verdict | None
-    ships: Text | None
-    evidence: Text | None
+    expect: Annotated[Figure | None, _FIGURE]
+    holds_if: Annotated[Sides | None, "what has to be changed for the figure to hold"]
+    verdict: Annotated[Verdict | None, "confirmed if absent; computed where there is a figure"]
+    ships: Annotated[Text | None, "the kind of attention that the model must ship"]
+    evidence: Evidence
     note: str
 
 
-class ClaimsForm(TypedDict):
-    """A list of claims that `kvcalc check` holds to their verdicts."""
+class QuestionForm(TypedDict):
+    """A question that several claims answer together, as a fact sheet asks it."""
 
+    ask: Text
+    answer: Text
+    claims: Annotated[
+        list[str], WrittenAs(core.list_schema(NOT_EMPTY, min_length=1)), "their ids, in order"
+    ]
+
+
+class _Claims(TypedDict):
     claims: Annotated[list[Any], WrittenAs(core.list_schema(_ANY, min_length=1))]
+
+
+class ClaimsForm(_Claims, total=False):
+    """A list of claims that `kvcalc check` holds to their verdicts, and what they answer."""
+
+    questions: list[QuestionForm] | None

@@ -15,15 +15,15 @@ from kvcalc.model import Model, Source
 from kvcalc.question import Question
 from kvcalc.schema.forms.claims import ClaimForm, ClaimsForm, SideForm
 from kvcalc.schema.forms.fields import form_of
-from kvcalc.schema.reading.limits import refuse_endless
+from kvcalc.schema.reading.evidence import documents, unfounded
+from kvcalc.schema.reading.limits import BEST, CROSSING, refuse_endless
 from kvcalc.schema.reading.named import ModelOf, NamedModels
 from kvcalc.schema.reading.problems import held_to
+from kvcalc.schema.reading.questions import Questions
 from kvcalc.whatif import NATIVE
 
 BOTH = "keep of or model, not both"
 NEITHER = "expect needs the model it speaks of: write model: or of:"
-FIGURE = "evidence is for claims without a figure; keep expect or evidence"
-NOTHING = "a claim has an expect entry, or evidence where nothing can be computed"
 NOTHING_TO_CHANGE = "holds_if needs an expect entry to change"
 NO_MODEL = "ships needs the one model it speaks of: write model:"
 
@@ -43,11 +43,16 @@ def read_claims(
     refuse_endless(data)
     _refuse_others(data)
     form, problems = held_to(CLAIMS, data)
-    problems += _repeated(form.get("claims", []))
+    written = form.get("claims", [])
+    names = [raw.get("id") if isinstance(raw, dict) else None for raw in written]
+    questions = Questions(form.get("questions") or (), file, line_of)
+    problems += [*_repeated(names), *questions.problems]
+    if written:
+        problems += questions.unknown({name for name in names if isinstance(name, str)})
     claims, models = [], NamedModels(model_of)
-    for number, raw in enumerate(form.get("claims", [])):
+    for number, raw in enumerate(written):
         path: Place = ("claims", number)
-        reading = _Reading(raw, models)
+        reading = _Reading(raw, models, questions)
         claims.append(reading.claim(file, line_of(path)))
         problems += [problem.under(path) for problem in reading.problems]
     if problems:
@@ -64,23 +69,23 @@ def _refuse_others(data: object) -> None:
     raise InvalidValue([Problem("claims is not a list of claims", hint, ("claims",))])
 
 
-def _repeated(claims: list[Any]) -> Iterator[Problem]:
-    names: set[str] = set()
-    for number, claim in enumerate(claims):
-        name = claim.get("id") if isinstance(claim, dict) else None
+def _repeated(names: list[Any]) -> Iterator[Problem]:
+    told: set[str] = set()
+    for number, name in enumerate(names):
         if not isinstance(name, str):
             continue
-        if name in names:
+        if name in told:
             path = ("claims", number, "id")
             yield Problem(f"two claims are called {name!r}", "rename one", path)
-        names.add(name)
+        told.add(name)
 
 
 class _Reading:
     """One claim on its way in: what is well-formed is looked at, whatever else is wrong."""
 
-    def __init__(self, raw: Any, models: NamedModels) -> None:
+    def __init__(self, raw: Any, models: NamedModels, questions: Questions) -> None:
         self.raw = raw
+        self.questions = questions
         self.models = models
         self.problems: list[Problem] = []
         self.told: set[Problem] = set()
@@ -96,7 +101,7 @@ class _Reading:
         assumed = self._assumed(form, stated)
         if self.problems:
             return None
-        source = form["source"]
+        source, evidence = form["source"], form.get("evidence")
         return Claim(
             id=form["id"],
             quote=form["quote"],
@@ -106,7 +111,9 @@ class _Reading:
             assumed=assumed,
             about=sides.get("") if stated is None else None,
             ships=form.get("ships"),
-            evidence=form.get("evidence") or "",
+            evidence=documents(evidence),
+            undecided=evidence if isinstance(evidence, str) else "",
+            question=self.questions.of(form["id"]),
             expected=form.get("verdict") or "confirmed",
             note=form.get("note", ""),
             file=file,
@@ -130,13 +137,12 @@ class _Reading:
         for field, wrong, text in (
             ("of", named, BOTH),
             ("expect", has and given.isdisjoint({"of", "model"}), NEITHER),
-            ("evidence", has and form.get("evidence"), FIGURE),
-            ("", not has and "evidence" not in given, NOTHING),
             ("holds_if", not has and form.get("holds_if"), NOTHING_TO_CHANGE),
             ("ships", ships and "model" not in given, NO_MODEL),
         ):
             if wrong:
-                self.problems.append(Problem(text, path=(field,) if field else ()))
+                self.problems.append(Problem(text, path=(field,)))
+        self.problems += unfounded(form, given)
         if ships is not None and ships not in (known := (*KINDS, NATIVE)):
             hint = Nearest(ships, known)
             self.problems.append(Problem(f"unknown kind {ships!r}", hint, ("ships",)))
@@ -171,7 +177,7 @@ class _Reading:
         if type(said.get("mtp")) is int:
             settings |= {"mtp": True, "mtp_layers": said["mtp"]}
         mtp = settings.get("mtp_layers", 0)
-        self.models.ask(model, mtp, figure=claim.get("expect") is not None)
+        self.models.ask(model, mtp, _searched(claim, model))
         found = Side(model, side.get("scheme"), Question(**settings))
         return found if self._fits(found, path, place("kv_dtype")) else None
 
@@ -256,6 +262,14 @@ class _Reading:
             text = "holds_if changes nothing in the claim"
             self.problems.append(Problem(text, "name what it assumes", path))
         return assumed
+
+
+def _searched(claim: Mapping[str, Any], model: Model) -> int:
+    """How many sums over a model it takes, at most, where contexts are searched through."""
+    if (expect := claim.get("expect")) is None:
+        return 1 if model.active_parameters is None else CROSSING
+    best = any(str(printed).strip().startswith("up to") for printed in expect.values())
+    return BEST if best else 1
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

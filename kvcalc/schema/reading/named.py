@@ -33,13 +33,12 @@ class NamedModels:
                 self.found[reference] = tuple(_told(error))
         return self.found[reference]
 
-    def ask(self, model: Model, mtp: int, *, figure: bool) -> None:
+    def ask(self, model: Model, mtp: int, times: int) -> None:
         """Count what a claim asks of a model. Raises InvalidValue where all of them ask too much.
 
-        figure  whether a figure is held to it, rather than a crossover searched for
+        times  how many sums it takes
         """
         layers = len(model.layers) + mtp
-        times = 1 if figure or model.active_parameters is None else 5
         self.asked += times * (len(model.attention) + layers // 50)
         if self.asked > MAX_CLAIMED:
             text = f"the claims ask for more than {MAX_CLAIMED:,} sums over attention and layers"

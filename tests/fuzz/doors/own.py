@@ -63,7 +63,10 @@ def model_bases() -> tuple[Any, ...]:
 def claim_bases() -> tuple[Any, ...]:
     """Each bundled claim alone, as short files find more."""
     claims = [claim for path in bundled_claims().values() for claim in _data(path)["claims"]]
-    return tuple({"claims": [claim]} for claim in claims[::5])
+    return tuple(
+        {"questions": [{"ask": "?", "answer": "!", "claims": [claim["id"]]}], "claims": [claim]}
+        for claim in claims[::5]
+    )
 
 
 def _keys(bases: tuple[Any, ...]) -> tuple[str, ...]:
@@ -79,7 +82,18 @@ def _keys(bases: tuple[Any, ...]) -> tuple[str, ...]:
 @cache
 def _words() -> tuple[str, ...]:
     more = ("window", "chunk", "sink", "shared", "cross", "source_length", "every", "fixed", "mtp")
-    return (*_keys(model_bases()), *more, "first", "macs", "top_k", "tensors", "reads", "draft")
+    return (
+        *_keys(model_bases()),
+        *more,
+        "first",
+        "macs",
+        "top_k",
+        "tensors",
+        "reads",
+        "draft",
+        "weights",
+        "hub",
+    )
 
 
 HINTS: dict[str, Any] = {
@@ -89,9 +103,20 @@ HINTS: dict[str, Any] = {
     "kind": ("mha", "gqa", "mla", "dsa", "csa", "mamba2", "custom", "gqq", "kda", "rwkv7"),
     "dtype": ("bf16", "fp8", "nvfp4", "6bit", "q8_0/q4_0", "fp8_ds_mla", "17bit", "0bit"),
     "every": (1, 7, 9_973, 999_983, 10**21),
-    "expect": ({"mha/mla: 1x": 1}, {"native.growth": "1 kB"}, {"a/b": "2x"}, {"x@1": "1e999 B"}),
+    "expect": (
+        {"mha/mla: 1x": 1},
+        {"native.growth": "1 kB"},
+        {"native.stored": "up to 4 GB"},
+        {"native/native": "nearly 1x"},
+        {"a/b": "2x"},
+        {"a/b": "up to 75%"},
+        {"x@1": "1e999 B"},
+    ),
+    "evidence": ("so", {"from": "a", "at": "b", "says": "c", "read": "2026-11-24"}, [], [{}]),
+    "weights": ({"fp8": 5}, {"fp8": "6.6e11"}, {"x": 1}, {}),
+    "hub": (["a/b"], ["a"], []),
     "model": REFERENCES,
-    "verdict": ("confirmed", "refuted", "holds-if", "x"),
+    "verdict": ("confirmed", "refuted", "holds-if", "supported", "contradicted", "x"),
 }
 
 
@@ -116,12 +141,16 @@ def models() -> SearchStrategy[Attempt]:
 @st.composite
 def claims(draw: DrawFn) -> Attempt:
     """A claims file among files that are no models, and the command that checks it."""
-    keys = st.sampled_from((*_keys(claim_bases()), "model", "context", "kv_dtype", "layers"))
+    keys = st.sampled_from((*_keys(claim_bases()), "model", "context", "kv_dtype", "evidence"))
     tree = draw(changed(claim_bases(), keys, HINTS))
     if draw(st.booleans()):
         _name_a_file(draw, tree)
     text = as_text(tree, flow=draw(st.booleans()))
-    form = draw(st.sampled_from(((), ("--json",), ("-f", "junit"), ("-f", "github"), ("-k", "a"))))
+    form = draw(
+        st.sampled_from(
+            ((), ("--json",), ("-f", "junit"), ("-f", "github"), ("-f", "markdown"), ("-k", "a"))
+        )
+    )
     return Attempt(("check", "claims.yaml", *form), {"claims.yaml": text, **BESIDE})
 
 

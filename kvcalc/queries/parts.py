@@ -1,0 +1,98 @@
+"""What a figure is held to: the amounts of the caches that it speaks of, and what they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from kvcalc.cache import Cache
+from kvcalc.errors import UsageError, did_you_mean
+from kvcalc.expect import Expectation, Quantity
+from kvcalc.queries.best import Best, best
+from kvcalc.whatif import Rows
+
+
+@dataclass(frozen=True)
+class Part:
+    """One name of an expectation: a cache, kept by so many sequences of `context` tokens.
+
+    own      whether the context is its own, whatever the longest of the others
+    longest  the context up to which `up to` looks for the best case
+    """
+
+    cache: Cache
+    context: int
+    longest: int
+    batch: int = 1
+    own: bool = False
+
+    def amount(self, quantity: Quantity, shared: int | None = None) -> Fraction | None:
+        """One quantity, in bytes or FLOPs; None where the FLOPs are not known.
+
+        shared  a context to take for its own, unless that is its own alone
+        """
+        context = self.context if shared is None or self.own else shared
+        found = self.cache.amount(quantity, context)
+        return found if found is None or quantity == "growth" else self.batch * found
+
+    def of(self, change: Callable[[Cache], Cache]) -> Part:
+        """The same of the cache with a change."""
+        return replace(self, cache=change(self.cache))
+
+
+def value_of(expectation: Expectation, parts: Sequence[Part]) -> Best | None:
+    """What an expectation speaks of, and at which context; None where it does not exist.
+
+    A context is searched for where the figure says `up to`.
+    """
+    moving = [part for part in parts if not part.own]
+
+    def at(context: int | None) -> Fraction | None:
+        sizes = [part.amount(expectation.quantity, context) for part in parts]
+        return combine(expectation, sizes)
+
+    if expectation.figure.bound != "up to" or not moving:
+        value = at(None)
+        return None if value is None else Best(value, parts[0].context)
+    return best(at, [part.cache for part in moving], min(part.longest for part in moving))
+
+
+@contextmanager
+def told_of(file: str, line: int, name: str) -> Iterator[None]:
+    """Whatever cannot be answered within is told with its place. Raises UsageError."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{file}:{line}: {name}: {error}") from None
+
+
+def cache_of(rows: Rows, name: str) -> Cache:
+    """The cache of the row of that name. Raises UsageError where none is called so."""
+    row = rows.find(name)
+    if row is None:
+        raise UsageError(f"no row is called {name!r}; {did_you_mean(name, rows.names)}")
+    return row.cache
+
+
+def holds(expectation: Expectation, found: Best | None) -> bool:
+    """Whether the figure is true of what was found."""
+    return found is not None and expectation.figure.holds(found.value)
+
+
+def combine(expectation: Expectation, sizes: Sequence[Fraction | None]) -> Fraction | None:
+    """The quantity or the ratio that an expectation speaks of; None where it does not exist."""
+    above, below = sizes[0], sizes[-1]
+    if above is None or below is None or len(sizes) == 1:
+        return above
+    if expectation.figure.unit == "%":
+        return 1 - below / above if above else None
+    return above / below if below else None
+
+
+def best_case(expectation: Expectation, found: Best | None) -> str:
+    """Where the best case is, for a figure that says `up to`."""
+    if found is None or expectation.figure.bound != "up to":
+        return ""
+    return f"The most is at a context of {found.context:,}."

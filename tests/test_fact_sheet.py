@@ -1,0 +1,240 @@
+"""Claims that a document decides, and claims that answer a question together."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+import kvcalc
+from kvcalc import InputError
+from kvcalc.claim import AnsweredQuestion
+from kvcalc.model import Source
+from tests.problems import Wrong, edited, must_tell
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli, ModelFile
+
+SHEET = """\
+questions:
+  - ask: Does it last?
+    answer: "It does | it does not."
+    claims: [lasting, priced]
+  - ask: Which ratio?
+    answer: "- 57,\\n for 128 heads"
+    claims: [fifty-seven]
+claims:
+  - id: fifty-seven
+    quote: "57-fold"
+    source: { from: "a paper, p. 1", read: 2026-11-24, primary: true }
+    model: deepseek-v3
+    expect: { mha/mla: 57x }
+    note: "32,768 / 576"
+  - id: priced
+    quote: "half the price"
+    source: { from: a page, read: 2026-11-24, primary: false }
+    evidence: "A price follows from no FLOPs."
+    verdict: not-computable
+  - id: lasting
+    quote: "as good as MHA"
+    source: { from: a video, read: 2026-11-24, primary: false }
+    evidence:
+      - from: "DeepSeek-V2, arXiv 2405.04434"
+        at: "Table 9, p. 32"
+        says: "7 of 8"
+        read: 2026-11-24
+      - { from: "a second paper", at: "section 2", says: "the same", read: 2026-11-25 }
+    verdict: supported
+    note: "In 7 of 8 cells."
+  - id: other
+    quote: "no groups"
+    source: { from: a video, read: 2026-11-24, primary: false }
+    evidence: { from: "a third", at: "line 5", says: "16 groups", read: 2026-11-24 }
+    verdict: contradicted
+"""
+EVIDENCE = '{ from: "a third", at: "line 5", says: "16 groups", read: 2026-11-24 }'
+
+
+@pytest.fixture
+def path(model_file: ModelFile) -> str:
+    return model_file(SHEET, "sheet.yaml")
+
+
+def test_what_is_recorded_by_hand_neither_passes_nor_fails(path: str, cli: Cli) -> None:
+    ran = cli("check", path, "--json")
+    document = json.loads(ran.out)
+    assert ran.code == 0
+    assert (document["passed"], document["failed"], document["by_hand"]) == (2, 0, 2)
+    assert {r["id"]: (r["verdict"], r["ok"], r["by_hand"]) for r in document["results"]} == {
+        "fifty-seven": ("confirmed", True, False),
+        "priced": ("not-computable", True, False),
+        "lasting": ("supported", True, True),
+        "other": ("contradicted", True, True),
+    }
+    assert cli("check", path).out.endswith("\n2 passed, 0 failed, 2 recorded by hand\n")
+    assert "::notice title=kvcalc check::2 passed, 0 failed, 2 recorded by hand" in (
+        cli("check", path, "-f", "github").out
+    )
+    assert cli("check", path, "-k", "no groups").code == 0
+    junit = cli("check", path, "-f", "junit").out
+    assert junit.count("<skipped>supported, recorded by hand</skipped>") == 1
+    assert junit.count("<skipped>contradicted, recorded by hand</skipped>") == 1
+    assert 'tests="4" failures="0" errors="0" skipped="2"' in junit
+
+
+def test_evidence_has_its_place(path: str, cli: Cli) -> None:
+    lasting, other = kvcalc.check(path, select="lasting").results[0], kvcalc.check(path).results[3]
+    assert lasting.claim is not None
+    assert lasting.claim.evidence == (
+        Source("DeepSeek-V2, arXiv 2405.04434, Table 9, p. 32", "7 of 8", "2026-11-24"),
+        Source("a second paper, section 2", "the same", "2026-11-25"),
+    )
+    assert other.claim is not None
+    assert other.claim.evidence == (Source("a third, line 5", "16 groups", "2026-11-24"),)
+    results = json.loads(cli("check", path, "--json").out)["results"]
+    assert results[3]["evidence"] == [
+        {"origin": "a third, line 5", "says": "16 groups", "read": "2026-11-24"}
+    ]
+    rows = list(csv.DictReader(io.StringIO(cli("check", path, "-f", "csv").out)))
+    assert rows[3]["evidence"] == "a third, line 5: 16 groups: 2026-11-24"
+
+
+def test_questions_are_in_the_document(path: str, cli: Cli) -> None:
+    document = json.loads(cli("check", path, "--json").out)
+    assert document["questions"] == [
+        {
+            "ask": "Does it last?",
+            "answer": "It does | it does not.",
+            "claims": ["lasting", "priced"],
+        },
+        {"ask": "Which ratio?", "answer": "- 57,\n for 128 heads", "claims": ["fifty-seven"]},
+    ]
+    asked = [result["question"] for result in document["results"]]
+    assert asked == ["Which ratio?", "Does it last?", "Does it last?", None]
+
+
+def test_a_fact_sheet_reads_by_question(path: str, cli: Cli) -> None:
+    assert (
+        cli("check", path, "-f", "markdown").out.replace(path, "sheet.yaml")
+        == r"""# sheet.yaml
+
+## Does it last?
+
+It does \| it does not.
+
+- "as good as MHA" (lasting): **supported, recorded by hand**
+
+  Why: In 7 of 8 cells.
+
+  Evidence: DeepSeek-V2, arXiv 2405.04434, Table 9, p. 32: 7 of 8 (read 2026-11-24)
+
+  Evidence: a second paper, section 2: the same (read 2026-11-25)
+
+  Source: a video (not primary, read 2026-11-24)
+
+- "half the price" (priced): **not-computable**
+
+  Why: A price follows from no FLOPs.
+
+  Source: a page (not primary, read 2026-11-24)
+
+## Which ratio?
+
+\- 57,  for 128 heads
+
+- "57-fold" (fifty-seven): said 57x, computed 56.89x: **confirmed**
+
+  Why: 32,768 / 576
+
+  Source: a paper, p. 1 (primary, read 2026-11-24)
+
+## Other claims
+
+- "no groups" (other): **contradicted, recorded by hand**
+
+  Evidence: a third, line 5: 16 groups (read 2026-11-24)
+
+  Source: a video (not primary, read 2026-11-24)
+
+2 passed, 0 failed, 2 recorded by hand
+"""
+    )
+
+
+def test_a_selection_says_why(path: str, cli: Cli) -> None:
+    out = cli("check", path, "-k", "l").out
+    assert "lasting: In 7 of 8 cells. DeepSeek-V2, arXiv 2405.04434, Table 9, p. 32: 7 of 8" in out
+    assert "priced: A price follows from no FLOPs.\n" in out
+    assert "In 7 of 8" not in cli("check", path).out
+    only = cli("check", path, "-k", "fifty", "-f", "markdown").out
+    assert ("Which ratio?" in only, "Does it last?" in only) == (True, False)
+
+
+QUESTIONS = {
+    "a claim that is not there": (
+        edited(SHEET, "[lasting, priced]", "[lasting, prized]"),
+        Wrong(4, 23, "'prized'", "priced"),
+    ),
+    "a claim twice": (
+        edited(SHEET, "[lasting, priced]", "[lasting, fifty-seven, priced]"),
+        Wrong(7, 14, "'fifty-seven' is under two questions", "once"),
+    ),
+    "no answer": (
+        edited(SHEET, '    answer: "It does | it does not."\n', ""),
+        Wrong(2, 5, "answer"),
+    ),
+    "an empty answer": (
+        edited(SHEET, '"It does | it does not."', '""'),
+        Wrong(3, 5, "answer", "empty"),
+    ),
+    "no claims": (edited(SHEET, "[lasting, priced]", "[]"), Wrong(4, 5, "claims", "empty")),
+    "text for claims": (edited(SHEET, "[lasting, priced]", "lasting"), Wrong(4, 5, "a list")),
+}
+
+
+@pytest.mark.parametrize(("text", "wrong"), QUESTIONS.values(), ids=QUESTIONS)
+def test_what_is_wrong_with_a_question(text: str, wrong: Wrong, model_file: ModelFile) -> None:
+    path = model_file(text)
+    with pytest.raises(InputError) as caught:
+        kvcalc.check(path)
+    must_tell(caught.value, path, [wrong])
+
+
+FOUNDED = {
+    "supported in words": (
+        edited(SHEET, EVIDENCE, '"somebody says so"'),
+        Wrong(34, 5, "contradicted needs a document that decides it", "at: Table 8"),
+    ),
+    "no place": (edited(SHEET, ', at: "line 5"', ""), Wrong(34, 5, "'at'")),
+    "no date": (
+        edited(SHEET, 'says: "16 groups", read: 2026-11-24', 'says: "16 groups"'),
+        Wrong(34, 5, "'read'"),
+    ),
+    "an empty list": (edited(SHEET, EVIDENCE, "[]"), Wrong(34, 5, "evidence", "empty")),
+    "no evidence": (
+        edited(SHEET, f"    evidence: {EVIDENCE}\n", ""),
+        Wrong(31, 5, "or evidence where there is no figure"),
+    ),
+    "a figure": (
+        edited(SHEET, "    note: \"32,768 / 576\"", "    verdict: supported"),
+        Wrong(14, 5, "supported is for claims without a figure", "computed"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "wrong"), FOUNDED.values(), ids=FOUNDED)
+def test_what_a_document_must_say(text: str, wrong: Wrong, model_file: ModelFile) -> None:
+    path = model_file(text)
+    with pytest.raises(InputError) as caught:
+        kvcalc.check(path)
+    must_tell(caught.value, path, [wrong])
+
+
+def test_a_claim_is_told_of_its_question(path: str) -> None:
+    (result,) = kvcalc.check(path, select="fifty").results
+    assert result.claim is not None
+    asked = AnsweredQuestion("Which ratio?", "- 57,\n for 128 heads", ("fifty-seven",), path, 5)
+    assert result.claim.question == asked

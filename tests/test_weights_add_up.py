@@ -1,0 +1,117 @@
+"""What the weights of a bundled model add up to: its shapes, by hand, in the dtypes they are in."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+import kvcalc
+
+# DeepSeek-V3: width 7,168, 62 layers with the multi-token-prediction module's, 59 of them mixtures
+# of 257 experts. The module repeats embedding and output head, and joins two states in one.
+V3_ATTENTION = 7168 * 1536 + 1536 * 128 * 192 + 7168 * 576 + 512 * 128 * 256 + 128 * 128 * 7168
+V3_EXPERT = 3 * 7168 * 2048
+V3_NORMS = 62 * (2 * 7168 + 1536 + 512) + 7168 + 3 * 7168
+V3_JOIN = 2 * 7168 * 7168
+V3 = {
+    "fp8": 62 * V3_ATTENTION + 3 * 3 * 7168 * 18432 + 59 * 257 * V3_EXPERT,
+    "bf16": 4 * 129280 * 7168 + 59 * 256 * 7168 + V3_NORMS + V3_JOIN,
+    "fp32": 59 * 256,
+}
+
+# GLM-5.2 and 5.3: width 6,144, 79 layers with the module's, 76 of them mixtures, 22 indexers.
+GLM_ATTENTION = 6144 * 2048 + 2048 * 64 * 256 + 6144 * 576 + 512 * 64 * 448 + 64 * 256 * 6144
+GLM_INDEXER = 2048 * 32 * 128 + 6144 * 128
+GLM_NORMS = 79 * (2 * 6144 + 2048 + 512) + 6144 + 3 * 6144 + 22 * 2 * 128
+GLM_FP8 = 79 * GLM_ATTENTION + 3 * 3 * 6144 * 12288 + 76 * 257 * 3 * 6144 * 2048 + 22 * GLM_INDEXER
+GLM_BF16 = 2 * 154880 * 6144 + 76 * 256 * 6144 + 2 * 6144 * 6144 + GLM_NORMS + 22 * 6144 * 32
+
+
+def deepseek_v4(
+    layers: int, width: int, heads: int, query: int, groups: int, experts: int, expert: int,
+    sparse: int, heavy: int,
+) -> dict[str, int]:  # fmt: skip
+    """Parameters by dtype, the one multi-token-prediction layer among the layers.
+
+    sparse  layers that compress by 4, with an indexer; heavy: by 128
+    """
+    attention = width * query + query * heads * 512 + width * 512
+    attention += heads * 512 // groups * groups * 1024 + groups * 1024 * width
+    mlp = 3 * width * expert
+    # each side of a hyper-connection mixes 24 of 4 streams; the heads of model and module mix 4
+    streams = layers * 2 * (24 * 4 * width + 24 + 3) + 2 * (4 * 4 * width + 4 + 1)
+    positions = sparse * 4 * (2 * 512 + 2 * 128) + heavy * 128 * 512
+    compressors = sparse * (4 * width * (512 + 128) + 512 + 128) + heavy * (2 * width * 512 + 512)
+    return {
+        "mxfp4": layers * experts * mlp,
+        "fp8": layers * (attention + mlp) + sparse * query * 64 * 128 + 2 * width * width,
+        "bf16": 2 * 129280 * width + layers * (experts * width + 2 * width + query + 512)
+        + compressors + sparse * width * 64 + 4 * width,
+        "fp32": streams + layers * heads + (layers - 3) * experts + positions,
+    }  # fmt: skip
+
+
+def gpt_oss(layers: int, experts: int) -> dict[str, int]:
+    """Parameters by dtype: the experts' matrices in mxfp4, with their biases all others in bf16."""
+    heads = 64 * 64
+    attention = 2880 * (heads + 2 * 512) + heads + 2 * 512 + heads * 2880 + 2880 + 64
+    return {
+        "mxfp4": layers * experts * 3 * 2880 * 2880,
+        "bf16": 2 * 201088 * 2880 + 2880
+        + layers * (attention + 2 * 2880 + experts * (2880 + 1) + experts * 3 * 2880),
+    }  # fmt: skip
+
+
+WEIGHTS = {
+    "deepseek-r1": V3,
+    "deepseek-v3": V3,
+    "deepseek-v4-flash": deepseek_v4(44, 4096, 64, 1024, 8, 256, 2048, 21, 20),
+    "deepseek-v4-pro": deepseek_v4(62, 7168, 128, 1536, 16, 384, 3072, 30, 31),
+    "glm-5.2": {"bf16": GLM_FP8 + GLM_BF16, "fp32": 76 * 256},
+    "glm-5.3": {"fp8": GLM_FP8, "bf16": GLM_BF16, "fp32": 76 * 256},
+    "gpt-oss-120b": gpt_oss(36, 128),
+    "gpt-oss-20b": gpt_oss(24, 32),
+}
+PARAMETERS = {
+    # an indexer: two projections, one of weights, and a norm with its bias
+    "deepseek-v3.2": sum(V3.values())
+    + 62 * (1536 * 64 * 128 + 7168 * 128 + 7168 * 64 + 2 * 128),
+    "command-r-plus": 256000 * 12288 + 12288
+    + 64 * (12288 * (2 * 12288 + 2 * 1024 + 3 * 33792) + 12288 + (96 + 8) * 128),
+    "deepseek-67b": 2 * 102400 * 8192 + 8192
+    + 95 * 8192 * (2 * 8192 + 2 * 1024 + 3 * 22016 + 2),
+    "gpt2": (50257 + 1024) * 768 + 2 * 768
+    + 12 * (12 * 768 * 768 + (3 + 1 + 4 + 1) * 768 + 4 * 768),
+    "llama-3.1-8b": 2 * 128256 * 4096 + 4096
+    + 32 * 4096 * (2 * 4096 + 2 * 1024 + 3 * 14336 + 2),
+}  # fmt: skip
+SCALED = {"mxfp4": Fraction(17, 32), "fp8": 1 + Fraction(1, 128 * 128)}
+BYTES = {
+    # a byte for the scale of 128 x 128, and the tables of three layers that choose by a token's id
+    "deepseek-v4-flash": ({**SCALED, "bf16": 2, "fp32": 4}, 3 * 129280 * 6 * 8),
+    "glm-5.2": ({"bf16": 2, "fp32": 4}, 0),
+    "glm-5.3-flash": ({"fp8": 1 + Fraction(4, 128 * 128), "bf16": 2, "fp32": 4}, 0),
+    "gpt-oss-120b": ({**SCALED, "bf16": 2}, 0),
+    "gpt-oss-20b": ({**SCALED, "bf16": 2}, 0),
+}
+
+
+@pytest.mark.parametrize(("name", "weights"), WEIGHTS.items())
+def test_weights_by_dtype_are_the_shapes(name: str, weights: dict[str, int]) -> None:
+    assert dict(kvcalc.load(name).weights) == weights
+
+
+@pytest.mark.parametrize(("name", "parameters"), PARAMETERS.items())
+def test_parameters_are_the_shapes(name: str, parameters: int) -> None:
+    assert kvcalc.load(name).parameters == parameters
+
+
+@pytest.mark.parametrize(("name", "sizes", "tables"), [(k, *v) for k, v in BYTES.items()])
+def test_bytes_are_those_of_the_dtypes(
+    name: str, sizes: dict[str, int | Fraction], tables: int
+) -> None:
+    model = kvcalc.load(name)
+    assert (
+        sum(n * sizes[dtype] for dtype, n in model.weights.items()) + tables == model.weight_bytes
+    )

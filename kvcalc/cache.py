@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from kvcalc.amounts import Amounts
 from kvcalc.errors import InvalidValue, Problem, UsageError
 from kvcalc.extents import All, Beyond, Every, Window
-from kvcalc.formats import FLOATS, FP32, NONE, SEVERAL
+from kvcalc.formats import FLOATS, FP32, NONE, widths_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from kvcalc.extents import Extent, Reads
     from kvcalc.formats import Format, IndexFormat, Layout, Widths
 
-Role = Literal["k", "v", "latent", "rope", "index", "state", "conv", "shift", "carry"]
-"""What a tensor is to an engine: attention entries, an index over them, a state, or a
-compressor's left-over, which each engine keeps by its own rule and `stored` leaves out."""
+Role = Literal[
+    "k", "v", "latent", "rope", "kv", "compressed", "index", "state", "conv", "shift", "carry"
+]
+"""What a tensor is to an engine: attention entries (kv: one for both; compressed: one that tells of
+the past apart from a window), an index over them, a state, or a compressor's left-over, which each
+engine keeps by its own rule and `stored` leaves out."""
 
 PERIOD_DIGITS = 30
 MAX_PERIOD = 10**PERIOD_DIGITS
@@ -33,7 +36,7 @@ MAX_PERIOD = 10**PERIOD_DIGITS
 
 STATE_ROLES: frozenset[Role] = frozenset({"state", "conv", "shift"})
 ALL = All()
-ENTRY_ROLES: frozenset[Role] = frozenset({"k", "v", "latent", "rope"})
+ENTRY_ROLES: frozenset[Role] = frozenset({"k", "v", "latent", "rope", "kv", "compressed"})
 
 
 @dataclass(frozen=True)
@@ -138,11 +141,7 @@ def _in_even_slots(settled: Sequence[Settled]) -> list[Settled]:
 
 
 def _latent_widths(tensors: Sequence[CacheTensor]) -> Widths | None:
-    latents = {tensor.width for tensor in tensors if tensor.role == "latent"}
-    ropes = {tensor.width for tensor in tensors if tensor.role == "rope"}
-    if len(latents) > 1 or len(ropes) > 1:
-        return SEVERAL
-    return (latents.pop(), ropes.pop() if ropes else 0) if latents else None
+    return widths_of((tensor.role, tensor.width) for tensor in tensors)
 
 
 @dataclass(frozen=True)

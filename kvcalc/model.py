@@ -216,7 +216,7 @@ def _must_fit(model: Model, layout: Layout) -> None:
     for scheme in model.schemes:
         tensors = scheme.kept
         unnamed = model.storage(scheme).unnamed(tensors)
-        left += [role for role in unnamed if role in ("latent", "rope")]
+        left += [role for role in unnamed if role not in ("k", "v")]
         named += len({t.role for t in tensors if t.role in ENTRY_ROLES} - set(unnamed))
     if left and "/" in layout.name:
         text = f"{layout.name} is a pair for K and V; {model.name} keeps a latent instead"

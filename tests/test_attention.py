@@ -14,7 +14,7 @@ import kvcalc
 from kvcalc.attention import BESIDE, KINDS
 from kvcalc.attention.base import Scheme, Shape
 from kvcalc.attention.bounds import MAX_COUNT, Bound, bound_of, field_hints
-from kvcalc.attention.compressed import CSA, HCA, SharedKV
+from kvcalc.attention.compressed import CSA, CSA2, HCA, CSA2Window, SharedKV
 from kvcalc.attention.custom import Custom
 from kvcalc.attention.heads import GQA, MFA, MHA, MQA
 from kvcalc.attention.mla import MLA
@@ -55,6 +55,7 @@ DSA_GLM: dict[str, Any] = {**INDEX_V32, "heads": 64, "index_heads": 32, "latent_
 BLOCKS: dict[str, Any] = {"index_heads": 4, "index_dim": 128, "block_size": 128, "top_k_blocks": 16}
 V4: dict[str, Any] = {"heads": 64, "head_dim": 512, "rope_dim": 64, "window": 128}
 CSA_V4: dict[str, Any] = {"compress": 4, "index_heads": 64, "index_dim": 128, "top_k": 512}
+CSA2_V41: dict[str, Any] = {"index_heads": 32, "index_dim": 128, "top_k": 512}
 GDN: dict[str, Any] = {"key_heads": 16, "state_heads": 32, "key_dim": 128, "value_dim": 128}
 
 LLAMA_2_7B = MHA(heads=32, head_dim=128)
@@ -85,6 +86,7 @@ V32_BF16_INDEX = DSA(**DSA_V32, index_dtype=BF16)
 V32_BARE_INDEX = DSA(**DSA_V32, index_scale="none")
 V32_BF16_SCALE = DSA(**DSA_V32, index_scale=BF16)
 GLM_SHARED = DSA(**DSA_GLM, nope_dim=192, value_dim=256, rope_dim=64, indexer="shared")
+LARGE_4_READER = DSA(**{**DSA_GLM, "rope_dim": 0}, nope_dim=128, value_dim=128, latents="shared")
 GLM_POOLED = DSA(**DSA_GLM, nope_dim=256, value_dim=256, rope_dim=0, index_every=4)
 POOLS_OF_16 = DSA(**{**DSA_V32, "rope_dim": 0}, index_every=16)
 MINIMAX_M3 = BlockSparse(heads=64, head_dim=128, kv_heads=4, **BLOCKS)
@@ -93,6 +95,13 @@ SHARED_NO_ROPE = SharedKV(heads=64, head_dim=512, rope_dim=0)
 V4_HCA = HCA(**V4, compress=128)
 V4_CSA = CSA(**V4, **CSA_V4)
 V4_CSA_BF16 = CSA(**V4, **CSA_V4, index_dtype=BF16)
+V41_WINDOW = CSA2Window(**V4)
+V41_FULL = CSA2(**V4, **CSA2_V41, compress=1)
+V41_FULL_2 = CSA2(**V4, **CSA2_V41, compress=2)
+V41_REUSE = CSA2(**V4, **CSA2_V41, compress=1, mode="reuse")
+V41_REINDEX = CSA2(
+    **V4, **CSA2_V41, compress=1, mode="reindex", candidate_blocks=2_048, block_size=8
+)
 JAMBA = Mamba1(inner_dim=8_192, state_dim=16, conv_kernel=4)
 NO_CONV = Mamba1(inner_dim=8_192, state_dim=16, conv_kernel=0)
 MAMBA_2 = Mamba2(state_heads=80, state_head_dim=64, state_dim=128, state_groups=1, conv_kernel=4)
@@ -114,6 +123,7 @@ PICKED_INDEX = dataclasses.replace(INDEX, reads=TopK(100))
 
 M3_CODE = "transformers 5.24.0, minimax_m3_vl: 16 blocks of 128, the newest among them"
 V4_CODE = "vLLM 0.33.0, models/deepseek_v4: window 128, an entry per 4 or 128 tokens"
+V41_CODE = "vLLM 0.33.0, models/deepseek_v41/attention.py: only a KV source keeps what is read"
 STREAMING = "StreamingLLM, arXiv 2309.17453, 3.2: the first tokens beside the most recent ones"
 V4_REPORT = "DeepSeek-V4 report, 2.3: one K = V entry of 448 + 64, sliding_window 128"
 
@@ -188,6 +198,8 @@ ROWS: list[Row] = [
      4096 * 130 + 2048 * 1152, "a bf16 scale instead"),
     (GLM_SHARED, 4_096, 4096 * (512 + 64) * 2, 4_718_592, (512 + 64) * 2, 0, 2048 * (512 + 64) * 2,
      "GLM-5.2, indexer_types shared: another layer's selection, its own latents, no index key"),
+    (LARGE_4_READER, 4_096, 4096 * (128 + 4), 540_672, 128 + 4, 0, 2048 * 512 * 2 + 4096 * 132,
+     "Mistral-Large-4, kv_source_layers: another layer's latents, its own index keys"),
     (GLM_POOLED, 131_074, 131074 * 512 * 2 + 131074 // 4 * (128 + 4), 138_545_152, 1_024 + 33, 0,
      131074 // 4 * 132 + (2048 + 2) * 1024,
      "GLM-5.3-Flash config: pools of 4; the unfinished pool of 2 is read too"),
@@ -237,6 +249,20 @@ ROWS: list[Row] = [
     (V4_CSA, 131_072, 128 * 1024 + 131_072 // 4 * (1024 + 128 + 4), 38_010_880,
      (1_024 + 132) // 4, 128 * 1024, 128 * 1024 + 512 * 1024 + 32_768 * 132,
      "DeepSeek-V4-Flash config: ratio 4, top 512, fp8 index keys"),
+    (V41_WINDOW, 1_000, 128 * 512 * 2, 131_072, 0, 131_072, 131_072, V41_CODE),
+    (V41_FULL_2, 1_001, 128 * 1024 + 500 * (1024 + 128 + 4), 709_072, Fraction(1024 + 132, 2),
+     128 * 1024, 128 * 1024 + 500 * 1024 + 500 * 132, "fewer entries than top_k: all are read"),
+    (V41_FULL_2, 10_000, 128 * 1024 + 5000 * (1024 + 128 + 4), 5_911_072, (1_024 + 132) // 2,
+     128 * 1024, 128 * 1024 + 512 * 1024 + 5000 * 132, V41_CODE),
+    (V41_FULL, 10_000, 128 * 1024 + 10_000 * (1024 + 128 + 4), 11_691_072, 1_024 + 132,
+     128 * 1024, 128 * 1024 + 512 * 1024 + 10_000 * 132, V41_CODE),
+    (V41_REUSE, 10_000, 128 * 1024, 131_072, 0, 128 * 1024, 128 * 1024 + 512 * 1024,
+     "another layer's entries and selection"),
+    (V41_REINDEX, 10_000, 128 * 1024, 131_072, 0, 128 * 1024,
+     128 * 1024 + 512 * 1024 + 10_000 * 132, "another layer's entries, all keys candidates"),
+    (V41_REINDEX, 100_003, 128 * 1024, 131_072, 0, 128 * 1024,
+     128 * 1024 + 512 * 1024 + (2047 * 8 + 3) * 132,
+     "2,048 candidate blocks of 8, among them the newest with 100,003 mod 8 = 3 keys"),
     (JAMBA, 1_000, 8192 * 16 * 4 + 3 * 8192 * 2, 573_440, 0, 8192 * 16 * 4 + 3 * 8192 * 2,
      2 * (8192 * 16 * 4 + 3 * 8192 * 2),
      "arXiv 2312.00752, 3; Jamba 1.5 Mini: 2 x 4,096 channels, state 16, kernel 4"),
@@ -320,6 +346,9 @@ def test_every_kind_has_a_row() -> None:
          "one entry is key and value"),
         (V4_CSA, 131_072, 2 * (2 * 64 * 512) * (128 + 512) + 2 * (64 * 128) * 32768, 620_756_992,
          "top 512 of the compressed, every index key"),
+        (V41_FULL, 131_072, 2 * (2 * 64 * 512) * (128 + 512) + 2 * (32 * 128) * 131_072,
+         1_157_627_904, "top 512 of the entries, every index key, 32 heads of them"),
+        (V41_REUSE, 131_072, 2 * (2 * 64 * 512) * (128 + 512), 83_886_080, "nothing is scored"),
         (MINIMAX_01, 1_000, 2 * 2 * 64 * 128 * 128, 4_194_304,
          "a plain state is updated once and read out once"),
         (QWEN3_NEXT, 1_000, 2 * 3 * 32 * 128 * 128 + 2 * 3 * (2 * 16 * 128 + 32 * 128), 3_194_880,
@@ -363,6 +392,11 @@ def left_over(scheme: Scheme) -> list[CacheTensor]:
     [
         (V4_WINDOW, []),
         (V4_HCA, [("compressor", None, 2 * 512, 128)]),
+        (V41_WINDOW, []),
+        # keys and gates of an unfinished pair; one token a piece leaves nothing unfinished
+        (V41_FULL_2, [("compressor", None, 2 * 512, 2)]),
+        (V41_FULL, []),
+        (V41_REUSE, []),
         (
             V4_CSA,
             [("compressor", None, 2 * 2 * 512, 8), ("index_compressor", None, 2 * 2 * 128, 8)],
@@ -404,6 +438,12 @@ def test_a_sparse_scheme_says_what_dense_attention_would_be() -> None:
         (V4_CSA, [("kv", "latent", None, 448), ("kv_rope", "rope", None, 64),
           ("compressed", "latent", None, 448), ("compressed_rope", "rope", None, 64),
           ("index_key", "index", None, 128)]),
+        (V41_WINDOW, [("kv", "kv", None, 512)]),
+        (V41_FULL, [("kv", "kv", None, 512), ("compressed", "compressed", None, 512),
+          ("index_key", "index", None, 128)]),
+        (V41_REINDEX, [("kv", "kv", None, 512), ("compressed", "compressed", None, 512),
+          ("index_key", "index", None, 128)]),
+        (V41_REUSE, [("kv", "kv", None, 512), ("compressed", "compressed", None, 512)]),
         (MAMBA_2, [("state", "state", 80, 64 * 128), ("conv", "conv", 5376, 1)]),
         (RWKV_7, [("state", "state", 40, 64 * 64), ("shift", "shift", None, 2560)]),
         (XLSTM, [("memory", "state", 8, 256 * 512), ("normaliser", "state", 8, 256),
@@ -683,6 +723,12 @@ NO_WIDTH = {"head_dim": None}
         (V4_HCA, {"window": None}, "window", "hca needs a window"),
         (V4_HCA, {"compress": 0}, "compress", "compress is 0"),
         (V4_CSA, {"window": None}, "window", "csa needs a window"),
+        (V41_WINDOW, {"window": None}, "window", "csa2_swa needs a window"),
+        (V41_FULL, {"window": None}, "window", "csa2 needs a window"),
+        (V41_FULL, {"compress": 0}, "compress", "compress is 0"),
+        (V41_REINDEX, {"block_size": None}, "block_size", "candidate_blocks needs block_size"),
+        (V41_REINDEX, {"candidate_blocks": None}, "candidate_blocks", "needs candidate_blocks"),
+        (V41_REINDEX, {"mode": "full"}, "candidate_blocks", "another layer's index keys"),
         (JAMBA, {"inner_dim": 0}, "inner_dim", "inner_dim is 0"),
         (JAMBA, {"conv_kernel": -1}, "conv_kernel", "conv_kernel is -1"),
         (MAMBA_2, {"state_groups": 0}, "state_groups", "state_groups is 0"),

@@ -959,7 +959,9 @@ def test_a_bundled_claim_can_be_followed(one: Bundled, results: dict[str, kvcalc
 
 
 def test_figures_are_one_sided_where_their_quotes_are() -> None:
-    bounds = re.compile(r"more than|larger .* than|over|less than|up to|as much as", re.IGNORECASE)
+    bounds = re.compile(
+        r"(more|greater) than|larger .* than|over|less than|up to|as much as", re.IGNORECASE
+    )
     one_sided = [one for one in BUNDLED if one.figure[:1] in ("<", ">")]
     assert [one.id for one in one_sided if not bounds.search(one.data["quote"])] == []
     plain = re.compile(r"more than|less than|up to", re.IGNORECASE)

@@ -319,7 +319,7 @@ def test_glm_5_calls_its_indexed_layers_by_another_name() -> None:
     assert stored(loaded(named)) == stored(loaded(config))
 
 
-@pytest.mark.parametrize("sources", [[1, 1, 2], [0, 0, 1], [0, 0, 3]])
+@pytest.mark.parametrize("sources", [[1, 1, 2], [0, 0, 1], [0, 0, 3], [0, -1, 2]])
 def test_latents_are_read_from_an_earlier_layer_that_keeps_them(sources: list[int]) -> None:
     config = {
         "model_type": "mistral_large4_text",

@@ -5,18 +5,20 @@ family's own. A layer is a letter:
 
     f full   w window   i indexed   s picks of another layer   b block-sparse
     h heavily compressed   c compressed sparse   r reads another layer's cache
+    C keeps a compressed cache   I picks anew from another's   R reads what another has picked
     m a recurrent state   k a short convolution   - nothing   [..] several in one layer
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from kvcalc.attention.base import Attention, Scheme
-from kvcalc.attention.compressed import CSA, HCA
+from kvcalc.attention.compressed import CSA, CSA2, HCA
 from kvcalc.attention.recurrent import GatedDeltaNet, Mamba2, Recurrent, ShortConv
 from kvcalc.attention.sparse import DSA, BlockSparse
 from kvcalc.formats import BF16, FP16, FP32, Format
@@ -27,6 +29,8 @@ from tests.configurations import Config, loaded, refused
 def letter(scheme: Scheme) -> str:
     if isinstance(scheme, CSA):
         return "c"
+    if isinstance(scheme, CSA2):
+        return {"full": "C", "reindex": "I", "reuse": "R"}[scheme.mode]
     if isinstance(scheme, HCA):
         return "h"
     if isinstance(scheme, DSA):
@@ -97,6 +101,13 @@ def zamba2(layers: int, **config: Any) -> Config:
 def v4(layers: int, **config: Any) -> Config:
     sizes = {"num_attention_heads": 4, "head_dim": 24, "qk_rope_head_dim": 8}
     return {"num_hidden_layers": layers, **sizes, **config}
+
+
+def v41(ratios: Sequence[int], owners: Sequence[int], pickers: Sequence[int]) -> Config:
+    """A layer per ratio, of which some keep a compressed cache and some pick from one."""
+    stated = {"kv_source_layer_ids": owners, "index_source_layer_ids": pickers}
+    sizes = {"sliding_window": 7, **INDEX, **stated, "compress_ratios": ratios}
+    return v4(len(ratios), **sizes)
 
 
 def m3(layers: int, **config: Any) -> Config:
@@ -277,6 +288,8 @@ ORDERS = (
      "deepseek_v4/configuration_deepseek_v4.py 28-32"),
     Order("deepseek_v4", v4(3, compress_ratios=[128, 0, 4, 0], num_nextn_predict_layers=1), "hwc",
      "deepseek_v4/configuration_deepseek_v4.py 266-273: cut to the layers"),
+    Order("deepseek_v41_text", v41([0, 2, 2, 2, 1, 1, 1], [1, 2, 4], [1, 2, 4, 6]), "wCCRCRI",
+     "vLLM 0.33.0, models/deepseek_v41/attention.py 314-361: the last source at or before a layer"),
     # one cache for several layers
     Order("hunyuan", {"num_hidden_layers": 7, "use_cla": True, "cla_share_factor": 3, **GQA},
      "frrfrrf", "Tencent-Hunyuan-Large, modeling_hunyuan.py 520"),
@@ -420,6 +433,22 @@ REFUSALS = (
      ("compressed_sparse_attentionk",), "a rate of a kind that is not known"),
     Refusal("deepseek_v4", v4(1, compress_ratios=[0], num_key_value_heads=2),
      ("num_key_value_heads",), "two KV heads"),
+    Refusal("deepseek_v41", v41([0, 4], [1], [1]), ("compress_ratio 4",), "V4's ratio"),
+    Refusal("deepseek_v41", {**v41([0, 2], [1], [1]), "compress_ratios": None},
+     ("compress_ratios", "missing"), "no ratios"),
+    Refusal("deepseek_v41", v41([0, 2, 2], [2], [2]),
+     ("kv_source_layer_ids", "layer 1, of ratio 2"), "no source yet"),
+    Refusal("deepseek_v41", v41([2, 1, 1], [0], [0]),
+     ("kv_source_layer_ids", "layer 1, of ratio 1"), "a source of another ratio"),
+    Refusal("deepseek_v41", v41([0, 2], [0, 1], [0, 1]),
+     ("kv_source_layer_ids", "layer 0, which compresses nothing"), "a source without a ratio"),
+    Refusal("deepseek_v41", v41([0, 2], [1], [1, 2]),
+     ("index_source_layer_ids", "layer 2, which"), "a layer that is not there"),
+    Refusal("deepseek_v41", v41([2, 2], [0, 1], [0]),
+     ("index_source_layer_ids", "lacks layer 1"), "a source whose keys nobody makes"),
+    Refusal("deepseek_v41",
+     {**v41([2, 2], [0], [0, 1]), "candidate_source_layer_id": 0, "candidate_topk_blocks": 3},
+     ("candidate_block_size", "missing"), "candidates of no size"),
     Refusal("hunyuan", {"num_hidden_layers": 2, "use_cla": "yes", "cla_share_factor": 2, **GQA},
      ("use_cla",), "a word for a flag"),
     Refusal("hunyuan", {"num_hidden_layers": 2, "use_cla": True, **GQA},

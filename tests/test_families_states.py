@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
 import kvcalc
+from kvcalc.importers.families.compressed import COMPRESSED
 from kvcalc.importers.families.convolution import CONVOLUTION
 from kvcalc.importers.families.latent import LATENT
 from kvcalc.importers.families.linear import LINEAR_ATTENTION
@@ -135,39 +137,6 @@ LATENT_ROWS = (
         zeros=("qk_rope_head_dim",),
     ),
     Row(
-        ("deepseek_v4", "deepseek_ref"),
-        {
-            "num_hidden_layers": 4,
-            "num_attention_heads": 4,
-            "head_dim": 24,
-            "qk_rope_head_dim": 8,
-            "sliding_window": 7,
-            "index_n_heads": 3,
-            "index_head_dim": 10,
-            "index_topk": 5,
-            "compress_ratios": [0, 4, 128, 4],
-        },
-        # one entry of 24 is key and value at once: 4 windows of 7
-        4 * 7 * 24 * BF16
-        # 131 = 32 x 4 + 3: two layers with 32 entries, each with an index key
-        + 2 * 32 * (24 * BF16 + 10 * FP8 + SCALE)
-        # 131 = 1 x 128 + 3
-        + 1 * 24 * BF16,
-        # windows hold one less; the plain one stores the entry as key and as value
-        (K_AND_V + 3) * 6 * 24 * BF16
-        + 2 * 32 * (24 + 10) * BF16
-        # what no entry holds yet: 3 tokens, keys and gates, both halves of the overlap
-        + 2 * 3 * 2 * 2 * (24 + 10) * BF16
-        # the last stride again: 4 tokens, its gates in fp32
-        + 2 * 4 * (24 + 10) * (BF16 + FP32)
-        + 1 * 24 * BF16
-        # the heavy layer does not overlap: 3 tokens, keys and gates
-        + 3 * 2 * 24 * BF16,
-        "deepseek_v4/modeling_deepseek_v4.py 156-312: HCA and CSA caches, keys are values there",
-        context=131,
-        zeros=("qk_rope_head_dim",),
-    ),
-    Row(
         ("dots3_note_text", "dots3_note"),
         # no layer_types: 0, 1 and 5 are indexed, 2 to 4 slide
         {
@@ -236,6 +205,22 @@ LATENT_ROWS = (
         3 * T * LATENT_AND_ROPE + T * 20 * BF16 + 3 * T * CACHED_KEY,
         "mistral_large4/configuration_mistral_large4.py, kv_sharing_modes; modeling 264, 338-442",
         zeros=("qk_rope_head_dim",),
+    ),
+    Row(
+        ("mistral_large4_text", "mistral_large4"),
+        {
+            "num_hidden_layers": 3,
+            **MLA,
+            **INDEX,
+            "indexer_types": ["full", "full", "full"],
+            "kv_source_layers": [0, 0, 2],
+        },
+        # layer 1 reads the latents of layer 0, and keeps index keys of its own
+        2 * T * LATENT_AND_ROPE + 3 * T * IDEAL_KEY,
+        2 * T * LATENT_AND_ROPE + 3 * T * CACHED_KEY,
+        "mistral_large4/configuration_mistral_large4.py 204-210: reuse_but_indexer",
+        zeros=("qk_rope_head_dim",),
+        note=" with index keys beside another's latents",
     ),
     Row(
         ("longcat_flash",),
@@ -651,6 +636,68 @@ MAMBA_ROWS = (
     ),
 )
 
+COMPRESSED_ROWS = (
+    Row(
+        ("deepseek_v4", "deepseek_ref"),
+        {
+            "num_hidden_layers": 4,
+            "num_attention_heads": 4,
+            "head_dim": 24,
+            "qk_rope_head_dim": 8,
+            "sliding_window": 7,
+            "index_n_heads": 3,
+            "index_head_dim": 10,
+            "index_topk": 5,
+            "compress_ratios": [0, 4, 128, 4],
+        },
+        # one entry of 24 is key and value at once: 4 windows of 7
+        4 * 7 * 24 * BF16
+        # 131 = 32 x 4 + 3: two layers with 32 entries, each with an index key
+        + 2 * 32 * (24 * BF16 + 10 * FP8 + SCALE)
+        # 131 = 1 x 128 + 3
+        + 1 * 24 * BF16,
+        # windows hold one less; the plain one stores the entry as key and as value
+        (K_AND_V + 3) * 6 * 24 * BF16
+        + 2 * 32 * (24 + 10) * BF16
+        # what no entry holds yet: 3 tokens, keys and gates, both halves of the overlap
+        + 2 * 3 * 2 * 2 * (24 + 10) * BF16
+        # the last stride again: 4 tokens, its gates in fp32
+        + 2 * 4 * (24 + 10) * (BF16 + FP32)
+        + 1 * 24 * BF16
+        # the heavy layer does not overlap: 3 tokens, keys and gates
+        + 3 * 2 * 24 * BF16,
+        "deepseek_v4/modeling_deepseek_v4.py 156-312: HCA and CSA caches, keys are values there",
+        context=131,
+        zeros=("qk_rope_head_dim",),
+    ),
+    Row(
+        ("deepseek_v41_text", "deepseek_v41"),
+        {
+            "num_hidden_layers": 6,
+            "num_attention_heads": 4,
+            "head_dim": 24,
+            "qk_rope_head_dim": 8,
+            "sliding_window": 7,
+            "index_n_heads": 3,
+            "index_head_dim": 10,
+            "index_topk": 5,
+            "compress_ratios": [0, 2, 2, 1, 1, 1],
+            "kv_source_layer_ids": [1, 3],
+            "index_source_layer_ids": [1, 3, 5],
+        },
+        # one entry of 24 is key and value at once: 6 windows of 7
+        6 * 7 * 24 * BF16
+        # 13 = 6 x 2 + 1: layer 1 keeps 6 entries, each with an index key, which layer 2 reads
+        + 6 * (24 * BF16 + 10 * FP8 + SCALE)
+        # layer 3 keeps one of every token, which layers 4 and 5 read
+        + T * (24 * BF16 + 10 * FP8 + SCALE),
+        None,
+        "vLLM 0.33.0, models/deepseek_v41/attention.py 101-109, 314-361, 1206-1231",
+        zeros=("qk_rope_head_dim",),
+    ),
+)
+
+
 INKLING: Config = {
     "num_hidden_layers": 6,
     "hidden_size": 20,
@@ -1051,6 +1098,7 @@ SPECIAL_ROWS = (
 
 TABLES: dict[str, tuple[Sequence[Family], tuple[Row, ...]]] = {
     "latent": (LATENT, LATENT_ROWS),
+    "compressed": (COMPRESSED, COMPRESSED_ROWS),
     "linear": (LINEAR_ATTENTION, LINEAR_ROWS),
     "mamba": (MAMBA, MAMBA_ROWS),
     "convolution": (CONVOLUTION, CONVOLUTION_ROWS),
@@ -1360,3 +1408,38 @@ def test_transformers_keeps_a_pinned_state_in_fp32(stated: str) -> None:
     model = loaded({"model_type": "qwen3_5_text", **config, "mamba_ssm_dtype": stated})
     shown = kvcalc.show(model, T, kv_dtype="bf16", engine="transformers")
     assert shown.reserved == GDN_STATE + 4 * GDN_CHANNELS * BF16
+
+
+def test_deepseek_v41_as_it_is_published() -> None:
+    """Its fields as NVIDIA-NeMo/Automodel@014468d, models/deepseek_v41/config.py, has them."""
+    text: Config = {
+        "model_type": "deepseek_v41_text",
+        "num_hidden_layers": 40,
+        "num_attention_heads": 64,
+        "num_key_value_heads": 1,
+        "head_dim": 512,
+        "qk_rope_head_dim": 64,
+        "sliding_window": 128,
+        "compress_ratios": [0] * 2 + [2] * 18 + [1] * 20 + [0] * 3,
+        "kv_source_layer_ids": [2, 8, 14, 20],
+        "index_source_layer_ids": [2, 8, 14, 20, 24, 28, 32, 36],
+        "index_n_heads": 32,
+        "index_head_dim": 128,
+        "index_topk": 512,
+        "candidate_source_layer_id": 20,
+        "candidate_topk_blocks": 2048,
+        "candidate_block_size": 8,
+        "num_nextn_predict_layers": 3,
+        "engram_layer_ids": [1, 14],
+        "engram_n_heads": 8,
+        "engram_head_dim": 256,
+        "engram_compressed_vocab_size": 99092,
+        "dspark_target_layer_ids": [37, 38, 39],
+        "dspark_markov_rank": 256,
+    }
+    model = loaded({"model_type": "deepseek_v41", "text_config": text})
+    shown = kvcalc.show(model, 1_000_000, kv_dtype="nvfp4_ds_mla", index_dtype="mxfp4")
+    # layers 2, 8 and 14 keep an entry per 2 tokens, layer 20 one per token: 288 and 68 B
+    assert shown.growth == 3 * Fraction(288 + 68, 2) + 288 + 68 == 890
+    assert shown.fixed == 40 * 128 * 528
+    assert model.cache.contents == kvcalc.load("deepseek-v4.1-flash").cache.contents

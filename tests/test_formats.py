@@ -11,13 +11,18 @@ from kvcalc.formats import (
     FP8,
     FP16,
     FP32,
+    SEVERAL,
+    UNDIVIDED,
     Format,
     Widths,
     parse_format,
     parse_index_format,
     parse_layout,
     uniform,
+    widths_of,
 )
+
+V41_CACHE = "vLLM 0.33.0, models/deepseek_v41/common/ops/cache_utils.py 40-58"
 
 
 @pytest.mark.parametrize(
@@ -146,6 +151,14 @@ def test_an_unknown_format_brings_the_nearest_names(name: str, hint: str) -> Non
         ("nvfp4_ds_mla", (512, 64), "latent", 512, 512 // 2 + 32, 288, "vLLM mla_attention.py"),
         ("nvfp4_ds_mla", (512, 64), "rope", 64, 64 * 1, 64, "288 + 64 = 352 B"),
         ("nvfp4_ds_mla", (512, 64), "index", 128, 128 + 4, 132, "352 + 132 B"),
+        ("fp8_ds_mla", (512, UNDIVIDED), "kv", 512, 512 + 16 * 1, 528, V41_CACHE),
+        ("fp8_ds_mla", (512, UNDIVIDED), "compressed", 512, 512 + 16 * 1, 528, V41_CACHE),
+        ("fp8_ds_mla", (512, UNDIVIDED), "index", 128, 128 + 4, 132, "attention.py 101-109"),
+        ("nvfp4_ds_mla", (512, UNDIVIDED), "kv", 512, 512 + 16 * 1, 528, V41_CACHE),
+        ("nvfp4_ds_mla", (512, UNDIVIDED), "compressed", 512, 256 + 32 * 1, 288, V41_CACHE),
+        ("nvfp4_ds_mla", (512, UNDIVIDED), "index", 128, 128 + 4, 132, "attention.py 101-109"),
+        ("fp8", (512, UNDIVIDED), "kv", 512, 512 * 1, 512, "one format for all"),
+        ("fp8", (512, UNDIVIDED), "compressed", 512, 512 * 1, 512, "one format for all"),
         ("fp8", (512, 64), "latent", 512, 512 * 1, 512, "one format for all"),
         ("fp8", (512, 64), "rope", 64, 64 * 1, 64, "one format for all"),
         ("fp8", None, "k", 128, 128 * 1, 128, "one format for all"),
@@ -170,6 +183,8 @@ def test_a_layout_gives_roles_their_formats(
         ("fp8", None, "state"),
         ("fp8", None, "conv"),
         ("q8_0/q4_0", (512, 64), "latent"),
+        ("q8_0/q4_0", (512, UNDIVIDED), "kv"),
+        ("exl3_q4", (512, UNDIVIDED), "compressed"),
         ("q8_0/q4_0", None, "index"),
     ],
 )
@@ -181,6 +196,24 @@ def test_a_layout_leaves_other_roles_alone(layout: str, widths: Widths | None, r
 def test_a_layout_exists_for_its_own_latents_only(widths: Widths) -> None:
     with pytest.raises(UsageError, match=rf"of {widths[0]} \+ {widths[1]}$"):
         parse_layout("fp8_ds_mla").format_of("latent", widths)
+
+
+@pytest.mark.parametrize(
+    ("roles", "widths"),
+    [
+        ([("k", 128), ("v", 128)], None),
+        ([("latent", 512), ("rope", 64), ("index", 128)], (512, 64)),
+        ([("latent", 512)], (512, 0)),
+        ([("latent", 448), ("rope", 64), ("latent", 448), ("rope", 64)], (448, 64)),
+        ([("kv", 512), ("compressed", 512), ("index", 128)], (512, UNDIVIDED)),
+        ([("latent", 512), ("latent", 448)], SEVERAL),
+        ([("latent", 512), ("rope", 64), ("rope", 32)], SEVERAL),
+        ([("kv", 512), ("compressed", 256)], SEVERAL),
+        ([("kv", 512), ("latent", 512)], SEVERAL),
+    ],
+)
+def test_the_widths_of_a_layer(roles: list[tuple[str, int]], widths: Widths | None) -> None:
+    assert widths_of(roles) == widths
 
 
 def test_layouts_have_names() -> None:

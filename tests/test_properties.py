@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import kvcalc
 from kvcalc.attention import KINDS
 from kvcalc.attention.base import Scheme, Shape
-from kvcalc.attention.compressed import CSA, HCA, SharedKV
+from kvcalc.attention.compressed import CSA, CSA2, HCA, CSA2Window, SharedKV
 from kvcalc.attention.custom import Custom
 from kvcalc.attention.heads import GQA, MFA, MHA, MQA
 from kvcalc.attention.mla import MLA
@@ -167,6 +167,29 @@ SCHEMES: Mapping[str, st.SearchStrategy[Scheme]] = {
     "shared_kv": attending(SharedKV, **SHARED_KV),
     "hca": attending(HCA, WINDOWED, **SHARED_KV, compress=COUNTS),
     "csa": attending(CSA, WINDOWED, **SHARED_KV, **INDEX, compress=COUNTS, top_k=SIZES),
+    "csa2_swa": attending(CSA2Window, WINDOWED, **SHARED_KV),
+    "csa2": st.one_of(
+        attending(
+            CSA2,
+            WINDOWED,
+            **SHARED_KV,
+            **INDEX,
+            compress=COUNTS,
+            top_k=SIZES,
+            mode=st.sampled_from(["full", "reindex", "reuse"]),
+        ),
+        attending(
+            CSA2,
+            WINDOWED,
+            **SHARED_KV,
+            **INDEX,
+            compress=COUNTS,
+            top_k=SIZES,
+            mode=st.just("reindex"),
+            candidate_blocks=COUNTS,
+            block_size=COUNTS,
+        ),
+    ),
     "mamba1": counted(Mamba1, "inner_dim", "state_dim", "conv_kernel"),
     "mamba2": counted(
         Mamba2, "state_heads", "state_head_dim", "state_dim", "state_groups", "conv_kernel"

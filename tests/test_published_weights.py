@@ -85,6 +85,14 @@ def test_what_is_stated_is_written_again(model_file: ModelFile) -> None:
     assert plain.endswith("parameters: 7\n")
 
 
+def test_many_repositories_are_written_on_several_lines(model_file: ModelFile) -> None:
+    hub = tuple(f"an-organisation/a-model-of-{number}-billion" for number in range(8))
+    written = kvcalc.to_yaml(model_file(f"{MODEL}hub: [{', '.join(hub)}]"))
+    assert "hub:\n  [an-organisation/a-model-of-0-billion, an-organisation/" in written
+    assert max(map(len, written.splitlines())) <= 100
+    assert kvcalc.load(model_file(written, "again.yaml")).hub == hub
+
+
 def test_a_list_has_both(cli: Cli) -> None:
     listed = json.loads(cli("list", "--json").out)["models"]
     assert [(m["hub"], m["weights"]) for m in listed] == [

@@ -229,9 +229,36 @@ def test_a_layout_refuses_any_other_width(
 
 def test_nvfp4_ds_mla_is_not_laid_out_for_deepseek_v4() -> None:
     with pytest.raises(
-        UsageError, match=r"laid out for a latent and RoPE key of 512 \+ 64 elements, not"
+        UsageError,
+        match=r"for a latent and RoPE key of 512 \+ 64 or 512 undivided elements, not of 448 \+ 64",
     ):
         kvcalc.show("deepseek-v4-flash", 100, kv_dtype="nvfp4_ds_mla")
+
+
+def test_890_bytes_a_token_of_deepseek_v41() -> None:
+    """Three caches of an entry per two tokens and one of an entry per token, 40 windows."""
+    answer = kvcalc.show(
+        "deepseek-v4.1-flash", 1_000_000, kv_dtype="nvfp4_ds_mla", index_dtype="mxfp4"
+    )
+    entry, index_key = 512 // 2 + 512 // 16, 128 // 2 + 128 // 32
+    assert (entry, index_key) == (288, 68)
+    assert answer.growth == 3 * Fraction(entry + index_key, 2) + (entry + index_key) == 890
+    assert answer.fixed == 40 * 128 * (512 + 512 // 32) == 2_703_360
+    assert answer.stored == 890 * 1_000_000 + 2_703_360
+
+
+def test_the_record_of_deepseek_v41_in_fp8() -> None:
+    answer = kvcalc.show("deepseek-v4.1-flash", 1_000_000, kv_dtype="fp8_ds_mla")
+    assert answer.growth == 3 * Fraction(528 + 132, 2) + 528 + 132 == 1_650
+    assert answer.fixed == 40 * 128 * 528
+
+
+@pytest.mark.parametrize("layout", ["fp8_ds_mla", "nvfp4_ds_mla"])
+def test_the_record_of_deepseek_v41_is_512_wide(model_file: ModelFile, layout: str) -> None:
+    window = "attention: { kind: csa2_swa, head_dim: 256, rope_dim: 64, window: 128 }\n"
+    text = f"name: Half as wide\nheads: 8\nlayers: 2\ndtype: bf16\n{window}"
+    with pytest.raises(UsageError, match="512 undivided elements, not of 256 undivided"):
+        kvcalc.show(model_file(text), 100, kv_dtype=layout)
 
 
 @pytest.mark.parametrize(

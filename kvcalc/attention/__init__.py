@@ -21,6 +21,8 @@ _HOMES = {
     "shared_kv": "compressed.SharedKV",
     "hca": "compressed.HCA",
     "csa": "compressed.CSA",
+    "csa2_swa": "compressed.CSA2Window",
+    "csa2": "compressed.CSA2",
     "mamba1": "recurrent.Mamba1",
     "mamba2": "recurrent.Mamba2",
     "gdn": "recurrent.GatedDeltaNet",

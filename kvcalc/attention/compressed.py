@@ -1,21 +1,22 @@
 """DeepSeek-V4's attention: one shared entry as key and value, and streams that compress it.
 
 DeepSeek-V4 technical report, section 2.3; the stored pieces as in vLLM 0.33.0,
-models/deepseek_v4/attention.py and compressor.py.
+models/deepseek_v4/attention.py and compressor.py. CSA2 of DeepSeek-V4.1-Flash, arXiv 2609.19969,
+by models/deepseek_v41/attention.py and compressor.py of the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from kvcalc.attention.base import Attention, Shape
 from kvcalc.attention.bounds import Count, CountOrZero, TokenCount
 from kvcalc.attention.sparse import Indexed
 from kvcalc.cache import CacheTensor
 from kvcalc.errors import Problem
-from kvcalc.extents import Every, Extent, TopK, Window
+from kvcalc.extents import All, Every, Extent, TopBlocks, TopK, Window
 from kvcalc.formats import FP8, IndexFormat
 
 
@@ -72,17 +73,22 @@ class SharedKV(Attention):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HCA(SharedKV):
-    """Heavily compressed attention: a window, and one entry per `compress` tokens, all read."""
-
-    kind: ClassVar[str] = "hca"
-
-    compress: Annotated[Count, "tokens that one compressed entry stands for"]
+class WindowedKV(SharedKV):
+    """What has a window in every layer."""
 
     def problems(self) -> Sequence[Problem]:
         if not self.window:
             return [*super().problems(), Problem(f"{self.kind} needs a window", path=("window",))]
         return super().problems()
+
+
+@dataclass(frozen=True, kw_only=True)
+class HCA(WindowedKV):
+    """Heavily compressed attention: a window, and one entry per `compress` tokens, all read."""
+
+    kind: ClassVar[str] = "hca"
+
+    compress: Annotated[Count, "tokens that one compressed entry stands for"]
 
     @property
     def compressed_extent(self) -> Every:
@@ -126,3 +132,79 @@ class CSA(HCA, Indexed):
             self.carried("compressor", 4 * (self.head_dim or 0), overlap),
             self.carried("index_compressor", 4 * self.index_dim, overlap),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CSA2Window(WindowedKV):
+    """A layer of DeepSeek-V4.1 that has a window alone: entries [head_dim], RoPE among the rest.
+
+    Unlike V4's, no layout divides them into latent and RoPE.
+    """
+
+    kind: ClassVar[str] = "csa2_swa"
+
+    def undivided(self, role: Literal["kv", "compressed"], extent: Extent) -> CacheTensor:
+        """The entries of one stream: each a key and a value to every query head."""
+        width = self.head_dim or 0
+        return CacheTensor(role, role, width, extent, macs=2 * self.heads * width)
+
+    def entries(self) -> tuple[CacheTensor, ...]:
+        return (self.undivided("kv", self.extent),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CSA2(CSA2Window, HCA, Indexed):
+    """Compressed sparse attention 2: its own window, and a compressed cache that layers share.
+
+    A full layer keeps entries [head_dim] and index keys [index_dim], one per `compress` tokens
+    (1: per token) without overlap, and picks top_k. Of the layers after it one that reindexes
+    scores these keys anew, or those of the best blocks among them; the others reuse what was
+    picked. Both keep their windows alone.
+    """
+
+    kind: ClassVar[str] = "csa2"
+
+    mode: Annotated[
+        Literal["full", "reindex", "reuse"], "whose entries and selection; full: its own"
+    ] = "full"
+    top_k: Annotated[TokenCount, "compressed entries that one step reads"]
+    index_dtype: Annotated[IndexFormat, "dtype of the index key; none leaves it out"] = FP8
+    candidate_blocks: Annotated[
+        Count | None, "blocks of index keys that a layer which reindexes scores; all without it"
+    ] = None
+    block_size: Annotated[TokenCount | None, "index keys of one candidate block"] = None
+
+    def problems(self) -> Sequence[Problem]:
+        problems = list(super().problems())
+        given = {name: getattr(self, name) for name in ("candidate_blocks", "block_size")}
+        missing = [name for name, value in given.items() if value is None]
+        if len(missing) == 1:
+            other = next(name for name in given if name not in missing)
+            problems.append(Problem(f"{other} needs {missing[0]}", path=(missing[0],)))
+        elif not missing and self.mode != "reindex":
+            text = (
+                f"candidate_blocks are of another layer's index keys: mode {self.mode} reads none"
+            )
+            problems.append(Problem(text, "mode: reindex", ("candidate_blocks",)))
+        return problems
+
+    def entries(self) -> tuple[CacheTensor, ...]:
+        elsewhere = self.mode != "full"
+        compressed = self.undivided("compressed", self.compressed_extent)
+        picked = replace(compressed, reads=TopK(self.top_k), shared=elsewhere)
+        if self.mode == "reuse":
+            return (*super().entries(), picked)
+        blocks, size = self.candidate_blocks, self.block_size
+        scored = TopBlocks(blocks, size) if blocks and size else All()
+        keys = self.index_keys(self.compressed_extent)
+        return (
+            *super().entries(),
+            picked,
+            *(replace(key, reads=scored, shared=elsewhere) for key in keys),
+        )
+
+    def left_over(self) -> tuple[CacheTensor, ...]:
+        # an index key is made of the finished entry, and an entry of one token is finished at once
+        if self.mode != "full" or self.compress == 1:
+            return ()
+        return super().left_over()

@@ -64,6 +64,7 @@ class DSA(Indexed, MLA):
 
     DeepSeek-V3.2, arXiv 2512.02556, section 2.1. GLM-5.2 shares one layer's selection with the
     next ones, GLM-5.3-Flash keeps one index key per pool and always reads the unfinished pool.
+    Mistral-Large-4 has layers that read another's latents.
     """
 
     kind: ClassVar[str] = "dsa"
@@ -73,6 +74,9 @@ class DSA(Indexed, MLA):
     index_every: Annotated[Count, "tokens that share one pooled index key"] = 1
     indexer: Annotated[
         Literal["own", "shared"], "shared: another layer's selection, no index keys here"
+    ] = "own"
+    latents: Annotated[
+        Literal["own", "shared"], "shared: another layer's latents, beside the index keys here"
     ] = "own"
     index_parameters: Annotated[
         Annotated[int, Bound(1, 10**12)] | None, "weights of one layer's indexer"
@@ -95,7 +99,10 @@ class DSA(Indexed, MLA):
 
     def entries(self) -> tuple[CacheTensor, ...]:
         reads = TopK(self.top_k, self.index_every)
-        picked = tuple(replace(tensor, reads=reads) for tensor in super().entries())
+        elsewhere = self.latents == "shared"
+        picked = tuple(
+            replace(tensor, reads=reads, shared=elsewhere) for tensor in super().entries()
+        )
         if self.indexer == "shared":
             return picked
         pooled = Every(self.index_every, self.index_every)

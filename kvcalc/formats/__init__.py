@@ -6,7 +6,7 @@ points and padding that are stored beside it.
 
 from kvcalc.formats.format import BF16, F16, F32, FLOATS, FP8, FP8_KEY, FP16, FP32, Format
 from kvcalc.formats.known import FORMATS, KNOWN, LAYOUTS, Known
-from kvcalc.formats.layout import SEVERAL, Layout, Widths, uniform
+from kvcalc.formats.layout import SEVERAL, UNDIVIDED, Layout, Widths, told, uniform, widths_of
 from kvcalc.formats.names import (
     ALIASES,
     NONE,
@@ -34,6 +34,7 @@ __all__ = [
     "LAYOUTS",
     "NONE",
     "SEVERAL",
+    "UNDIVIDED",
     "Format",
     "IndexFormat",
     "Known",
@@ -45,5 +46,7 @@ __all__ = [
     "parse_kv_dtype",
     "parse_layout",
     "parse_own_layout",
+    "told",
     "uniform",
+    "widths_of",
 ]

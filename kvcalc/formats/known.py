@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from kvcalc.formats.format import BF16, F16, F32, FP8, FP8_KEY, FP16, FP32, Format
-from kvcalc.formats.layout import ENTRIES, Layout
+from kvcalc.formats.layout import UNDIVIDED, Layout
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _normed(bits: int) -> Format:
 def _exl3(bits: int) -> Layout:
     # cache/mla.py: a latent's RoPE key stays fp16
     stored = FORMATS[f"exl3_q{bits}"]
-    roles = {**dict.fromkeys(ENTRIES, stored), "rope": FP16}
+    roles = {**dict.fromkeys(("k", "v", "latent"), stored), "rope": FP16}
     return Layout(stored.name, roles, whose=EXL3)
 
 
@@ -134,7 +134,9 @@ LAYOUTS = {
     layout.name: layout
     for layout in (
         # vLLM 0.33.0: 512 fp8 + 4 fp32 scales + 64 bf16 = 656 B (mla_attention.py); DeepSeek-V4:
-        # 448 fp8 + 7 ue8m0 scales + 1 pad + 64 bf16 = 584 B (flashmla_sparse.py)
+        # 448 fp8 + 7 ue8m0 scales + 1 pad + 64 bf16 = 584 B (flashmla_sparse.py); V4.1's own
+        # record: 512 fp8 + 16 ue8m0 scales = 528 B (deepseek_v41/common/ops/cache_utils.py), for
+        # compute capability 10 alone: for others vLLM writes V4.1's entries into V4's 584 B
         Layout(
             "fp8_ds_mla",
             for_latent={
@@ -148,13 +150,26 @@ LAYOUTS = {
                     "rope": BF16,
                     "index": FP8_KEY,
                 },
+                (512, UNDIVIDED): {
+                    "kv": FORMATS["mxfp8"],
+                    "compressed": FORMATS["mxfp8"],
+                    "index": FP8_KEY,
+                },
             },
             whose=VLLM,
         ),
-        # vLLM 0.33.0: 256 B e2m1 + 32 e4m3 scales + 64 B e4m3 = 352 B (mla_attention.py)
+        # vLLM 0.33.0: 256 B e2m1 + 32 e4m3 scales + 64 B e4m3 = 352 B (mla_attention.py); V4.1's
+        # compressed entries without the 64 B, its windows as in fp8_ds_mla (cache_utils.py)
         Layout(
             "nvfp4_ds_mla",
-            for_latent={(512, 64): {"latent": FORMATS["nvfp4"], "rope": FP8, "index": FP8_KEY}},
+            for_latent={
+                (512, 64): {"latent": FORMATS["nvfp4"], "rope": FP8, "index": FP8_KEY},
+                (512, UNDIVIDED): {
+                    "kv": FORMATS["mxfp8"],
+                    "compressed": FORMATS["nvfp4"],
+                    "index": FP8_KEY,
+                },
+            },
             whose=VLLM,
         ),
         _turboquant("turboquant_k8v4", FP8, 4),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from kvcalc.errors import UsageError
@@ -13,6 +13,9 @@ Widths = tuple[int, int]
 
 SEVERAL: Widths = (-1, -1)
 """A layer that has latents or RoPE keys of more than one width."""
+
+UNDIVIDED = -2
+"""In the place of a RoPE key's elements: entries that no layout divides into latent and RoPE."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,9 @@ class Layout:
             text = f"{self.name} is laid out for one width of latent and RoPE key in a layer"
             raise UsageError(f"{text}, not for several")
         if widths not in self.for_latent:
-            known = " or ".join(f"{latent} + {rope}" for latent, rope in self.for_latent)
+            known = " or ".join(map(told, self.for_latent))
             text = f"{self.name} is laid out for a latent and RoPE key of {known} elements"
-            raise UsageError(f"{text}, not of {widths[0]:,} + {widths[1]:,}")
+            raise UsageError(f"{text}, not of {told(widths)}")
         return self.for_latent[widths].get(role)
 
     @property
@@ -57,7 +60,28 @@ class Layout:
         return max((stored.residual for stored in self.roles.values()), default=0)
 
 
-ENTRIES = ("k", "v", "latent", "rope")
+def widths_of(roles: Iterable[tuple[str, int]]) -> Widths | None:
+    """The widths of one layer, by the roles and widths of its tensors; None where it has none."""
+    found: dict[str, set[int]] = {"latent": set(), "rope": set(), "undivided": set()}
+    for role, width in roles:
+        name = "undivided" if role in ("kv", "compressed") else role
+        if name in found:
+            found[name].add(width)
+    latents, ropes, undivided = found.values()
+    if len(latents) + len(undivided) > 1 or len(ropes) > 1:
+        return SEVERAL
+    if undivided:
+        return undivided.pop(), UNDIVIDED
+    return (latents.pop(), ropes.pop() if ropes else 0) if latents else None
+
+
+def told(widths: Widths) -> str:
+    """Widths as a reader is told them: `512 + 64`, or `512 undivided`."""
+    latent, rope = widths
+    return f"{latent:,} undivided" if rope == UNDIVIDED else f"{latent:,} + {rope:,}"
+
+
+ENTRIES = ("k", "v", "latent", "rope", "kv", "compressed")
 """All that attention keeps per token, index keys excepted."""
 
 

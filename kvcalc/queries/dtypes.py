@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kvcalc.formats import ALIASES, KNOWN, LAYOUTS, Format, Known, Layout
+from kvcalc.formats import ALIASES, KNOWN, LAYOUTS, Format, Known, Layout, told
 
 ELEMENTS = 128
 """Of how many elements an entry's bytes are told, a usual head_dim."""
@@ -25,7 +25,8 @@ class Dtype:
 
     scales   what is stored beside the elements, per `group` of them or per entry and head
     roles    what it is for; all that attention keeps per token where it does not tell them apart
-    latent   the widths of latent and RoPE key that it exists for, where it is for some alone
+    latent   the widths of latent and RoPE key, or of an entry that is not divided into them, that
+             it exists for, where it is for some alone
     aliases  what else engines call it
     """
 
@@ -70,7 +71,7 @@ def _line(known: Known) -> Dtype:
 
 
 def _lines(layout: Layout) -> Iterator[Dtype]:
-    by_widths = {f"{latent} + {rope}": roles for (latent, rope), roles in layout.for_latent.items()}
+    by_widths = {told(widths): roles for widths, roles in layout.for_latent.items()}
     for widths, roles in (by_widths or {"": layout.roles}).items():
         by_format: dict[Format, list[str]] = {}
         for role, stored in roles.items():

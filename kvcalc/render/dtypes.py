@@ -12,7 +12,9 @@ DTYPE = JsonObject(
     "One dtype of `kvcalc list --dtypes`; a layout has one for each format that it gives to roles.",
     Key("name", str),
     Key("roles", [str], lambda dtype: list(dtype.roles), "Empty where it is for all of them."),
-    Key("latent", str, says="Widths of latent and RoPE key that it exists for; empty for any."),
+    Key(
+        "latent", str, says="Widths of latent and RoPE key, or undivided, it is for; empty for any."
+    ),
     Key("bits", int, "format.bits", "Bits of an element."),
     Key("scales", str, says="What is stored beside the elements."),
     Key("group", int | None, says="Elements that share it; null where none do."),

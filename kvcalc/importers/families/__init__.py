@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kvcalc.importers.families.cohere import COHERE
+from kvcalc.importers.families.compressed import COMPRESSED
 from kvcalc.importers.families.convolution import CONVOLUTION
 from kvcalc.importers.families.custom import CUSTOM
 from kvcalc.importers.families.encoders import ENCODERS
@@ -21,6 +22,7 @@ TABLE = (
     *WINDOWED,
     *COHERE,
     *LATENT,
+    *COMPRESSED,
     *LINEAR_ATTENTION,
     *MAMBA,
     *CONVOLUTION,

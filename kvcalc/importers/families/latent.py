@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from kvcalc.attention.base import Scheme
-from kvcalc.attention.compressed import CSA, HCA, SharedKV
 from kvcalc.attention.mla import MLA
+from kvcalc.attention.sparse import DSA
 from kvcalc.importers.families.windowed import with_rope
 from kvcalc.importers.family import As, Family, Part
 from kvcalc.importers.fields import Fields
@@ -30,7 +29,7 @@ from kvcalc.importers.schedules import FULL, INDEXED, SLIDING, same
 from kvcalc.importers.storage import INDEX_DTYPE
 
 PICKED, TAKEN = "indexed_by_another", "shared_indexed_by_another"
-WINDOW, HEAVY, SPARSE = SLIDING, "heavily_compressed_attention", "compressed_sparse_attention"
+OWN_KEYS = "indexed_latents_of_another"
 
 mla = partial(Family, parts={FULL: latent}, schedule=same())
 """A family of latent attention in every layer."""
@@ -90,58 +89,6 @@ def _dots3_window(f: Fields) -> tuple[Scheme, ...]:
     return (MLA(**own, window=f.count("window")),)
 
 
-def _v4_window(f: Fields) -> tuple[Scheme, ...]:
-    """One entry is key and value at once."""
-    return (SharedKV(**_v4_fields(f)),)
-
-
-def _v4_rope(f: Fields) -> int:
-    stated = f.optional("qk_rope_head_dim", least=0)
-    if stated is not None:
-        return stated
-    width = f.count("head_dim")
-    if f.get("partial_rotary_factor") is None:
-        return width * 64 // 512
-    return int(width * f.factor("partial_rotary_factor"))
-
-
-def _v4_fields(f: Fields) -> dict[str, Any]:
-    if f.optional("kv_heads") not in (None, 1):
-        f.wrong("kv_heads", "is not 1: all query heads share one entry here")
-    return {
-        "heads": f.count("heads"),
-        "head_dim": f.count("head_dim"),
-        "rope_dim": _v4_rope(f),
-        "window": f.count("window"),
-    }
-
-
-def _v4_rate(f: Fields, kind: str, usual: int) -> int:
-    """The tokens that one entry of this kind of layer stands for."""
-    rates = f.group("compress_rates")
-    rates.spare(HEAVY, SPARSE)
-    return rates.optional(kind) or usual
-
-
-def _v4_heavy(f: Fields) -> tuple[Scheme, ...]:
-    return (HCA(**_v4_fields(f), compress=_v4_rate(f, HEAVY, 128)),)
-
-
-def _v4_sparse(f: Fields) -> tuple[Scheme, ...]:
-    rate = _v4_rate(f, SPARSE, 4)
-    return (CSA(**_v4_fields(f), **indexer_fields(f), compress=rate),)
-
-
-def _v4_schedule(f: Fields) -> Sequence[str]:
-    """`compress_ratios`: 0 a window alone, 4 sparse, 128 heavy; items beyond the layers are MTP."""
-    ratios = f.items("compress_ratios", per_layer=True)
-    if ratios is None:
-        f.problem("compress_ratios (or layer_types) is missing", "compress_ratios")
-        return []
-    kinds = {0: WINDOW, 4: SPARSE, 128: HEAVY}
-    return [kinds.get(ratio, f"compress_ratio {ratio}") for ratio in ratios]
-
-
 def _dots3(f: Fields) -> Sequence[str]:
     """The first two layers and every fourth from the second on see all, the others a window."""
     whole = INDEXED if f.flag("use_dsa", default=True) else FULL
@@ -196,11 +143,17 @@ def _kv_sources(f: Fields, kinds: Sequence[str]) -> Sequence[str]:
     for i, source in enumerate(sources[: len(kinds)]):
         if source == i:
             continue
-        if not (0 <= source < i and sources[source] == source and kinds[i] == PICKED):
-            text = f"lets layer {i} read the latents of layer {source}"
-            f.wrong("kv_source_layers", f"{text}, which is known for layers without index keys")
-        chosen[i] = TAKEN
+        if not (0 <= source < i and sources[source] == source):
+            text = f"lets layer {i} read the latents of layer {source}, which keeps none before it"
+            f.wrong("kv_source_layers", text)
+        # whose picks a layer takes, and whose latents it reads, are two questions
+        chosen[i] = TAKEN if kinds[i] == PICKED else OWN_KEYS
     return chosen
+
+
+def _own_keys(f: Fields) -> tuple[Scheme, ...]:
+    """Index keys of its own, over another layer's latents."""
+    return (DSA(**latent_fields(f), **indexer_fields(f), latents="shared"),)
 
 
 def _longcat(f: Fields) -> tuple[Scheme, ...]:
@@ -235,12 +188,6 @@ LATENT = (
         defaults=dict(layers=61, hidden=7168, heads=128, **V3)),
     dsa("deepseek_v32", mtp=INDEXED,
         defaults=dict(layers=61, hidden=7168, heads=128, index_n_heads=64, **V3, **PICKS)),
-    mla("deepseek_v4", "deepseek_ref", listing="compress_ratios",
-        defaults=dict(layers=43, hidden=4096, heads=64, head_dim=512, window=128,
-            index_n_heads=64, index_head_dim=128, index_topk=512),
-        schedule=_v4_schedule, parts={WINDOW: _v4_window, HEAVY: _v4_heavy, SPARSE: _v4_sparse},
-        mtp=WINDOW, note=INDEX_DTYPE,
-        unused=("compress_rates", "compress_ratios", "compress_rope_theta")),
     mla("dots3_note_text", "dots3_note", defaults=dict(layers=46, hidden=5120, heads=128,
             window=512, index_n_heads=64, **V3, **PICKS), schedule=_dots3, amend=_dots3_kinds,
         names={"window": ("sliding_window", "sliding_window_size")},
@@ -271,7 +218,7 @@ LATENT = (
             qk_nope_head_dim=64, v_head_dim=128, index_n_heads=32, no_rope_layer_interval=4,
             **PICKS),
         parts={INDEXED: _lerope(indexed), PICKED: _lerope(indexed_by_another),
-            TAKEN: shared(_lerope(indexed_by_another))}),
+            TAKEN: shared(_lerope(indexed_by_another)), OWN_KEYS: _lerope(_own_keys)}),
     mla("sarvam_mla", defaults=dict(layers=32, hidden=4096, heads=64, **V3)),
     mla("youtu", defaults=dict(layers=32, hidden=2048, heads=16, **V3)),
 )

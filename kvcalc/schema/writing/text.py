@@ -81,6 +81,8 @@ def field(key: str, value: object, indent: int = 0) -> list[str]:
     """The lines of `key: value`, in flow style: on one line, or wrapped where that is too long."""
     head = f"{' ' * indent}{scalar(key)}:"
     line = f"{head} {flow(value)}"
+    if isinstance(value, list | tuple) and len(line) > WIDTH:
+        return [head, *_wrapped(f"{' ' * (indent + 2)}[", list(map(flow, value)), "]")]
     if len(line) <= WIDTH or not isinstance(value, Mapping):
         return [line]
     if any(isinstance(inner, list | tuple) for inner in value.values()):
@@ -89,15 +91,7 @@ def field(key: str, value: object, indent: int = 0) -> list[str]:
 
 
 def _block(mapping: Mapping[str, object], indent: int) -> list[str]:
-    lines = []
-    for key, value in mapping.items():
-        one = field(key, value, indent)
-        if isinstance(value, list | tuple) and len(one[0]) > WIDTH:
-            items = list(map(flow, value))
-            one = [f"{' ' * indent}{scalar(key)}:"]
-            one += _wrapped(f"{' ' * (indent + 2)}[", items, "]")
-        lines += one
-    return lines
+    return [line for key, value in mapping.items() for line in field(key, value, indent)]
 
 
 def _wrapped(head: str, parts: Sequence[str], tail: str) -> list[str]:

@@ -389,7 +389,7 @@ def cell(value: Any) -> str:
     if isinstance(value, list):
         return "; ".join(map(cell, value))
     if isinstance(value, dict):
-        return "{rule}: {bytes}".format_map(value)
+        return ": ".join(map(str, value.values()))
     return "" if value is None else str(value)
 
 

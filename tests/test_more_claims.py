@@ -60,7 +60,7 @@ BY_HAND = {
     "nvidia-nvfp4-50": ("holds-if", less(8 + 1, 16)),
     "apple-37.5": ("confirmed", less(5, 5 + 3)),
     "kvcache-ai-k3-0.4-gib": ("confirmed", KDA_STATES),
-    "kvcache-ai-k3-3tb": ("holds-if", 1_000_000 // 128 * KDA_STATES),
+    "kvcache-ai-k3-3tb": ("holds-if", -(-1_000_000 // 128) * KDA_STATES),
     "kvcache-ai-k3-40gb": ("holds-if", 1_000_000 // 10_000 * KDA_STATES),
     "scaling-book-1.3tb": ("confirmed", 240 * 32 * K * LLAMA_70B // 2),
     "spheron-llama-3-70b-42gb": ("confirmed", 128_000 * LLAMA_70B),
@@ -167,14 +167,20 @@ def test_a_reading_and_its_figure(name: str) -> None:
     ("figure", "unit", "printed"),
     [
         (512 * 64 * 2 * 72 * 128 * 2, K * M, "1.125"),
-        (1_000_000 // 128 * KDA_STATES, M * M, "3.19"),
+        (7_813 * KDA_STATES, M * M, "3.19"),
         (100 * KDA_STATES, K * M, "41.85"),
         (975_424 * V32, K * M, "43.667"),
         (32 * K * LLAMA_8B * 18 // 32, K * M, "1.125"),
         (16 * K * LLAMA_70B // 8, M, "640"),
         (64 * K * 572 // 2, M, "17.875"),
+        (32 * K * 32 * 2 * 64 * 128 * 2, K * M, "32"),
+        (2 * 2 * 8 * K * 28 * 2 * 4 * 128 * 2, K * M, "1.75"),
+        (157_713 * 64 * 2 * 8 * 128, 10**9, "20.67"),
+        (50 * 2 * 16 * 256 + 10 * 2 * 4 * 512, 1, "450560"),
+        (60 * 2 * 16 * 256, 1, "491520"),
+        (18 * 2 * 2 * 256 * 2 * 128 * K, 10**9, "4.83"),
     ],
 )
-def test_what_is_right_in_binary_units(figure: int, unit: int, printed: str) -> None:
+def test_what_the_notes_say_that_a_figure_is(figure: int, unit: int, printed: str) -> None:
     decimals = len(printed.partition(".")[2])
     assert f"{figure / unit:.{decimals}f}" == printed

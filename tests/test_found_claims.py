@@ -32,10 +32,10 @@ ENGINES: Verdicts = {
     "vllm-2026-block-deepseek-v2-lite": ("holds-if", Fraction(64 * 27 * (512 + 64) * 2)),
     "vllm-2026-block-qwen3-8b": ("refuted", Fraction(16 * 36 * 2 * 8 * 128 * 2)),
     "vllm-2026-block-llama-70b": ("holds-if", Fraction(16 * LLAMA_70B)),
-    # a head's K and V of 128: 512 B in bf16, 128 + 64 + 4 B packed, 64 + 4 + 64 + 2 B at 4 bits;
-    # the first two layers and the last two are left in bf16
+    # a head's K and V of 128: 512 B in bf16, 128 + 64 + 4 B packed; the first two layers and the
+    # last two are left in bf16
     "vllm-2026-turboquant-k8v4": ("confirmed", Fraction(80 * 512, 76 * 196 + 4 * 512)),
-    "vllm-2026-turboquant-4bit-nc": ("refuted", Fraction(80 * 512, 76 * 134 + 4 * 512)),
+    "vllm-2026-turboquant-4bit-nc": ("supported", None),
     # 16 values: 32 B in bf16, 8 B and the byte of their scale
     "sglang-fp4-3.56x": ("confirmed", Fraction(32, 9)),
     "sglang-fp8-block-scales": ("contradicted", None),
@@ -44,10 +44,7 @@ ENGINES: Verdicts = {
     "trtllm-helix-mla-replicated": ("supported", None),
     "hf-mem-70-12-gib": ("holds-if", Fraction(32 * (2 * 8 * 64 * 2) * (12 * 8_192 + 12 * 128))),
     "omlx-2725-4x": ("confirmed", Fraction(40, 10)),
-    "transformers-48761-glm-5-57x": (
-        "holds-if",
-        Fraction(64 * (256 + 256) * 2, (512 + 64) * 2 + 132),
-    ),
+    "transformers-48761-glm-5-57x": ("confirmed", Fraction(64 * (256 + 256), 512 + 64)),
     "transformers-48761-deepseek-v3-57x": (
         "holds-if",
         Fraction(128 * (128 + 64 + 128), 512 + 64),

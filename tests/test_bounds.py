@@ -50,7 +50,7 @@ def test_a_bound_bites(text: str, values: dict[str, bool]) -> None:
     "text", ["nearly6x", "up  to 6x", "almost 6x", "~6x", "about", "about <6x"]
 )
 def test_other_words_are_no_bounds(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a figure"):
+    with pytest.raises(ValueError, match=r"is not a figure.* >, <, up to, nearly, about or over$"):
         parse_figure(text)
 
 
@@ -62,10 +62,12 @@ def test_a_value_beside_a_bound_is_printed_beside_it() -> None:
 def test_their_meanings_are_told(cli: Cli) -> None:
     schema = json.loads(cli("schema", "claims").out)
     told = schema["$defs"]["claim"]["properties"]["expect"]["description"]
+    of_models = json.loads(cli("schema", "model").out)["properties"]["expect"]["description"]
     readme = README.read_text(encoding="utf-8")
     assert list(MEANINGS) == list(BOUNDS)
     for bound, meaning in MEANINGS.items():
         assert meaning in told
+        assert meaning in of_models
         assert f"`{bound} 57x`".replace("` ", "`") in told
         assert meaning in readme
 

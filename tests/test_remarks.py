@@ -140,6 +140,8 @@ def test_several_remarks_are_told_as_choices(cli: Cli, model_file: ModelFile) ->
     path = model_file(f"{TWO_REMARKS}expect: {{ native.growth: 2.048 kB }}")
     told = "2.048 kB is printed, 4.096 kB computed: refuted (recorded: confirmed), K alone or half"
     assert told in cli("check", path, "-f", "github").out
+    below = "FAILED (4.096 kB, K alone or half)"
+    assert below in cli("compare", path).out
 
 
 def test_an_expectation_of_a_model_has_remarks_too(cli: Cli, model_file: ModelFile) -> None:

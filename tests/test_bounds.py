@@ -162,6 +162,22 @@ def test_where_the_best_case_is_stands_beside_it(cli: Cli, model_file: ModelFile
     assert result["note"] == "The most is at a context of 1."
 
 
+def test_contexts_that_are_stated_are_not_searched(cli: Cli, model_file: ModelFile) -> None:
+    # 64 x 61 layers x 576 x 2 B over 32 x the same
+    path = model_file(
+        "claims:\n"
+        "  - id: twice\n"
+        "    quote: up to twice\n"
+        "    source: { from: p, read: 2026-11-24, primary: true }\n"
+        "    of:\n"
+        "      x: { model: deepseek-v3, context: 64 }\n"
+        "      y: { model: deepseek-v3, context: 32 }\n"
+        "    expect: { x/y: up to 2x }\n"
+    )
+    (result,) = json.loads(cli("check", path, "--json").out)["results"]
+    assert (result["verdict"], result["computed_exact"], result["note"]) == ("confirmed", "2/1", "")
+
+
 def test_a_cache_that_hardly_repeats_is_not_searched(cli: Cli, model_file: ModelFile) -> None:
     strides = (1009, 1013)
     tensors = "".join(

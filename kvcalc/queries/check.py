@@ -132,5 +132,5 @@ def _result(slug: str, model: Model, rows: Rows, expectation: Expectation) -> Re
         computed=None if found is None else found.value,
         verdict=verdict,
         remarks=remarks_on(expectation, parts, found),
-        note=best_case(expectation, found),
+        note=best_case(found),
     )

@@ -29,6 +29,9 @@ MEANINGS: dict[Bound, str] = {
 }
 """When a value makes a figure true, by what stands before the number."""
 
+GLOSSARY = "; ".join(f"`{f'{bound} 57x'.strip()}` {told}" for bound, told in MEANINGS.items())
+"""All meanings on one line, as schemas tell them."""
+
 NEAR = Fraction(5, 100)
 OVER = Fraction(1, 4)
 
@@ -127,7 +130,9 @@ def parse_figure(text: str) -> Figure:
     """
     match = re.fullmatch(_FIGURE, text.strip())
     if match is None or len(text) > MAX_DIGITS:
-        raise ValueError(f"{text!r} is not a figure; write it like 57x, 93.3% or 70.272 kB")
+        like = "write it like 57x, 93.3% or 70.272 kB"
+        words = ", ".join(filter(None, BOUNDS[:-1])) + f" or {BOUNDS[-1]}"
+        raise ValueError(f"{text!r} is not a figure; {like}; before it may stand {words}")
     sign, word, number, unit = match.groups()
     if unit not in FIGURE_UNITS:
         have = f"unknown unit {unit!r}" if unit else f"{text!r} has no unit"

@@ -50,7 +50,7 @@ def test_a_bound_bites(text: str, values: dict[str, bool]) -> None:
     "text", ["nearly6x", "up  to 6x", "almost 6x", "~6x", "about", "about <6x"]
 )
 def test_other_words_are_no_bounds(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a figure"):
+    with pytest.raises(ValueError, match=r"is not a figure.* >, <, up to, nearly, about or over$"):
         parse_figure(text)
 
 
@@ -62,10 +62,12 @@ def test_a_value_beside_a_bound_is_printed_beside_it() -> None:
 def test_their_meanings_are_told(cli: Cli) -> None:
     schema = json.loads(cli("schema", "claims").out)
     told = schema["$defs"]["claim"]["properties"]["expect"]["description"]
+    of_models = json.loads(cli("schema", "model").out)["properties"]["expect"]["description"]
     readme = README.read_text(encoding="utf-8")
     assert list(MEANINGS) == list(BOUNDS)
     for bound, meaning in MEANINGS.items():
         assert meaning in told
+        assert meaning in of_models
         assert f"`{bound} 57x`".replace("` ", "`") in told
         assert meaning in readme
 
@@ -158,6 +160,22 @@ def test_where_the_best_case_is_stands_beside_it(cli: Cli, model_file: ModelFile
     ran = cli("check", model_file(f"{HALF}expect: {{ native/no-window: up to 1x }}\n"), "--json")
     (result,) = json.loads(ran.out)["results"]
     assert result["note"] == "The most is at a context of 1."
+
+
+def test_contexts_that_are_stated_are_not_searched(cli: Cli, model_file: ModelFile) -> None:
+    # 64 x 61 layers x 576 x 2 B over 32 x the same
+    path = model_file(
+        "claims:\n"
+        "  - id: twice\n"
+        "    quote: up to twice\n"
+        "    source: { from: p, read: 2026-11-24, primary: true }\n"
+        "    of:\n"
+        "      x: { model: deepseek-v3, context: 64 }\n"
+        "      y: { model: deepseek-v3, context: 32 }\n"
+        "    expect: { x/y: up to 2x }\n"
+    )
+    (result,) = json.loads(cli("check", path, "--json").out)["results"]
+    assert (result["verdict"], result["computed_exact"], result["note"]) == ("confirmed", "2/1", "")
 
 
 def test_a_cache_that_hardly_repeats_is_not_searched(cli: Cli, model_file: ModelFile) -> None:

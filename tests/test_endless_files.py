@@ -87,6 +87,11 @@ MANY = [
         id="expectations and entries together",
     ),
     pytest.param(
+        {**PLAIN, "expect": {f"native/mha@{n}": "up to 2x" for n in range(1, 52)}},
+        "51 expectations say up to; at most 50",
+        id="best cases",
+    ),
+    pytest.param(
         {**PLAIN, "layers": {"count": 10_000, "list": ["mha"] * 10_001}},
         "list has 10,001 items; at most 10,000",
         id="layers in a list",

@@ -103,6 +103,23 @@ def test_evidence_has_its_place(path: str, cli: Cli) -> None:
     assert rows[3]["evidence"] == "a third, line 5: 16 groups: 2026-11-24"
 
 
+def test_why_nothing_decides_is_in_the_document(path: str, cli: Cli) -> None:
+    results = json.loads(cli("check", path, "--json").out)["results"]
+    assert [result["undecided"] for result in results] == [
+        "",
+        "A price follows from no FLOPs.",
+        "",
+        "",
+    ]
+    rows = list(csv.DictReader(io.StringIO(cli("check", path, "-f", "csv").out)))
+    assert rows[1]["undecided"] == "A price follows from no FLOPs."
+
+
+def test_evidence_may_be_left_empty(model_file: ModelFile, cli: Cli) -> None:
+    empty = edited(SHEET, '    note: "32,768 / 576"', "    evidence:")
+    assert cli("check", model_file(empty, "empty.yaml")).code == 0
+
+
 def test_questions_are_in_the_document(path: str, cli: Cli) -> None:
     document = json.loads(cli("check", path, "--json").out)
     assert document["questions"] == [
@@ -191,8 +208,10 @@ def test_what_a_figure_holds_by_is_told_with_its_value(cli: Cli, model_file: Mod
     assert (half["assumed"], half["assumed_exact"]) == ("56.89x", "512/9")
     assert (not_so["holds_if"], not_so["assumed"], not_so["assumed_exact"]) == (None, "", None)
     shown = cli("check", path, "-f", "markdown").out
-    assert "  Holds if: kv\\_dtype: 4bit" in shown or "  Holds if: kv_dtype: 4bit" in shown
+    held = "kv_dtype: 4bit, expect: { mha/mla: 57x }, which gives 56.89x"
+    assert f"  Holds if: {held}\n" in shown
     assert shown.count("Holds if") == 1
+    assert f"\nhalf: Holds if {held}.\n" in cli("check", path, "-k", "half").out
 
 
 def test_a_selection_says_why(path: str, cli: Cli) -> None:

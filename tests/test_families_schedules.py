@@ -536,6 +536,29 @@ def test_refusal(case: Refusal) -> None:
     assert not [word for word in case.words if word not in text], text
 
 
+@pytest.mark.parametrize(
+    ("family", "config", "told"),
+    [
+        ("deepseek_v4", v4(3, compress_ratios=[0, 4]), "compress_ratios has 2 items for 3 layers"),
+        (
+            "deepseek_v41",
+            {**v41([0, 2], [1], [1]), "num_hidden_layers": 3},
+            "compress_ratios has 2 items for 3 layers",
+        ),
+        (
+            "deepseek_v41",
+            v41([0, 2, 2, 2], [3], [3]),
+            "kv_source_layer_ids gives layer 1, of ratio 2, no cache of that ratio",
+        ),
+    ],
+)
+def test_nothing_is_said_of_what_only_follows(family: str, config: Config, told: str) -> None:
+    text = refused({"model_type": family, **config})
+    assert told in text
+    for follows in ("missing", "compress_ratios lists", "kvcalc knows", "2 problems"):
+        assert follows not in text
+
+
 def test_items_beyond_the_layers_are_mtp() -> None:
     config = v4(2, compress_ratios=[4, 128, 0], num_nextn_predict_layers=1)
     model = loaded({"model_type": "deepseek_v4", **config})

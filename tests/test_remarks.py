@@ -125,6 +125,25 @@ def test_a_remark_stands_beside_the_verdict_wherever_it_is_printed(
     assert "remark" not in cli("check", "deepseek-v3").out
 
 
+TWO_REMARKS = """\
+name: Halves
+heads: 8
+head_dim: 128
+layers: 4
+dtype: bf16
+attention: { kind: gqa, kv_heads: 2 }
+"""
+
+
+def test_several_remarks_are_told_as_choices(cli: Cli, model_file: ModelFile) -> None:
+    # 4 layers x 2 (key and value) x 2 heads x 128 x 2 B = 4,096 B a token; the keys are a half
+    path = model_file(f"{TWO_REMARKS}expect: {{ native.growth: 2.048 kB }}")
+    told = "2.048 kB is printed, 4.096 kB computed: refuted (recorded: confirmed), K alone or half"
+    assert told in cli("check", path, "-f", "github").out
+    below = "FAILED (4.096 kB, K alone or half)"
+    assert below in cli("compare", path).out
+
+
 def test_an_expectation_of_a_model_has_remarks_too(cli: Cli, model_file: ModelFile) -> None:
     path = model_file(f"{WIDE_KEYS}expect: {{ native.growth: 2 kB, native.stored@1000: 1.95 MB }}")
     results = json.loads(cli("check", path, "--json").out)["results"]

@@ -138,7 +138,8 @@ def check(
     out: Output,
     files: Files = None,
     select: Annotated[
-        str, typer.Option("-k", "--select", metavar="WORD", help="Only what has WORD in it.")
+        str,
+        typer.Option("-k", "--select", metavar="WORD", help="Only what has WORD in it, and why."),
     ] = "",
     ignore: options.Ignore = None,
     allow_outside: options.AllowOutside = False,

@@ -42,10 +42,10 @@ class Result:
     @property
     def assumed_text(self) -> str:
         """The assumed value as its figure would print it; empty where nothing is assumed."""
-        claim = self.claim.assumed if self.claim else None
-        if claim is None or self.assumed is None:
+        statement = self.claim.assumed if self.claim else None
+        if statement is None or self.assumed is None:
             return ""
-        return claim.expectation.figure.printed(self.assumed)
+        return statement.expectation.figure.printed(self.assumed)
 
     @property
     def ok(self) -> bool:
@@ -81,12 +81,12 @@ class Checked:
 
     @property
     def passed(self) -> int:
-        """How many computed verdicts are as recorded."""
+        """How many verdicts are as recorded, those apart that are recorded alone."""
         return sum(result.ok and not result.by_hand for result in self.results)
 
     @property
     def failed(self) -> int:
-        """How many are not."""
+        """How many verdicts are not as recorded."""
         return sum(not result.ok for result in self.results)
 
     @property
@@ -132,5 +132,5 @@ def _result(slug: str, model: Model, rows: Rows, expectation: Expectation) -> Re
         computed=None if found is None else found.value,
         verdict=verdict,
         remarks=remarks_on(expectation, parts, found),
-        note=best_case(expectation, found),
+        note=best_case(found),
     )

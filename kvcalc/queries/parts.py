@@ -10,7 +10,7 @@ from fractions import Fraction
 from kvcalc.cache import Cache
 from kvcalc.errors import UsageError, did_you_mean
 from kvcalc.expect import Expectation, Quantity
-from kvcalc.queries.best import Best, best
+from kvcalc.queries.best import best
 from kvcalc.whatif import Rows
 
 
@@ -42,10 +42,18 @@ class Part:
         return replace(self, cache=change(self.cache))
 
 
-def value_of(expectation: Expectation, parts: Sequence[Part]) -> Best | None:
-    """What an expectation speaks of, and at which context; None where it does not exist.
+@dataclass(frozen=True)
+class Found:
+    """What an expectation speaks of, and the context at which it is that if that was searched."""
 
-    A context is searched for where the figure says `up to`.
+    value: Fraction
+    context: int | None = None
+
+
+def value_of(expectation: Expectation, parts: Sequence[Part]) -> Found | None:
+    """What an expectation speaks of; None where it does not exist.
+
+    A context is searched for where the figure says `up to`, and told.
     """
     moving = [part for part in parts if not part.own]
 
@@ -55,8 +63,9 @@ def value_of(expectation: Expectation, parts: Sequence[Part]) -> Best | None:
 
     if expectation.figure.bound != "up to" or not moving:
         value = at(None)
-        return None if value is None else Best(value, parts[0].context)
-    return best(at, [part.cache for part in moving], min(part.longest for part in moving))
+        return None if value is None else Found(value)
+    most = best(at, [part.cache for part in moving], min(part.longest for part in moving))
+    return None if most is None else Found(most.value, most.context)
 
 
 @contextmanager
@@ -76,7 +85,7 @@ def cache_of(rows: Rows, name: str) -> Cache:
     return row.cache
 
 
-def holds(expectation: Expectation, found: Best | None) -> bool:
+def holds(expectation: Expectation, found: Found | None) -> bool:
     """Whether the figure is true of what was found."""
     return found is not None and expectation.figure.holds(found.value)
 
@@ -91,8 +100,8 @@ def combine(expectation: Expectation, sizes: Sequence[Fraction | None]) -> Fract
     return above / below if below else None
 
 
-def best_case(expectation: Expectation, found: Best | None) -> str:
-    """Where the best case is, for a figure that says `up to`."""
-    if found is None or expectation.figure.bound != "up to":
+def best_case(found: Found | None) -> str:
+    """Where the best case is, if it was searched for."""
+    if found is None or found.context is None:
         return ""
     return f"The most is at a context of {found.context:,}."

@@ -13,15 +13,14 @@ from functools import partial
 from kvcalc.cache import Cache, Group
 from kvcalc.expect import Expectation
 from kvcalc.figures import FIGURE_UNITS, TWINS, Figure
-from kvcalc.queries.best import Best
-from kvcalc.queries.parts import Part, holds, value_of
+from kvcalc.queries.parts import Found, Part, holds, value_of
 
 Reading = tuple[str, Fraction]
 """What else is computed, and its value."""
 
 
 def remarks_on(
-    expectation: Expectation, parts: Sequence[Part], found: Best | None
+    expectation: Expectation, parts: Sequence[Part], found: Found | None
 ) -> tuple[str, ...]:
     """What would make a figure right that is not: the plainest readings that do.
 

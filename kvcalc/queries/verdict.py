@@ -8,10 +8,9 @@ from kvcalc.claim import BY_HAND, Claim, Side, Statement, Verdict
 from kvcalc.expect import Expectation
 from kvcalc.model import DEFAULT_CONTEXT
 from kvcalc.queries.asked import beyond
-from kvcalc.queries.best import Best
 from kvcalc.queries.check import Result
 from kvcalc.queries.crossover import crossover
-from kvcalc.queries.parts import Part, best_case, cache_of, holds, told_of, value_of
+from kvcalc.queries.parts import Found, Part, best_case, cache_of, holds, told_of, value_of
 from kvcalc.queries.remarks import remarks_on
 from kvcalc.whatif import NATIVE, rows_of
 
@@ -29,7 +28,7 @@ def _result(claim: Claim) -> Result:
     stated = claim.stated
     expectation: Expectation | None = None
     parts: tuple[Part, ...] = ()
-    found: Best | None = None
+    found: Found | None = None
     if stated is not None:
         expectation, parts = stated.expectation, _parts(stated)
         found = value_of(expectation, parts)
@@ -49,7 +48,7 @@ def _result(claim: Claim) -> Result:
     )
 
 
-def _verdict(claim: Claim, found: Best | None, assumed: Best | None) -> Verdict:
+def _verdict(claim: Claim, found: Found | None, assumed: Found | None) -> Verdict:
     if claim.stated is None:
         return claim.expected if claim.expected in BY_HAND else "not-computable"
     if _holds_as_stated(claim, found):
@@ -57,11 +56,11 @@ def _verdict(claim: Claim, found: Best | None, assumed: Best | None) -> Verdict:
     return "holds-if" if assumed else "refuted"
 
 
-def _holds_as_stated(claim: Claim, found: Best | None) -> bool:
+def _holds_as_stated(claim: Claim, found: Found | None) -> bool:
     return claim.stated is not None and holds(claim.stated.expectation, found)
 
 
-def _assumed(claim: Claim) -> Best | None:
+def _assumed(claim: Claim) -> Found | None:
     """What is computed under `holds_if`, where the figure holds there."""
     if claim.assumed is None:
         return None
@@ -113,11 +112,11 @@ def _spoken_of(statement: Statement) -> list[tuple[Side, str]]:
     return [(side, side.scheme or NATIVE) for side in sides]
 
 
-def _note(claim: Claim, parts: Sequence[Part], found: Best | None) -> str:
+def _note(claim: Claim, parts: Sequence[Part], found: Found | None) -> str:
     told: list[str] = []
     facts = str((claim.about and crossover(claim.about.model)) or "")
     if claim.stated is not None:
-        facts = best_case(claim.stated.expectation, found)
+        facts = best_case(found)
         sides = (side for side, _ in _spoken_of(claim.stated))
         for side, part in zip(sides, parts, strict=True):
             told += beyond(side.model, part.context)

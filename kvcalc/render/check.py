@@ -25,6 +25,10 @@ def _assumption(result: Result) -> str | None:
     return result.claim.assumption if result.claim and result.assumed is not None else None
 
 
+def _undecided(result: Result) -> str:
+    return result.claim.undecided if result.claim else ""
+
+
 def _question(result: Result) -> str | None:
     question = result.claim.question if result.claim else None
     return question.ask if question else None
@@ -50,6 +54,7 @@ RESULT = JsonObject(
     Key("by_hand", bool, says="Whether the verdict is recorded and not computed."),
     Key("question", str | None, _question, "What it answers with others."),
     Each("evidence", SOURCE, lambda result: result.claim.evidence if result.claim else ()),
+    Key("undecided", str, _undecided, "Why nothing decides it."),
 )
 QUESTION = JsonObject(
     "QuestionDocument",
@@ -81,7 +86,7 @@ def checked(answer: object) -> Checked:
 def sheet(answer: Checked, style: Style) -> Sheet:
     """The results, those that are not as recorded marked, and the tally; why, of selected ones."""
     results = answer.results
-    remarks = [" or ".join(result.remarks) for result in results]
+    remarks = [remarked(result) for result in results]
     columns = (
         text("claim", (result.id for result in results)),
         numbers("printed", (result.printed for result in results)),
@@ -113,7 +118,8 @@ def document(answer: Checked, style: Style) -> Document:
 
 def told(result: Result) -> str:
     """One line on a result: what is printed, what is computed, and the verdict."""
-    verdict = ", ".join((verdict_of(result), *result.remarks))
+    remark = remarked(result)
+    verdict = f"{verdict_of(result)}, {remark}" if remark else verdict_of(result)
     if not result.printed:
         return f"no figure is printed: {verdict}"
     return f"{result.printed} is printed, {result.computed_text} computed: {verdict}"
@@ -124,6 +130,17 @@ def verdict_of(result: Result) -> str:
     return result.verdict if result.ok else f"{result.verdict} (recorded: {result.expected})"
 
 
+def remarked(result: Result) -> str:
+    """How else a figure that does not hold could have been meant; empty where nothing is known."""
+    return " or ".join(result.remarks)
+
+
+def held(result: Result) -> str:
+    """What a claim assumes and what is computed then; empty but for one that holds by that."""
+    assumption = _assumption(result)
+    return f"{assumption}, which gives {result.assumed_text}" if assumption else ""
+
+
 def tally(answer: Checked) -> str:
     """How many results are as recorded, how many are not, and how many are by hand."""
     by_hand = f", {answer.by_hand} recorded by hand" if answer.by_hand else ""
@@ -131,9 +148,10 @@ def tally(answer: Checked) -> str:
 
 
 def why(result: Result) -> str:
-    """What there is to say of a result, evidence included, on one line."""
+    """What there is to say of a result on one line: what it assumes, the note, the evidence."""
     claim = result.claim
     if claim is None:
         return result.note
+    assumed = f"Holds if {held(result)}." if held(result) else ""
     evidence = "; ".join(f"{source.origin}: {source.says}" for source in claim.evidence)
-    return " ".join(part for part in (result.note, evidence, claim.undecided) if part)
+    return " ".join(part for part in (assumed, result.note, evidence, claim.undecided) if part)

@@ -10,7 +10,7 @@ from kvcalc.queries.check import Result
 from kvcalc.queries.compare import ComparedRow, Comparison
 from kvcalc.question import NOTHING_ASKED
 from kvcalc.render import Style, keys
-from kvcalc.render.check import RESULT
+from kvcalc.render.check import RESULT, remarked
 from kvcalc.render.keys import Each, JsonObject, Key, as_fraction, envelope, queried
 from kvcalc.render.sheets import Sheet, asked, flops, numbers, own_dtype, sizes, text, titled
 from kvcalc.units import exact, format_ratio
@@ -95,8 +95,10 @@ def _held_at(answer: Comparison) -> str:
 
 def _expected(result: Result) -> str:
     entry = result.id.partition(":")[2]
-    aside = "" if result.computed_text == result.printed else f" ({result.computed_text})"
-    return f"{entry} {result.printed} {'ok' if result.ok else 'FAILED'}{aside}"
+    computed = "" if result.computed_text == result.printed else result.computed_text
+    aside = ", ".join(filter(None, (computed, remarked(result))))
+    told = f"{entry} {result.printed} {'ok' if result.ok else 'FAILED'}"
+    return f"{told} ({aside})" if aside else told
 
 
 def _under(word: str, items: Sequence[str]) -> tuple[str, ...]:

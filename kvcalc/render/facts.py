@@ -10,7 +10,7 @@ from itertools import groupby
 
 from kvcalc.queries.check import Checked, Result
 from kvcalc.render import Style
-from kvcalc.render.check import sheet, tally, verdict_of
+from kvcalc.render.check import held, remarked, sheet, tally, verdict_of
 from kvcalc.render.documents import Document, Fact, Section
 
 OTHERS = "Other claims"
@@ -47,9 +47,8 @@ def _fact(result: Result) -> Fact:
     claim = result.claim
     assert claim is not None
     computed = f"said {result.printed}, computed {result.computed_text}" if result.printed else ""
-    held = f"{claim.assumption}: {result.assumed_text}" if result.assumed_text else ""
-    more = [("Holds if", held), ("Why", result.note or claim.undecided)]
-    more += [("Remark", " or ".join(result.remarks))]
+    more = [("Holds if", held(result)), ("Why", result.note or claim.undecided)]
+    more += [("Remark", remarked(result))]
     if result.note:
         more += [("Undecided", claim.undecided)]
     more += [("Evidence", f"{s.origin}: {s.says} (read {s.read})") for s in claim.evidence]

@@ -18,7 +18,7 @@ def write(view: View, answer: Any, style: Style) -> str:
 
 
 def _error(result: Result) -> str:
-    message = " ".join(part for part in (told(result), result.note) if part)
+    message = ". ".join(part for part in (told(result), result.note) if part)
     place = f"file={_property(result.file)},line={result.line},title={_property(result.id)}"
     return f"::error {place}::{_data(message)}"
 

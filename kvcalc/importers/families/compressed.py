@@ -19,6 +19,9 @@ from kvcalc.importers.storage import INDEX_DTYPE
 
 WINDOW, HEAVY, SPARSE = SLIDING, "heavily_compressed_attention", "compressed_sparse_attention"
 
+SOURCES = "kv_source_layer_ids", "index_source_layer_ids"
+"""Which layers of V4.1 keep a compressed cache, and which pick from one."""
+
 Mode = Literal["full", "reindex", "reuse"]
 """What a layer of V4.1 that compresses does: keep its own, or read another's."""
 
@@ -69,7 +72,8 @@ def _v4_schedule(f: Fields) -> Sequence[str]:
     """`compress_ratios`: 0 a window alone, 4 sparse, 128 heavy; items beyond the layers are MTP."""
     ratios = f.items("compress_ratios", per_layer=True)
     if ratios is None:
-        f.problem("compress_ratios (or layer_types) is missing", "compress_ratios")
+        if f.get("compress_ratios") is None:
+            f.problem("compress_ratios (or layer_types) is missing", "compress_ratios")
         return []
     kinds = {0: WINDOW, 4: SPARSE, 128: HEAVY}
     return [kinds.get(ratio, f"compress_ratio {ratio}") for ratio in ratios]
@@ -114,10 +118,11 @@ def _v41_schedule(f: Fields) -> Sequence[str]:
     """`compress_ratios`: 0 a window alone; above it the ratio of the cache that a layer reads."""
     ratios = f.items("compress_ratios", per_layer=True)
     if ratios is None:
-        f.problem("compress_ratios is missing", "compress_ratios")
+        f.spare(*SOURCES)
+        if f.get("compress_ratios") is None:
+            f.problem("compress_ratios is missing", "compress_ratios")
         return []
-    owners = _v41_layers(f, "kv_source_layer_ids", ratios)
-    pickers = _v41_layers(f, "index_source_layer_ids", ratios)
+    owners, pickers = (_v41_layers(f, name, ratios) for name in SOURCES)
     if not owners <= pickers:
         f.wrong("index_source_layer_ids", f"lacks layer {min(owners - pickers)}, a KV source")
     kinds, kept = [], 0
@@ -126,7 +131,7 @@ def _v41_schedule(f: Fields) -> Sequence[str]:
         if ratio not in (0, kept):
             text = f"gives layer {layer}, of ratio {ratio}, no cache of that ratio to read"
             f.wrong("kv_source_layer_ids", text)
-            break
+            return []
         mode = "full" if layer in owners else "reindex" if layer in pickers else "reuse"
         known = WINDOW if ratio == 0 else f"csa2_{mode}_{ratio}"
         kinds.append(known if ratio in (0, 1, 2) else f"compress_ratio {ratio}")

@@ -6,7 +6,7 @@ from pydantic_core import core_schema as core
 
 from kvcalc.attention.bounds import Bound, SourceLength
 from kvcalc.claim import Verdict
-from kvcalc.figures import MEANINGS
+from kvcalc.figures import GLOSSARY
 from kvcalc.model import MAX_LAYERS
 from kvcalc.schema.forms.fields import (
     NOT_EMPTY,
@@ -24,8 +24,7 @@ Sides = Annotated[dict[str, Any], WrittenAs(core.dict_schema(NOT_EMPTY, _ANY, mi
 Figure = Annotated[
     dict[str, Any], WrittenAs(core.dict_schema(NOT_EMPTY, _ANY, min_length=1, max_length=1))
 ]
-_WORDS = "; ".join(f"`{bound} 57x` {meaning}" for bound, meaning in MEANINGS.items() if bound)
-_FIGURE = f"one entry and its printed figure. `57x` {MEANINGS['']}; {_WORDS}"
+_FIGURE = f"one entry and its printed figure: {GLOSSARY}"
 
 
 def _mtp(value: object) -> object:
@@ -95,7 +94,7 @@ _EVIDENCE = branches(
 )
 Evidence = Annotated[
     Any,
-    WrittenAs(_EVIDENCE),
+    WrittenAs(core.nullable_schema(_EVIDENCE)),
     "what decides a claim without a figure: documents; or, in words, why nothing does",
 ]
 

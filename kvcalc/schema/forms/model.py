@@ -1,12 +1,13 @@
 """A model file: what it may say. What its entries and what-ifs may say depends on their kinds."""
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Required, TypedDict
 
 from pydantic_core import core_schema as core
 
 from kvcalc.attention.bounds import Bound, Count, SourceLength
+from kvcalc.figures import GLOSSARY
 from kvcalc.formats import Layout
 from kvcalc.schema.forms.fields import (
     NOT_EMPTY,
@@ -24,17 +25,16 @@ StatedWindow = Annotated[int, Bound(0, MAX_TOKENS)]
 
 MANY = 10**16
 """Of parameters, and of bytes of weights."""
+_POWER = r"\d{1,17}(\.\d{1,17})?[eE]\+?\d{1,2}"
 
 
 def _whole(value: object) -> object:
     """`6.6e11` as the whole number that it is; YAML takes it for text or for a float."""
-    if not isinstance(value, str | float):
+    written = isinstance(value, str) and re.fullmatch(_POWER, value, re.ASCII)
+    if not written and not isinstance(value, float):
         return value
-    try:
-        number = Decimal(str(value))
-        return int(number) if abs(number) <= MANY and number % 1 == 0 else value
-    except InvalidOperation:
-        return value
+    number = Decimal(str(value))
+    return int(number) if number.is_finite() and abs(number) <= MANY and number % 1 == 0 else value
 
 
 _SHOWN = {"type": "number", "minimum": 1, "maximum": MANY}
@@ -109,7 +109,8 @@ class ModelForm(TypedDict, total=False):
         "What-if schemes that `kvcalc compare` sets beside the model's own, by kind.",
     ]
     expect: Annotated[
-        dict[str, Any] | None, "what `kvcalc check` holds this file to, as mha/mla: 57x"
+        dict[str, Any] | None,
+        f"what `kvcalc check` holds this file to, as mha/mla: 57x, where {GLOSSARY}",
     ]
     mtp: Annotated[Layers | None, "multi-token-prediction layers, counted with --mtp"]
     source_length: Annotated[SourceLength | None, "tokens of the encoder's output"]

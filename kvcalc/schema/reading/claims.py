@@ -16,7 +16,7 @@ from kvcalc.question import Question
 from kvcalc.schema.forms.claims import ClaimForm, ClaimsForm, SideForm
 from kvcalc.schema.forms.fields import form_of
 from kvcalc.schema.reading.evidence import documents, unfounded
-from kvcalc.schema.reading.limits import BEST, CROSSING, refuse_endless
+from kvcalc.schema.reading.limits import BEST, CROSSING, best_cases, refuse_endless
 from kvcalc.schema.reading.named import ModelOf, NamedModels
 from kvcalc.schema.reading.problems import held_to
 from kvcalc.schema.reading.questions import Questions
@@ -272,8 +272,7 @@ def _searched(claim: Mapping[str, Any], model: Model) -> int:
     """How many sums over a model it takes, at most, where contexts are searched through."""
     if (expect := claim.get("expect")) is None:
         return 1 if model.active_parameters is None else CROSSING
-    best = any(str(printed).strip().startswith("up to") for printed in expect.values())
-    return BEST if best else 1
+    return BEST if best_cases(expect) else 1
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

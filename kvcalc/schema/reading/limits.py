@@ -16,13 +16,15 @@ MAX_TENSORS = 1_000
 """That the custom entries and what-ifs of one file write out."""
 MAX_EXPECTED = 50_000
 """Expectations times the attention entries that each is a sum over."""
+MAX_BEST = 50
+"""Expectations that are searched for through many contexts each, as `up to` asks."""
 MAX_CLAIMED = 5_000
 """Sums that a file's claims ask for: one for each attention entry, and for each 50 layers, of a
-model that a claim names; so many times as many where contexts are searched through:"""
+model that a claim names; `CROSSING` or `BEST` times as many where contexts are searched through."""
 CROSSING = 5
-"""for where sparse attention costs no more than dense."""
+"""Sums that it takes to find where sparse attention costs no more than dense."""
 BEST = 100
-"""for the best case, of which a figure says `up to`."""
+"""Sums that a best case counts as, of which a figure says `up to`."""
 
 _ORDERS = [(key, order) for key in ("layers", "mtp") for order in ("pattern", "list")]
 
@@ -48,15 +50,20 @@ def refuse_endless(data: object) -> None:
         raise InvalidValue(problems)
 
 
+def best_cases(expect: Mapping[str, Any]) -> int:
+    """How many figures, well-formed or not, speak of the best of all contexts."""
+    return sum(str(printed).strip().startswith("up to") for printed in expect.values())
+
+
 def _products(data: Mapping[str, Any]) -> Iterator[Problem]:
     """What is too much together."""
     expect, attention = data.get("expect"), data.get("attention")
     if isinstance(expect, dict) and isinstance(attention, dict):
-        best = sum(str(printed).strip().startswith("up to") for printed in expect.values())
-        sums = (len(expect) + BEST * best) * len(attention)
+        best, sums = best_cases(expect), len(expect) * len(attention)
+        if best > MAX_BEST:
+            yield _too_many(f"{best:,} expectations say up to", MAX_BEST, ("expect",))
         if sums > MAX_EXPECTED:
             told = f"{len(expect):,} expectations of {len(attention):,} attention entries"
-            told += f", {best:,} of them at their best" if best else ""
             yield _too_many(f"{told}, which is {sums:,}", MAX_EXPECTED, ("expect",))
 
 

@@ -73,7 +73,27 @@ WEIGHTS = {
     "gpt-oss-120b": gpt_oss(36, 128),
     "gpt-oss-20b": gpt_oss(24, 32),
 }
+# A.X K2: width 7,168, 61 layers, 60 of them mixtures of 257 experts. Query and output gate are one
+# matrix, twice as deep as its rank; the norms before attention and mixture are gated at rank 16.
+AXK2_ATTENTION = (
+    7168 * 1536 + 2 * 1536 * 64 * (192 + 128) + 7168 * 576 + 512 * 64 * 256 + 64 * 128 * 7168
+)
+AXK2_INDEXER = 1536 * 64 * 128 + 7168 * 128 + 7168 * 64 + 2 * 128
+AXK2_NORMS = 2 * 7168 + 1536 + 512
+
 PARAMETERS = {
+    "a.x-k2": 2 * 163840 * 7168 + 7168 + 61 * (AXK2_ATTENTION + AXK2_INDEXER + AXK2_NORMS)
+    + 3 * 7168 * 18432 + 60 * (257 * 3 * 7168 * 2048 + 256 * 7168 + 256)
+    + (61 + 60) * 2 * 7168 * 16,
+    "command-a-03-2025": 256000 * 12288 + 12288
+    + 64 * 12288 * (2 * 12288 + 2 * 1024 + 3 * 36864 + 1),
+    "deepseek-v3.1": sum(V3.values()),
+    "devstral-2-123b": 2 * 131072 * 12288 + 12288
+    + 88 * 12288 * (2 * 12288 + 2 * 1024 + 3 * 28672 + 2),
+    # as GLM-5.2 and 5.3, but with an indexer in each of the 79 layers
+    "glm-5": GLM_FP8 + GLM_BF16 + 76 * 256 + 57 * (GLM_INDEXER + 6144 * 32 + 2 * 128),
+    "granite-4.1-8b": 100352 * 4096 + 4096
+    + 40 * 4096 * (2 * 4096 + 2 * 1024 + 3 * 12800 + 2),
     # an indexer: two projections, one of weights, and a norm with its bias
     "deepseek-v3.2": sum(V3.values())
     + 62 * (1536 * 64 * 128 + 7168 * 128 + 7168 * 64 + 2 * 128),

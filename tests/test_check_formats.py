@@ -288,9 +288,9 @@ def fact_sheet(text: str) -> list[Told]:
     assert not text.endswith("\n\n")
     facts: list[Told] = []
     for line in text.splitlines():
-        if line.startswith("- "):
-            facts.append(Told(line[2:], {}))
-        elif line.startswith("  "):
+        if line.startswith("**"):
+            facts.append(Told(line, {}))
+        elif line.startswith("- "):
             label, told = line[2:].split(": ", 1)
             facts[-1].more.setdefault(label, told)
     return facts
@@ -308,13 +308,13 @@ def test_markdown_is_a_fact_sheet(files: tuple[str, str], cli: Cli) -> None:
     assert ran.out.endswith("\n3 passed, 4 failed\n")
     facts = fact_sheet(ran.out)
     assert [fact.head for fact in facts] == [
-        r'"a \| b, 57-fold" (holds): said 57x, computed 56.89x: **confirmed**',
-        '"50% off: a,b" (off, by: one% here): said 58x, computed 56.89x: '
-        "**refuted (recorded: confirmed)**",
-        r'"half the price" (\<price> & "quality"): **not-computable (recorded: confirmed)**',
-        '"nothing grows" (undefined): said 1x, computed undefined: '
-        "**refuted (recorded: confirmed)**",
-        '"16 groups" (shipped): said 8x, computed 8x: **misattributed**',
+        r'**confirmed** "a \| b, 57-fold": said 57x, computed 56.89x (holds)',
+        '**refuted (recorded: confirmed)** "50% off: a,b": said 58x, computed 56.89x '
+        "(off, by: one% here)",
+        r'**not-computable (recorded: confirmed)** "half the price" (\<price> & "quality")',
+        '**refuted (recorded: confirmed)** "nothing grows": said 1x, computed undefined '
+        "(undefined)",
+        '**misattributed** "16 groups": said 8x, computed 8x (shipped)',
     ]
     assert [fact.more for fact in facts[:3]] == [
         {
@@ -386,10 +386,11 @@ def test_everything_as_a_fact_sheet(everything: kvcalc.Checked) -> None:
     facts = fact_sheet(text)
     assert len(facts) == len(claims)
     for head, more in facts:
-        result = claims.pop(next(name for name in claims if f" ({name}):" in head))
+        result = claims.pop(next(name for name in claims if head.endswith(f" ({name})")))
         claim = result.claim
         assert claim is not None
-        assert f"**{result.verdict}" in head
+        assert head.startswith(f"**{result.verdict}** ")
+        assert ("recorded by hand (" in head) is result.by_hand
         assert (
             f"said {result.printed}, computed {result.computed_text}" in head or not result.printed
         )

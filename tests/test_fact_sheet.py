@@ -139,46 +139,44 @@ def test_a_fact_sheet_reads_by_question(path: str, cli: Cli) -> None:
         cli("check", path, "-f", "markdown").out
         == r"""# A sheet
 
+4 claims. Computed: 1 confirmed. By documents, recorded by hand: 1 supported, 1 contradicted. Open: 1 not-computable.
+
 ## Does it last?
 
 It does \| it does not.
 
-- "as good as MHA" (lasting): **supported, recorded by hand**
+**supported** "as good as MHA": recorded by hand (lasting)
 
-  Why: In 7 of 8 cells.
+- Why: In 7 of 8 cells.
+- Evidence: DeepSeek-V2, arXiv 2405.04434, Table 9, p. 32: 7 of 8 (read 2026-11-24)
+- Evidence: a second paper, section 2: the same (read 2026-11-25)
+- Source: a video (not primary, read 2026-11-24)
 
-  Evidence: DeepSeek-V2, arXiv 2405.04434, Table 9, p. 32: 7 of 8 (read 2026-11-24)
+**not-computable** "half the price" (priced)
 
-  Evidence: a second paper, section 2: the same (read 2026-11-25)
-
-  Source: a video (not primary, read 2026-11-24)
-
-- "half the price" (priced): **not-computable**
-
-  Why: A price follows from no FLOPs.
-
-  Source: a page (not primary, read 2026-11-24)
+- Why: A price follows from no FLOPs.
+- Source: a page (not primary, read 2026-11-24)
 
 ## Which ratio?
 
-\- 57,  for 128 heads
+\- 57,
 
-- "57-fold" (fifty-seven): said 57x, computed 56.89x: **confirmed**
+for 128 heads
 
-  Why: 32,768 / 576
+**confirmed** "57-fold": said 57x, computed 56.89x (fifty-seven)
 
-  Source: a paper, p. 1 (primary, read 2026-11-24)
+- Why: 32,768 / 576
+- Source: a paper, p. 1 (primary, read 2026-11-24)
 
 ## Other claims
 
-- "no groups" (other): **contradicted, recorded by hand**
+**contradicted** "no groups": recorded by hand (other)
 
-  Evidence: a third, line 5: 16 groups (read 2026-11-24)
-
-  Source: a video (not primary, read 2026-11-24)
+- Evidence: a third, line 5: 16 groups (read 2026-11-24)
+- Source: a video (not primary, read 2026-11-24)
 
 2 passed, 0 failed, 2 recorded by hand
-"""
+"""  # noqa: E501
     )
 
 
@@ -209,7 +207,8 @@ def test_what_a_figure_holds_by_is_told_with_its_value(cli: Cli, model_file: Mod
     assert (not_so["holds_if"], not_so["assumed"], not_so["assumed_exact"]) == (None, "", None)
     shown = cli("check", path, "-f", "markdown").out
     held = "kv_dtype: 4bit, expect: { mha/mla: 57x }, which gives 56.89x"
-    assert f"  Holds if: {held}\n" in shown
+    assert f"\n- Holds if: {held}\n" in shown
+    assert "2 claims. Computed: 1 holds-if (only under an assumption), 1 refuted (not" in shown
     assert shown.count("Holds if") == 1
     assert f"\nhalf: Holds if {held}.\n" in cli("check", path, "-k", "half").out
 
@@ -222,6 +221,29 @@ def test_a_selection_says_why(path: str, cli: Cli) -> None:
     assert "In 7 of 8" not in cli("check", path).out
     only = cli("check", path, "-k", "fifty", "-f", "markdown").out
     assert ("Which ratio?" in only, "Does it last?" in only) == (True, False)
+
+
+PARAGRAPHS = {
+    "one line": ("It does.", "It does."),
+    "two lines": ("It does.\\nIt does not.", "It does.\n\nIt does not."),
+    "a blank line between": ("It does.\\n\\n\\nIt does not.", "It does.\n\nIt does not."),
+    "an end of a line at the end": ("It does.\\n", "It does."),
+    "a star": ("* It does.\\n* not", "\\* It does.\n\n\\* not"),
+    "a heading": ("It does.\\n# not", "It does.\n\n\\# not"),
+    "a quotation": ("It does.\\n> not", "It does.\n\n\\> not"),
+    "a fence": ("```\\n~~~", "\\`\\`\\`\n\n\\~\\~\\~"),
+    "a line below": ("It does.\\n---", "It does.\n\n\\---"),
+    "code": ("It does.\\n    not\\n\\tnot", "It does.\n\nnot\n\nnot"),
+}
+
+
+@pytest.mark.parametrize(("answer", "shown"), PARAGRAPHS.values(), ids=PARAGRAPHS)
+def test_a_line_of_an_answer_is_a_paragraph(
+    answer: str, shown: str, cli: Cli, model_file: ModelFile
+) -> None:
+    path = model_file(edited(SHEET, "It does | it does not.", answer))
+    out = cli("check", path, "-f", "markdown").out
+    assert f"## Does it last?\n\n{shown}\n\n**supported**" in out
 
 
 QUESTIONS = {

@@ -25,11 +25,11 @@ class Fact(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A heading (none where it is empty), prose, facts, and what is better set as a table."""
+    """A heading (none where it is empty), paragraphs, facts, and what is better set as a table."""
 
     heading: str
     level: int = 1
-    prose: str = ""
+    prose: tuple[str, ...] = ()
     facts: tuple[Fact, ...] = ()
     sheet: Sheet | None = None
 
@@ -37,7 +37,8 @@ class Section(NamedTuple):
         """The same section with each of its texts changed."""
         facts = tuple(fact.changed(change) for fact in self.facts)
         sheet = self.sheet.changed(change) if self.sheet else None
-        return Section(change(self.heading), self.level, change(self.prose), facts, sheet)
+        prose = tuple(map(change, self.prose))
+        return Section(change(self.heading), self.level, prose, facts, sheet)
 
 
 class Document(NamedTuple):

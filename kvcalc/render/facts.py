@@ -5,9 +5,12 @@ A claim says what was said, what is computed, the verdict, why, and where it was
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import get_args
 
+from kvcalc.claim import BY_HAND, Verdict
 from kvcalc.queries.check import Checked, Result
 from kvcalc.render import Style
 from kvcalc.render.check import held, remarked, sheet, tally, verdict_of
@@ -15,6 +18,12 @@ from kvcalc.render.documents import Document, Fact, Section
 
 OTHERS = "Other claims"
 EXPECTED = "What models are held to"
+MEANING: dict[Verdict, str] = {
+    "holds-if": "only under an assumption",
+    "misattributed": "right, but not what the model ships",
+    "refuted": "not what is computed",
+}
+"""What a verdict means, where its name does not say so."""
 
 
 def fact_sheet(answer: Checked, style: Style) -> Document:
@@ -33,20 +42,39 @@ def fact_sheet(answer: Checked, style: Style) -> Document:
 def _chapter(file: str, results: tuple[Result, ...]) -> Iterator[Section]:
     """The file's questions in their order, then the claims that answer none."""
     title = results[0].claim.title if results[0].claim else ""
-    yield Section(title or file)
+    yield Section(title or file, prose=(_count(results),))
     claims = {result.id: result for result in results}
     answered = Checked(results).questions
     for question in answered:
         facts = tuple(_fact(claims.pop(name)) for name in question.claims if name in claims)
-        yield Section(question.ask, 2, question.answer, facts)
+        paragraphs = tuple(filter(None, map(str.strip, question.answer.splitlines())))
+        yield Section(question.ask, 2, paragraphs, facts)
     if claims:
         yield Section(OTHERS if answered else "", 2, facts=tuple(map(_fact, claims.values())))
+
+
+def _count(results: Sequence[Result]) -> str:
+    """How many claims there are of each verdict, by what decides them."""
+    found = Counter(result.verdict for result in results)
+    groups: dict[str, list[str]] = {}
+    for verdict in (v for v in get_args(Verdict) if found[v]):
+        meaning = f" ({MEANING[verdict]})" if verdict in MEANING else ""
+        groups.setdefault(_decided(verdict), []).append(f"{found[verdict]} {verdict}{meaning}")
+    counted = (f"{decided}: {', '.join(verdicts)}." for decided, verdicts in groups.items())
+    return f"{len(results)} {'claim' if len(results) == 1 else 'claims'}. {' '.join(counted)}"
+
+
+def _decided(verdict: Verdict) -> str:
+    """What decides a claim that has this verdict."""
+    if verdict in BY_HAND:
+        return "By documents, recorded by hand"
+    return "Open" if verdict == "not-computable" else "Computed"
 
 
 def _fact(result: Result) -> Fact:
     claim = result.claim
     assert claim is not None
-    computed = f"said {result.printed}, computed {result.computed_text}" if result.printed else ""
+    told = f"said {result.printed}, computed {result.computed_text}" if result.printed else ""
     more = [("Holds if", held(result)), ("Why", result.note or claim.undecided)]
     more += [("Remark", remarked(result))]
     if result.note:
@@ -54,8 +82,9 @@ def _fact(result: Result) -> Fact:
     more += [("Evidence", f"{s.origin}: {s.says} (read {s.read})") for s in claim.evidence]
     kind = "primary" if claim.primary else "not primary"
     more += [("Source", f"{claim.source.origin} ({kind}, read {claim.source.read})")]
-    verdict = verdict_of(result) + (", recorded by hand" if result.by_hand else "")
-    return Fact(f'"{claim.quote}"', result.id, computed, verdict, tuple(_said(more)))
+    if result.by_hand:
+        told = "recorded by hand"
+    return Fact(f'"{claim.quote}"', result.id, told, verdict_of(result), tuple(_said(more)))
 
 
 def _said(pairs: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:

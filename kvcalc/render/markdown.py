@@ -20,7 +20,7 @@ _MARKUP = re.compile(r"[\\|\[]|<(?=[A-Za-z/!?])|&(?=#?\w+;)")
 """The end of a cell, a link, a tag, a character by its name."""
 _PAIRED = re.compile(r"[`~]|(?<!\s)\*|\*(?!\s)|(?<![^\W_])_|_(?![^\W_])")
 """What sets text off where there are two of it: no star by itself, no underscore within a word."""
-_START = re.compile(r"^(\d{0,9})([-+#>=.)])")
+_START = re.compile(r"^(\d{0,9})([-+*#>=.)])")
 """How a paragraph begins that would be a list, a heading or a quotation."""
 _CALLED = re.compile(r"(?<!\w)@(?=\w)", re.ASCII)
 """Who is called by name, to whom GitHub would write."""
@@ -34,14 +34,14 @@ def write(view: View, answer: Any, style: Style) -> str:
 
 
 def _document(document: Document) -> list[str]:
-    """Headings, prose, a list of facts; a fact's paragraphs stand below what was said."""
+    """Headings, paragraphs, and facts with what there is to say of each listed below it."""
     lines: list[str] = []
     document = document.changed(_on_a_line)
     for section in document.sections:
         if section.heading:
             lines += [f"{'#' * section.level} {_escaped(section.heading)}", ""]
-        if section.prose:
-            lines += [_START.sub(r"\1\\\2", _escaped(section.prose)), ""]
+        for paragraph in section.prose:
+            lines += [_START.sub(r"\1\\\2", _escaped(paragraph)), ""]
         for fact in section.facts:
             lines += _fact(fact)
         if section.sheet:
@@ -50,12 +50,14 @@ def _document(document: Document) -> list[str]:
 
 
 def _fact(fact: Fact) -> Iterator[str]:
-    told = f" {_escaped(fact.told)}:" if fact.told else ""
-    yield f"- {_escaped(fact.said)} ({_escaped(fact.name)}):{told} **{_escaped(fact.verdict)}**"
+    """The verdict first, where one looks for it, then a list of what there is to say."""
+    verdict, said, told, name = map(_escaped, (fact.verdict, fact.said, fact.told, fact.name))
+    told = f": {told}" if told else ""
+    yield f"**{verdict}** {said}{told} ({name})"
     yield ""
     for label, text in fact.more:
-        yield f"  {label}: {_escaped(text)}"
-        yield ""
+        yield f"- {label}: {_escaped(text)}"
+    yield ""
 
 
 def _sheet(sheet: Sheet) -> list[str]:

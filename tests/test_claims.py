@@ -1023,7 +1023,7 @@ def test_the_crossover_stands_beside_the_bundled_claim(cli: Cli) -> None:
         (note,) = (r["note"] for r in json.loads(ran.out)["results"] if r["id"] == one.id)
         assert {COSTS_LESS, HALVES, HALVES_WITH_PROJECTIONS} <= integers(note)
         shown = cli("check", str(one.file), "-k", one.id, "-f", "markdown").out
-        (told,) = (line for line in shown.splitlines() if line.startswith("  Why: "))
+        (told,) = (line for line in shown.splitlines() if line.startswith("- Why: "))
         assert {COSTS_LESS, HALVES, HALVES_WITH_PROJECTIONS} <= integers(told)
 
 

@@ -119,7 +119,7 @@ def test_a_remark_stands_beside_the_verdict_wherever_it_is_printed(
     told = "240 kB is printed, 245.76 kB computed: refuted (recorded: confirmed), right in KiB"
     assert told in cli("check", path, "-f", "github").out
     assert told in cli("check", path, "-f", "junit").out
-    assert "  Remark: right in KiB\n" in cli("check", path, "-f", "markdown").out
+    assert "\n- Remark: right in KiB\n" in cli("check", path, "-f", "markdown").out
     header, row, *_ = cli("check", path).out.splitlines()
     assert row[header.index("remark") :].startswith("right in KiB")
     assert "remark" not in cli("check", "deepseek-v3").out

@@ -178,6 +178,9 @@ def constant() -> Numbers:
         ("36", len(kvcalc.load(SMALL).layers)),
         ("23,040", growth(SMALL, "mla")),
         ("19.2", growth(SMALL, "mha") / growth(SMALL, "mla")),
+        ("57", growth(V3, "mha") / growth(V3, "mla")),
+        ("25.6", growth(SMALL, "mla-expanded") / growth(SMALL, "mla")),
+        ("71", growth(V3, "mla-expanded") / growth(V3, "mla")),
     ]
 
 
@@ -192,9 +195,9 @@ def stack() -> Numbers:
         ("11.5%", -less(without, with_keys)),
         ("2.1B", Fraction(WARM_UP, 10**9)),
         ("943.7B", Fraction(SPARSE, 10**9)),
+        ("14", ROSE + FELL + STAYED),
         ("7", ROSE),
         ("6", FELL),
-        ("1", STAYED),
     ]
 
 
@@ -205,6 +208,7 @@ def reproducible() -> Numbers:
         for pair in [(Fraction(before), Fraction(after))]
     ]
     return [
+        ("37B", Fraction(ACTIVE, 10**9)),
         ("9,579", first(step, 2)),
         ("5,314", first(read, 2)),
         ("2,314", first(read, 1)),

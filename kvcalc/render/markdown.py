@@ -20,8 +20,8 @@ _MARKUP = re.compile(r"[\\|\[]|<(?=[A-Za-z/!?])|&(?=#?\w+;)")
 """The end of a cell, a link, a tag, a character by its name."""
 _PAIRED = re.compile(r"[`~]|(?<!\s)\*|\*(?!\s)|(?<![^\W_])_|_(?![^\W_])")
 """What sets text off where there are two of it: no star by itself, no underscore within a word."""
-_START = re.compile(r"^(\d{0,9})([-+*#>=.)])")
-"""How a paragraph begins that would be a list, a heading or a quotation."""
+_START = re.compile(r"^(\d{1,9}(?=[.)](?:\s|$))|(?=>|[-+*#=](?!\d)))")
+"""How a paragraph begins that would be a list, a heading or a quotation, and not a number."""
 _CALLED = re.compile(r"(?<!\w)@(?=\w)", re.ASCII)
 """Who is called by name, to whom GitHub would write."""
 
@@ -41,7 +41,7 @@ def _document(document: Document) -> list[str]:
         if section.heading:
             lines += [f"{'#' * section.level} {_escaped(section.heading)}", ""]
         for paragraph in section.prose:
-            lines += [_START.sub(r"\1\\\2", _escaped(paragraph)), ""]
+            lines += [_START.sub(r"\1\\", _escaped(paragraph)), ""]
         for fact in section.facts:
             lines += _fact(fact)
         if section.sheet:

@@ -220,6 +220,7 @@ def test_a_selection_says_why(path: str, cli: Cli) -> None:
     assert "priced: A price follows from no FLOPs.\n" in out
     assert "In 7 of 8" not in cli("check", path).out
     only = cli("check", path, "-k", "fifty", "-f", "markdown").out
+    assert "\n1 claim. Computed: 1 confirmed.\n" in only
     assert ("Which ratio?" in only, "Does it last?" in only) == (True, False)
 
 

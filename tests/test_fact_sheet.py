@@ -99,7 +99,14 @@ def test_evidence_has_its_place(path: str, cli: Cli) -> None:
     assert results[3]["evidence"] == [
         {"origin": "a third, line 5", "says": "16 groups", "read": "2026-11-24"}
     ]
+    assert [(r["quote"], r["primary"]) for r in results[:2]] == [
+        ("57-fold", True),
+        ("half the price", False),
+    ]
+    said = {"origin": "a paper, p. 1", "says": "", "read": "2026-11-24"}
+    assert results[0]["source"] == said
     rows = list(csv.DictReader(io.StringIO(cli("check", path, "-f", "csv").out)))
+    assert rows[0]["source"] == "a paper, p. 1: 2026-11-24"
     assert rows[3]["evidence"] == "a third, line 5: 16 groups: 2026-11-24"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kvcalc.cache import ENTRY_ROLES
 from kvcalc.errors import UsageError
 from kvcalc.formats import (
     BF16,
@@ -21,6 +22,7 @@ from kvcalc.formats import (
     uniform,
     widths_of,
 )
+from kvcalc.formats.layout import ENTRIES
 
 V41_CACHE = "vLLM 0.33.0, models/deepseek_v41/common/ops/cache_utils.py 40-58"
 
@@ -226,3 +228,7 @@ def test_layouts_have_names() -> None:
 def test_a_pair_needs_two_formats(pair: str) -> None:
     with pytest.raises(ValueError, match=r"dtype '(q4|q8_0/q8_0|)'"):
         parse_layout(pair)
+
+
+def test_a_layout_of_one_format_names_every_entry() -> None:
+    assert set(ENTRIES) == ENTRY_ROLES

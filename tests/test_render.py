@@ -389,7 +389,7 @@ def cell(value: Any) -> str:
     if isinstance(value, list):
         return "; ".join(map(cell, value))
     if isinstance(value, dict):
-        return ": ".join(map(str, value.values()))
+        return ": ".join(str(part) for part in value.values() if part != "")
     return "" if value is None else str(value)
 
 

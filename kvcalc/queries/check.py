@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kvcalc.claim import BY_HAND
 from kvcalc.expect import Expectation
 from kvcalc.model import Model
-from kvcalc.queries.parts import Part, best_case, cache_of, holds, told_of, value_of
+from kvcalc.queries.parts import Part, best_case, cache_of, holds, placed, value_of
 from kvcalc.queries.remarks import remarks_on
 from kvcalc.whatif import Rows, rows_of
 
@@ -121,7 +121,7 @@ def _result(slug: str, model: Model, rows: Rows, expectation: Expectation) -> Re
     longest = expectation.context or model.max_context or context
     caches = [cache_of(rows, name) for name in expectation.schemes]
     parts = [Part(cache, context, longest) for cache in caches]
-    with told_of(model.file, expectation.line, expectation.entry):
+    with placed(model.file, expectation.line, expectation.entry):
         found = value_of(expectation, parts)
     verdict: Verdict = "confirmed" if holds(expectation, found) else "refuted"
     return Result(

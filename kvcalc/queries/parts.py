@@ -69,7 +69,7 @@ def value_of(expectation: Expectation, parts: Sequence[Part]) -> Found | None:
 
 
 @contextmanager
-def told_of(file: str, line: int, name: str) -> Iterator[None]:
+def placed(file: str, line: int, name: str) -> Iterator[None]:
     """Whatever cannot be answered within is told with its place. Raises UsageError."""
     try:
         yield

@@ -10,7 +10,7 @@ from kvcalc.model import DEFAULT_CONTEXT
 from kvcalc.queries.asked import beyond
 from kvcalc.queries.check import Result
 from kvcalc.queries.crossover import crossover
-from kvcalc.queries.parts import Found, Part, best_case, cache_of, holds, told_of, value_of
+from kvcalc.queries.parts import Found, Part, best_case, cache_of, holds, placed, value_of
 from kvcalc.queries.remarks import remarks_on
 from kvcalc.whatif import NATIVE, rows_of
 
@@ -20,7 +20,7 @@ def verdict_on(claim: Claim) -> Result:
 
     Raises UsageError, with the claim's place, for what cannot be answered.
     """
-    with told_of(claim.file, claim.line, claim.id):
+    with placed(claim.file, claim.line, claim.id):
         return _result(claim)
 
 

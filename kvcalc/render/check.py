@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from kvcalc.errors import UsageError
@@ -10,6 +10,7 @@ from kvcalc.queries.check import Checked, Result
 from kvcalc.render import Style
 from kvcalc.render.keys import SOURCE, Each, JsonObject, Key, as_fraction, envelope
 from kvcalc.render.sheets import Sheet, numbers, text, wrapped
+from kvcalc.render.verdicts import assumption, remarked, tally, verdict_of, why
 
 if TYPE_CHECKING:
     from kvcalc.render.documents import Document
@@ -21,12 +22,16 @@ def _verdicts() -> Any:
     return Verdict
 
 
-def _assumption(result: Result) -> str | None:
-    return result.claim.assumption if result.claim and result.assumed is not None else None
-
-
 def _undecided(result: Result) -> str:
     return result.claim.undecided if result.claim else ""
+
+
+def _of_claim(name: str) -> Callable[[Result], Any]:
+    return lambda result: getattr(result.claim, name, None)
+
+
+def _source(result: Result) -> dict[str, Any] | None:
+    return SOURCE(result.claim.source) if result.claim else None
 
 
 def _question(result: Result) -> str | None:
@@ -47,7 +52,7 @@ RESULT = JsonObject(
     Key("expected", _verdicts, says="The verdict that the file records."),
     Key("ok", bool, says="Whether it is the one computed."),
     Key("note", str),
-    Key("holds_if", str | None, _assumption, "What has to be changed for it to hold."),
+    Key("holds_if", str | None, assumption, "What has to be changed for it to hold."),
     Key("assumed", str, "assumed_text", "What is computed then."),
     Key("assumed_exact", str | None, lambda result: as_fraction(result.assumed)),
     Key("remarks", [str], lambda result: list(result.remarks), "What would make the figure right."),
@@ -55,6 +60,9 @@ RESULT = JsonObject(
     Key("question", str | None, _question, "What it answers with others."),
     Each("evidence", SOURCE, lambda result: result.claim.evidence if result.claim else ()),
     Key("undecided", str, _undecided, "Why nothing decides it."),
+    Key("quote", str | None, _of_claim("quote"), "What was said; null for a model's own figure."),
+    Key("primary", bool | None, _of_claim("primary"), "Whether its source is the first."),
+    Key("source", (SOURCE, type(None)), _source, "Where it was said."),
 )
 QUESTION = JsonObject(
     "QuestionDocument",
@@ -113,45 +121,6 @@ def document(answer: Checked, style: Style) -> Document:
     # made for one format alone
     from kvcalc.render.facts import fact_sheet
 
-    return fact_sheet(answer, style)
-
-
-def told(result: Result) -> str:
-    """One line on a result: what is printed, what is computed, and the verdict."""
-    remark = remarked(result)
-    verdict = f"{verdict_of(result)}, {remark}" if remark else verdict_of(result)
-    if not result.printed:
-        return f"no figure is printed: {verdict}"
-    return f"{result.printed} is printed, {result.computed_text} computed: {verdict}"
-
-
-def verdict_of(result: Result) -> str:
-    """The verdict, and beside it the recorded one where they differ."""
-    return result.verdict if result.ok else f"{result.verdict} (recorded: {result.expected})"
-
-
-def remarked(result: Result) -> str:
-    """How else a figure that does not hold could have been meant; empty where nothing is known."""
-    return " or ".join(result.remarks)
-
-
-def held(result: Result) -> str:
-    """What a claim assumes and what is computed then; empty but for one that holds by that."""
-    assumption = _assumption(result)
-    return f"{assumption}, which gives {result.assumed_text}" if assumption else ""
-
-
-def tally(answer: Checked) -> str:
-    """How many results are as recorded, how many are not, and how many are by hand."""
-    by_hand = f", {answer.by_hand} recorded by hand" if answer.by_hand else ""
-    return f"{answer.passed} passed, {answer.failed} failed{by_hand}"
-
-
-def why(result: Result) -> str:
-    """What there is to say of a result on one line: what it assumes, the note, the evidence."""
-    claim = result.claim
-    if claim is None:
-        return result.note
-    assumed = f"Holds if {held(result)}." if held(result) else ""
-    evidence = "; ".join(f"{source.origin}: {source.says}" for source in claim.evidence)
-    return " ".join(part for part in (assumed, result.note, evidence, claim.undecided) if part)
+    expected = tuple(result for result in answer.results if not result.claim)
+    table = sheet(Checked(expected), style)._replace(below=()) if expected else None
+    return fact_sheet(answer, table)

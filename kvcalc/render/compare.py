@@ -10,9 +10,10 @@ from kvcalc.queries.check import Result
 from kvcalc.queries.compare import ComparedRow, Comparison
 from kvcalc.question import NOTHING_ASKED
 from kvcalc.render import Style, keys
-from kvcalc.render.check import RESULT, remarked
+from kvcalc.render.check import RESULT
 from kvcalc.render.keys import Each, JsonObject, Key, as_fraction, envelope, queried
 from kvcalc.render.sheets import Sheet, asked, flops, numbers, own_dtype, sizes, text, titled
+from kvcalc.render.verdicts import remarked
 from kvcalc.units import exact, format_ratio
 
 

@@ -12,9 +12,9 @@ from typing import get_args
 
 from kvcalc.claim import BY_HAND, Verdict
 from kvcalc.queries.check import Checked, Result
-from kvcalc.render import Style
-from kvcalc.render.check import held, remarked, sheet, tally, verdict_of
 from kvcalc.render.documents import Document, Fact, Section
+from kvcalc.render.sheets import Sheet
+from kvcalc.render.verdicts import held, remarked, tally, verdict_of
 
 OTHERS = "Other claims"
 EXPECTED = "What models are held to"
@@ -26,16 +26,14 @@ MEANING: dict[Verdict, str] = {
 """What a verdict means, where its name does not say so."""
 
 
-def fact_sheet(answer: Checked, style: Style) -> Document:
-    """A chapter for each file of claims, then the expectations of models as one table."""
+def fact_sheet(answer: Checked, expected: Sheet | None) -> Document:
+    """A chapter for each file of claims, then the table of what models expect, if there is one."""
     claims = [result for result in answer.results if result.claim]
     sections: list[Section] = []
     for file, results in groupby(claims, key=lambda result: result.file):
         sections += _chapter(file, tuple(results))
-    expected = tuple(result for result in answer.results if not result.claim)
     if expected:
-        table = sheet(Checked(expected), style)._replace(below=())
-        sections.append(Section(EXPECTED if claims else "", sheet=table))
+        sections.append(Section(EXPECTED if claims else "", sheet=expected))
     return Document(tuple(sections), tally(answer))
 
 

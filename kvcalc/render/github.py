@@ -7,7 +7,8 @@ from typing import Any
 from kvcalc.printable import printable
 from kvcalc.queries.check import Result
 from kvcalc.render import Style, View
-from kvcalc.render.check import checked, tally, told
+from kvcalc.render.check import checked
+from kvcalc.render.verdicts import tally, told
 
 
 def write(view: View, answer: Any, style: Style) -> str:

@@ -10,7 +10,8 @@ from xml.etree import ElementTree as ET
 from kvcalc.printable import printable_lines
 from kvcalc.queries.check import Result
 from kvcalc.render import Style, View
-from kvcalc.render.check import checked, told
+from kvcalc.render.check import checked
+from kvcalc.render.verdicts import told
 
 
 def write(view: View, answer: Any, style: Style) -> str:

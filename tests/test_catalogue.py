@@ -17,6 +17,9 @@ from kvcalc.model import Model
 AIM = 100
 ONLY_IN_USERS_FILES = {"custom"}
 
+UNOPENABLE = re.compile(r"\bfile id\b|\bnot named by the index\b", re.IGNORECASE)
+"""What stands where a source is known by an index alone, of which a reader has no copy."""
+
 GDN_CONV_32 = 3 * (2 * 16 * 128 + 32 * 128) * 2
 GDN_CONV_48 = 3 * (2 * 16 * 128 + 48 * 128) * 2
 GDN_CONV_64 = 3 * (2 * 16 * 128 + 64 * 128) * 2
@@ -269,6 +272,12 @@ def test_a_file_names_its_sources(name: str, models: dict[str, Model]) -> None:
 def test_sources_are_told_apart(models: dict[str, Model]) -> None:
     for model in models.values():
         assert len(set(model.sources)) == len(model.sources), model.name
+
+
+def test_sources_are_named_by_where_a_reader_can_open_them(models: dict[str, Model]) -> None:
+    sources = {source for model in models.values() for source in model.sources}
+    said = {f"{source.origin}: {source.says}" for source in sources}
+    assert sorted(source for source in said if UNOPENABLE.search(source)) == []
 
 
 def test_files_are_named_by_slugs_that_differ(models: dict[str, Model]) -> None:

@@ -958,6 +958,11 @@ def test_a_bundled_claim_can_be_followed(one: Bundled, results: dict[str, kvcalc
     assert results[one.id].note.startswith(one.data["note"])
 
 
+def test_what_a_bundled_claim_rests_on_can_be_opened() -> None:
+    unopenable = re.compile(r"\bfile id\b|\bnot named by the index\b", re.IGNORECASE)
+    assert [one.id for one in BUNDLED if unopenable.search(one.text)] == []
+
+
 def test_figures_are_one_sided_where_their_quotes_are() -> None:
     bounds = re.compile(
         r"(more|greater) than|larger .* than|over|less than|up to|as much as|\d-\d+%",

@@ -63,6 +63,14 @@ def gpt_oss(layers: int, experts: int) -> dict[str, int]:
     }  # fmt: skip
 
 
+# MiniMax-M2.5: width 3,072, 62 layers of 256 experts; queries and keys are normed over all heads
+MINIMAX_M2_FP8 = 62 * (2 * 3072 * 6144 + 2 * 3072 * 1024 + 256 * 3 * 3072 * 1536)
+MINIMAX_M2 = {
+    "fp8": MINIMAX_M2_FP8,
+    "bf16": 2 * 200064 * 3072 + 3072 + 62 * (2 * 3072 + 6144 + 1024),
+    "fp32": 62 * (256 * 3072 + 256) + MINIMAX_M2_FP8 // (128 * 128),
+}
+
 WEIGHTS = {
     "deepseek-r1": V3,
     "deepseek-v3": V3,
@@ -72,6 +80,7 @@ WEIGHTS = {
     "glm-5.3": {"fp8": GLM_FP8, "bf16": GLM_BF16, "fp32": 76 * 256},
     "gpt-oss-120b": gpt_oss(36, 128),
     "gpt-oss-20b": gpt_oss(24, 32),
+    "minimax-m2.5": MINIMAX_M2,
 }
 # A.X K2: width 7,168, 61 layers, 60 of them mixtures of 257 experts. Query and output gate are one
 # matrix, twice as deep as its rank; the norms before attention and mixture are gated at rank 16.
@@ -103,6 +112,13 @@ PARAMETERS = {
     + 95 * 8192 * (2 * 8192 + 2 * 1024 + 3 * 22016 + 2),
     "gpt2": (50257 + 1024) * 768 + 2 * 768
     + 12 * (12 * 768 * 768 + (3 + 1 + 4 + 1) * 768 + 4 * 768),
+    # its MTP layer is one more of full attention that joins two states
+    "qwen3.5-9b": 9_409_813_744
+    + 4096 * (2 * 4096 + 2 * 1024 + 4096 + 3 * 12288 + 2 * 4096) + 5 * 4096 + 2 * 256,
+    "qwen3-1.7b": 151936 * 2048 + 2048
+    + 28 * (2048 * (2 * 2048 + 2 * 1024 + 3 * 6144 + 2) + 2 * 128),
+    "qwen3-coder-30b-a3b": 2 * 151936 * 2048 + 2048
+    + 48 * (2048 * (2 * 4096 + 2 * 512 + 128 + 128 * 3 * 768 + 2) + 2 * 128),
     "llama-3.1-8b": 2 * 128256 * 4096 + 4096
     + 32 * 4096 * (2 * 4096 + 2 * 1024 + 3 * 14336 + 2),
 }  # fmt: skip
@@ -114,6 +130,7 @@ BYTES = {
     "glm-5.3-flash": ({"fp8": 1 + Fraction(4, 128 * 128), "bf16": 2, "fp32": 4}, 0),
     "gpt-oss-120b": ({**SCALED, "bf16": 2}, 0),
     "gpt-oss-20b": ({**SCALED, "bf16": 2}, 0),
+    "minimax-m2.5": ({"fp8": 1, "bf16": 2, "fp32": 4}, 0),
 }
 
 

@@ -57,8 +57,14 @@ ROWS = [
     # MLA has no values of its own to leave out: 61 x 576 x 2 = 70,272 B
     ("deepseek-v3", "", "mla.growth", "35.136 kB", ["half"]),
     ("deepseek-v3", "", "mla.growth", "1.152 kB", ["one layer"]),
-    # 1 - 512/576 = 11.1 %, with one digit 10; 128/16 groups = 8, half of it 4, twice 16
-    ("deepseek-v3", "", "mha/gqa", "10x", ["right to 1 digit"]),
+    # 128/16 groups = 8, half of it 4, twice 16; with one digit 8 is 8 and 128 is 100
+    ("deepseek-v3", "", "mha/gqa", "10x", []),
+    ("deepseek-v3", "", "mha/mqa", "100x", ["right to 1 digit"]),
+    ("deepseek-v3", "", "mha/mqa", "130x", ["right to 2 digits"]),
+    # 1 - 8/128 = 93.75 %, with one digit 90; 1 - 1/128 = 99.2 %, with one digit 100
+    ("deepseek-v3", "", "gqa/mqa", "100%", []),
+    ("deepseek-v3", "", "gqa/mqa", "90%", ["right to 1 digit"]),
+
     ("deepseek-v3", "", "mha/gqa", "4x", ["K alone", "half"]),
     ("deepseek-v3", "", "mha/gqa", "16x", ["K alone", "double"]),
     # the keys of 128 heads, 16,384 elements, over 576: 28.44, or half of 56.89

@@ -58,11 +58,18 @@ def _endings(figure: Figure, value: Fraction) -> Iterator[str]:
         yield "truncated"
     digits = str(figure.value / figure.step)
     kept = len(digits.rstrip("0"))
-    coarse = replace(figure, step=figure.step * 10 ** (len(digits) - kept))
     # a zero behind the point was written to count
     whole = figure.step >= FIGURE_UNITS[figure.unit]
-    if whole and 0 < kept < len(digits) and coarse.holds(value):
+    if whole and 0 < kept < len(digits) and _rounds_so(figure, len(digits) - kept, value):
         yield f"right to {kept} digit{'s' if kept > 1 else ''}"
+
+
+def _rounds_so(figure: Figure, zeros: int, value: Fraction) -> bool:
+    """Whether a value rounds to a figure's number with as many digits as stand before its zeros."""
+    step = figure.step * 10**zeros
+    if value < figure.value == step:
+        step /= 10  # below a power of ten its digits are of the next place: 94 is 90, not 100
+    return replace(figure, step=step).holds(value)
 
 
 def _readings(

@@ -178,6 +178,23 @@ def test_contexts_that_are_stated_are_not_searched(cli: Cli, model_file: ModelFi
     assert (result["verdict"], result["computed_exact"], result["note"]) == ("confirmed", "2/1", "")
 
 
+def test_few_contexts_are_all_looked_at(cli: Cli, model_file: ModelFile) -> None:
+    strides = (1009, 1013)
+    tensors = "".join(
+        f"    - {{ name: t{stride}, role: latent, width: 8, every: {stride} }}\n"
+        for stride in strides
+    )
+    text = (
+        "name: Primes\nlayers: 1\ndtype: bf16\nmax_context: 2000\nattention:\n  kind: custom\n"
+        f"  tensors:\n{tensors}expect: {{ native.stored: up to 32 B }}\n"
+    )
+    ran = cli("check", model_file(text), "--json")
+    (result,) = json.loads(ran.out)["results"]
+    # one entry of either, 8 x 2 B each, from 1,013 tokens to 2,000
+    assert (result["verdict"], result["computed"]) == ("confirmed", "32 B")
+    assert result["note"] == "The most is at a context of 1,013."
+
+
 def test_a_cache_that_hardly_repeats_is_not_searched(cli: Cli, model_file: ModelFile) -> None:
     strides = (1009, 1013)
     tensors = "".join(

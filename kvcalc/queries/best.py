@@ -51,9 +51,11 @@ def _contexts(caches: Iterable[Cache], longest: int) -> list[int]:
     period = math.lcm(*(t.extent.period * t.reads.period for t in tensors))
     turns = {1, longest, *(turn for tensor in tensors for turn in _turns(tensor))}
     within = sorted(turn for turn in turns if turn <= longest)
-    if 2 * period * len(within) * len(tensors) > MOST_SUMS:
+    if min(2 * period * len(within), longest) * len(tensors) > MOST_SUMS:
         text = f"the best case is not searched for: the caches repeat each {period:,} tokens"
         raise UsageError(f"{text} and turn at {len(within):,}; name one context instead of up to")
+    if 2 * period * len(within) >= longest:
+        return list(range(1, longest + 1))
     near = {turn + step for turn in within for step in range(-period, period + 1)}
     return sorted(context for context in near if 1 <= context <= longest)
 

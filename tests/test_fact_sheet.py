@@ -220,6 +220,41 @@ def test_what_a_figure_holds_by_is_told_with_its_value(cli: Cli, model_file: Mod
     assert f"\nhalf: Holds if {held}.\n" in cli("check", path, "-k", "half").out
 
 
+BEGINNINGS = [
+    ("    code? <b>", "code? \\<b>"),
+    ("  # head", "\\# head"),
+    ("   > quoted", "\\> quoted"),
+    ("* item", "\\* item"),
+    (" 12. item", "12\\. item"),
+]
+
+
+@pytest.mark.parametrize(("answer", "shown"), BEGINNINGS)
+def test_an_answer_is_a_paragraph_however_it_begins(
+    answer: str, shown: str, cli: Cli, model_file: ModelFile
+) -> None:
+    path = model_file(SHEET.replace("It does | it does not.", answer))
+    lines = cli("check", path, "-f", "markdown").out.splitlines()
+    assert lines[6] == shown
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [("In C #", "# In C \\#"), ("In C#", "# In C#"), ("#", "# \\#"), (" In C ## ", "# In C \\##")],
+)
+def test_a_heading_ends_as_it_was_written(
+    title: str, shown: str, cli: Cli, model_file: ModelFile
+) -> None:
+    path = model_file(SHEET.replace("title: A sheet", f'title: "{title}"'))
+    assert cli("check", path, "-f", "markdown").out.splitlines()[0] == shown
+
+
+def test_a_file_named_twice_is_told_twice(path: str, cli: Cli) -> None:
+    out = cli("check", path, path, "-f", "markdown").out
+    assert out.count("(fifty-seven)") == out.count("(other)") == 2
+    assert out.endswith("\n4 passed, 0 failed, 4 recorded by hand\n")
+
+
 def test_a_selection_says_why(path: str, cli: Cli) -> None:
     out = cli("check", path, "-k", "l").out
     lasting = "lasting: In 7 of 8 cells. DeepSeek-V2, arXiv 2405.04434, Table 9, p. 32: 7 of 8"

@@ -41,14 +41,18 @@ def _chapter(file: str, results: tuple[Result, ...]) -> Iterator[Section]:
     """The file's questions in their order, then the claims that answer none."""
     title = results[0].claim.title if results[0].claim else ""
     yield Section(title or file, prose=(_count(results),))
-    claims = {result.id: result for result in results}
+    # a file that is named twice in a row has each of its claims twice
+    claims: dict[str, list[Result]] = {}
+    for result in results:
+        claims.setdefault(result.id, []).append(result)
     answered = Checked(results).questions
     for question in answered:
-        facts = tuple(_fact(claims.pop(name)) for name in question.claims if name in claims)
+        facts = [_fact(result) for name in question.claims for result in claims.pop(name, ())]
         paragraphs = tuple(filter(None, map(str.strip, question.answer.splitlines())))
-        yield Section(question.ask, 2, paragraphs, facts)
+        yield Section(question.ask, 2, paragraphs, tuple(facts))
     if claims:
-        yield Section(OTHERS if answered else "", 2, facts=tuple(map(_fact, claims.values())))
+        others = [_fact(result) for alike in claims.values() for result in alike]
+        yield Section(OTHERS if answered else "", 2, facts=tuple(others))
 
 
 def _count(results: Sequence[Result]) -> str:

@@ -22,6 +22,8 @@ _PAIRED = re.compile(r"[`~]|(?<!\s)\*|\*(?!\s)|(?<![^\W_])_|_(?![^\W_])")
 """What sets text off where there are two of it: no star by itself, no underscore within a word."""
 _START = re.compile(r"^(\d{1,9}(?=[.)](?:\s|$))|(?=>|[-+*#=](?!\d)))")
 """How a paragraph begins that would be a list, a heading or a quotation, and not a number."""
+_END = re.compile(r"(?:(?<=\s)|^)#+$")
+"""How a heading ends that would lose it."""
 _CALLED = re.compile(r"(?<!\w)@(?=\w)", re.ASCII)
 """Who is called by name, to whom GitHub would write."""
 
@@ -39,7 +41,8 @@ def _document(document: Document) -> list[str]:
     document = document.changed(_on_a_line)
     for section in document.sections:
         if section.heading:
-            lines += [f"{'#' * section.level} {_escaped(section.heading)}", ""]
+            heading = _END.sub(r"\\\g<0>", _escaped(section.heading.strip()))
+            lines += [f"{'#' * section.level} {heading}", ""]
         for paragraph in section.prose:
             lines += [_START.sub(r"\1\\", _escaped(paragraph)), ""]
         for fact in section.facts:

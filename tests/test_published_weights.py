@@ -49,6 +49,10 @@ def test_parameters_are_whole_numbers_and_the_sum_of_the_weights(
         ("weights: { fp8: 0 }", ":7:17:", "1"),
         ("weights: { fp8: 1.5 }", ":7:17:", "whole"),
         ("weights: {}", ":7:10:", ""),
+        ("weights: { fp8: 6, FP8: 7 }", ":7:20:", "fp8 and FP8 are one dtype"),
+        ("parameters: 1e17", ":7:13:", "at most 10,000,000,000,000,000"),
+        # a float has 53 bits: 2^53 + 1 is none of them
+        ("parameters: 9007199254740993.0", ":7:13:", "whole number"),
         ("weights: { fp8: 6 }\nparameters: 7", ":8:13:", "add up to 6 parameters, not to 7"),
         ("parameters: 1e99", ":7:13:", ""),
         ("parameters: '5'", ":7:13:", "'5'; it must be a whole number"),

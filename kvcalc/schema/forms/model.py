@@ -25,6 +25,10 @@ StatedWindow = Annotated[int, Bound(0, MAX_TOKENS)]
 
 MANY = 10**16
 """Of parameters, and of bytes of weights."""
+MOST_TOLD = 10**30
+"""What is too many is told in digits up to here."""
+EXACT = 15
+"""Digits that a float keeps as they were written."""
 _POWER = r"\d{1,17}(\.\d{1,17})?[eE]\+?\d{1,2}"
 
 
@@ -34,7 +38,10 @@ def _whole(value: object) -> object:
     if not written and not isinstance(value, float):
         return value
     number = Decimal(str(value))
-    return int(number) if number.is_finite() and abs(number) <= MANY and number % 1 == 0 else value
+    if not number.is_finite() or abs(number) > MOST_TOLD or number % 1:
+        return value
+    exact = written or len(number.normalize().as_tuple().digits) <= EXACT
+    return int(number) if exact else value
 
 
 _SHOWN = {"type": "number", "minimum": 1, "maximum": MANY}

@@ -10,7 +10,7 @@ from typing import Any
 from kvcalc.attention.base import Scheme, Shape
 from kvcalc.errors import InvalidValue, Nearest, Place, Problem, UsageError
 from kvcalc.expect import Expectation, parse_expectation
-from kvcalc.formats import parse_format
+from kvcalc.formats import Format, parse_format
 from kvcalc.model import FACTS, Architecture, Layer, Model, Source
 from kvcalc.schema.forms.fields import Form, form_of
 from kvcalc.schema.forms.layers import OrderForm
@@ -90,11 +90,17 @@ class _Reading:
     def _weights(self) -> None:
         """Whether the dtypes of weights have names, and all parameters are among them."""
         weights, stated = self.form.get("weights") or {}, self.form.get("parameters")
+        told: dict[Format, str] = {}
         for name in weights:
             try:
-                parse_format(name)
+                stored = parse_format(name)
             except ValueError as error:
                 self.problems.append(Problem(str(error), path=("weights", name)))
+                continue
+            if stored in told:
+                text = f"{told[stored]} and {name} are one dtype"
+                self.problems.append(Problem(text, "add them up", ("weights", name)))
+            told[stored] = name
         if not weights or stated in (None, sum(weights.values())):
             return
         text = f"weights add up to {sum(weights.values()):,} parameters, not to {stated:,}"

@@ -349,6 +349,12 @@ def test_transformers_keeps_no_sinks(model_file: ModelFile, cli: Cli) -> None:
     assert "leave the engine out" in ran.err
 
 
+def test_transformers_has_no_entries_as_v41_keeps_them(cli: Cli) -> None:
+    ran = cli("show", "deepseek-v4.1-flash", "--engine", "transformers")
+    assert (ran.code, ran.out) == (2, "")
+    assert "transformers 5.24.0 has no cache for entries such as those of DeepSeek-V4.1" in ran.err
+
+
 CARRYING = """\
 name: M
 layers: 2

@@ -65,9 +65,10 @@ class TransformersPlan:
 def plan(model: Model, question: Question) -> TransformersPlan:
     """How transformers keeps a model.
 
-    Raises UsageError for a dtype that is no float, sinks, and a cut that is not known.
+    Raises UsageError for a dtype that is no float, sinks, a cut and entries that are not known.
     """
     _refuse_sinks(model)
+    _refuse_undivided(model)
     own, off = _own(model), _stated(model)
     general = (rule for rule in GENERAL if own is None or rule != own.instead_of)
     rules = [rule for rule in (own, *general, off) if rule]
@@ -92,6 +93,13 @@ def _refuse_sinks(model: Model) -> None:
     extents = (tensor.tensor.extent for _, tensor in model.cache.tensors)
     if any(isinstance(extent, Window) and extent.sink for extent in extents):
         text = f"{NAME} keeps no attention sinks beside a window, as {model.name} does"
+        raise UsageError(f"{text}: leave the engine out")
+
+
+def _refuse_undivided(model: Model) -> None:
+    """Raises UsageError for DeepSeek-V4.1: 5.24.0 has no class that keeps entries as it does."""
+    if any(tensor.tensor.role in ("kv", "compressed") for _, tensor in model.cache.tensors):
+        text = f"{NAME} 5.24.0 has no cache for entries such as those of {model.name}"
         raise UsageError(f"{text}: leave the engine out")
 
 

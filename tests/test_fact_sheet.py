@@ -238,6 +238,14 @@ def test_an_answer_is_a_paragraph_however_it_begins(
     assert lines[6] == shown
 
 
+def test_a_sign_in_a_quote_pairs_with_none_in_a_name(cli: Cli, model_file: ModelFile) -> None:
+    text = SHEET.replace('"no groups"', '"no `groups"').replace("id: other", "id: o`ther")
+    out = cli("check", model_file(text), "-f", "markdown").out
+    assert '** "no \\`groups": recorded by hand (o\\`ther)' in out
+    alone = cli("check", model_file(SHEET.replace('"no groups"', '"no `groups"')), "-f", "markdown")
+    assert '** "no `groups": recorded by hand (other)' in alone.out
+
+
 @pytest.mark.parametrize(
     ("title", "shown"),
     [("In C #", "# In C \\#"), ("In C#", "# In C#"), ("#", "# \\#"), (" In C ## ", "# In C \\##")],

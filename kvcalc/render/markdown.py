@@ -54,7 +54,7 @@ def _document(document: Document) -> list[str]:
 
 def _fact(fact: Fact) -> Iterator[str]:
     """The verdict first, where one looks for it, then a list of what there is to say."""
-    verdict, said, told, name = map(_escaped, (fact.verdict, fact.said, fact.told, fact.name))
+    verdict, said, told, name = _on_one_line(fact.verdict, fact.said, fact.told, fact.name)
     told = f": {told}" if told else ""
     yield f"**{verdict}** {said}{told} ({name})"
     yield ""
@@ -99,7 +99,12 @@ def _on_a_line(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    shown = _MARKUP.sub(r"\\\g<0>", text)
-    if len(_PAIRED.findall(shown)) > 1:
-        shown = _PAIRED.sub(r"\\\g<0>", shown)
-    return _CALLED.sub("@&#8203;", shown)
+    return _on_one_line(text)[0]
+
+
+def _on_one_line(*texts: str) -> list[str]:
+    """Texts, escaped, that stand on one line: a sign in the one pairs with that in another."""
+    shown = [_MARKUP.sub(r"\\\g<0>", text) for text in texts]
+    if sum(len(_PAIRED.findall(text)) for text in shown) > 1:
+        shown = [_PAIRED.sub(r"\\\g<0>", text) for text in shown]
+    return [_CALLED.sub("@&#8203;", text) for text in shown]

@@ -243,3 +243,13 @@ def test_a_broken_model_is_told_of_by_each_claim_in_part(model_file: ModelFile) 
     messages = [problem.message for problem in refused.value.problems]
     assert len(messages) == 2 * 11
     assert messages[10] == messages[21] == "5 problems more in that file"
+
+
+def test_more_questions_than_a_file_has(model_file: ModelFile) -> None:
+    asked = [{"ask": "Is it?", "answer": "It is.", "claims": [f"c{n}"]} for n in range(1001)]
+    path = model_file(json.dumps({"questions": asked, "claims": [claim(0)]}), "claims.yaml")
+    with pytest.raises(InputError) as refused:
+        kvcalc.check(path)
+    (problem,) = refused.value.problems
+    assert "questions has 1,001 items" in problem.message
+    assert problem.hint == "write several files"

@@ -68,7 +68,8 @@ def _products(data: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _too_many(text: str, most: int, path: Place) -> Problem:
-    hint = "write several files" if path[:1] == ("claims",) else "no model needs so many"
+    of_claims = path[:1] in (("claims",), ("questions",))
+    hint = "write several files" if of_claims else "no model needs so many"
     return Problem(f"{text}; at most {most:,} are read", hint, path)
 
 

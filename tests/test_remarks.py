@@ -150,6 +150,13 @@ def test_several_remarks_are_told_as_choices(cli: Cli, model_file: ModelFile) ->
     assert below in cli("compare", path).out
 
 
+def test_nothing_is_divided_by_keys_that_are_not_there(cli: Cli, model_file: ModelFile) -> None:
+    text = WIDE_KEYS.replace("    - { name: k, role: k, heads: 2, width: 96 }\n", "")
+    path = model_file(f"{text}expect: {{ native/native: 3x }}")
+    (result,) = json.loads(cli("check", path, "--json").out)["results"]
+    assert (result["computed"], result["remarks"]) == ("1x", [])
+
+
 def test_an_expectation_of_a_model_has_remarks_too(cli: Cli, model_file: ModelFile) -> None:
     path = model_file(f"{WIDE_KEYS}expect: {{ native.growth: 2 kB, native.stored@1000: 1.95 MB }}")
     results = json.loads(cli("check", path, "--json").out)["results"]

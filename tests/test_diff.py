@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import kvcalc
 from kvcalc.attention.base import Shape
 from kvcalc.attention.compressed import CSA
 from kvcalc.attention.custom import Custom
@@ -393,6 +394,7 @@ def test_the_document() -> None:
     assert json.loads(json.dumps(document)) == {
         "schema_version": 1,
         "kind": "diff",
+        "kvcalc_version": kvcalc.__version__,
         "model": "A",
         "file": "a.yaml",
         "other_model": "A",

@@ -59,14 +59,14 @@ MAY_IMPORT = {
     "inside": {"importers"},
     "opening": UP_TO_SCHEMA | {"document", "importers"},
     "catalog": UP_TO_SCHEMA | {"document", "importers", "inside", "opening"},
-    "render": RESULTS,
+    "render": RESULTS | {"kvcalc"},
     "publish": UP_TO_SCHEMA | {"render"},
     "api": UP_TO_QUERIES | {"catalog", "publish"},
     "cli": {"errors", "printable", "units", "expect", "engines", "render", "kvcalc"},
     "kvcalc": {"api", "errors", "model"},
     "__main__": {"cli", "printable", "kvcalc"},
 }
-MAY_NAME = {**MAY_IMPORT, "render": UP_TO_QUERIES}
+MAY_NAME = {**MAY_IMPORT, "render": UP_TO_QUERIES | {"kvcalc"}}
 """The same for imports under `if TYPE_CHECKING`: render may name all that is below it."""
 
 OTHERS = {
@@ -157,6 +157,18 @@ def test_imports_point_one_way(module: str) -> None:
         and found.part not in (MAY_NAME if found.types_only else MAY_IMPORT).get(part, set())
     ]
     assert wrong == []
+
+
+def test_what_is_printed_takes_the_version_alone_from_the_top() -> None:
+    taken = [
+        ast.unparse(node)
+        for module, path in MODULES.items()
+        if part_of(module) == "render"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and any(target == "kvcalc" for target in _targets(node))
+    ]
+    assert taken == ["from kvcalc import __version__"]
 
 
 @everywhere

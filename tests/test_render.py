@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import functools
 import io
 import json
@@ -15,12 +16,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 from jsonschema import Draft202012Validator
 
+import kvcalc
 from kvcalc import catalog, question
 from kvcalc.errors import UsageError
 from kvcalc.queries.diff import diff
 from kvcalc.queries.listing import Listing
 from kvcalc.render import Style, render
 from kvcalc.render.schema import output_schema
+from kvcalc.render.show import RECORDS as RECORDS_OF_SHOW
 from tests.documents import cells, closed, validator_of
 
 if TYPE_CHECKING:
@@ -160,9 +163,10 @@ def test_json_is_one_document_that_its_schema_describes_in_full(
 
 
 CONTRACT = {
-    "compare": {"schema_version", "kind", "query", "baseline", "rows", "expect"},
+    "compare": {"schema_version", "kvcalc_version", "kind", "query", "baseline", "rows", "expect"},
     "show": {
         "schema_version",
+        "kvcalc_version",
         "kind",
         "query",
         "model",
@@ -176,8 +180,8 @@ CONTRACT = {
         "groups",
         "notes",
     },
-    "check": {"schema_version", "kind", "passed", "failed", "results"},
-    "list": {"schema_version", "kind", "models"},
+    "check": {"schema_version", "kvcalc_version", "kind", "passed", "failed", "results"},
+    "list": {"schema_version", "kvcalc_version", "kind", "models"},
 }
 
 ELEMENT = {
@@ -228,6 +232,7 @@ ELEMENT = {
 def test_json_has_the_keys_of_the_contract(args: tuple[str, ...], stdin: str, told: Told) -> None:
     document = parsed(told(*args, "--json", stdin=stdin))
     assert (document["schema_version"], document["kind"]) == (1, args[0])
+    assert document["kvcalc_version"] == kvcalc.__version__
     assert CONTRACT[args[0]] <= document.keys()
     assert elements(document)
     for element in elements(document):
@@ -380,7 +385,11 @@ def test_json_lines_are_the_documents_list(args: tuple[str, ...], stdin: str, to
     text = told(*args, "-f", "jsonl", stdin=stdin)
     assert text.endswith("}\n")
     lines = [parsed(line) for line in text.splitlines()]
-    assert lines == elements(parsed(told(*args, "--json", stdin=stdin)))
+    wanted = elements(parsed(told(*args, "--json", stdin=stdin)))
+    assert [line | element for line, element in zip(lines, wanted, strict=True)] == lines
+    for line, element in zip(lines, wanted, strict=True):
+        assert list(line)[: len(element)] == list(element)
+        assert line["kvcalc_version"] == kvcalc.__version__
 
 
 def cell(value: Any) -> str:
@@ -400,9 +409,79 @@ def test_csv_is_the_documents_list_under_the_same_keys(
     text = told(*args, "-f", "csv", stdin=stdin)
     assert "\r" not in text
     header, *rows = csv.reader(io.StringIO(text))
-    wanted = elements(parsed(told(*args, "--json", stdin=stdin)))
+    wanted = [parsed(line) for line in told(*args, "-f", "jsonl", stdin=stdin).splitlines()]
     assert header == list(wanted[0])
     assert rows == [[cell(element[key]) for key in header] for element in wanted]
+
+
+OWN = {"batch": 1, "mtp": False, "mtp_layers": None, "source_length": None, "engine": None}
+DRAFTED = ("--draft", "mistral-7b-v0.1", "--draft-kv-dtype", "fp8")
+
+
+@pytest.mark.parametrize(
+    ("args", "stdin", "which", "said"),
+    [
+        (
+            ("compare", "deepseek-v3"),
+            "",
+            -1,
+            OWN
+            | {"model": "DeepSeek-V3", "context": 131_072, "kv_dtype": "bf16", "index_dtype": None}
+            | {"draft": None, "draft_kv_dtype": None, "metric": "stored", "baseline": "mha"},
+        ),
+        (
+            ("compare", "gemma-3-27b", "-c", "8K", "-b", "3", "--kv-dtype", "q8_0/q4_0"),
+            "",
+            0,
+            OWN | {"context": 8_192, "batch": 3, "kv_dtype": "q8_0/q4_0", "index_dtype": None},
+        ),
+        (
+            ("compare", "deepseek-v3", "llama-3.1-405b", "--metric", "read"),
+            "",
+            1,
+            OWN | {"model": "Llama 3.1 405B", "metric": "read", "baseline": "DeepSeek-V3"},
+        ),
+        (
+            ("show", "falcon-7b", *DRAFTED),
+            "",
+            0,
+            OWN
+            | {"model": "Falcon-7B", "kv_dtype": "bf16", "draft_kv_dtype": "fp8"}
+            | {"draft": "Mistral 7B v0.1", "ignored": []},
+        ),
+        (
+            ("show", "falcon-7b", *DRAFTED[:2], "--engine", "transformers"),
+            "",
+            0,
+            {"draft_kv_dtype": "bf16", "engine": "transformers"},
+        ),
+        (("show", "-", "-c", "100"), MIXED, 0, {"model": "Mixed|Bag", "index_dtype": "bf16"}),
+        (("show", "-", "-c", "9", "--index-dtype", "none"), MIXED, 0, {"index_dtype": "none"}),
+        (
+            ("list",),
+            "",
+            0,
+            {"name": "DeepSeek-V3", "context": 131_072, "batch": 1, "kv_dtype": "bf16"}
+            | {"index_dtype": None, "engine": None},
+        ),
+    ],
+)
+def test_a_row_on_its_own_says_what_it_is(
+    args: tuple[str, ...], stdin: str, which: int, said: dict[str, Any], told: Told
+) -> None:
+    row = parsed(told(*args, "-f", "jsonl", stdin=stdin).splitlines()[which])
+    assert {name: row[name] for name in said} == said
+
+
+def test_each_row_has_the_index_keys_that_it_keeps(cli: Cli) -> None:
+    lines = map(json.loads, cli("compare", "deepseek-v3.2", "-f", "jsonl").out.splitlines())
+    kept = {row["scheme"]: row["index_dtype"] for row in lines}
+    assert (kept["mha"], kept["dsa"]) == (None, "fp8 + fp32 scale")
+
+
+def test_a_setting_of_questions_is_one_of_rows() -> None:
+    settings = {field.name for field in dataclasses.fields(question.Question)}
+    assert settings <= set(RECORDS_OF_SHOW.header)
 
 
 @every_answer
@@ -590,9 +669,11 @@ def test_a_difference_is_an_answer_like_others(validator: Draft202012Validator) 
         {"part": part, **changed} for part in ("cache", "facts") for changed in document[part]
     ]
     lines = render(difference, "jsonl", Style()).splitlines()
-    assert [parsed(line) for line in lines] == wanted
+    files = {"file": "deepseek-v3.yaml", "other_file": "gemma-3-27b.yaml"}
+    said = files | {"kvcalc_version": kvcalc.__version__}
+    assert [parsed(line) for line in lines] == [row | said for row in wanted]
     rows = list(csv.DictReader(io.StringIO(render(difference, "csv", Style()))))
-    assert rows == wanted
+    assert rows == [row | said for row in wanted]
     text = render(difference, "markdown", Style())
     assert "**DeepSeek-V3 and Gemma 3 27B do not keep the same cache**" in text
     header, _, *shown = [cells(line) for line in text.splitlines() if line.startswith("|")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -32,6 +32,8 @@ class ComparedRow(Measured):
     scheme: str
     label: str
     native: bool
+    variant: Model = field(repr=False)
+    """The model under this row's scheme, as it was asked for."""
     amounts: Amounts
     reservation: Reservation | None
     ratio: Fraction | None
@@ -155,6 +157,7 @@ def _compared(
         scheme=row.name,
         label=row.label,
         native=row.native,
+        variant=row.model,
         amounts=amounts.of_batch(query.batch),
         reservation=reservation,
         ratio=ratio,

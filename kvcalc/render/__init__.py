@@ -9,7 +9,8 @@ from kvcalc.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from kvcalc.expect import Quantity
-    from kvcalc.render.keys import Each, JsonObject
+    from kvcalc.render.keys import JsonObject
+    from kvcalc.render.records import Records
     from kvcalc.render.sheets import Sheet
     from kvcalc.units import System
 
@@ -45,8 +46,8 @@ class View(Protocol):
     """What the module of a question has; besides, a `document` if it says more as prose."""
 
     DOCUMENT: JsonObject
-    RECORDS: Each
-    """The list that the document is about, flat."""
+    RECORDS: Records
+    """The list that the document is about, flat, each with what was asked."""
 
     def sheet(self, answer: Any, style: Style) -> Sheet:
         """Titled columns of text."""

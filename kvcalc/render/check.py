@@ -9,6 +9,7 @@ from kvcalc.errors import UsageError
 from kvcalc.queries.check import Checked, Result
 from kvcalc.render import Style
 from kvcalc.render.keys import SOURCE, Each, JsonObject, Key, as_fraction, envelope
+from kvcalc.render.records import Records
 from kvcalc.render.sheets import Sheet, numbers, text, wrapped
 from kvcalc.render.verdicts import assumption, remarked, tally, verdict_of, why
 
@@ -71,7 +72,8 @@ QUESTION = JsonObject(
     Key("answer", str),
     Key("claims", [str], lambda question: list(question.claims)),
 )
-RECORDS = Each("results", RESULT)
+RESULTS = Each("results", RESULT)
+RECORDS = Records(RESULTS)
 DOCUMENT = JsonObject(
     "CheckDocument",
     "`kvcalc check`.",
@@ -80,7 +82,7 @@ DOCUMENT = JsonObject(
     Key("failed", int),
     Key("by_hand", int, says="Verdicts that are recorded alone: they neither pass nor fail."),
     Each("questions", QUESTION),
-    RECORDS,
+    RESULTS,
 )
 
 

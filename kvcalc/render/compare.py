@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from kvcalc.expect import Quantity
@@ -12,6 +12,7 @@ from kvcalc.question import NOTHING_ASKED
 from kvcalc.render import Style, keys
 from kvcalc.render.check import RESULT
 from kvcalc.render.keys import Each, JsonObject, Key, as_fraction, envelope, queried
+from kvcalc.render.records import ASKED, Records, Said, asked_of
 from kvcalc.render.sheets import Sheet, asked, flops, numbers, own_dtype, sizes, text, titled
 from kvcalc.render.verdicts import remarked
 from kvcalc.units import exact, format_ratio
@@ -37,7 +38,15 @@ ROW = JsonObject(
     Key("ratio_exact", str | None, lambda row: as_fraction(row.ratio)),
     keys.NOTES,
 )
-RECORDS = Each("rows", ROW)
+ROWS = Each("rows", ROW)
+
+
+def _asked(answer: Comparison) -> Callable[[ComparedRow], Said]:
+    compared = {"metric": answer.metric, "baseline": answer.baseline}
+    return lambda row: {**asked_of(answer, row.variant), **compared}
+
+
+RECORDS = Records(ROWS, (*ASKED, "metric", "baseline"), _asked)
 BASELINE = Key("baseline", str)
 DOCUMENT = JsonObject(
     "CompareDocument",
@@ -50,7 +59,7 @@ DOCUMENT = JsonObject(
         BASELINE,
     ),
     BASELINE,
-    RECORDS,
+    ROWS,
     Each("expect", RESULT),
     keys.NOTES,
 )

@@ -23,8 +23,8 @@ def write(view: View, answer: Any, style: Style) -> str:
     """The answer's list; null is empty, true and false as in JSON, notes and terms are joined."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(view.RECORDS.document.header)
-    writer.writerows(map(_cell, record.values()) for record in view.RECORDS.records(answer))
+    writer.writerow(view.RECORDS.header)
+    writer.writerows(map(_cell, record.values()) for record in view.RECORDS.of(answer))
     return out.getvalue()
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import itemgetter
 
 from kvcalc.queries.diff import Changed, Difference
 from kvcalc.render import Style
 from kvcalc.render.documents import Document, Section
 from kvcalc.render.keys import Each, JsonObject, Key, envelope
+from kvcalc.render.records import Records, Said
 from kvcalc.render.sheets import Sheet, text
 
 CHANGED = JsonObject(
@@ -43,7 +45,14 @@ def _of_second(key: Key) -> Key:
 
 
 PART = JsonObject("", "", Key("part", str, itemgetter(0)), *map(_of_second, CHANGED.keys))
-RECORDS = Each("parts", PART, _parts)
+
+
+def _said(answer: Difference) -> Callable[[object], Said]:
+    files = {"file": answer.model.file, "other_file": answer.other.file}
+    return lambda _: files
+
+
+RECORDS = Records(Each("parts", PART, _parts), ("file", "other_file"), _said)
 
 
 def sheet(answer: Difference, style: Style) -> Sheet:

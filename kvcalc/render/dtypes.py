@@ -5,6 +5,7 @@ from __future__ import annotations
 from kvcalc.queries.dtypes import ELEMENTS, Dtype, Dtypes
 from kvcalc.render import Style
 from kvcalc.render.keys import NOTES, Each, JsonObject, Key, envelope
+from kvcalc.render.records import Records
 from kvcalc.render.sheets import Sheet, numbers, text
 
 DTYPE = JsonObject(
@@ -28,9 +29,10 @@ DTYPE = JsonObject(
     Key("whose", str, says="Who stores a cache so, or where that is written down."),
     Key("aliases", [str], lambda dtype: list(dtype.aliases), "What else engines call it."),
 )
-RECORDS = Each("dtypes", DTYPE)
+DTYPES = Each("dtypes", DTYPE)
+RECORDS = Records(DTYPES)
 DOCUMENT = JsonObject(
-    "DtypesDocument", "`kvcalc list --dtypes`.", *envelope("dtypes"), RECORDS, NOTES
+    "DtypesDocument", "`kvcalc list --dtypes`.", *envelope("dtypes"), DTYPES, NOTES
 )
 
 

@@ -11,6 +11,6 @@ from kvcalc.render import Style, View
 
 def write(view: View, answer: Any, style: Style) -> str:
     """One line per element of the answer's list."""
-    records = view.RECORDS.records(answer)
+    records = view.RECORDS.of(answer)
     lines = (json.dumps(record, allow_nan=False) + "\n" for record in records)
     return uncommanding_json("".join(lines))

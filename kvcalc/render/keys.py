@@ -11,6 +11,8 @@ from fractions import Fraction
 from operator import attrgetter
 from typing import Any
 
+from kvcalc import __version__
+
 SCHEMA_VERSION = 1
 
 
@@ -75,9 +77,13 @@ def taken(keys: tuple[Key, ...], thing: Any) -> dict[str, Any]:
     return {key.name: key.of(thing) for key in keys}
 
 
-def envelope(kind: str) -> tuple[Key, Key]:
+VERSION = Key("kvcalc_version", str, lambda _: __version__, "Of the kvcalc that answered.")
+
+
+def envelope(kind: str) -> tuple[Key, Key, Key]:
     """The keys with which the document of an answer begins."""
-    return Key("schema_version", int, lambda _: SCHEMA_VERSION), Key("kind", kind, lambda _: kind)
+    schema_version = Key("schema_version", int, lambda _: SCHEMA_VERSION)
+    return schema_version, Key("kind", kind, lambda _: kind), VERSION
 
 
 def queried(name: str, says: str, *more: Key) -> Key:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from kvcalc.queries.listing import Listing
+from collections.abc import Callable
+
+from kvcalc.queries.listing import Listed, Listing
 from kvcalc.render import Style
 from kvcalc.render.keys import FIXED, GROWTH, Each, JsonObject, Key, envelope
+from kvcalc.render.records import STORED_IN, Records, Said, stored_in
 from kvcalc.render.sheets import Sheet, numbers, sizes, text
 from kvcalc.units import exact
 
@@ -33,8 +36,15 @@ LISTED = JsonObject(
     Each("weights", WEIGHTS, lambda listed: listed.model.weights.items()),
     Key("hub", [str], lambda listed: list(listed.model.hub), "The repositories it stands for."),
 )
-RECORDS = Each("models", LISTED)
-DOCUMENT = JsonObject("ListDocument", "`kvcalc list`.", *envelope("list"), RECORDS)
+MODELS = Each("models", LISTED)
+DOCUMENT = JsonObject("ListDocument", "`kvcalc list`.", *envelope("list"), MODELS)
+
+
+def _said(_: Listing) -> Callable[[Listed], Said]:
+    return lambda listed: {"batch": 1, **stored_in(listed.model), "engine": None}
+
+
+RECORDS = Records(MODELS, ("batch", *STORED_IN, "engine"), _said)
 
 
 def sheet(answer: Listing, style: Style) -> Sheet:

@@ -93,12 +93,17 @@ def titled(model: Model, query: Question) -> str:
         same = shape.key_dim == shape.value_dim
         widths = f"{shape.key_dim}" if same else f"{shape.key_dim}/{shape.value_dim}"
         heads = f", {shape.heads} heads x {widths}"
-    dtype = model.kv_dtype.name if model.kv_dtype else own_dtype(model)
+    dtype = stored_dtype(model)
     keys = model.index_dtype
     index = f", index keys {keys if isinstance(keys, str) else keys.name}" if keys else ""
     draft = model.draft.name if model.draft else None
     about = f"{len(model.layers)} layers{heads}, {dtype}{index}"
     return f"{model.name}: {about}, {asked(query, draft)}"
+
+
+def stored_dtype(model: Model) -> str:
+    """What a model's cache is stored in: as asked, else as its own."""
+    return model.kv_dtype.name if model.kv_dtype else own_dtype(model)
 
 
 def own_dtype(model: Model) -> str:

@@ -11,6 +11,7 @@ from kvcalc.queries.show import Breakdown, TensorLine
 from kvcalc.render import Style, keys
 from kvcalc.render.explain import explain
 from kvcalc.render.keys import Each, JsonObject, Key, as_fraction, envelope, number, queried
+from kvcalc.render.records import ASKED, Records, Said, asked_of
 from kvcalc.render.sheets import Column, Sheet, flops, numbers, sizes, text, titled
 from kvcalc.units import exact
 
@@ -37,7 +38,15 @@ TENSOR = JsonObject(
     keys.FLOPS,
     *PER_LAYER,
 )
-RECORDS = Each("lines", JsonObject("", "", Key("group", str), Key("layers", int), *TENSOR.keys))
+LINES = Each("lines", JsonObject("", "", Key("group", str), Key("layers", int), *TENSOR.keys))
+
+
+def _asked(answer: Breakdown) -> Callable[[TensorLine], Said]:
+    asked = asked_of(answer, answer.model)
+    return lambda _: asked
+
+
+RECORDS = Records(LINES, ASKED, _asked)
 
 
 def _sources(answer: Breakdown) -> tuple[Source, ...]:

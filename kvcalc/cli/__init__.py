@@ -198,6 +198,7 @@ def import_command(
     import kvcalc
 
     if against is not None:
+        out = out.among(options.ANSWERS)
         difference = kvcalc.diff(source, against, ignore=ignore or ())
         out.answer(difference)
         if not difference.same:
@@ -206,6 +207,7 @@ def import_command(
     if out.format is not None:
         name = "--json" if out.format == "json" else "--format"
         raise UsageError(f"{name} shows a difference; add --diff MODEL")
+    out = out.among(("yaml",))
     model = kvcalc.load(source, ignore=ignore or ())
     # on standard output they are the first thing to be seen
     out.notes(model.notes if out.file is not None else ())
@@ -226,4 +228,6 @@ def schema(
 
     import kvcalc
 
-    Output(None, output).text(json.dumps(kvcalc.json_schema(what), indent=2) + "\n")
+    Output(None, output).among(("json",)).text(
+        json.dumps(kvcalc.json_schema(what), indent=2) + "\n"
+    )

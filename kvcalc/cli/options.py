@@ -5,7 +5,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
@@ -27,10 +27,17 @@ Files = Annotated[
     list[str] | None, typer.Argument(metavar="[FILE...]", help=MODEL_HELP, show_default=False)
 ]
 AnswerFormat = Literal["table", "json", "jsonl", "csv", "markdown"]
+ANSWERS = get_args(AnswerFormat)
 CheckFormat = Literal["table", "json", "jsonl", "csv", "markdown", "github", "junit"]
 Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 File = Annotated[
-    Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to a file instead.")
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Write to a file instead, in the format that its suffix names.",
+    ),
 ]
 Units = Annotated[
     Literal["si", "iec", "bytes"],
@@ -182,33 +189,42 @@ def _tokens(option: str, text: str | None) -> int | None:
 
 def answer(
     format: Annotated[
-        AnswerFormat, typer.Option("-f", "--format", help="Output format.")
-    ] = "table",
+        AnswerFormat | None,
+        typer.Option("-f", "--format", help="Output format. [default: table, or as FILE has it]"),
+    ] = None,
     json: Json = False,
     output: File = None,
     units: Units = "si",
     quiet: Quiet = False,
 ) -> Output:
     """Where an answer with sizes goes, and how it looks."""
-    return Output("json" if json else format, output, quiet, units)
+    return Output("json" if json else format, output, quiet, units).among(ANSWERS)
 
 
 def results(
     format: Annotated[
-        CheckFormat,
-        typer.Option("-f", "--format", help="Output format; github and junit are for CI."),
-    ] = "table",
+        CheckFormat | None,
+        typer.Option(
+            "-f",
+            "--format",
+            help="Output format; github and junit are for CI. [default: table, or as FILE has it]",
+        ),
+    ] = None,
     json: Json = False,
     output: File = None,
 ) -> Output:
     """Where the results of a check go."""
-    return Output("json" if json else format, output)
+    return Output("json" if json else format, output).among(get_args(CheckFormat))
 
 
 def difference(
     format: Annotated[
         AnswerFormat | None,
-        typer.Option("-f", "--format", help="Output format of a difference. Default: table."),
+        typer.Option(
+            "-f",
+            "--format",
+            help="Output format of a difference. [default: table, or as FILE has it]",
+        ),
     ] = None,
     json: Json = False,
     output: File = None,

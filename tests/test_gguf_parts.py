@@ -58,6 +58,13 @@ def test_a_folder_of_parts_has_the_weights_of_the_gguf(tmp_path: pathlib.Path) -
     assert kvcalc.load(str(tmp_path)).weight_bytes == 1_584
 
 
+def test_parts_may_be_called_in_capitals(tmp_path: pathlib.Path) -> None:
+    for number in range(3):
+        path = part(tmp_path, number)
+        path.rename(path.with_suffix(".GGUF"))
+    assert kvcalc.load(tmp_path).weight_bytes == 1_584
+
+
 def test_the_parts_of_a_cache_of_the_hub(tmp_path: pathlib.Path) -> None:
     """Links to files in one other folder, which are called otherwise there."""
     blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "1"

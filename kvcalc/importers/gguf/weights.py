@@ -76,7 +76,8 @@ def _count(values: Mapping[str, Any]) -> int | None:
 def _parts(path: Path, header: Header, count: int, allowance: Allowance) -> list[Tensors]:
     """The tensors of all parts, in their order. Raises _Incomplete."""
     named = PART.match(path.stem)
-    names = [_name(named["stem"], n, count) for n in range(count)] if named else []
+    several = range(min(count, MAX_PARTS))
+    names = [_name(named["stem"], n, count, path.suffix) for n in several] if named else []
     if count > MAX_PARTS or not names or names[0] != path.name:
         raise _Incomplete(f"one file of {count:,}: the weights' bytes are not known from it alone")
     _check(path.name, header, 0, count)
@@ -92,8 +93,8 @@ def _parts(path: Path, header: Header, count: int, allowance: Allowance) -> list
     return found
 
 
-def _name(stem: str, number: int, count: int) -> str:
-    return f"{stem}-{number + 1:05}-of-{count:05}.gguf"
+def _name(stem: str, number: int, count: int, suffix: str) -> str:
+    return f"{stem}-{number + 1:05}-of-{count:05}{suffix}"
 
 
 def _beside(path: Path, name: str, allowance: Allowance) -> Header:

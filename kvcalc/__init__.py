@@ -39,6 +39,10 @@ __all__ = [
 _ERRORS = ("InputError", "InvalidValue", "KvcalcError", "UsageError")
 
 
+def __dir__() -> list[str]:
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+
+
 def __getattr__(name: str) -> Any:
     # imported on first use, so that `kvcalc --version` loads neither pydantic nor yaml
     if name not in __all__:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
 from os.path import join
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kvcalc import catalog
 from kvcalc.errors import UsageError, WrongArgument, briefly, did_you_mean
@@ -15,7 +15,7 @@ from kvcalc.question import question
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any, Literal, Unpack
+    from typing import Literal, Unpack
 
     from kvcalc.claim import Claim
     from kvcalc.expect import Quantity
@@ -27,10 +27,14 @@ if TYPE_CHECKING:
     from kvcalc.queries.show import Breakdown
     from kvcalc.question import Asked
 
-Reference = Model | str | PathLike[str]
+Reference = Model | str | PathLike[str] | Mapping[str, Any]
 """A model, or what names one: a YAML path, a Hugging Face config.json or a folder that holds one, a
 GGUF file, all these as text or as a Path; a hub id such as `hf:org/name`, a bundled name, `-` for
-standard input."""
+standard input; or what such a YAML file or a config.json says, as a dict."""
+Tokens = int | str
+"""A number of tokens, or text as the command line takes it: `128K` is 131,072, `128k` 128,000."""
+Found = Model | str | Mapping[str, Any]
+"""A reference whose path is text."""
 
 
 def load(reference: Reference, *, ignore: Sequence[str] = ()) -> Model:
@@ -46,7 +50,7 @@ def load(reference: Reference, *, ignore: Sequence[str] = ()) -> Model:
 
 def show(
     model: Reference,
-    context: int | None = None,
+    context: Tokens | None = None,
     batch: int = 1,
     *,
     draft: Reference | None = None,
@@ -66,7 +70,7 @@ def show(
 
 def compare(
     *models: Reference,
-    context: int | None = None,
+    context: Tokens | None = None,
     batch: int = 1,
     metric: Quantity = "stored",
     baseline: str | None = None,
@@ -172,12 +176,12 @@ def _named(
     from kvcalc.claim import Claim
 
     things = [thing if isinstance(thing, Claim) else _known("things", thing) for thing in given]
-    names = [thing for thing in things if isinstance(thing, str)]
+    names = [thing for thing in things if not isinstance(thing, Model | Claim)]
     _once_from_standard_input(names)
     found_by_name = catalog.load_all_checkable(names, tuple(ignore), allow_outside=allow_outside)
     loaded = iter(found_by_name)
     for thing in things:
-        found = next(loaded) if isinstance(thing, str) else thing
+        found = thing if isinstance(thing, Model | Claim) else next(loaded)
         if isinstance(found, Model) and not found.expect:
             raise UsageError(f"{found.file or found.name} has no expect: nothing to check")
         yield from found if isinstance(found, tuple) else (found,)
@@ -206,7 +210,7 @@ def _about(thing: Model | Claim) -> list[Model]:
 
 
 def _drafted(
-    references: Sequence[Model | str], draft: Reference | None, ignore: Sequence[str]
+    references: Sequence[Found], draft: Reference | None, ignore: Sequence[str]
 ) -> list[Model]:
     """The models, with a draft beside each of them if there is one."""
     if draft is None:
@@ -215,9 +219,9 @@ def _drafted(
     return [replace(model, draft=drafting) for model in models]
 
 
-def _models(references: Sequence[Model | str], ignore: Sequence[str] = ()) -> list[Model]:
+def _models(references: Sequence[Found], ignore: Sequence[str] = ()) -> list[Model]:
     ignore = _fields(ignore)
-    names = [reference for reference in references if isinstance(reference, str)]
+    names = [reference for reference in references if not isinstance(reference, Model)]
     _once_from_standard_input(names)
     loaded = iter(catalog.load_all(names, ignore))
     models = [r if isinstance(r, Model) else next(loaded) for r in references]
@@ -225,9 +229,9 @@ def _models(references: Sequence[Model | str], ignore: Sequence[str] = ()) -> li
     return models
 
 
-def _known(argument: str, thing: Reference) -> Model | str:
-    """A model, or what names one as text; a path stays one whatever it is called."""
-    if isinstance(thing, Model | str):
+def _known(argument: str, thing: Reference) -> Found:
+    """A model, its data, or what names one as text; a path stays one whatever it is called."""
+    if isinstance(thing, Model | str) or (isinstance(thing, Mapping) and thing):
         return thing
     if isinstance(thing, PathLike) and isinstance(path := fspath(thing), str):
         return join(".", path) if path == "-" or ":" in path else path
@@ -251,7 +255,7 @@ def _must_be_text(argument: str, value: object) -> None:
         raise WrongArgument(argument, f"{argument} is text, not {briefly(value)}")
 
 
-def _once_from_standard_input(references: Sequence[str]) -> None:
+def _once_from_standard_input(references: Sequence[object]) -> None:
     """Raises UsageError where standard input is named more than once: it can be read but once."""
     if references.count("-") > 1:
         raise UsageError("- is named twice, and standard input can be read once: name a file")

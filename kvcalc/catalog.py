@@ -14,9 +14,13 @@ from kvcalc.opening import STDIN, SUFFIX, Ignored, exists, model_of, of_bundle, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
 
     from kvcalc.claim import Claim
     from kvcalc.model import Model
+
+    Reference = str | Mapping[str, Any]
+    """What names a model, or the data of its file as Python has it."""
 
 T = TypeVar("T")
 
@@ -45,11 +49,11 @@ def _files(folder: str) -> dict[str, Path]:
     return {path.stem: path for path in sorted((configs() / folder).glob(f"*{SUFFIX}"))}
 
 
-def load(reference: str, ignored: Ignored = ()) -> Model:
+def load(reference: Reference, ignored: Ignored = ()) -> Model:
     """The model that a reference names.
 
     reference  a YAML path, a config.json or a folder that holds one, a GGUF file, `hf:org/name`, a
-               bundled name (with or without .yaml), or `-` for standard input
+               bundled name (with or without .yaml), or `-` for standard input; or a file's data
     ignored    fields of somebody else's file that are left out of it
 
     Raises InputError, with every problem of the file.
@@ -58,7 +62,7 @@ def load(reference: str, ignored: Ignored = ()) -> Model:
 
 
 def load_checkable(
-    reference: str, ignored: Ignored = (), *, allow_outside: bool = False
+    reference: Reference, ignored: Ignored = (), *, allow_outside: bool = False
 ) -> Model | tuple[Claim, ...]:
     """What `check` holds to its word: a model, or the claims of a file that has a `claims:` key.
 
@@ -83,23 +87,23 @@ def load_bundled() -> tuple[list[Model], list[Claim]]:
     return list(models.values()), claims
 
 
-def load_all(references: Sequence[str], ignored: Ignored = ()) -> list[Model]:
+def load_all(references: Sequence[Reference], ignored: Ignored = ()) -> list[Model]:
     """Load several models. Raises InputError with the problems of all of them."""
     return _all(lambda reference: load(reference, ignored), references)
 
 
 def load_all_checkable(
-    references: Sequence[str], ignored: Ignored = (), *, allow_outside: bool = False
+    references: Sequence[Reference], ignored: Ignored = (), *, allow_outside: bool = False
 ) -> list[Model | tuple[Claim, ...]]:
     """Load several files for `check`. Raises InputError with the problems of all of them."""
 
-    def loaded(reference: str) -> Model | tuple[Claim, ...]:
+    def loaded(reference: Reference) -> Model | tuple[Claim, ...]:
         return load_checkable(reference, ignored, allow_outside=allow_outside)
 
     return _all(loaded, references)
 
 
-def _all(read: Callable[[str], T], references: Sequence[str]) -> list[T]:
+def _all(read: Callable[[Reference], T], references: Sequence[Reference]) -> list[T]:
     found: list[T] = []
     problems: list[Problem] = []
     for reference in references:
@@ -112,7 +116,11 @@ def _all(read: Callable[[str], T], references: Sequence[str]) -> list[T]:
     return found
 
 
-def _found(reference: str, ignored: Ignored, *folders: str) -> Document | Model:
+def _found(reference: Reference, ignored: Ignored, *folders: str) -> Document | Model:
+    if not isinstance(reference, str):
+        from kvcalc.given import document_of
+
+        return document_of(reference)
     found = opened(reference, lambda name: _bundled(name, folders), ignored)
     if found is None:
         _refuse_locked(reference)

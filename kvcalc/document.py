@@ -81,9 +81,11 @@ class Document:
         return self.places.position(path)
 
     def placed(self, problem: Problem) -> Problem:
-        """The problem with file, line and column."""
+        """The problem with file, line and column; where there is no file, its path says where."""
         line, column = self.position(problem.path)
-        place = self.name, line, column
+        path = ".".join(map(str, problem.path))
+        where = "" if problem.message.startswith((f"{path}:", f"{path} is ")) else path
+        place = self.name or where, line, column
         return Problem(problem.message, problem.advice, problem.path, *place)
 
 

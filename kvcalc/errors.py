@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 T = TypeVar("T")
+Made = TypeVar("Made")
 Place = tuple[str | int, ...]
 """Where in a file's data a value stands: keys and list positions from the top."""
 
@@ -125,7 +126,7 @@ def listed(problems: Sequence[Problem]) -> str:
     return "\n".join(lines)
 
 
-def checked(argument: str, check: Callable[[T], T], value: T) -> T:
+def checked(argument: str, check: Callable[[T], Made], value: T) -> Made:
     """What a check makes of an argument. Raises WrongArgument where that raises ValueError."""
     try:
         return check(value)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kvcalc.cache import ENTRY_ROLES, Cache, Group, Storage
 from kvcalc.errors import UsageError, checked
-from kvcalc.units import check_batch, check_tokens
+from kvcalc.units import check_batch, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -186,25 +186,28 @@ class Model:
             raise UsageError("a draft's dtype is asked for, and no draft: add --draft MODEL")
         return None
 
-    def stored(self, context: int, batch: int = 1) -> int:
-        """Bytes of live cache state of `batch` sequences after `context` tokens each."""
+    def stored(self, context: int | str, batch: int = 1) -> int:
+        """Bytes of live cache state of `batch` sequences after `context` tokens each.
+
+        The context is a number, or text such as `128K`, here and below.
+        """
         return _sequences(batch) * self.cache.stored(_tokens(context))
 
-    def growth(self, context: int) -> Fraction:
+    def growth(self, context: int | str) -> Fraction:
         """Bytes per token of one sequence's tensors still growing just after `context` tokens."""
         return self.cache.growth(_tokens(context))
 
-    def fixed(self, context: int, batch: int = 1) -> int:
+    def fixed(self, context: int | str, batch: int = 1) -> int:
         """Bytes of what no longer grows at `context` tokens: full windows, states."""
         return _sequences(batch) * self.cache.fixed(_tokens(context))
 
-    def read(self, context: int, batch: int = 1) -> int:
+    def read(self, context: int | str, batch: int = 1) -> int:
         """Bytes of cache that one decode step moves at `context` tokens."""
         return _sequences(batch) * self.cache.read(_tokens(context))
 
 
-def _tokens(context: int) -> int:
-    return checked("context", check_tokens, context)
+def _tokens(context: int | str) -> int:
+    return checked("context", tokens_of, context)
 
 
 def _sequences(batch: int) -> int:

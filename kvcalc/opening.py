@@ -81,7 +81,7 @@ def model_of(found: Document | Model, ignored: Ignored = ()) -> Model:
 
             _refuse(refusal(found.name, found.data))
         if is_config(found.data):
-            return _imported(found, _origin(Path(found.name), ignored))
+            return _imported(found, _origin_of(found, ignored))
         from kvcalc.importers.files import no_model
 
         raise InputError([found.placed(no_model(found.data))])
@@ -193,6 +193,15 @@ def _refuse(problem: Problem | None, file: str = "") -> None:
     """Raises InputError where there is a problem, of another file if that is named."""
     if problem is not None:
         raise InputError([replace(problem, file=file) if file else problem])
+
+
+def _origin_of(document: Document, ignored: Ignored) -> Origin:
+    """Where parsed data comes from; what Python has as a dict has neither file nor name."""
+    from kvcalc.importers.assembly import Origin
+
+    if document.name:
+        return _origin(Path(document.name), ignored)
+    return Origin("", source="a configuration given as data", ignored=ignored)
 
 
 def _origin(path: Path, ignored: Ignored, weight_bytes: int | None = None) -> Origin:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, TypedDict
 
 from kvcalc.errors import UsageError, WrongArgument, briefly, checked, did_you_mean
 from kvcalc.formats import parse_index_format, parse_kv_dtype
-from kvcalc.units import MAX_TOKENS, check_batch, check_layers, check_tokens, grouped
+from kvcalc.units import (
+    MAX_TOKENS,
+    check_batch,
+    check_layers,
+    grouped,
+    parse_tokens,
+    tokens_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,13 +29,16 @@ if TYPE_CHECKING:
 
 
 class Asked(TypedDict, total=False):
-    """A question's settings as people write them, and as documents echo them."""
+    """A question's settings as people write them, and as documents echo them.
+
+    A number of tokens may be text (`128K`), and is echoed as a number.
+    """
 
     kv_dtype: str | None
     index_dtype: str | None
     mtp: bool
     mtp_layers: int | None
-    source_length: int | None
+    source_length: int | str | None
     engine: str | None
     draft_kv_dtype: str | None
 
@@ -85,14 +95,14 @@ NOTHING_ASKED = Question()
 
 
 def question(
-    context: int | None = None,
+    context: int | str | None = None,
     batch: int = 1,
     ignored: Sequence[str] = (),
     **asked: Unpack[Asked],
 ) -> Question:
     """The question that these settings ask. Raises WrongArgument where one of them cannot be."""
     if context is not None:
-        checked("context", check_tokens, context)
+        context = checked("context", tokens_of, context)
     checked("batch", check_batch, batch)
     settings: dict[str, Any] = {name: _read(name, value) for name, value in asked.items()}
     if settings.get("mtp_layers") is not None:
@@ -129,7 +139,9 @@ def _engine(name: object) -> str:
     return name
 
 
-def _source(tokens: int) -> int:
+def _source(tokens: int | str) -> int:
+    if isinstance(tokens, str):
+        return 0 if tokens.strip() == "0" else parse_tokens(tokens)
     if isinstance(tokens, bool) or not isinstance(tokens, int):
         raise ValueError(f"source length {briefly(tokens)} is not a whole number of tokens")
     if not 0 <= tokens <= MAX_TOKENS:

@@ -40,11 +40,17 @@ def parse_tokens(text: str) -> int:
     """Read a context: `4096`, `128k` = 128,000, `128K` = 131,072, `1m`, `1M`. Raises ValueError."""
     match = re.fullmatch(_TOKENS, text.strip())
     if match is None or match[2] not in TOKEN_UNITS or len(text) > MAX_DIGITS:
-        raise ValueError(f"{text!r} is not a number of tokens; write it like 131072, 128k or 128K")
+        text = f"{briefly(text)} is not a number of tokens"
+        raise ValueError(f"{text}; write it like 131072, 128k or 128K")
     value = Fraction(re.sub("[,_]", "", match[1])) * TOKEN_UNITS[match[2]]
     if value.denominator != 1 or ("." in match[1] and not match[2]):
-        raise ValueError(f"{text!r} is not a whole number of tokens")
+        raise ValueError(f"{briefly(text)} is not a whole number of tokens")
     return check_tokens(value.numerator)
+
+
+def tokens_of(given: int | str) -> int:
+    """A context as Python gives it, a number or text as `parse_tokens` reads it, or ValueError."""
+    return parse_tokens(given) if isinstance(given, str) else check_tokens(given)
 
 
 def check_tokens(tokens: int) -> int:

@@ -287,19 +287,21 @@ class Unshown:
 
 
 NO_MODEL = [3, 1.5, True, NAN, HUGE, b"deepseek-v3", {}, Unshown(), [MINE], ("deepseek-v3",)]
-NO_COUNT = ["8k", b"8", 1.5, NAN, True, -1, 10**30, HUGE, -HUGE, [], Unshown()]
+NO_NUMBER = [b"8", 1.5, NAN, True, -1, 10**30, HUGE, -HUGE, [], Unshown()]
+NO_COUNT = ["8k", *NO_NUMBER]
+NO_TOKENS = ["8x", "", "-1", "1.5", "0.0001k", "1" * 5000, "10T", "8,k", *NO_NUMBER]
 NO_DTYPE = [3, 1.5, True, b"fp8", [], {}, Unshown(), "", "fp9"]
 NO_TEXT = [3, 1.5, True, b"x", [], {}, HUGE, Unshown()]
 
 ASKED: dict[str, list[Any]] = {
-    "context": [*NO_COUNT, 0],
+    "context": [*NO_TOKENS, 0, "0"],
     "batch": [*NO_COUNT, 0, None],
     "kv_dtype": NO_DTYPE,
     "index_dtype": NO_DTYPE,
     "draft_kv_dtype": NO_DTYPE,
     "mtp": ["yes", 1, 0, None, []],
     "mtp_layers": [*NO_COUNT, 0],
-    "source_length": NO_COUNT,
+    "source_length": NO_TOKENS,
     "engine": [*NO_TEXT, "", "transfomers"],
     "draft": NO_MODEL,
 }
@@ -337,7 +339,7 @@ WRONG: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
     **{
         name: (
             lambda context=1, name=name, **more: getattr(MINE, name)(context, **more),
-            {"context": [*NO_COUNT, 0, None]}
+            {"context": [*NO_TOKENS, 0, "0", None]}
             | ({} if name == "growth" else {"batch": [*NO_COUNT, 0, None]}),
         )
         for name in ("stored", "growth", "fixed", "read")
@@ -385,6 +387,74 @@ def test_models_are_given_one_by_one() -> None:
     for ask in (kvcalc.compare, kvcalc.check):
         with pytest.raises(kvcalc.UsageError, match="give them one by one"):
             ask(models)
+
+
+TOKENS = [
+    ("4096", 4_096),
+    ("8k", 8_000),
+    ("8K", 8_192),
+    ("131,072", 131_072),
+    ("0.5M", 524_288),
+    (" 128K ", 131_072),
+]
+
+
+@pytest.mark.parametrize(("text", "tokens"), TOKENS)
+def test_tokens_may_be_text_as_on_the_command_line(text: str, tokens: int) -> None:
+    per_token = 2 * 2 * 2 * 64 * 2
+    assert MINE.stored(text, 3) == 3 * MINE.stored(text) == 3 * tokens * per_token
+    assert MINE.growth(text) == per_token
+    assert (MINE.fixed(text), MINE.read(text)) == (0, tokens * per_token)
+    assert kvcalc.show(MINE, text) == kvcalc.show(MINE, tokens)
+    assert kvcalc.compare(MINE, context=text) == kvcalc.compare(MINE, context=tokens)
+    assert kvcalc.show(MINE, text).query.context == tokens
+    crossing = kvcalc.show("whisper-large-v3", 448, source_length=text)
+    assert crossing == kvcalc.show("whisper-large-v3", 448, source_length=tokens)
+    assert crossing.query.echo()["source_length"] == tokens
+
+
+def test_a_source_length_of_0_may_be_text() -> None:
+    assert kvcalc.show("whisper-large-v3", source_length="0").query.source_length == 0
+
+
+# what can be completed
+
+
+def test_what_there_is_can_be_listed_without_importing_it() -> None:
+    code = """\
+import sys, kvcalc
+listed = dir(kvcalc)
+assert set(kvcalc.__all__) <= set(listed), listed
+assert {name for name in listed if not name.startswith("__")} < set(kvcalc.__all__), listed
+assert [name for name in sys.modules if name.startswith("kvcalc.")] == []
+kvcalc.models
+assert dir(kvcalc) == listed
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("begun", "completed"),
+    [
+        ("kvcalc.comp", "kvcalc.compare("),
+        ("kvcalc.lo", "kvcalc.load("),
+        ("kvcalc.mode", "kvcalc.models("),
+        ("kvcalc.Mo", "kvcalc.Model("),
+        ("answer.to_", "answer.to_dict("),
+        ("answer.row", "answer.rows"),
+        ("model.sto", "model.stor"),
+    ],
+)
+def test_a_shell_completes(begun: str, completed: str) -> None:
+    import rlcompleter
+
+    names = {"kvcalc": kvcalc, "answer": kvcalc.compare(MINE), "model": MINE}
+    found = rlcompleter.Completer(names).complete(begun, 0)
+    assert found is not None
+    assert found.startswith(completed)
 
 
 # paths
@@ -445,6 +515,6 @@ def test_a_path_of_bytes_is_refused() -> None:
 def test_a_wrong_argument_is_also_a_value_error_and_travels() -> None:
     import pickle
 
-    with pytest.raises(ValueError, match="context: '8k' is not a whole number") as raised:
-        MINE.stored(cast(int, "8k"))
+    with pytest.raises(ValueError, match="context: '8x' is not a number of tokens") as raised:
+        MINE.stored("8x")
     assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)

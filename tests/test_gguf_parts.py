@@ -146,6 +146,13 @@ def test_an_odd_number_of_parts(tmp_path: pathlib.Path, count: Any) -> None:
     assert any("split.count is" in note for note in model.notes)
 
 
+def test_more_parts_than_there_can_be_take_no_time(tmp_path: pathlib.Path) -> None:
+    general, path = {"split.count": 4_000_000_000}, tmp_path / "m-00001-of-00003.gguf"
+    model = read(write(path, "llama", LLAMA, general=general, tensors=((16, 16),)))
+    text = "one file of 4,000,000,000: the weights' bytes are not known from it alone"
+    assert text in model.notes
+
+
 def test_a_model_that_was_merged_is_whole(tmp_path: pathlib.Path) -> None:
     """gguf-split --merge leaves a count of 0."""
     model = model_of(

@@ -51,14 +51,17 @@ UP_TO_QUERIES = below("queries") | {"queries"}
 RESULTS = UP_TO_QUERIES - {"whatif", "schema"}
 MAY_IMPORT = {
     **CORE,
+    "queries": CORE["queries"] | {"answer"},
+    "answer": {"printable", "render"},
     "yamltext": {"errors", "printable"},
     "jsonplaces": {"errors"},
     "jsontext": {"errors", "jsonplaces", "printable", "yamltext"},
+    "given": {"document", "errors", "jsontext", "yamltext"},
     "document": {"errors", "jsonplaces", "jsontext", "printable", "yamltext"},
     "importers": UP_TO_SCHEMA,
     "inside": {"importers"},
     "opening": UP_TO_SCHEMA | {"document", "importers"},
-    "catalog": UP_TO_SCHEMA | {"document", "importers", "inside", "opening"},
+    "catalog": UP_TO_SCHEMA | {"document", "given", "importers", "inside", "opening"},
     "render": RESULTS | {"kvcalc"},
     "publish": UP_TO_SCHEMA | {"render"},
     "api": UP_TO_QUERIES | {"catalog", "publish"},
@@ -68,6 +71,8 @@ MAY_IMPORT = {
 }
 MAY_NAME = {**MAY_IMPORT, "render": UP_TO_QUERIES | {"kvcalc"}}
 """The same for imports under `if TYPE_CHECKING`: render may name all that is below it."""
+UPWARD = "kvcalc.answer"
+"""An answer prints itself: the one module that imports from above, once that is asked for."""
 
 OTHERS = {
     "kvcalc.yamltext": {"yaml"},
@@ -169,6 +174,12 @@ def test_what_is_printed_takes_the_version_alone_from_the_top() -> None:
         and any(target == "kvcalc" for target in _targets(node))
     ]
     assert taken == ["from kvcalc import __version__"]
+
+
+def test_what_imports_from_above_does_so_inside_functions() -> None:
+    ours = [found for found in imports_of(MODULES[UPWARD]) if found.ours]
+    assert ours
+    assert all(found.in_function for found in ours)
 
 
 @everywhere

@@ -122,6 +122,24 @@ def test_python_says_what_its_comments_say(
     assert compared == len(comments) > 0
 
 
+def test_a_session_of_python_shows_what_stands_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": "__main__"}
+    tried = 0
+    for block in blocks("pycon"):
+        assert block.startswith(">>> ")
+        for part in re.split(r"^>>> ", block, flags=re.MULTILINE)[1:]:
+            first, *rest = part.splitlines()
+            lines = [first, *(line[4:] for line in rest if line.startswith("..."))]
+            said = [line for line in rest if not line.startswith("...")]
+            exec(compile("\n".join([*lines, ""]), "README.md", "single", dont_inherit=True), names)
+            assert capsys.readouterr().out.splitlines() == said
+            tried += 1
+    assert tried > 20
+
+
 @pytest.mark.parametrize(
     "block", [b for b in blocks("yaml") if re.search(r"^name:", b, re.MULTILINE)]
 )
@@ -173,4 +191,4 @@ def test_the_install_commands_can_be_found_by_their_words(words: str, command: s
 
 def test_every_language_of_a_block_is_one_that_is_tried() -> None:
     languages = set(re.findall(r"^```(\w+)$", README, re.MULTILINE))
-    assert languages == {"console", "python", "yaml", "sh", "json"}
+    assert languages == {"console", "python", "pycon", "yaml", "sh", "json"}

@@ -98,7 +98,7 @@ def compare(
     import kvcalc
 
     answer = kvcalc.compare(*models, metric=metric, baseline=baseline, **asked)
-    out.notes([*answer.notes, *(f"{r.label}: {note}" for r in answer.rows for note in r.notes)])
+    out.notes(answer.told)
     out.answer(answer)
 
 
@@ -127,7 +127,7 @@ def show(
     import kvcalc
 
     answer = kvcalc.show(model, **asked)
-    out.notes(answer.notes)
+    out.notes(answer.told)
     out.answer(answer, explain=explain, per_layer=per_layer, metric=metric)
 
 

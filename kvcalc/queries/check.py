@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from kvcalc.answer import Answer
 from kvcalc.claim import BY_HAND
 from kvcalc.expect import Expectation
 from kvcalc.model import Model
@@ -72,8 +73,8 @@ class Result:
         return self.expectation.figure.printed(self.computed)
 
 
-@dataclass(frozen=True)
-class Checked:
+@dataclass(frozen=True, repr=False)
+class Checked(Answer):
     """All results of one run, or those that have the word `selected`."""
 
     results: tuple[Result, ...]

@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from kvcalc.amounts import Amounts, Measured
+from kvcalc.answer import Answer
 from kvcalc.errors import WrongArgument, did_you_mean
 from kvcalc.expect import QUANTITIES, Quantity
 from kvcalc.model import Model
@@ -45,8 +46,8 @@ class ComparedRow(Measured):
         return self.reservation.bytes if self.reservation else None
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Answer):
     """The rows of one answer; all share the query's context."""
 
     models: tuple[Model, ...]
@@ -61,6 +62,12 @@ class Comparison:
     def draft(self) -> str | None:
         """What the drafts beside the models are called; None where there are none."""
         return drafts_of(self.models)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The notes on all of it, and those on a row by what it is called."""
+        of_rows = (f"{row.label}: {note}" for row in self.rows for note in row.notes)
+        return (*self.notes, *of_rows)
 
 
 def compare(

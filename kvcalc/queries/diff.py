@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import chain, compress, product
 from operator import eq
 
+from kvcalc.answer import Answer
 from kvcalc.attention.base import Scheme
 from kvcalc.cache import Cache
 from kvcalc.errors import KvcalcError, UsageError
@@ -36,8 +37,8 @@ class Changed:
         return f"{what} {self.first} and {self.second}"
 
 
-@dataclass(frozen=True)
-class Difference:
+@dataclass(frozen=True, repr=False)
+class Difference(Answer):
     """What differs between two models: what bytes come of, and all other facts.
 
     same  whether they keep the same, layer by layer, MTP layers included

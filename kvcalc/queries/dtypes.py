@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kvcalc.answer import Answer
 from kvcalc.formats import ALIASES, KNOWN, LAYOUTS, Format, Known, Layout, told
 
 ELEMENTS = 128
@@ -49,8 +50,8 @@ class Dtype:
         return self.format.entry_bytes(ELEMENTS)
 
 
-@dataclass(frozen=True)
-class Dtypes:
+@dataclass(frozen=True, repr=False)
+class Dtypes(Answer):
     """All names, formats first, and how others are made."""
 
     dtypes: tuple[Dtype, ...]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kvcalc.amounts import Amounts, Measured
+from kvcalc.answer import Answer
 from kvcalc.model import Model
 from kvcalc.whatif import native_row
 
@@ -20,8 +21,8 @@ class Listed(Measured):
     amounts: Amounts
 
 
-@dataclass(frozen=True)
-class Listing:
+@dataclass(frozen=True, repr=False)
+class Listing(Answer):
     """All models listed, in the order given."""
 
     models: tuple[Listed, ...]

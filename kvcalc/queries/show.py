@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from kvcalc.amounts import Amounts, Measured
+from kvcalc.answer import Answer
 from kvcalc.cache import Group, Settled
 from kvcalc.model import Model
 from kvcalc.queries.asked import drafts_of, filled, notes_on, reservation_of
@@ -44,8 +45,8 @@ class LayerGroup:
         return sum((line.per_layer for line in self.lines), Amounts())
 
 
-@dataclass(frozen=True)
-class Breakdown(Measured):
+@dataclass(frozen=True, repr=False)
+class Breakdown(Measured, Answer):
     """A model's cache; its amounts are the sums of the lines, to the byte."""
 
     model: Model
@@ -70,6 +71,11 @@ class Breakdown(Measured):
     def draft(self) -> str | None:
         """What the draft beside the model is called; None where there is none."""
         return drafts_of([self.model])
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The notes on all of it."""
+        return self.notes
 
 
 def show(model: Model, question: Question) -> Breakdown:

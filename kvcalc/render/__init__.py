@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from kvcalc.errors import UsageError, did_you_mean
 
@@ -58,6 +58,17 @@ def render(answer: object, format_name: str, style: Style) -> str:
     if format_name not in WRITERS:
         hint = did_you_mean(format_name, WRITERS)
         raise UsageError(f"unknown format {format_name!r}; {hint}")
-    view = import_module(VIEWS[type(answer).__name__])
+    view = _view_of(answer)
     text: str = import_module(f"{__name__}.{format_name}").write(view, answer, style)
     return text
+
+
+def to_dict(answer: object) -> dict[str, Any]:
+    """The answer's document as data."""
+    return _view_of(answer).DOCUMENT(answer)
+
+
+def _view_of(answer: object) -> View:
+    # a module is of the protocol that its names are of, which no type says
+    view: Any = import_module(VIEWS[type(answer).__name__])
+    return cast("View", view)

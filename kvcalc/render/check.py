@@ -103,11 +103,16 @@ def sheet(answer: Checked, style: Style) -> Sheet:
         numbers("computed", (result.computed_text for result in results)),
         text("verdict", map(verdict_of, results)),
         *([text("remark", remarks)] if any(remarks) else ()),
-        text("where", (f"{result.file}:{result.line}" for result in results)),
+        text("where", map(_where, results)),
     )
     failed = frozenset(n for n, result in enumerate(results) if not result.ok)
     reasons = _reasons(answer, style) if answer.selected else ()
     return Sheet("", columns, failed, (*reasons, tally(answer)))
+
+
+def _where(result: Result) -> str:
+    """File and line; a model that was made in Python has neither."""
+    return f"{result.file}:{result.line}" if result.file else ""
 
 
 def _reasons(answer: Checked, style: Style) -> Iterator[str]:

@@ -96,6 +96,7 @@ def queried(name: str, says: str, *more: Key) -> Key:
         from kvcalc.question import Asked
 
         settings = {"context": int, "batch": int, **get_type_hints(Asked), "ignored": [str]}
+        settings["source_length"] = int | None  # asked for in words, too, and echoed as a number
         return JsonObject(name, says, *(Key(*setting) for setting in settings.items()), *keys)
 
     keys = (DRAFT, *more)

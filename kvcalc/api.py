@@ -38,7 +38,7 @@ Found = Model | str | Mapping[str, Any]
 
 
 def load(reference: Reference, *, ignore: Sequence[str] = ()) -> Model:
-    """The model that a reference names.
+    """The model that a reference names, or that its data describes.
 
     ignore  fields of somebody else's file, as messages call them, that leave its cache alone and
             are to be passed over

@@ -98,7 +98,7 @@ def test_the_dtype_shown_is_the_one_that_is_stored(model_file: ModelFile, cli: C
     assert "does not name k, v: kept in fp8" in cli("show", mixed, "--kv-dtype", "fp8_ds_mla").err
 
 
-@pytest.mark.parametrize(("context", "batch"), [(2.5, 1), (True, 1), ("8", 1), (8, 2.5), (8, True)])
+@pytest.mark.parametrize(("context", "batch"), [(2.5, 1), (True, 1), (8, "8"), (8, 2.5), (8, True)])
 def test_only_whole_numbers_are_counted(context: Any, batch: Any) -> None:
     with pytest.raises(UsageError, match="whole number"):
         kvcalc.show("deepseek-v3", context, batch)

@@ -10,6 +10,7 @@ from kvcalc import __version__
 from kvcalc.cli import options
 from kvcalc.cli.options import Files, Model, Models, Source, taking
 from kvcalc.cli.output import Output
+from kvcalc.cli.spellings import Command
 from kvcalc.errors import InputError, InvalidValue, KvcalcError, UsageError, WrongArgument, listed
 from kvcalc.expect import Quantity
 from kvcalc.printable import printable
@@ -75,7 +76,7 @@ def _in_options(error: KvcalcError) -> str:
     return str(error)
 
 
-@app.command()
+@app.command(cls=Command)
 @_answers
 @taking(asked=options.question, out=options.answer)
 def compare(
@@ -102,7 +103,7 @@ def compare(
     out.answer(answer)
 
 
-@app.command()
+@app.command(cls=Command)
 @_answers
 @taking(asked=options.question, out=options.answer)
 def show(

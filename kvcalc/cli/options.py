@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from kvcalc.cli.output import Output
+from kvcalc.cli.spellings import of_sides
 from kvcalc.engines import ENGINES
 from kvcalc.errors import UsageError
 
@@ -84,6 +85,8 @@ KvDtype = Annotated[
         "kvcalc list --dtypes shows all.",
     ),
 ]
+CacheTypeK = Annotated[str | None, typer.Option("-ctk", "--cache-type-k", hidden=True)]
+CacheTypeV = Annotated[str | None, typer.Option("-ctv", "--cache-type-v", hidden=True)]
 IndexDtype = Annotated[
     str | None,
     typer.Option(
@@ -112,6 +115,8 @@ DraftKvDtype = Annotated[
         "--draft-kv-dtype", metavar="DTYPE", help="Store the draft's as fp8, ... [default: its own]"
     ),
 ]
+DraftTypeK = Annotated[str | None, typer.Option("-ctkd", "--cache-type-k-draft", hidden=True)]
+DraftTypeV = Annotated[str | None, typer.Option("-ctvd", "--cache-type-v-draft", hidden=True)]
 SourceLength = Annotated[
     str | None,
     typer.Option(
@@ -146,11 +151,15 @@ def question(
     context: Context = None,
     batch: Batch = 1,
     kv_dtype: KvDtype = None,
+    cache_type_k: CacheTypeK = None,
+    cache_type_v: CacheTypeV = None,
     index_dtype: IndexDtype = None,
     mtp: Mtp = False,
     mtp_layers: MtpLayers = None,
     draft: Draft = None,
     draft_kv_dtype: DraftKvDtype = None,
+    draft_type_k: DraftTypeK = None,
+    draft_type_v: DraftTypeV = None,
     source_length: SourceLength = None,
     engine: Engine = None,
     ignore: Ignore = None,
@@ -159,12 +168,12 @@ def question(
     return {
         "context": _tokens("--context", context),
         "batch": batch,
-        "kv_dtype": kv_dtype,
+        "kv_dtype": of_sides("--kv-dtype", kv_dtype, cache_type_k, cache_type_v),
         "index_dtype": index_dtype,
         "mtp": mtp,
         "mtp_layers": mtp_layers,
         "draft": draft,
-        "draft_kv_dtype": draft_kv_dtype,
+        "draft_kv_dtype": of_sides("--draft-kv-dtype", draft_kv_dtype, draft_type_k, draft_type_v),
         "source_length": 0 if source_length == "0" else _tokens("--source-length", source_length),
         "engine": engine,
         "ignore": ignore or (),

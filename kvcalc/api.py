@@ -9,9 +9,10 @@ from os.path import join
 from typing import TYPE_CHECKING
 
 from kvcalc import catalog
-from kvcalc.errors import UsageError, WrongArgument, briefly, did_you_mean
+from kvcalc.errors import UsageError, WrongArgument, briefly, checked, did_you_mean
 from kvcalc.model import Model
 from kvcalc.question import question
+from kvcalc.units import check_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,7 @@ def show(
 
 def compare(
     *models: Reference,
-    context: int | None = None,
+    context: int | Sequence[int] | None = None,
     batch: int = 1,
     metric: Quantity = "stored",
     baseline: str | None = None,
@@ -76,7 +77,8 @@ def compare(
 ) -> Comparison:
     """A row per scheme for one model, a row per model for several; ratios to the baseline.
 
-    The cache of a `draft` is in every row and in the ratios.
+    Of a list of contexts there are all of these rows at each. The cache of a `draft` is in every
+    row and in the ratios.
     Raises InputError, and UsageError where no row is called as the baseline.
     """
     from kvcalc.queries.compare import compare as answer
@@ -86,9 +88,11 @@ def compare(
     _must_be_text("metric", metric)
     if baseline is not None:
         _must_be_text("baseline", baseline)
-    asking = question(context, batch, _fields(ignore), **asked)
+    several, single = _contexts(context)
+    asking = question(single, batch, _fields(ignore), **asked)
     named = [_known("models", model) for model in models]
-    return answer(_drafted(named, draft, ignore), asking, metric, baseline)
+    drafted = _drafted(named, draft, ignore)
+    return answer(drafted, asking, metric, baseline, contexts=several)
 
 
 def check(
@@ -234,6 +238,15 @@ def _known(argument: str, thing: Reference) -> Model | str:
     text = f"{briefly(thing)} is neither a model nor the name of one"
     several = isinstance(thing, list | tuple) and argument in ("models", "things")
     raise WrongArgument(argument, f"{text}; give them one by one" if several else text)
+
+
+def _contexts(context: object) -> tuple[tuple[int, ...], Any]:
+    """The contexts of a list, each of which can be, or what is to be the single one."""
+    if isinstance(context, str | bytes) or not isinstance(context, Sequence):
+        return (), context
+    if not context:
+        raise WrongArgument("context", "a list of contexts names at least one")
+    return tuple(checked("context", check_tokens, one) for one in context), None
 
 
 def _fields(ignore: Sequence[str]) -> tuple[str, ...]:

@@ -91,6 +91,8 @@ def question(
     **asked: Unpack[Asked],
 ) -> Question:
     """The question that these settings ask. Raises WrongArgument where one of them cannot be."""
+    if isinstance(context, list | tuple):
+        raise WrongArgument("context", "several contexts are for compare alone: name one")
     if context is not None:
         checked("context", check_tokens, context)
     checked("batch", check_batch, batch)

@@ -94,12 +94,14 @@ def compare(
     """Example: kvcalc compare deepseek-v3 -c 128K
 
     One model: a row per attention scheme on its own heads, layers and dtype, with the ratio to
-    MHA. Several models: a row each, with the ratio to the first.
+    MHA. Several models: a row each, with the ratio to the first. Several contexts: these rows at
+    each.
     """
     import kvcalc
 
     answer = kvcalc.compare(*models, metric=metric, baseline=baseline, **asked)
-    out.notes([*answer.notes, *(f"{r.label}: {note}" for r in answer.rows for note in r.notes)])
+    of_rows = (f"{row.label}: {note}" for row in answer.rows for note in row.notes)
+    out.notes([*answer.notes, *dict.fromkeys(of_rows)])
     out.answer(answer)
 
 

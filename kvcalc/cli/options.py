@@ -5,7 +5,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -13,6 +13,8 @@ from kvcalc.cli.output import Output
 from kvcalc.cli.spellings import of_sides
 from kvcalc.engines import ENGINES
 from kvcalc.errors import UsageError
+
+T = TypeVar("T")
 
 MODEL_HELP = (
     "A bundled name such as deepseek-v3, a YAML file, a config.json or its folder, a GGUF file, "
@@ -71,6 +73,7 @@ Context = Annotated[
         "--context",
         metavar="TOKENS",
         help="Tokens per sequence: 4096, 128k = 128,000, 128K = 131,072. "
+        "compare takes several: 8K,32K,128K. "
         "Default: 131,072, or the model's own maximum if that is less.",
     ),
 ]
@@ -166,7 +169,7 @@ def question(
 ) -> dict[str, Any]:
     """What is asked of models, as the public functions take it."""
     return {
-        "context": _tokens("--context", context),
+        "context": _contexts(context),
         "batch": batch,
         "kv_dtype": of_sides("--kv-dtype", kv_dtype, cache_type_k, cache_type_v),
         "index_dtype": index_dtype,
@@ -174,17 +177,29 @@ def question(
         "mtp_layers": mtp_layers,
         "draft": draft,
         "draft_kv_dtype": of_sides("--draft-kv-dtype", draft_kv_dtype, draft_type_k, draft_type_v),
-        "source_length": 0 if source_length == "0" else _tokens("--source-length", source_length),
+        "source_length": _source_length(source_length),
         "engine": engine,
         "ignore": ignore or (),
     }
 
 
-def _tokens(option: str, text: str | None) -> int | None:
+def _contexts(text: str | None) -> int | tuple[int, ...] | None:
+    from kvcalc.units import parse_contexts
+
+    return None if text is None else _read("--context", parse_contexts, text)
+
+
+def _source_length(text: str | None) -> int | None:
     from kvcalc.units import parse_tokens
 
+    if text is None or text == "0":
+        return None if text is None else 0
+    return _read("--source-length", parse_tokens, text)
+
+
+def _read(option: str, read: Callable[[str], T], text: str) -> T:
     try:
-        return None if text is None else parse_tokens(text)
+        return read(text)
     except ValueError as error:
         raise UsageError(f"{option}: {error}") from None
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from kvcalc.amounts import Amounts, Measured
+from kvcalc.engines import plan
 from kvcalc.errors import WrongArgument, did_you_mean
 from kvcalc.expect import QUANTITIES, Quantity
 from kvcalc.model import Model
-from kvcalc.queries.asked import drafts_of, filled, notes_on, reservation_of
+from kvcalc.queries.asked import drafts_of, filled, notes_on
 from kvcalc.queries.check import Result, expected
 from kvcalc.question import Question
 from kvcalc.whatif import NATIVE, Row, native_row, rows_of
@@ -25,13 +26,15 @@ if TYPE_CHECKING:
 class ComparedRow(Measured):
     """One row: what it amounts to for the batch, and the ratio to the baseline.
 
-    `ratio` is the baseline's metric over this row's, None where this row's is 0.
+    `ratio` is the baseline's metric over this row's, at the same context; None where this row's
+    is 0.
     """
 
     model: str
     scheme: str
     label: str
     native: bool
+    context: int
     amounts: Amounts
     reservation: Reservation | None
     ratio: Fraction | None
@@ -45,7 +48,10 @@ class ComparedRow(Measured):
 
 @dataclass(frozen=True)
 class Comparison:
-    """The rows of one answer; all share the query's context."""
+    """The rows of one answer, those of each context together.
+
+    All share the query's context; its context is None where several were asked for.
+    """
 
     models: tuple[Model, ...]
     query: Question
@@ -53,7 +59,9 @@ class Comparison:
     baseline: str
     rows: tuple[ComparedRow, ...]
     expect: tuple[Result, ...] = ()
+    """A model's own expectations, held to it as its file has it."""
     notes: tuple[str, ...] = ()
+    contexts: tuple[int, ...] = ()
 
     @property
     def draft(self) -> str | None:
@@ -66,30 +74,37 @@ def compare(
     question: Question,
     metric: Quantity = "stored",
     baseline: str | None = None,
+    *,
+    contexts: Sequence[int] = (),
 ) -> Comparison:
-    """A row per scheme for one model, a row per model for several.
+    """A row per scheme for one model, a row per model for several; all that at each context.
 
+    A ratio is taken to the baseline at the same context.
     Raises UsageError where the baseline is no row of the answer.
     """
     if metric not in QUANTITIES:
         hint = did_you_mean(metric, QUANTITIES)
         raise WrongArgument("metric", f"unknown metric {metric!r}; {hint}")
-    query = filled(question, models)
+    several = [replace(question, context=context) for context in dict.fromkeys(contexts)]
+    queries = [filled(one, models) for one in several or [question]]
+    query, tokens = queries[0], tuple(one.tokens for one in queries)
     adapted = tuple(model.adapted(query) for model in models)
-    candidates, expect, notes = (
+    candidates, own, notes = (
         _schemes(models[0], adapted[0]) if len(models) == 1 else (_models(adapted), (), ())
     )
     base = candidates[0] if baseline is None else _named(candidates, baseline)
-    sizes = [candidate.row.cache.at(query.tokens) for candidate in candidates]
-    base_size = sizes[candidates.index(base)].of(metric)
-    rows = tuple(
-        _compared(candidate, amounts, query, _ratio(base_size, amounts.of(metric)))
-        for candidate, amounts in zip(candidates, sizes, strict=True)
+    told = [note for model in models for one in queries for note in notes_on(model, one)]
+    return Comparison(
+        models=adapted,
+        query=replace(query, context=None) if contexts else query,
+        metric=metric,
+        baseline=base.answers[0],
+        rows=_rows(candidates, base, query, metric, tokens),
+        expect=own,
+        # a draft or a dtype is beside each of them, and what is said of it once enough
+        notes=notes + tuple(dict.fromkeys(told)),
+        contexts=tokens if contexts else (),
     )
-    told = [note for model in models for note in notes_on(model, query)]
-    # a draft or a dtype is beside each of them, and what is said of it once enough
-    notes += tuple(dict.fromkeys(told))
-    return Comparison(adapted, query, metric, base.answers[0], rows, expect, notes)
 
 
 def _ratio(base: Fraction | None, size: Fraction | None) -> Fraction | None:
@@ -145,17 +160,42 @@ def _named(candidates: Sequence[_Candidate], baseline: str) -> _Candidate:
     raise WrongArgument("baseline", text)
 
 
+def _rows(
+    candidates: Sequence[_Candidate],
+    base: _Candidate,
+    query: Question,
+    metric: Quantity,
+    contexts: Sequence[int],
+) -> tuple[ComparedRow, ...]:
+    """A row per candidate at each context, all of one context together."""
+    plans = [plan(candidate.row.model, query) for candidate in candidates]
+    rows = []
+    for context in contexts:
+        sizes = [candidate.row.cache.at(context) for candidate in candidates]
+        base_size = sizes[candidates.index(base)].of(metric)
+        for candidate, planned, amounts in zip(candidates, plans, sizes, strict=True):
+            charged = planned.at(context, query.batch) if planned else None
+            ratio = _ratio(base_size, amounts.of(metric))
+            of_batch = amounts.of_batch(query.batch)
+            rows.append(_compared(candidate, context, of_batch, charged, ratio))
+    return tuple(rows)
+
+
 def _compared(
-    candidate: _Candidate, amounts: Amounts, query: Question, ratio: Fraction | None
+    candidate: _Candidate,
+    context: int,
+    amounts: Amounts,
+    reservation: Reservation | None,
+    ratio: Fraction | None,
 ) -> ComparedRow:
     row = candidate.row
-    reservation = reservation_of(row.model, query)
     return ComparedRow(
         model=candidate.called,
         scheme=row.name,
         label=row.label,
         native=row.native,
-        amounts=amounts.of_batch(query.batch),
+        context=context,
+        amounts=amounts,
         reservation=reservation,
         ratio=ratio,
         notes=row.notes + (reservation.notes if reservation else ()),

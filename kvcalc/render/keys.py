@@ -90,9 +90,11 @@ def queried(name: str, says: str, *more: Key) -> Key:
         from kvcalc.question import Asked
 
         settings = {"context": int, "batch": int, **get_type_hints(Asked), "ignored": [str]}
-        return JsonObject(name, says, *(Key(*setting) for setting in settings.items()), *keys)
+        own = (Key(*setting) for setting in settings.items() if setting[0] not in names)
+        return JsonObject(name, says, *own, *keys)
 
     keys = (DRAFT, *more)
+    names = {key.name for key in keys}
     return Key("query", described, lambda answer: {**answer.query.echo(), **taken(keys, answer)})
 
 

@@ -71,15 +71,17 @@ def compare(
     batch: int = 1,
     metric: Quantity = "stored",
     baseline: str | None = None,
+    expect: Sequence[str] = (),
     draft: Reference | None = None,
     ignore: Sequence[str] = (),
     **asked: Unpack[Asked],
 ) -> Comparison:
     """A row per scheme for one model, a row per model for several; ratios to the baseline.
 
-    Of a list of contexts there are all of these rows at each. The cache of a `draft` is in every
-    row and in the ratios.
-    Raises InputError, and UsageError where no row is called as the baseline.
+    Of a list of contexts there are all of these rows at each. What is expected of them, such as
+    `mha/mla=57x` (a model goes by its name, or its file's), is in `held`, and how much of it fails
+    in `failed`. The cache of a `draft` is in every row and in the ratios.
+    Raises InputError, and UsageError where no row is called as the baseline or an expectation says.
     """
     from kvcalc.queries.compare import compare as answer
 
@@ -90,9 +92,9 @@ def compare(
         _must_be_text("baseline", baseline)
     several, single = _contexts(context)
     asking = question(single, batch, _fields(ignore), **asked)
-    named = [_known("models", model) for model in models]
+    named, expect = [_known("models", model) for model in models], _texts("expect", expect)
     drafted = _drafted(named, draft, ignore)
-    return answer(drafted, asking, metric, baseline, contexts=several)
+    return answer(drafted, asking, metric, baseline, contexts=several, expect=expect)
 
 
 def check(
@@ -251,12 +253,16 @@ def _contexts(context: object) -> tuple[tuple[int, ...], Any]:
 
 def _fields(ignore: Sequence[str]) -> tuple[str, ...]:
     """What is to be ignored. Raises WrongArgument where that is no list of fields."""
-    if isinstance(ignore, str):
-        text = briefly(ignore)
-        raise WrongArgument("ignore", f"ignore is a list of fields: [{text}], not {text}")
-    if not isinstance(ignore, Collection) or not all(isinstance(name, str) for name in ignore):
-        raise WrongArgument("ignore", f"ignore is a list of fields, not {briefly(ignore)}")
-    return tuple(ignore)
+    return _texts("ignore", ignore, "fields")
+
+
+def _texts(argument: str, given: Sequence[str], of: str = "figures") -> tuple[str, ...]:
+    if isinstance(given, str):
+        text = briefly(given)
+        raise WrongArgument(argument, f"{argument} is a list of {of}: [{text}], not {text}")
+    if not isinstance(given, Collection) or not all(isinstance(name, str) for name in given):
+        raise WrongArgument(argument, f"{argument} is a list of {of}, not {briefly(given)}")
+    return tuple(given)
 
 
 def _must_be_text(argument: str, value: object) -> None:

@@ -90,6 +90,14 @@ def compare(
         str | None,
         typer.Option("--baseline", metavar="ROW", help="The row that ratios are taken to."),
     ] = None,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--expect",
+            metavar="ROW/ROW=57x",
+            help="Exit with 1 unless this holds of the answer; repeatable. Models go by name.",
+        ),
+    ] = None,
 ) -> None:
     """Example: kvcalc compare deepseek-v3 -c 128K
 
@@ -99,10 +107,13 @@ def compare(
     """
     import kvcalc
 
-    answer = kvcalc.compare(*models, metric=metric, baseline=baseline, **asked)
+    answer = kvcalc.compare(*models, metric=metric, baseline=baseline, expect=expect or (), **asked)
     of_rows = (f"{row.label}: {note}" for row in answer.rows for note in row.notes)
     out.notes([*answer.notes, *dict.fromkeys(of_rows)])
+    out.results(answer.held)
     out.answer(answer)
+    if answer.failed:
+        raise typer.Exit(1)
 
 
 @app.command(cls=Command)

@@ -15,6 +15,7 @@ from kvcalc.expect import QUANTITIES, Quantity
 from kvcalc.model import Model
 from kvcalc.queries.asked import drafts_of, filled, notes_on
 from kvcalc.queries.check import Result, expected
+from kvcalc.queries.held import Held, held
 from kvcalc.question import Question
 from kvcalc.whatif import NATIVE, Row, native_row, rows_of
 
@@ -62,11 +63,18 @@ class Comparison:
     """A model's own expectations, held to it as its file has it."""
     notes: tuple[str, ...] = ()
     contexts: tuple[int, ...] = ()
+    held: tuple[Result, ...] = ()
+    """What was expected of this very answer."""
 
     @property
     def draft(self) -> str | None:
         """What the drafts beside the models are called; None where there are none."""
         return drafts_of(self.models)
+
+    @property
+    def failed(self) -> int:
+        """How much of what was expected of this answer does not hold."""
+        return sum(not result.ok for result in self.held)
 
 
 def compare(
@@ -76,23 +84,26 @@ def compare(
     baseline: str | None = None,
     *,
     contexts: Sequence[int] = (),
+    expect: Sequence[str] = (),
 ) -> Comparison:
     """A row per scheme for one model, a row per model for several; all that at each context.
 
-    A ratio is taken to the baseline at the same context.
-    Raises UsageError where the baseline is no row of the answer.
+    A ratio is taken to the baseline at the same context. `expect` is held to the rows.
+    Raises UsageError where the baseline, or what is expected, speaks of no row of the answer.
     """
     if metric not in QUANTITIES:
         hint = did_you_mean(metric, QUANTITIES)
         raise WrongArgument("metric", f"unknown metric {metric!r}; {hint}")
     several = [replace(question, context=context) for context in dict.fromkeys(contexts)]
-    queries = [filled(one, models) for one in several or [question]]
+    asked = several or [question]
+    queries = [filled(one, models) for one in asked]
     query, tokens = queries[0], tuple(one.tokens for one in queries)
     adapted = tuple(model.adapted(query) for model in models)
     candidates, own, notes = (
         _schemes(models[0], adapted[0]) if len(models) == 1 else (_models(adapted), (), ())
     )
     base = candidates[0] if baseline is None else _named(candidates, baseline)
+    to = _held_to(candidates, models, asked[0])
     told = [note for model in models for one in queries for note in notes_on(model, one)]
     return Comparison(
         models=adapted,
@@ -104,6 +115,18 @@ def compare(
         # a draft or a dtype is beside each of them, and what is said of it once enough
         notes=notes + tuple(dict.fromkeys(told)),
         contexts=tokens if contexts else (),
+        held=held(expect, to, tokens),
+    )
+
+
+def _held_to(candidates: Sequence[_Candidate], models: Sequence[Model], question: Question) -> Held:
+    """What figures are held to: rows, by the names that a baseline may have."""
+    known = [model.max_context for model in models if model.max_context]
+    return Held(
+        find=lambda name: _named(candidates, name, "expect").row.cache,
+        names=[name for c in candidates for name in c.answers if name] if len(models) > 1 else (),
+        batch=question.batch,
+        longest=None if question.context else min(known, default=None),
     )
 
 
@@ -142,22 +165,22 @@ def _models(models: Sequence[Model]) -> list[_Candidate]:
     return candidates
 
 
-def _named(candidates: Sequence[_Candidate], baseline: str) -> _Candidate:
-    wanted = baseline.lower()
+def _named(candidates: Sequence[_Candidate], name: str, argument: str = "baseline") -> _Candidate:
+    wanted = name.lower()
     tiers = (
-        [c for c in candidates if baseline == c.answers[0]],
-        [c for c in candidates if baseline in c.answers],
+        [c for c in candidates if name == c.answers[0]],
+        [c for c in candidates if name in c.answers],
         [c for c in candidates if wanted in (answer.lower() for answer in c.answers)],
     )
     found = next((tier for tier in tiers if tier), [])
     if len(found) > 1:
         names = ", ".join(c.answers[0] for c in found)
-        raise WrongArgument("baseline", f"{baseline!r} may mean {names}; name one of them in full")
+        raise WrongArgument(argument, f"{name!r} may mean {names}; name one of them in full")
     if found:
         return found[0]
     known = dict.fromkeys(answer for c in candidates for answer in c.answers if answer)
-    text = f"no row is called {baseline!r} here; {did_you_mean(baseline, known)}"
-    raise WrongArgument("baseline", text)
+    text = f"no row is called {name!r} here; {did_you_mean(name, known)}"
+    raise WrongArgument(argument, text)
 
 
 def _rows(

@@ -21,6 +21,11 @@ def _ratio(row: ComparedRow) -> float | None:
     return None if row.ratio is None else float(row.ratio)
 
 
+def _expected_of(answer: Comparison) -> list[str]:
+    found = (result.expectation for result in answer.held)
+    return list(dict.fromkeys(f"{one.entry}={one.figure.text}" for one in found if one))
+
+
 ROW = JsonObject(
     "RowDocument",
     "One row of `kvcalc compare`; `ratio` is the baseline's metric over this row's, both at its "
@@ -52,16 +57,17 @@ DOCUMENT = JsonObject(
         Key("contexts", ([int], type(None)), lambda answer: list(answer.contexts) or None),
         Key("metric", Quantity),
         BASELINE,
+        Key("expect", [str], _expected_of, "What the answer itself is held to."),
     ),
     BASELINE,
     RECORDS,
-    Each("expect", RESULT),
+    Each("expect", RESULT, lambda answer: answer.expect + answer.held),
     keys.NOTES,
 )
 
 
 def sheet(answer: Comparison, style: Style) -> Sheet:
-    """The rows, those that a model ships marked, and its expectations below."""
+    """The rows, those that a model ships marked, and below them what is expected."""
     rows, query, several = answer.rows, answer.query, len(answer.models) > 1
     ratio = "ratio" if answer.metric == "stored" else f"ratio ({answer.metric})"
     per_batch = "per sequence" if query.batch == 1 else "stored"
@@ -81,6 +87,7 @@ def sheet(answer: Comparison, style: Style) -> Sheet:
         columns.append(flops("FLOPs per step", (row.flops for row in rows)))
     native = frozenset(n for n, row in enumerate(rows) if row.native and not several)
     below = _under(_held_at(answer), [_expected(result) for result in answer.expect])
+    below += _under("asked", [_expected(result) for result in answer.held])
     return Sheet(_title(answer), tuple(columns), native, below)
 
 

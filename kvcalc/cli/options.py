@@ -77,7 +77,12 @@ Context = Annotated[
         "Default: 131,072, or the model's own maximum if that is less.",
     ),
 ]
-Batch = Annotated[int, typer.Option("-b", "--batch", metavar="N", help="Sequences.")]
+Batch = Annotated[
+    int,
+    typer.Option(
+        "-b", "--batch", metavar="N", help="Sequences (what llama.cpp calls -b is another number)."
+    ),
+]
 KvDtype = Annotated[
     str | None,
     typer.Option(

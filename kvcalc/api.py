@@ -9,9 +9,10 @@ from os.path import join
 from typing import TYPE_CHECKING, Any
 
 from kvcalc import catalog
-from kvcalc.errors import UsageError, WrongArgument, briefly, did_you_mean
+from kvcalc.errors import UsageError, WrongArgument, briefly, checked, did_you_mean
 from kvcalc.model import Model
 from kvcalc.question import question
+from kvcalc.units import tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,18 +71,21 @@ def show(
 
 def compare(
     *models: Reference,
-    context: Tokens | None = None,
+    context: Tokens | Sequence[Tokens] | None = None,
     batch: int = 1,
     metric: Quantity = "stored",
     baseline: str | None = None,
+    expect: Sequence[str] = (),
     draft: Reference | None = None,
     ignore: Sequence[str] = (),
     **asked: Unpack[Asked],
 ) -> Comparison:
     """A row per scheme for one model, a row per model for several; ratios to the baseline.
 
-    The cache of a `draft` is in every row and in the ratios.
-    Raises InputError, and UsageError where no row is called as the baseline.
+    Of a list of contexts there are all of these rows at each. What is expected of them, such as
+    `mha/mla=57x` (a model goes by its name, or its file's), is in `held`, and how much of it fails
+    in `failed`. The cache of a `draft` is in every row and in the ratios.
+    Raises InputError, and UsageError where no row is called as the baseline or an expectation says.
     """
     from kvcalc.queries.compare import compare as answer
 
@@ -90,9 +94,11 @@ def compare(
     _must_be_text("metric", metric)
     if baseline is not None:
         _must_be_text("baseline", baseline)
-    asking = question(context, batch, _fields(ignore), **asked)
-    named = [_known("models", model) for model in models]
-    return answer(_drafted(named, draft, ignore), asking, metric, baseline)
+    several, single = _contexts(context)
+    asking = question(single, batch, _fields(ignore), **asked)
+    named, expect = [_known("models", model) for model in models], _texts("expect", expect)
+    drafted = _drafted(named, draft, ignore)
+    return answer(drafted, asking, metric, baseline, contexts=several, expect=expect)
 
 
 def check(
@@ -240,14 +246,27 @@ def _known(argument: str, thing: Reference) -> Found:
     raise WrongArgument(argument, f"{text}; give them one by one" if several else text)
 
 
+def _contexts(context: object) -> tuple[tuple[int, ...], Any]:
+    """The contexts of a list, each of which can be, or what is to be the single one."""
+    if isinstance(context, str | bytes) or not isinstance(context, Sequence):
+        return (), context
+    if not context:
+        raise WrongArgument("context", "a list of contexts names at least one")
+    return tuple(checked("context", tokens_of, one) for one in context), None
+
+
 def _fields(ignore: Sequence[str]) -> tuple[str, ...]:
     """What is to be ignored. Raises WrongArgument where that is no list of fields."""
-    if isinstance(ignore, str):
-        text = briefly(ignore)
-        raise WrongArgument("ignore", f"ignore is a list of fields: [{text}], not {text}")
-    if not isinstance(ignore, Collection) or not all(isinstance(name, str) for name in ignore):
-        raise WrongArgument("ignore", f"ignore is a list of fields, not {briefly(ignore)}")
-    return tuple(ignore)
+    return _texts("ignore", ignore, "fields")
+
+
+def _texts(argument: str, given: Sequence[str], of: str = "figures") -> tuple[str, ...]:
+    if isinstance(given, str):
+        text = briefly(given)
+        raise WrongArgument(argument, f"{argument} is a list of {of}: [{text}], not {text}")
+    if not isinstance(given, Collection) or not all(isinstance(name, str) for name in given):
+        raise WrongArgument(argument, f"{argument} is a list of {of}, not {briefly(given)}")
+    return tuple(given)
 
 
 def _must_be_text(argument: str, value: object) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from kvcalc.errors import did_you_mean
 from kvcalc.figures import Figure, parse_figure
 from kvcalc.units import parse_tokens
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 Quantity = Literal["stored", "growth", "read", "flops"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
-
-_SIDE = r"([\w-]+)(?:\.([\w-]+))?"
-_ENTRY = rf"{_SIDE}(?:/{_SIDE})?(?:@(.+))?"
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,14 @@ class Expectation:
         return (self.scheme,) if self.other is None else (self.scheme, self.other)
 
 
-def parse_expectation(entry: str, printed: object, line: int = 0) -> Expectation:
-    """Read one entry and its printed figure. Raises ValueError, saying what would do."""
-    match = re.fullmatch(_ENTRY, entry.strip())
+def parse_expectation(
+    entry: str, printed: object, line: int = 0, names: Sequence[str] = ()
+) -> Expectation:
+    """Read one entry and its printed figure. Raises ValueError, saying what would do.
+
+    names  what models are called that it may speak of; without, it speaks of schemes
+    """
+    match = re.fullmatch(_entry(names), entry.strip())
     if match is None or not (match[2] or match[3]):
         raise ValueError(f"{entry!r} is no expectation; write a/b, a.stored, a.growth or a.read")
     if not isinstance(printed, str):
@@ -50,6 +55,20 @@ def parse_expectation(entry: str, printed: object, line: int = 0) -> Expectation
     _same_kind(entry, other, quantity, figure)
     tokens = None if context is None else parse_tokens(context)
     return Expectation(entry, figure, scheme, other, quantity, tokens, line)
+
+
+def _entry(names: Sequence[str]) -> str:
+    """What an entry looks like; of names that begin alike the longest is meant."""
+    name, word = r"[\w-]+", r"[\w-]+"
+    if names:  # a dot is part of what models are called, and no quantity need follow
+        known = map(_in_any_case, sorted(names, key=len, reverse=True))
+        name, word = "|".join([*known, "[^/@]+?"]), "|".join(QUANTITIES)
+    side = rf"({name})(?:\.({word}))?"
+    return rf"{side}(?:/{side})?(?:@(.+))?"
+
+
+def _in_any_case(name: str) -> str:
+    return f"(?i:{re.escape(name)})"
 
 
 def _quantity(word: str | None) -> Quantity:

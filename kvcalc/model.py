@@ -223,7 +223,8 @@ def _must_fit(model: Model, layout: Layout) -> None:
         named += len({t.role for t in tensors if t.role in ENTRY_ROLES} - set(unnamed))
     if left and "/" in layout.name:
         text = f"{layout.name} is a pair for K and V; {model.name} keeps a latent instead"
-        raise UsageError(f"{text}: name one dtype")
+        one = next(side for side in layout.name.split("/") if side != "auto")
+        raise UsageError(f"{text}: name one dtype, such as {one}")
     if not named and model.schemes:
         text = f"{layout.name} changes nothing in {model.name}"
         raise UsageError(f"{text}: it names no tensor that the model keeps per token")

@@ -101,6 +101,8 @@ def question(
     **asked: Unpack[Asked],
 ) -> Question:
     """The question that these settings ask. Raises WrongArgument where one of them cannot be."""
+    if isinstance(context, list | tuple):
+        raise WrongArgument("context", "several contexts are for compare alone: name one")
     if context is not None:
         context = checked("context", tokens_of, context)
     checked("batch", check_batch, batch)

@@ -34,6 +34,8 @@ FLOP_UNITS = {
 TOKEN_UNITS = {"": 1, "k": 10**3, "m": 10**6, "K": 2**10, "Ki": 2**10, "M": 2**20, "Mi": 2**20}
 
 _TOKENS = r"(\d{1,3}(?:[,_]\d{3})+|\d+(?:\.\d+)?)\s*([A-Za-z]*)"
+_MARKED = r"_|(?<!\d)\d{1,3},\d{3}(?!\d)"
+"""What may be a thousands mark, which no item of a list has."""
 
 
 def parse_tokens(text: str) -> int:
@@ -51,6 +53,19 @@ def parse_tokens(text: str) -> int:
 def tokens_of(given: int | str) -> int:
     """A context as Python gives it, a number or text as `parse_tokens` reads it, or ValueError."""
     return parse_tokens(given) if isinstance(given, str) else check_tokens(given)
+
+
+def parse_contexts(text: str) -> int | tuple[int, ...]:
+    """Read a context, or several as in `8K,32K`; `131,072` is one. Raises ValueError."""
+    if "," not in text or re.fullmatch(_TOKENS, text.strip()):
+        return parse_tokens(text)
+    if re.search(_MARKED, text):
+        told = f"{briefly(text)} may be one number or several"
+        raise ValueError(f"{told}; items of a list carry no thousands marks: 8192,16384 or 8K,16K")
+    items = text.split(",")
+    if not all(map(str.strip, items)):
+        raise ValueError(f"{briefly(text)} has an empty item; write it like 8K,32K,128K")
+    return tuple(map(parse_tokens, items))
 
 
 def check_tokens(tokens: int) -> int:

@@ -195,7 +195,7 @@ def test_other_packages_stay_in_their_rooms(module: str) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("module", ["kvcalc.cli", "kvcalc.cli.options", "kvcalc.cli.output"])
+@pytest.mark.parametrize("module", [m for m in MODULES if part_of(m) == "cli"])
 def test_the_command_line_imports_what_is_heavy_inside_functions(module: str) -> None:
     wrong = [
         found

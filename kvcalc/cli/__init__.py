@@ -10,6 +10,7 @@ from kvcalc import __version__
 from kvcalc.cli import options
 from kvcalc.cli.options import Files, Model, Models, Source, taking
 from kvcalc.cli.output import Output
+from kvcalc.cli.spellings import Command
 from kvcalc.errors import InputError, InvalidValue, KvcalcError, UsageError, WrongArgument, listed
 from kvcalc.expect import Quantity
 from kvcalc.printable import printable
@@ -75,7 +76,7 @@ def _in_options(error: KvcalcError) -> str:
     return str(error)
 
 
-@app.command()
+@app.command(cls=Command)
 @_answers
 @taking(asked=options.question, out=options.answer)
 def compare(
@@ -89,20 +90,32 @@ def compare(
         str | None,
         typer.Option("--baseline", metavar="ROW", help="The row that ratios are taken to."),
     ] = None,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--expect",
+            metavar="ROW/ROW=57x",
+            help="Exit with 1 unless this holds of the answer; repeatable. Models go by name.",
+        ),
+    ] = None,
 ) -> None:
     """Example: kvcalc compare deepseek-v3 -c 128K
 
     One model: a row per attention scheme on its own heads, layers and dtype, with the ratio to
-    MHA. Several models: a row each, with the ratio to the first.
+    MHA. Several models: a row each, with the ratio to the first. Several contexts: these rows at
+    each.
     """
     import kvcalc
 
-    answer = kvcalc.compare(*models, metric=metric, baseline=baseline, **asked)
+    answer = kvcalc.compare(*models, metric=metric, baseline=baseline, expect=expect or (), **asked)
     out.notes(answer.told)
+    out.results(answer.held)
     out.answer(answer)
+    if answer.failed:
+        raise typer.Exit(1)
 
 
-@app.command()
+@app.command(cls=Command)
 @_answers
 @taking(asked=options.question, out=options.answer)
 def show(

@@ -5,13 +5,16 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import typer
 
 from kvcalc.cli.output import Output
+from kvcalc.cli.spellings import of_sides
 from kvcalc.engines import ENGINES
 from kvcalc.errors import UsageError
+
+T = TypeVar("T")
 
 MODEL_HELP = (
     "A bundled name such as deepseek-v3, a YAML file, a config.json or its folder, a GGUF file, "
@@ -77,10 +80,16 @@ Context = Annotated[
         "--context",
         metavar="TOKENS",
         help="Tokens per sequence: 4096, 128k = 128,000, 128K = 131,072. "
+        "compare takes several: 8K,32K,128K. "
         "Default: 131,072, or the model's own maximum if that is less.",
     ),
 ]
-Batch = Annotated[int, typer.Option("-b", "--batch", metavar="N", help="Sequences.")]
+Batch = Annotated[
+    int,
+    typer.Option(
+        "-b", "--batch", metavar="N", help="Sequences (what llama.cpp calls -b is another number)."
+    ),
+]
 KvDtype = Annotated[
     str | None,
     typer.Option(
@@ -91,6 +100,8 @@ KvDtype = Annotated[
         "kvcalc list --dtypes shows all.",
     ),
 ]
+CacheTypeK = Annotated[str | None, typer.Option("-ctk", "--cache-type-k", hidden=True)]
+CacheTypeV = Annotated[str | None, typer.Option("-ctv", "--cache-type-v", hidden=True)]
 IndexDtype = Annotated[
     str | None,
     typer.Option(
@@ -119,6 +130,8 @@ DraftKvDtype = Annotated[
         "--draft-kv-dtype", metavar="DTYPE", help="Store the draft's as fp8, ... [default: its own]"
     ),
 ]
+DraftTypeK = Annotated[str | None, typer.Option("-ctkd", "--cache-type-k-draft", hidden=True)]
+DraftTypeV = Annotated[str | None, typer.Option("-ctvd", "--cache-type-v-draft", hidden=True)]
 SourceLength = Annotated[
     str | None,
     typer.Option(
@@ -153,36 +166,52 @@ def question(
     context: Context = None,
     batch: Batch = 1,
     kv_dtype: KvDtype = None,
+    cache_type_k: CacheTypeK = None,
+    cache_type_v: CacheTypeV = None,
     index_dtype: IndexDtype = None,
     mtp: Mtp = False,
     mtp_layers: MtpLayers = None,
     draft: Draft = None,
     draft_kv_dtype: DraftKvDtype = None,
+    draft_type_k: DraftTypeK = None,
+    draft_type_v: DraftTypeV = None,
     source_length: SourceLength = None,
     engine: Engine = None,
     ignore: Ignore = None,
 ) -> dict[str, Any]:
     """What is asked of models, as the public functions take it."""
     return {
-        "context": _tokens("--context", context),
+        "context": _contexts(context),
         "batch": batch,
-        "kv_dtype": kv_dtype,
+        "kv_dtype": of_sides("--kv-dtype", kv_dtype, cache_type_k, cache_type_v),
         "index_dtype": index_dtype,
         "mtp": mtp,
         "mtp_layers": mtp_layers,
         "draft": draft,
-        "draft_kv_dtype": draft_kv_dtype,
-        "source_length": 0 if source_length == "0" else _tokens("--source-length", source_length),
+        "draft_kv_dtype": of_sides("--draft-kv-dtype", draft_kv_dtype, draft_type_k, draft_type_v),
+        "source_length": _source_length(source_length),
         "engine": engine,
         "ignore": ignore or (),
     }
 
 
-def _tokens(option: str, text: str | None) -> int | None:
+def _contexts(text: str | None) -> int | tuple[int, ...] | None:
+    from kvcalc.units import parse_contexts
+
+    return None if text is None else _read("--context", parse_contexts, text)
+
+
+def _source_length(text: str | None) -> int | None:
     from kvcalc.units import parse_tokens
 
+    if text is None or text == "0":
+        return None if text is None else 0
+    return _read("--source-length", parse_tokens, text)
+
+
+def _read(option: str, read: Callable[[str], T], text: str) -> T:
     try:
-        return None if text is None else parse_tokens(text)
+        return read(text)
     except ValueError as error:
         raise UsageError(f"{option}: {error}") from None
 

@@ -79,6 +79,14 @@ class Output:
         for note in () if self.quiet else notes:
             typer.echo(f"note: {printable(note)}", err=True)
 
+    def results(self, results: Iterable[Any]) -> None:
+        """What was held to figures, where a format is of rows alone and does not show it."""
+        if self.format in ("csv", "jsonl"):
+            self.notes(
+                f"{one.id}={one.printed}: {one.verdict}, {one.computed_text} is computed"
+                for one in results
+            )
+
     def answer(self, answer: Any, **style: Any) -> None:
         """An answer in the format asked for. Raises UsageError where it cannot be written."""
         from kvcalc.render import Style, render

@@ -25,6 +25,8 @@ ALIASES = {
 """Engines' own spellings, by what is echoed in their place; capitals are taken too."""
 
 AUTO = "auto"
+ROLES = ("k", "v")
+"""What the two sides of a pair are for."""
 NONE: Literal["none"] = "none"
 """The index dtype that leaves index keys out."""
 
@@ -81,6 +83,13 @@ def _stored(name: str) -> Format:
     raise ValueError(f"unknown dtype {name!r}; {_nearest(word)}")
 
 
+def _stored_values(name: str) -> Format:
+    stored = _stored(name)
+    if stored == FORMATS["q8_KV"]:
+        raise ValueError("q8_KV is a format of keys; name another for the values")
+    return stored
+
+
 def _with_residual(stored: Format, tokens: int) -> Format:
     if tokens == stored.residual:
         return stored
@@ -119,9 +128,7 @@ def parse_layout(name: str) -> Layout:
     if not slash:
         stored = _stored(name)
         return uniform(stored, _note(stored))
-    pair = _stored(key), _stored(value)
-    if pair[1] == FORMATS["q8_KV"]:
-        raise ValueError("q8_KV is a format of keys; name another for the values")
+    pair = _stored(key), _stored_values(value)
     notes = dict.fromkeys(note for note in map(_note, pair) if note)
     names = "/".join(stored.name for stored in pair)
     return Layout(names, {"k": pair[0], "v": pair[1]}, note="; ".join(notes))
@@ -142,9 +149,19 @@ def parse_own_layout(name: str) -> Layout:
 def parse_kv_dtype(name: str) -> Layout | None:
     """What a question asks the cache to be kept in; `auto`, the model's own, is None.
 
-    Raises ValueError.
+    A pair may say it of one side: `q8_0/auto` leaves values as they are. Raises ValueError.
     """
-    return None if name.lower() == AUTO else parse_layout(name)
+    sides = dict(zip(ROLES, name.split("/"), strict=False)) if name.count("/") == 1 else {"": name}
+    asked = {role: side for role, side in sides.items() if side.lower() != AUTO}
+    if len(asked) == len(sides):
+        return parse_layout(name)
+    return _one_side(*asked.popitem()) if asked else None
+
+
+def _one_side(role: str, name: str) -> Layout:
+    stored = _stored_values(name) if role == "v" else _stored(name)
+    named = f"{stored.name}/{AUTO}" if role == "k" else f"{AUTO}/{stored.name}"
+    return Layout(named, {role: stored}, note=_note(stored))
 
 
 def _note(stored: Format) -> str:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from kvcalc.amounts import Amounts, Measured
 from kvcalc.answer import Answer
+from kvcalc.engines import plan
 from kvcalc.errors import WrongArgument, did_you_mean
 from kvcalc.expect import QUANTITIES, Quantity
 from kvcalc.model import Model
-from kvcalc.queries.asked import drafts_of, filled, notes_on, reservation_of
+from kvcalc.queries.asked import drafts_of, filled, notes_on
 from kvcalc.queries.check import Result, expected
+from kvcalc.queries.held import Held, held
 from kvcalc.question import Question
 from kvcalc.whatif import NATIVE, Row, native_row, rows_of
 
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 class ComparedRow(Measured):
     """One row: what it amounts to for the batch, and the ratio to the baseline.
 
-    `ratio` is the baseline's metric over this row's, None where this row's is 0.
+    `ratio` is the baseline's metric over this row's, at the same context; None where this row's
+    is 0.
     """
 
     model: str
@@ -35,6 +38,7 @@ class ComparedRow(Measured):
     native: bool
     variant: Model = field(repr=False)
     """The model under this row's scheme, as it was asked for."""
+    context: int
     amounts: Amounts
     reservation: Reservation | None
     ratio: Fraction | None
@@ -48,7 +52,10 @@ class ComparedRow(Measured):
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Answer):
-    """The rows of one answer; all share the query's context."""
+    """The rows of one answer, those of each context together.
+
+    All share the query's context; its context is None where several were asked for.
+    """
 
     models: tuple[Model, ...]
     query: Question
@@ -56,7 +63,11 @@ class Comparison(Answer):
     baseline: str
     rows: tuple[ComparedRow, ...]
     expect: tuple[Result, ...] = ()
+    """A model's own expectations, held to it as its file has it."""
     notes: tuple[str, ...] = ()
+    contexts: tuple[int, ...] = ()
+    held: tuple[Result, ...] = ()
+    """What was expected of this very answer."""
 
     @property
     def draft(self) -> str | None:
@@ -65,9 +76,14 @@ class Comparison(Answer):
 
     @property
     def told(self) -> tuple[str, ...]:
-        """The notes on all of it, and those on a row by what it is called."""
+        """The notes on all of it, and those on a row by what it is called, each once."""
         of_rows = (f"{row.label}: {note}" for row in self.rows for note in row.notes)
-        return (*self.notes, *of_rows)
+        return (*self.notes, *dict.fromkeys(of_rows))
+
+    @property
+    def failed(self) -> int:
+        """How much of what was expected of this answer does not hold."""
+        return sum(not result.ok for result in self.held)
 
 
 def compare(
@@ -75,30 +91,52 @@ def compare(
     question: Question,
     metric: Quantity = "stored",
     baseline: str | None = None,
+    *,
+    contexts: Sequence[int] = (),
+    expect: Sequence[str] = (),
 ) -> Comparison:
-    """A row per scheme for one model, a row per model for several.
+    """A row per scheme for one model, a row per model for several; all that at each context.
 
-    Raises UsageError where the baseline is no row of the answer.
+    A ratio is taken to the baseline at the same context. `expect` is held to the rows.
+    Raises UsageError where the baseline, or what is expected, speaks of no row of the answer.
     """
     if metric not in QUANTITIES:
         hint = did_you_mean(metric, QUANTITIES)
         raise WrongArgument("metric", f"unknown metric {metric!r}; {hint}")
-    query = filled(question, models)
+    several = [replace(question, context=context) for context in dict.fromkeys(contexts)]
+    asked = several or [question]
+    queries = [filled(one, models) for one in asked]
+    query, tokens = queries[0], tuple(one.tokens for one in queries)
     adapted = tuple(model.adapted(query) for model in models)
-    candidates, expect, notes = (
+    candidates, own, notes = (
         _schemes(models[0], adapted[0]) if len(models) == 1 else (_models(adapted), (), ())
     )
     base = candidates[0] if baseline is None else _named(candidates, baseline)
-    sizes = [candidate.row.cache.at(query.tokens) for candidate in candidates]
-    base_size = sizes[candidates.index(base)].of(metric)
-    rows = tuple(
-        _compared(candidate, amounts, query, _ratio(base_size, amounts.of(metric)))
-        for candidate, amounts in zip(candidates, sizes, strict=True)
+    to = _held_to(candidates, models, asked[0])
+    told = [note for model in models for one in queries for note in notes_on(model, one)]
+    return Comparison(
+        models=adapted,
+        query=replace(query, context=None) if contexts else query,
+        metric=metric,
+        baseline=base.answers[0],
+        rows=_rows(candidates, base, query, metric, tokens),
+        expect=own,
+        # a draft or a dtype is beside each of them, and what is said of it once enough
+        notes=notes + tuple(dict.fromkeys(told)),
+        contexts=tokens if contexts else (),
+        held=held(expect, to, tokens),
     )
-    told = [note for model in models for note in notes_on(model, query)]
-    # a draft or a dtype is beside each of them, and what is said of it once enough
-    notes += tuple(dict.fromkeys(told))
-    return Comparison(adapted, query, metric, base.answers[0], rows, expect, notes)
+
+
+def _held_to(candidates: Sequence[_Candidate], models: Sequence[Model], question: Question) -> Held:
+    """What figures are held to: rows, by the names that a baseline may have."""
+    known = [model.max_context for model in models if model.max_context]
+    return Held(
+        find=lambda name: _named(candidates, name, "expect").row.cache,
+        names=[name for c in candidates for name in c.answers if name] if len(models) > 1 else (),
+        batch=question.batch,
+        longest=None if question.context else min(known, default=None),
+    )
 
 
 def _ratio(base: Fraction | None, size: Fraction | None) -> Fraction | None:
@@ -136,36 +174,61 @@ def _models(models: Sequence[Model]) -> list[_Candidate]:
     return candidates
 
 
-def _named(candidates: Sequence[_Candidate], baseline: str) -> _Candidate:
-    wanted = baseline.lower()
+def _named(candidates: Sequence[_Candidate], name: str, argument: str = "baseline") -> _Candidate:
+    wanted = name.lower()
     tiers = (
-        [c for c in candidates if baseline == c.answers[0]],
-        [c for c in candidates if baseline in c.answers],
+        [c for c in candidates if name == c.answers[0]],
+        [c for c in candidates if name in c.answers],
         [c for c in candidates if wanted in (answer.lower() for answer in c.answers)],
     )
     found = next((tier for tier in tiers if tier), [])
     if len(found) > 1:
         names = ", ".join(c.answers[0] for c in found)
-        raise WrongArgument("baseline", f"{baseline!r} may mean {names}; name one of them in full")
+        raise WrongArgument(argument, f"{name!r} may mean {names}; name one of them in full")
     if found:
         return found[0]
     known = dict.fromkeys(answer for c in candidates for answer in c.answers if answer)
-    text = f"no row is called {baseline!r} here; {did_you_mean(baseline, known)}"
-    raise WrongArgument("baseline", text)
+    text = f"no row is called {name!r} here; {did_you_mean(name, known)}"
+    raise WrongArgument(argument, text)
+
+
+def _rows(
+    candidates: Sequence[_Candidate],
+    base: _Candidate,
+    query: Question,
+    metric: Quantity,
+    contexts: Sequence[int],
+) -> tuple[ComparedRow, ...]:
+    """A row per candidate at each context, all of one context together."""
+    plans = [plan(candidate.row.model, query) for candidate in candidates]
+    rows = []
+    for context in contexts:
+        sizes = [candidate.row.cache.at(context) for candidate in candidates]
+        base_size = sizes[candidates.index(base)].of(metric)
+        for candidate, planned, amounts in zip(candidates, plans, sizes, strict=True):
+            charged = planned.at(context, query.batch) if planned else None
+            ratio = _ratio(base_size, amounts.of(metric))
+            of_batch = amounts.of_batch(query.batch)
+            rows.append(_compared(candidate, context, of_batch, charged, ratio))
+    return tuple(rows)
 
 
 def _compared(
-    candidate: _Candidate, amounts: Amounts, query: Question, ratio: Fraction | None
+    candidate: _Candidate,
+    context: int,
+    amounts: Amounts,
+    reservation: Reservation | None,
+    ratio: Fraction | None,
 ) -> ComparedRow:
     row = candidate.row
-    reservation = reservation_of(row.model, query)
     return ComparedRow(
         model=candidate.called,
         scheme=row.name,
         label=row.label,
         native=row.native,
         variant=row.model,
-        amounts=amounts.of_batch(query.batch),
+        context=context,
+        amounts=amounts,
         reservation=reservation,
         ratio=ratio,
         notes=row.notes + (reservation.notes if reservation else ()),

@@ -1,4 +1,4 @@
-"""What `compare` prints: a row per scheme or model, and the model's own expectations."""
+"""What `compare` prints: a row per scheme or model, and what is expected of them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,15 @@ def _ratio(row: ComparedRow) -> float | None:
     return None if row.ratio is None else float(row.ratio)
 
 
+def _expected_of(answer: Comparison) -> list[str]:
+    found = (result.expectation for result in answer.held)
+    return list(dict.fromkeys(f"{one.entry}={one.figure.text}" for one in found if one))
+
+
 ROW = JsonObject(
     "RowDocument",
-    "One row of `kvcalc compare`; `ratio` is the baseline's metric over this row's.",
+    "One row of `kvcalc compare`; `ratio` is the baseline's metric over this row's, both at its "
+    "context.",
     Key("model", str),
     Key("scheme", str),
     Key("native", bool, says="Whether the model ships it."),
@@ -37,6 +43,7 @@ ROW = JsonObject(
     Key("ratio", float | None, _ratio, "Null where this row's metric is 0 or not known."),
     Key("ratio_exact", str | None, lambda row: as_fraction(row.ratio)),
     keys.NOTES,
+    Key("context", int),
 )
 ROWS = Each("rows", ROW)
 
@@ -55,22 +62,26 @@ DOCUMENT = JsonObject(
     queried(
         "CompareQueryDocument",
         "What changed the answer, and what the ratio compares with which row.",
+        Key("context", int | None, "query.context", "Null where there are several."),
+        Key("contexts", ([int], type(None)), lambda answer: list(answer.contexts) or None),
         Key("metric", Quantity),
         BASELINE,
+        Key("expect", [str], _expected_of, "What the answer itself is held to."),
     ),
     BASELINE,
     ROWS,
-    Each("expect", RESULT),
+    Each("expect", RESULT, lambda answer: answer.expect + answer.held),
     keys.NOTES,
 )
 
 
 def sheet(answer: Comparison, style: Style) -> Sheet:
-    """The rows, those that a model ships marked, and its expectations below."""
+    """The rows, those that a model ships marked, and below them what is expected."""
     rows, query, several = answer.rows, answer.query, len(answer.models) > 1
     ratio = "ratio" if answer.metric == "stored" else f"ratio ({answer.metric})"
     per_batch = "per sequence" if query.batch == 1 else "stored"
     columns = [
+        *([numbers("context", (f"{row.context:,}" for row in rows))] if answer.contexts else []),
         *([text("model", (row.model for row in rows))] if several else []),
         text("scheme", (row.label + " (ships)" * (row.native and not several) for row in rows)),
         sizes("per token", [row.growth for row in rows], style.units, 1),
@@ -83,14 +94,19 @@ def sheet(answer: Comparison, style: Style) -> Sheet:
         columns.append(numbers("reserved B", (f"{row.reserved or 0:,}" for row in rows)))
     if answer.metric == "flops":
         columns.append(flops("FLOPs per step", (row.flops for row in rows)))
-    title = (
-        f"{len(rows)} models, {asked(query, answer.draft)}, ratio to {answer.baseline}"
-        if several
-        else titled(answer.models[0], query)
-    )
     native = frozenset(n for n, row in enumerate(rows) if row.native and not several)
     below = _under(_held_at(answer), [_expected(result) for result in answer.expect])
-    return Sheet(title, tuple(columns), native, below)
+    below += _under("asked", [_expected(result) for result in answer.held])
+    return Sheet(_title(answer), tuple(columns), native, below)
+
+
+def _title(answer: Comparison) -> str:
+    query, contexts = answer.query, answer.contexts
+    same = " at the same context" if contexts else ""
+    to = f", ratio to {answer.baseline}{same}"
+    if len(answer.models) > 1:
+        return f"{len(answer.models)} models, {asked(query, answer.draft, contexts)}{to}"
+    return titled(answer.models[0], query, contexts) + (to if contexts else "")
 
 
 def _held_at(answer: Comparison) -> str:

@@ -97,9 +97,11 @@ def queried(name: str, says: str, *more: Key) -> Key:
 
         settings = {"context": int, "batch": int, **get_type_hints(Asked), "ignored": [str]}
         settings["source_length"] = int | None  # asked for in words, too, and echoed as a number
-        return JsonObject(name, says, *(Key(*setting) for setting in settings.items()), *keys)
+        own = (Key(*setting) for setting in settings.items() if setting[0] not in names)
+        return JsonObject(name, says, *own, *keys)
 
     keys = (DRAFT, *more)
+    names = {key.name for key in keys}
     return Key("query", described, lambda answer: {**answer.query.echo(), **taken(keys, answer)})
 
 

@@ -11,6 +11,9 @@ from kvcalc.model import Model
 from kvcalc.question import Question
 from kvcalc.units import System, format_flops, format_size, size_unit
 
+FEW = 6
+"""Contexts that a title names; of more it is the rows that do."""
+
 
 class Column(NamedTuple):
     """A heading, its cells, and whether they are numbers (set flush right)."""
@@ -84,7 +87,7 @@ def flops(heading: str, values: Iterable[int | None]) -> Column:
     return numbers(heading, ("unknown" if v is None else format_flops(v) for v in values))
 
 
-def titled(model: Model, query: Question) -> str:
+def titled(model: Model, query: Question, contexts: Sequence[int] = ()) -> str:
     """A title: the model's layers, heads and dtype, and what is asked of it."""
     shapes = {scheme.shape for scheme in model.attention.values()}
     shape = next(iter(shapes)) if len(shapes) == 1 else model.shape
@@ -98,7 +101,7 @@ def titled(model: Model, query: Question) -> str:
     index = f", index keys {keys if isinstance(keys, str) else keys.name}" if keys else ""
     draft = model.draft.name if model.draft else None
     about = f"{len(model.layers)} layers{heads}, {dtype}{index}"
-    return f"{model.name}: {about}, {asked(query, draft)}"
+    return f"{model.name}: {about}, {asked(query, draft, contexts)}"
 
 
 def stored_dtype(model: Model) -> str:
@@ -113,8 +116,15 @@ def own_dtype(model: Model) -> str:
     return ", ".join(own) or model.dtype.name
 
 
-def asked(query: Question, draft: str | None) -> str:
-    """What is asked, in a title's words: beside which draft, at which context."""
+def asked(query: Question, draft: str | None, contexts: Sequence[int] = ()) -> str:
+    """What is asked, in a title's words: beside which draft, at which context or contexts."""
     engine = f", reserved by {query.engine}" if query.engine else ""
     beside = f"draft {draft}, " if draft else ""
-    return f"{beside}context {query.context:,}, batch {query.batch:,}{engine}"
+    at = _several(contexts) if contexts else f"context {query.context:,}"
+    return f"{beside}{at}, batch {query.batch:,}{engine}"
+
+
+def _several(contexts: Sequence[int]) -> str:
+    if len(contexts) > FEW:
+        return f"{len(contexts):,} contexts"
+    return f"contexts {', '.join(f'{context:,}' for context in contexts)}"

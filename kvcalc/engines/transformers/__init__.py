@@ -132,7 +132,10 @@ def _dtype(group: Group, model: Model) -> Format:
     Entries that are no floats are as a file's KV scheme has them, which is for other engines.
     """
     own, layout = _entry_formats(group), model.kv_dtype or model.dtype
-    asked = {stored for role in ("k", "v") if (stored := layout.format_of(role, None))}
+    sides = [layout.format_of(role, None) for role in ("k", "v")]
+    asked = {stored for stored in sides if stored}
+    if asked and None in sides:  # a layout of one side leaves the other as it is
+        asked |= own
     found = own if own and own <= set(FLOATS) and not model.kv_dtype else asked
     if found and found <= set(FLOATS):
         return max(found, key=lambda stored: stored.bits)

@@ -1,0 +1,84 @@
+"""Options as engines call them: other names of kvcalc's own, and those that it does not have."""
+
+from typing import Any
+
+from typer.core import TyperCommand
+
+from kvcalc.errors import UsageError
+
+OWN = {
+    "--context": "max-model-len ctx ctx-size context-length context-len n-ctx num-ctx max-seq-len "
+    "max-length seq-len sequence-length",
+    "--batch": "batch-size max-batch-size bs",
+    "--kv-dtype": "kv-cache-dtype kv-cache-type cache-type cache-dtype",
+    "--engine": "backend",
+    "--draft": "draft-model model-draft speculative-model speculative-draft-model-path",
+}
+"""What engines call an option that kvcalc has."""
+
+_SPLIT = "kvcalc does not split a cache over GPUs: its answer is all of one copy; leave it out"
+_MEMORY = "kvcalc does not fit a cache into a GPU's memory: its answer is what the cache takes"
+_PLACED = "where a layer runs changes nothing of what is stored: leave it out"
+_PROMPT = "how a prompt is cut up changes nothing of what is stored: leave it out"
+_AT_MOST = "that is how many an engine runs at most; --batch says how many sequences there are"
+_SLOTS = "llama.cpp shares its context among its slots; say --context for one, and --batch"
+_TOGETHER = "engines count one sequence or all by it; say --context for one, and --batch"
+_WEIGHTS = "that is for weights; --kv-dtype says what the cache is kept in"
+_NOT_THERE = {
+    _SPLIT: "--tensor-parallel-size -tp --tp --tp-size --pipeline-parallel-size -pp --pp --pp-size "
+    "--data-parallel-size -dp --dp --dp-size --decode-context-parallel-size -dcp --dcp "
+    "--expert-parallel-size --ep --ep-size --enable-expert-parallel "
+    "-sm --split-mode -ts --tensor-split",
+    _MEMORY: "--gpu-memory-utilization --mem-fraction-static --kv-cache-memory-bytes "
+    "--kv-cache-free-gpu-memory-fraction --gpu --memory",
+    _PLACED: "-ngl --gpu-layers --n-gpu-layers -nkvo --no-kv-offload",
+    _PROMPT: "--ubatch-size -ub --max-num-batched-tokens --chunked-prefill-size",
+    _AT_MOST: "--max-num-seqs --max-running-requests",
+    _SLOTS: "-np --parallel",
+    _TOGETHER: "--max-total-tokens --max-num-tokens",
+    _WEIGHTS: "--dtype --quantization",
+    "kvcalc counts entries that are live, and no pages of them: leave it out": (
+        "--block-size --page-size"
+    ),
+    "how attention is computed changes nothing of what is stored: leave it out": "-fa --flash-attn",
+    "compare shows windows at full length as a row of its own, no-window": "--swa-full",
+    "a model is named without an option, as in kvcalc show deepseek-v3": "-m --model --model-path",
+}
+"""Why an option of engines is not there, and what to do instead."""
+
+ALIASES = {f"--{name}": option for option, names in OWN.items() for name in names.split()}
+ALIASES["-md"] = "--draft"
+ABSENT = {name: why for why, names in _NOT_THERE.items() for name in names.split()}
+
+
+class Command(TyperCommand):
+    """A command whose options may be written as engines call them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse, with every option under the name that it has here."""
+        end = args.index("--") if "--" in args else len(args)
+        return super().parse_args(ctx, [*(_named(arg, ctx) for arg in args[:end]), *args[end:]])
+
+
+def _named(arg: str, ctx: Any) -> str:
+    name, equals, value = arg.partition("=")
+    if not name.startswith("-"):
+        return arg
+    if name.startswith("--"):  # vLLM takes both
+        name = name.replace("_", "-")
+    if name in ABSENT:
+        ctx.fail(f"there is no {name}: {ABSENT[name]}")
+    return ALIASES.get(name, name) + equals + value
+
+
+def of_sides(option: str, both: str | None, key: str | None, value: str | None) -> str | None:
+    """A dtype of keys and one of values as `option` takes them; one alone leaves the other be."""
+    if key is None and value is None:
+        return both
+    if both is not None:
+        raise UsageError(f"{option} names keys and values: leave the dtypes of either side out")
+    for side in filter(None, (key, value)):
+        if "/" in side:
+            raise UsageError(f"{side!r} names keys and values: write it as {option} {side}")
+    # an engine that keeps no keys and values, but a latent, has but one dtype to keep it in
+    return key if key == value else f"{key or 'auto'}/{value or 'auto'}"

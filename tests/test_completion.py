@@ -223,6 +223,12 @@ def test_each_shell_is_answered_in_its_own_way(
     assert (ran.code, ran.out, ran.err) == (0, answer, "")
 
 
+def test_a_command_is_completed_with_what_it_does(tmp_path: Path) -> None:
+    env = {"_KVCALC_COMPLETE": "complete_fish", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    ran = asked(cwd=tmp_path, env={**env, "_TYPER_COMPLETE_ARGS": "kvcalc sh"})
+    assert ran.out == "show\tShow what one model's cache holds, tensor by tensor.\n"
+
+
 @pytest.mark.parametrize(("shell", "files"), [("zsh", "_files\n"), ("bash", "\n")])
 def test_a_word_that_begins_no_name_is_left_to_the_shell(shell: str, files: str) -> None:
     words = by_bash("kvcalc show zzz") | {"_TYPER_COMPLETE_ARGS": "kvcalc show zzz"}

@@ -24,6 +24,10 @@ class Command(TyperCommand):
         arguments = [p for p in self.get_params(ctx) if p.param_type_name == "argument"]
         return ["[OPTIONS]", *(_metavar(argument) for argument in arguments)]
 
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """What the command does, whole: in the list of all, and beside its name in a shell."""
+        return (self.help or "").partition("\n\n")[0]
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write a line or more for each argument and each option."""
         _write(self, ctx, formatter)
@@ -152,11 +156,12 @@ def _line(param: Any, ctx: Any) -> tuple[str, str] | None:
     if record is None:
         return None
     typed, does = record
-    typed = _metavar(param) if param.param_type_name == "argument" else typed
-    does = re.sub(r"\s*\[required\]$", "", does)
-    return re.sub(r"<(.*)>$", r"\1", typed), re.sub(
-        r"\s*\[default: (.*)\]$", r" Default: \1.", does
-    )
+    if param.param_type_name == "argument":
+        typed = _metavar(param)
+    else:
+        typed = re.sub(r"[<[](.*)[>\]]$", r"\1", typed)
+    does = re.sub(r"\s*\\?\[required\]$", "", does)
+    return typed, re.sub(r"\s*\\?\[default: (.*)\]$", r" Default: \1.", does)
 
 
 def _metavar(argument: Any) -> str:

@@ -94,7 +94,7 @@ def _bad_value(error: Any) -> str:
         return f"{name}{choice[1]} is none of {', '.join(choices)}{hint}"
     if "integer" in message:
         given: Any = getattr(error.__cause__, "errors", list)()
-        text = briefly(given[0]["input"]) if given else "that"
+        text = briefly(given[0]["input"]) if given else message.partition(" is ")[0]
         large = any(each["type"] == "int_parsing_size" for each in given)
         return f"{name}{text} is {'too large' if large else 'not a whole number'}"
     return f"{name}{message}"
@@ -127,7 +127,7 @@ def _name(param: Any) -> str:
 def _values(param: Any) -> str:
     """What an option's value may be, as its help says it."""
     record = param.get_help_record(typer.Context(typer.core.TyperCommand("")))
-    return record[0].split(" ")[-1].strip("<>") if record else "VALUE"
+    return record[0].split(" ")[-1].strip("<>[]") if record else "VALUE"
 
 
 def _options(command: Any) -> list[str]:

@@ -113,6 +113,10 @@ def test_files_and_folders_stand_beside_the_names(
     assert completion.models("gpt2-large/") == []
 
 
+def test_what_goes_wrong_is_not_told_amid_a_command_line() -> None:
+    assert asked(env=by_bash("kvcalc ") | {"COMP_CWORD": "x"}) == Ran(1, "", "")
+
+
 def test_a_folder_that_is_gone_has_no_files(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(*_: object) -> None:
         raise FileNotFoundError

@@ -23,9 +23,9 @@ app = typer.Typer(
 
 
 def run() -> None:
-    """Run the command line, or what a shell asks of it to complete it, and exit."""
+    """Run the command line, or answer a shell that completes it, and exit."""
     if "_KVCALC_COMPLETE" in os.environ:
-        completion.take_equals_apart()
+        completion.answer(app)
     app(prog_name="kvcalc")
 
 

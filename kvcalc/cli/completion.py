@@ -16,6 +16,15 @@ _PLAIN = re.compile(r"[A-Za-z0-9._+-]+")
 """Names that no shell takes for anything else."""
 
 
+def answer(app: typer.Typer) -> None:
+    """Tell a shell the words that it may complete, and exit; nobody reads what goes wrong there."""
+    try:
+        _take_equals_apart()
+        app(prog_name="kvcalc")
+    except Exception:
+        raise SystemExit(1) from None
+
+
 def models(incomplete: str) -> list[str]:
     """Where a model is to be named."""
     from kvcalc.bundle import bundled
@@ -60,7 +69,7 @@ def commands(context: typer.Context, incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
-def take_equals_apart() -> None:
+def _take_equals_apart() -> None:
     """Leave out the sign of --units=si, which bash makes a word of its own and typer fails at."""
     words = os.environ.get("COMP_WORDS", "").split("\n")
     at = int(os.environ.get("COMP_CWORD") or 0)

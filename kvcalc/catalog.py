@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from kvcalc.bundle import bundled, bundled_claims, configs, files_of
 from kvcalc.document import Document
 from kvcalc.errors import InputError, Nearest, Problem
 from kvcalc.importers.recognition import HUB, is_hub, shown
@@ -22,31 +23,17 @@ if TYPE_CHECKING:
     Reference = str | Mapping[str, Any]
     """What names a model, or the data of its file as Python has it."""
 
+__all__ = [
+    "bundled",
+    "bundled_claims",
+    "load",
+    "load_all",
+    "load_all_checkable",
+    "load_bundled",
+    "load_checkable",
+]
+
 T = TypeVar("T")
-
-_HERE = Path(__file__).parent
-
-
-def configs() -> Path:
-    """The folder of bundled files: the checkout's beside the package, else the installed one."""
-    checkout = _HERE.parent / "configs"
-    return checkout if (checkout / "models").is_dir() else _HERE / "configs"
-
-
-@cache
-def bundled() -> dict[str, Path]:
-    """The bundled model files by name, in alphabetical order."""
-    return _files("models")
-
-
-@cache
-def bundled_claims() -> dict[str, Path]:
-    """The bundled claims files by name, in alphabetical order."""
-    return _files("claims")
-
-
-def _files(folder: str) -> dict[str, Path]:
-    return {path.stem: path for path in sorted((configs() / folder).glob(f"*{SUFFIX}"))}
 
 
 def load(reference: Reference, ignored: Ignored = ()) -> Model:
@@ -124,7 +111,7 @@ def _found(reference: Reference, ignored: Ignored, *folders: str) -> Document | 
     found = opened(reference, lambda name: _bundled(name, folders), ignored)
     if found is None:
         _refuse_locked(reference)
-        raise _unknown(reference, {name for folder in folders for name in _files(folder)})
+        raise _unknown(reference, {name for folder in folders for name in files_of(folder)})
     return found
 
 

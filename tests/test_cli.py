@@ -162,6 +162,77 @@ def test_usage_errors_are_plain_text_on_standard_error(args: tuple[str, ...], cl
     assert not BOX_LINES & set(ran.err)
 
 
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ("compar x", "there is no command 'compar'; did you mean compare?"),
+        (
+            "deepseek-v3",
+            "there is no command 'deepseek-v3'; a model is shown by: kvcalc show deepseek-v3",
+        ),
+        ("help shwo", "there is no command 'shwo'; did you mean show?"),
+        ("--json show x", "kvcalc has no option --json: write it behind the command"),
+        ("--bogus", "kvcalc has no option --bogus; kvcalc --help shows all"),
+        ("--version=3", "--version takes no value"),
+        ("show x --jsno", "kvcalc show has no option --jsno; did you mean --json?"),
+        ("show x -z", "kvcalc show has no option -z; kvcalc show --help shows all"),
+        ("show x --json=3", "--json takes no value"),
+        ("show x -c", "-c needs a value: -c TOKENS"),
+        ("show x --units", "--units needs a value: --units si|iec|bytes"),
+        ("show x --units miles", "--units: 'miles' is none of si, iec, bytes"),
+        ("show x --units byte", "--units: 'byte' is none of si, iec, bytes; did you mean bytes?"),
+        ("show x -b many", "--batch: 'many' is not a whole number"),
+        ("show x -b 1.5", "--batch: '1.5' is not a whole number"),
+        (f"show x -b {'9' * 5000}", f"--batch: '{'9' * 79}... is too large"),
+        ("show x y z", "there is no place for 'y z': kvcalc show [OPTIONS] MODEL"),
+        ("show", "MODEL is missing; for example: kvcalc show gemma-3-27b --explain"),
+        ("diff x", "OTHER is missing; for example: kvcalc diff deepseek-v3 deepseek-r1"),
+        (
+            "schema",
+            "one of model, claims, output is missing; for example: "
+            "kvcalc schema model > model.schema.json",
+        ),
+        ("schema modle", "'modle' is none of model, claims, output; did you mean model?"),
+    ],
+)
+def test_usage_errors_say_the_way_out_in_a_line(args: str, said: str, cli: Cli) -> None:
+    ran = cli(*args.split())
+    assert (ran.code, ran.out, ran.err) == (2, "", f"Error: {said}\n")
+
+
+def test_what_is_typed_does_not_act_on_a_terminal(cli: Cli) -> None:
+    for args in (("show", "x", "-f", "\x1b[2J"), ("\x1b[2J",), ("show", "x", "--\x1b[2J")):
+        ran = cli(*args)
+        assert ran.code == 2
+        assert "\x1b" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("other", "code"), [("deepseek-r1", 0), ("llama-3.1-8b", 1), ("no-such-model", 2)]
+)
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_diff_says_what_import_says_with_its_option(
+    other: str, code: int, format_name: str, cli: Cli
+) -> None:
+    ran = cli("diff", "deepseek-v3", other, "-f", format_name)
+    assert ran.code == code
+    assert ran == cli("import", "deepseek-v3", "--diff", other, "-f", format_name)
+
+
+def test_diff_passes_over_what_is_ignored(cli: Cli, model_file: ModelFile) -> None:
+    config = model_file(LLAMA.replace("{", '{"new_window_layers": 3, ', 1), "config.json")
+    args = ("diff", config, "llama-3.1-8b")
+    assert cli(*args).code == 2
+    assert cli(*args, "--ignore", "new_window_layers").code == 0
+
+
+def test_diff_writes_a_file_and_still_says_no(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "answer.json"
+    ran = cli("diff", "deepseek-v3", "llama-3.1-8b", "--json", "-o", str(file))
+    assert (ran.code, ran.out, ran.err) == (1, "", "")
+    assert document(file.read_text(encoding="utf-8"))["same_cache"] is False
+
+
 @pytest.mark.parametrize("command", ["compare", "show", "check"])
 def test_interrupted_is_130(command: str, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*args: object, **kwargs: object) -> None:
@@ -475,20 +546,60 @@ def test_models_of_one_name_are_told_apart_by_their_file(cli: Cli, model_file: M
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("option", ["-h", "--help"])
-def test_help_begins_with_an_example(command: str, option: str, cli: Cli) -> None:
+def test_help_begins_with_what_a_command_does_and_an_example(
+    command: str, option: str, cli: Cli
+) -> None:
     ran = cli(command, option)
     assert ran.code == 0
-    usage, example = [line.strip() for line in ran.out.splitlines() if line.strip()][:2]
-    assert usage.startswith(f"Usage: kvcalc {command}")
+    usage, does, example = [line.strip() for line in ran.out.splitlines() if line.strip()][:3]
+    assert usage.startswith(f"Usage: kvcalc {command} [OPTIONS]")
+    assert does.endswith(".")
     assert example.startswith(f"Example: kvcalc {command} ")
     assert not BOX_LINES & set(ran.out)
 
 
-@pytest.mark.parametrize("args", [("--help",), ("-h",), ()])
-def test_the_top_level_help_names_every_command(args: tuple[str, ...], cli: Cli) -> None:
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_written_as_people_type(command: str, cli: Cli) -> None:
+    shown = cli(command, "-h").out
+    assert re.findall(r"[{}]|<[a-z]|\[default|\[required|\.\.\.\.|Value error", shown) == []
+    assert cli("help", command).out == shown
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("compare", " MODEL..."),
+        ("show", " MODEL"),
+        ("check", " [FILE...]"),
+        ("import", " SOURCE"),
+        ("diff", " MODEL OTHER"),
+        ("schema", " model|claims|output"),
+        ("help", " [COMMAND]"),
+    ],
+)
+def test_usage_names_the_arguments(command: str, arguments: str, cli: Cli) -> None:
+    usage = cli(command, "-h").out.splitlines()[0]
+    assert usage == f"Usage: kvcalc {command} [OPTIONS]{arguments}"
+
+
+def test_a_default_is_told_in_words(cli: Cli) -> None:
+    shown = " ".join(cli("compare", "-h").out.split())
+    for text in (
+        "another number). Default: 1.",
+        "--format table|json|jsonl|csv|markdown Output format",
+        "Store the draft's as fp8, ... Default: its own.",
+    ):
+        assert text in shown
+
+
+@pytest.mark.parametrize("args", [("--help",), ("-h",), (), ("help",)])
+def test_the_top_level_help_says_what_every_command_does(args: tuple[str, ...], cli: Cli) -> None:
     shown = cli(*args).out
     assert "Example: kvcalc " in shown.split("Options:")[0]
-    assert [c for c in COMMANDS if re.search(rf"^  {c} ", shown, re.MULTILINE)] == COMMANDS
+    listed = dict(line.split(maxsplit=1) for line in shown.split("Commands:\n")[1].splitlines())
+    assert list(listed) == COMMANDS
+    for command, does in listed.items():
+        assert does == cli(command, "-h").out.splitlines()[2].strip()
 
 
 LLAMA = """{"model_type": "llama", "num_hidden_layers": 32, "hidden_size": 4096,

@@ -49,7 +49,9 @@ COMMANDS = (
     Row(("list",), 0),
     Row(("import", "llama-3.1-8b"), 0),
     Row(("import", "llama-3.1-8b", "--diff", "llama-3.2-1b"), 1),
+    Row(("diff", "llama-3.1-8b", "llama-3.2-1b"), 1),
     Row(("schema", "model"), 0),
+    Row(("help", "show"), 0),
     Row(("--version",), 0),
     Row(("nosuch",), 2, answers=False),
 )

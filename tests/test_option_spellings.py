@@ -78,7 +78,7 @@ def test_what_stands_behind_two_dashes_is_no_option(cli: Cli) -> None:
     ran = cli("show", "--", "--ctx")
     assert ran.code == 2
     assert "--ctx" in ran.err
-    assert "No such option" not in ran.err
+    assert "has no option" not in ran.err
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_an_engine_of_one_dtype_takes_the_side_that_is_left_into_account(
         ((LLAMA, "-ctv", "q8_0", "--kv-cache-dtype", "fp8"), "--kv-dtype names keys and values"),
         ((LLAMA, "-ctk", "q8_0/q4_0"), "write it as --kv-dtype q8_0/q4_0"),
         ((LLAMA, "-ctkq8_0"), "'tkq8_0' is not a number of tokens"),
-        ((LLAMA, "-ctk"), "'-ctk' requires an argument"),
+        ((LLAMA, "-ctk"), "-ctk needs a value"),
         ((LLAMA, "-ctk", "q9_0"), "unknown dtype 'q9_0'"),
         ((LLAMA, "-ctk", "fp8_ds_mla"), "says how several tensors are stored"),
         ((LLAMA, "-ctv", "q8_KV"), "q8_KV is a format of keys"),
@@ -128,7 +128,7 @@ def test_an_engine_of_one_dtype_takes_the_side_that_is_left_into_account(
         (("deepseek-v3", "-ctv", "q4_0"), "keeps a latent instead: name one dtype, such as q4_0"),
         ((LLAMA, "-ctkd", "q8_0"), "add --draft MODEL"),
         ((LLAMA, "--max-model-len", "0"), "a context is between 1 and"),
-        ((LLAMA, "--no-such-thing"), "No such option"),
+        ((LLAMA, "--no-such-thing"), "has no option --no-such-thing"),
     ],
 )
 def test_what_cannot_be(args: tuple[str, ...], words: str, cli: Cli) -> None:

@@ -1,32 +1,31 @@
 """The command line: parse, ask the API, render. Everything heavy is imported inside a command."""
 
-import functools
-from collections.abc import Callable
-from typing import Annotated, Any, Literal, ParamSpec
+import os
+from typing import Annotated, Any, Literal
 
 import typer
 
 from kvcalc import __version__
-from kvcalc.cli import options
+from kvcalc.cli import completion, options
+from kvcalc.cli.commands import Command, Group, help_of
 from kvcalc.cli.options import Files, Model, Models, Source, taking
 from kvcalc.cli.output import Output
-from kvcalc.cli.spellings import Command
-from kvcalc.errors import InputError, InvalidValue, KvcalcError, UsageError, WrongArgument, listed
+from kvcalc.cli.refusals import answers
+from kvcalc.errors import UsageError
 from kvcalc.expect import Quantity
-from kvcalc.printable import printable
-
-P = ParamSpec("P")
 
 app = typer.Typer(
+    cls=Group,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
 def run() -> None:
-    """Run the command line and exit."""
+    """Run the command line, or answer a shell that completes it, and exit."""
+    if "_KVCALC_COMPLETE" in os.environ:
+        completion.answer(app)
     app(prog_name="kvcalc")
 
 
@@ -43,41 +42,19 @@ def _top(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Example: kvcalc compare deepseek-v3
+    """The KV-cache memory of language models, exact to the byte.
 
-    KV-cache memory of language models, exact to the byte: what each attention scheme stores, what
-    a decode step reads, and whether a published ratio holds.
+    Example: kvcalc compare deepseek-v3
+
+    What each attention scheme stores, what a decode step reads, and whether a published ratio
+    holds. kvcalc help COMMAND says more of each.
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
 
-def _answers(command: Callable[P, None]) -> Callable[P, None]:
-    """What kvcalc refuses goes to standard error as text, with the exception's exit code."""
-
-    @functools.wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except (InputError, InvalidValue) as error:
-            typer.echo(listed(error.problems), err=True)
-            raise typer.Exit(error.exit_code) from None
-        except KvcalcError as error:
-            typer.echo(f"Error: {printable(_in_options(error))}", err=True)
-            raise typer.Exit(error.exit_code) from None
-
-    return wrapped
-
-
-def _in_options(error: KvcalcError) -> str:
-    """What is refused, with an argument as the option that it comes from."""
-    if isinstance(error, WrongArgument) and not error.says_which:
-        return f"--{error.argument.replace('_', '-')}: {error.text}"
-    return str(error)
-
-
 @app.command(cls=Command)
-@_answers
+@answers
 @taking(asked=options.question, out=options.answer)
 def compare(
     models: Models,
@@ -99,7 +76,9 @@ def compare(
         ),
     ] = None,
 ) -> None:
-    """Example: kvcalc compare deepseek-v3 -c 128K
+    """Set attention schemes, or models, beside each other.
+
+    Example: kvcalc compare deepseek-v3 -c 128K
 
     One model: a row per attention scheme on its own heads, layers and dtype, with the ratio to
     MHA. Several models: a row each, with the ratio to the first. Several contexts: these rows at
@@ -116,7 +95,7 @@ def compare(
 
 
 @app.command(cls=Command)
-@_answers
+@answers
 @taking(asked=options.question, out=options.answer)
 def show(
     model: Model,
@@ -133,9 +112,11 @@ def show(
         bool, typer.Option("--per-layer", help="Add what one layer of each group keeps.")
     ] = False,
 ) -> None:
-    """Example: kvcalc show gemma-3-27b --explain
+    """Show what one model's cache holds, tensor by tensor.
 
-    What one model's cache holds, by layer group and tensor, to the byte.
+    Example: kvcalc show gemma-3-27b --explain
+
+    By layer group and tensor, to the byte; with --explain, the sum and where its numbers come from.
     """
     import kvcalc
 
@@ -144,8 +125,8 @@ def show(
     out.answer(answer, explain=explain, per_layer=per_layer, metric=metric)
 
 
-@app.command()
-@_answers
+@app.command(cls=Command)
+@answers
 @taking(out=options.results)
 def check(
     out: Output,
@@ -157,7 +138,9 @@ def check(
     ignore: options.Ignore = None,
     allow_outside: options.AllowOutside = False,
 ) -> None:
-    """Example: kvcalc check deepseek-v3.yaml
+    """Check model files and published claims; exit 1 if one fails.
+
+    Example: kvcalc check deepseek-v3.yaml
 
     Hold model files to their own expect: blocks, and published claims to their recorded verdicts;
     without FILE, all bundled ones. Exits 1 where one differs.
@@ -172,8 +155,8 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command("list")
-@_answers
+@app.command("list", cls=Command)
+@answers
 @taking(out=options.answer)
 def list_command(
     out: Output,
@@ -181,7 +164,9 @@ def list_command(
         bool, typer.Option("--dtypes", help="List what a dtype may be called instead.")
     ] = False,
 ) -> None:
-    """Example: kvcalc list --json
+    """List the bundled models, or every dtype.
+
+    Example: kvcalc list --json
 
     The bundled models by vendor: attention kind, bytes per token, and what does not grow, each at
     its own default context. With --dtypes, every dtype: its bits, scales and bytes.
@@ -191,31 +176,34 @@ def list_command(
     out.answer(kvcalc.dtypes() if dtypes else kvcalc.models())
 
 
-@app.command("import")
-@_answers
+@app.command("import", cls=Command)
+@answers
 @taking(out=options.difference)
 def import_command(
     source: Source,
     out: Output,
     against: Annotated[
         str | None,
-        typer.Option("--diff", metavar="MODEL", help="Say what differs from MODEL instead."),
+        typer.Option(
+            "--diff",
+            metavar="MODEL",
+            autocompletion=completion.models,
+            help="Say what differs from MODEL instead.",
+        ),
     ] = None,
     ignore: options.Ignore = None,
 ) -> None:
-    """Example: kvcalc import path/to/config.json -o my-model.yaml
+    """Write a model of any source as a YAML file of kvcalc's own.
 
-    Write a model of any source as kvcalc's own YAML, with its sources and, as comments, what was
-    inferred. With --diff MODEL, compare the two instead; exits 1 where their caches differ.
+    Example: kvcalc import path/to/config.json -o my-model.yaml
+
+    With its sources and, as comments, what was inferred. --diff MODEL is the older spelling of
+    kvcalc diff SOURCE MODEL.
     """
     import kvcalc
 
     if against is not None:
-        out = out.among(options.ANSWERS)
-        difference = kvcalc.diff(source, against, ignore=ignore or ())
-        out.answer(difference)
-        if not difference.same:
-            raise typer.Exit(1)
+        _differ(source, against, ignore, out.among(options.ANSWERS))
         return
     if out.format is not None:
         name = "--json" if out.format == "json" else "--format"
@@ -227,15 +215,47 @@ def import_command(
     out.text(kvcalc.to_yaml(model))
 
 
-@app.command()
-@_answers
+@app.command(cls=Command)
+@answers
+@taking(out=options.beside)
+def diff(
+    model: Model,
+    other: options.Other,
+    out: Output,
+    ignore: options.Ignore = None,
+) -> None:
+    """Say what differs between two models; exit 1 if their caches do.
+
+    Example: kvcalc diff deepseek-v3 deepseek-r1
+
+    What bytes come of stands first, what else is said of the models below.
+    """
+    _differ(model, other, ignore, out)
+
+
+def _differ(model: str, other: str, ignore: list[str] | None, out: Output) -> None:
+    import kvcalc
+
+    difference = kvcalc.diff(model, other, ignore=ignore or ())
+    out.answer(difference)
+    if not difference.same:
+        raise typer.Exit(1)
+
+
+@app.command(cls=Command)
+@answers
 def schema(
-    what: Annotated[Literal["model", "claims", "output"], typer.Argument(show_default=False)],
+    what: Annotated[
+        Literal["model", "claims", "output"],
+        typer.Argument(metavar="model|claims|output", help="What it is of.", show_default=False),
+    ],
     output: options.File = None,
 ) -> None:
-    """Example: kvcalc schema model > model.schema.json
+    """Print a JSON Schema, for editors and programs.
 
-    The JSON Schema of model files, of claims files, or of what --json prints.
+    Example: kvcalc schema model > model.schema.json
+
+    That of model files, of claims files, or of what --json prints.
     """
     import json
 
@@ -244,3 +264,15 @@ def schema(
     Output(None, output).among(("json",)).text(
         json.dumps(kvcalc.json_schema(what), indent=2) + "\n"
     )
+
+
+@app.command("help", cls=Command)
+@answers
+def help_command(context: typer.Context, command: options.CommandName = None) -> None:
+    """Show this help, or that of a command.
+
+    Example: kvcalc help compare
+
+    The same as kvcalc COMMAND --help.
+    """
+    typer.echo(help_of(context, command))

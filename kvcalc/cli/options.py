@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import typer
 
+from kvcalc.cli import completion
 from kvcalc.cli.output import Output
 from kvcalc.cli.spellings import of_sides
 from kvcalc.engines import ENGINES
@@ -21,13 +22,24 @@ MODEL_HELP = (
     "hf:org/name, or - for standard input."
 )
 
-Model = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP, show_default=False)]
-Source = Annotated[str, typer.Argument(metavar="SOURCE", help=MODEL_HELP, show_default=False)]
-Models = Annotated[
-    list[str], typer.Argument(metavar="MODEL...", help=MODEL_HELP, show_default=False)
-]
-Files = Annotated[
-    list[str] | None, typer.Argument(metavar="[FILE...]", help=MODEL_HELP, show_default=False)
+
+def _models(metavar: str, names: Callable[[str], list[str]] = completion.models) -> Any:
+    """An argument that names models, and the names that a shell may complete it to."""
+    return typer.Argument(
+        metavar=metavar, help=MODEL_HELP, show_default=False, autocompletion=names
+    )
+
+
+Model = Annotated[str, _models("MODEL")]
+Other = Annotated[str, _models("OTHER")]
+Source = Annotated[str, _models("SOURCE")]
+Models = Annotated[list[str], _models("MODEL...")]
+Files = Annotated[list[str] | None, _models("[FILE...]", completion.checkable)]
+CommandName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[COMMAND]", help="Without it, all of them.", autocompletion=completion.commands
+    ),
 ]
 AnswerFormat = Literal["table", "json", "jsonl", "csv", "markdown"]
 ANSWERS = get_args(AnswerFormat)
@@ -95,6 +107,7 @@ KvDtype = Annotated[
     typer.Option(
         "--kv-dtype",
         metavar="DTYPE",
+        autocompletion=completion.kv_dtypes,
         help="Store keys, values and latents as fp8, int4_per_token_head, nvfp4, 6bit, q8_0, "
         "q8_0/q4_0 (K/V), fp8_ds_mla, ... instead of the model's dtype (auto); "
         "kvcalc list --dtypes shows all.",
@@ -107,6 +120,7 @@ IndexDtype = Annotated[
     typer.Option(
         "--index-dtype",
         metavar="DTYPE",
+        autocompletion=completion.index_dtypes,
         help="Store index keys as bf16, fp8 (with a scale), ...; none leaves them out.",
     ),
 ]
@@ -120,6 +134,7 @@ Draft = Annotated[
     typer.Option(
         "--draft",
         metavar="MODEL",
+        autocompletion=completion.models,
         help="Add the cache of the model that drafts for it, named as MODEL is: llama-3.2-1b, "
         "path/to/draft/config.json.",
     ),
@@ -127,7 +142,10 @@ Draft = Annotated[
 DraftKvDtype = Annotated[
     str | None,
     typer.Option(
-        "--draft-kv-dtype", metavar="DTYPE", help="Store the draft's as fp8, ... [default: its own]"
+        "--draft-kv-dtype",
+        metavar="DTYPE",
+        autocompletion=completion.kv_dtypes,
+        help="Store the draft's as fp8, ... Default: its own.",
     ),
 ]
 DraftTypeK = Annotated[str | None, typer.Option("-ctkd", "--cache-type-k-draft", hidden=True)]
@@ -157,7 +175,10 @@ AllowOutside = Annotated[
 Engine = Annotated[
     str | None,
     typer.Option(
-        "--engine", metavar="NAME", help=f"Add what an engine keeps of it: {', '.join(ENGINES)}."
+        "--engine",
+        metavar="NAME",
+        autocompletion=completion.engines,
+        help=f"Add what an engine keeps of it: {', '.join(ENGINES)}.",
     ),
 ]
 
@@ -261,3 +282,14 @@ def difference(
 ) -> Output:
     """Where a YAML file goes, or a difference in some format."""
     return Output("json" if json else format, output, quiet)
+
+
+def beside(
+    format: Annotated[
+        AnswerFormat, typer.Option("-f", "--format", help="Output format.")
+    ] = "table",
+    json: Json = False,
+    output: File = None,
+) -> Output:
+    """Where the difference of two models goes."""
+    return Output("json" if json else format, output)

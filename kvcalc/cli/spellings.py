@@ -66,7 +66,7 @@ def _named(arg: str, ctx: Any) -> str:
         return arg
     if name.startswith("--"):  # vLLM takes both
         name = name.replace("_", "-")
-    if name in ABSENT:
+    if name in ABSENT and not ctx.resilient_parsing:
         ctx.fail(f"there is no {name}: {ABSENT[name]}")
     return ALIASES.get(name, name) + equals + value
 

@@ -177,7 +177,7 @@ CONTRACT = {
         "notes",
     },
     "check": {"schema_version", "kind", "passed", "failed", "results"},
-    "list": {"schema_version", "kind", "models"},
+    "list": {"schema_version", "kind", "word", "models"},
 }
 
 ELEMENT = {

@@ -26,6 +26,9 @@ Models = Annotated[
 Files = Annotated[
     list[str] | None, typer.Argument(metavar="[FILE...]", help=MODEL_HELP, show_default=False)
 ]
+Word = Annotated[
+    str, typer.Argument(metavar="[WORD]", help="Only what has WORD in it.", show_default=False)
+]
 AnswerFormat = Literal["table", "json", "jsonl", "csv", "markdown"]
 CheckFormat = Literal["table", "json", "jsonl", "csv", "markdown", "github", "junit"]
 Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]

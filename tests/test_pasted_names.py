@@ -25,6 +25,7 @@ RIGHT = {
     "DeepSeek V3": "deepseek-v3",
     '"DeepSeek V3"': "deepseek-v3",
     " deepseek-v3 ": "deepseek-v3",
+    "qwen3-8b/": "qwen3-8b",
     "deepseek_v3": "deepseek-v3",
     "deepseekv3": "deepseek-v3",
     "DEEPSEEK-V3": "deepseek-v3",
@@ -121,6 +122,7 @@ RIGHT = {
     "meta-llama/llama-3.1-8b-instruct": "llama-3.1-8b",
     "meta-llama/Llama-3.1-8B-Instruct/": "llama-3.1-8b",
     "meta-llama / Llama-3.1-8B-Instruct": "llama-3.1-8b",
+    "huggingface/meta-llama/Llama-3.1-8B-Instruct": "llama-3.1-8b",
     "meta-llama/Llama-3.1-8B-Instruct@main": "llama-3.1-8b",
     "models--meta-llama--Llama-3.1-8B-Instruct": "llama-3.1-8b",
     "deepseek-ai/DeepSeek-V3": "deepseek-v3",
@@ -245,6 +247,8 @@ NEXT = {
     # a file that is not here
     "Llama-3.1-8B-Instruct-Q4_K_M.gguf": "bundled is llama-3.1-8b",
     "models/Qwen3-8B-Q4_K_M.gguf": "bundled is qwen3-8b",
+    "bert-base-uncased": "one of the hub is hf:organisation/name",
+    "models/meta-llama/Llama-3.1-8B": "no file and no bundled model",
     "./meta-llama/Llama-3.1-8B": "no file and no bundled model",
     "nowhere/deepseek-v3.yaml": "no such file",
 }

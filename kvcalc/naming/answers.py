@@ -67,7 +67,8 @@ def unknown(reference: str, known: Sequence[Bundled], files: Sequence[str]) -> P
     if name and (hint := _like(name, known)):
         return Problem(nothing, hint)
     word = reference.removesuffix(SUFFIX)
-    return Problem(nothing, Nearest(word, tuple(files), "kvcalc list shows the bundled ones"))
+    listing = f"kvcalc list shows the bundled ones; one of the hub is {HUB}organisation/name"
+    return Problem(nothing, Nearest(word, tuple(files), listing))
 
 
 def _like(name: Pasted, known: Sequence[Bundled]) -> str:

@@ -16,6 +16,7 @@ _OLLAMA = re.compile(
     r"(?:https?://)?(?:registry\.)?ollama\.(?:com|ai)/(?=[^/]+$)|ollama/(?=[^/]+$)",
     re.IGNORECASE,
 )
+_LITELLM = re.compile(r"^huggingface/(?=[^/]+/[^/]+$)", re.IGNORECASE)
 _START = re.compile(r"hf:(?://)?", re.IGNORECASE)
 _CACHED = re.compile(r"models--(?P<organisation>[\w.-]+?)--(?P<name>[\w.-]+)", re.ASCII)
 _ID = re.compile(r"(?P<organisation>\w[\w.-]*)/(?P<name>\w[\w.-]*)(?P<rest>[@:/].*)?", re.ASCII)
@@ -69,13 +70,14 @@ def pasted(reference: str) -> Pasted | None:
     """A name taken apart; None of a path that can be nothing else, and of other addresses."""
     if len(reference) > _LONGEST:
         return None
-    text = re.sub(r"\s*/\s*", "/", reference.strip(_QUOTES))
-    if cached := _CACHED.fullmatch(text.rstrip("/")):
+    text = re.sub(r"\s*/\s*", "/", reference.strip(_QUOTES)).rstrip("/")
+    if cached := _CACHED.fullmatch(text):
         return Pasted(cached["name"], cached["organisation"])
+    text = _LITELLM.sub("", text)
     if ollama := _OLLAMA.match(text):
         text = text[ollama.end() :]
         return Pasted(text if ":" in text else f"{text}{LATEST}", sized=True)
-    known = _ID.fullmatch(text.rstrip("/"))
+    known = _ID.fullmatch(text)
     if known and not (known["rest"] or "").startswith("/"):
         return Pasted(known["name"], known["organisation"], known["rest"] or "")
     if "/" in text or "\\" in text or text.startswith((".", "~")):

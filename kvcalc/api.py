@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 Reference = Model | str | PathLike[str] | Mapping[str, Any]
 """A model, or what names one: a YAML path, a Hugging Face config.json or a folder that holds one, a
-GGUF file, all these as text or as a Path; a hub id such as `hf:org/name`, a bundled name, `-` for
-standard input; or what such a YAML file or a config.json says, as a dict."""
+GGUF file, all these as text or as a Path; a hub id such as `hf:org/name`, a bundled name or what
+people call one, `-` for standard input; or what such a YAML file or a config.json says, as a
+dict."""
 Tokens = int | str
 """A number of tokens, or text as the command line takes it: `128K` is 131,072, `128k` 128,000."""
 Found = Model | str | Mapping[str, Any]
@@ -130,18 +131,30 @@ def check(
     return Checked(kept, select)
 
 
-def models() -> Listing:
-    """The bundled models, each at its own default context. Raises InputError."""
+def models(word: str = "") -> Listing:
+    """The bundled models, each at its own default context.
+
+    word  lists those alone that have it in their name, vendor, attention or a hub id
+
+    Raises InputError, and UsageError where none has.
+    """
+    from kvcalc.naming.folding import has
     from kvcalc.queries.listing import list_models
 
-    return list_models(catalog.load_all(list(catalog.bundled())))
+    _must_be_text("word", word)
+    found = list_models(catalog.load_all(list(catalog.bundled())))
+    return found.with_word(word, has) if word else found
 
 
-def dtypes() -> Dtypes:
-    """Every dtype that has a name: its bits, what is stored beside them, and whose it is."""
+def dtypes(word: str = "") -> Dtypes:
+    """Every dtype that has a name: its bits, what is stored beside them, and whose it is.
+
+    word  lists those alone that have it in a name. Raises UsageError where none has.
+    """
     from kvcalc.queries.dtypes import list_dtypes
 
-    return list_dtypes()
+    _must_be_text("word", word)
+    return list_dtypes().with_word(word) if word else list_dtypes()
 
 
 def diff(model: Reference, other: Reference, *, ignore: Sequence[str] = ()) -> Difference:

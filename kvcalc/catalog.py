@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kvcalc.bundle import bundled, bundled_claims, configs, files_of
 from kvcalc.document import Document
-from kvcalc.errors import InputError, Nearest, Problem
-from kvcalc.importers.recognition import HUB, is_hub, shown
+from kvcalc.errors import InputError, Problem
+from kvcalc.importers.recognition import is_hub, shown
 from kvcalc.inside import inside
-from kvcalc.opening import STDIN, SUFFIX, Ignored, exists, model_of, of_bundle, of_path, opened
+from kvcalc.naming.pasted import SUFFIX
+from kvcalc.opening import STDIN, Ignored, exists, model_of, of_bundle, of_path, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from kvcalc.claim import Claim
     from kvcalc.model import Model
+    from kvcalc.naming.index import Bundled
+    from kvcalc.naming.twins import Twin
 
     Reference = str | Mapping[str, Any]
     """What names a model, or the data of its file as Python has it."""
@@ -40,12 +43,14 @@ def load(reference: Reference, ignored: Ignored = ()) -> Model:
     """The model that a reference names.
 
     reference  a YAML path, a config.json or a folder that holds one, a GGUF file, `hf:org/name`, a
-               bundled name (with or without .yaml), or `-` for standard input; or a file's data
+               bundled name (with or without .yaml), what people call a bundled model otherwise
+               (`org/name`, `llama3.1:8b`), or `-` for standard input; or a file's data
     ignored    fields of somebody else's file that are left out of it
 
     Raises InputError, with every problem of the file.
     """
-    return model_of(_found(reference, ignored, "models"), ignored)
+    found, taken = _found(reference, ignored, "models")
+    return _noted(model_of(found, ignored), taken)
 
 
 def load_checkable(
@@ -57,12 +62,12 @@ def load_checkable(
 
     Raises InputError.
     """
-    found = _found(reference, ignored, "models", "claims")
+    found, taken = _found(reference, ignored, "models", "claims")
     if isinstance(found, Document) and isinstance(found.data, dict) and "claims" in found.data:
         # an install may be made of links, and those lead out of any folder
         ours = found.folder == configs() / "claims"
         return _claims(found, ignored=ignored, allow_outside=allow_outside or ours)
-    return model_of(found, ignored)
+    return _noted(model_of(found, ignored), taken)
 
 
 def load_bundled() -> tuple[list[Model], list[Claim]]:
@@ -103,16 +108,49 @@ def _all(read: Callable[[Reference], T], references: Sequence[Reference]) -> lis
     return found
 
 
-def _found(reference: Reference, ignored: Ignored, *folders: str) -> Document | Model:
+@cache
+def _names() -> tuple[Bundled, ...]:
+    """What the bundled models are called, by themselves and on the hub."""
+    from kvcalc.naming.index import bundled_names
+
+    return bundled_names(bundled().values())
+
+
+def _found(
+    reference: Reference, ignored: Ignored, *folders: str
+) -> tuple[Document | Model, Twin | None]:
+    """What a reference names, and the bundled file that was taken for it by another name."""
     if not isinstance(reference, str):
         from kvcalc.given import document_of
 
-        return document_of(reference)
-    found = opened(reference, lambda name: _bundled(name, folders), ignored)
-    if found is None:
-        _refuse_locked(reference)
-        raise _unknown(reference, {name for folder in folders for name in files_of(folder)})
-    return found
+        return document_of(reference), None
+    try:
+        found = opened(reference, lambda name: _bundled(name, folders), ignored)
+    except InputError as error:
+        if not is_hub(reference):
+            raise
+        from kvcalc.naming.answers import beside_the_hub
+
+        raise InputError(
+            [beside_the_hub(reference, p, _names()) for p in error.problems]
+        ) from error
+    if found is not None:
+        return found, None
+    _refuse_locked(reference)
+    from kvcalc.naming.answers import the_twin
+
+    files = tuple(name for folder in folders for name in files_of(folder))
+    twin = the_twin(reference, _names(), files)
+    return of_bundle(twin.bundled.path), twin
+
+
+def _noted(model: Model, taken: Twin | None) -> Model:
+    """A model with notes of how it was found, where that was by another name."""
+    if taken is None:
+        return model
+    from kvcalc.naming.answers import noted
+
+    return noted(model, taken)
 
 
 def _refuse_locked(reference: str) -> None:
@@ -132,20 +170,6 @@ def _bundled(name: str, folders: Sequence[str]) -> Path | None:
         return None
     paths = (configs() / folder / f"{name}{SUFFIX}" for folder in folders)
     return next(filter(exists, paths), None)
-
-
-def _unknown(reference: str, known: Iterable[str]) -> InputError:
-    path, reference = Path(reference), shown(reference)
-    if path.suffix in (".json", ".gguf") or (
-        path.suffix in (SUFFIX, ".yml") and len(path.parts) > 1
-    ):
-        return InputError([Problem("no such file", file=reference)])
-    if len(path.parts) == 2 and not path.is_absolute() and path.parts[0] not in (".", ".."):
-        hint = f"from the hub it is {HUB}{reference}"
-        return InputError([Problem(f"no file and no folder is called {reference!r}", hint)])
-    word, listing = reference.removesuffix(SUFFIX), "kvcalc list shows the bundled ones"
-    text = f"no file and no bundled model is called {reference!r}"
-    return InputError([Problem(text, Nearest(word, tuple(known), listing))])
 
 
 def _claims(
@@ -174,7 +198,9 @@ def _claims(
             return _beside(beside, ignored, pipes=allow_outside)
         name = reference.removesuffix(SUFFIX)
         if name not in bundled():
-            raise _unknown(reference, bundled())
+            from kvcalc.naming.answers import unknown
+
+            raise InputError([unknown(reference, (), tuple(bundled()))])
         return model_of(of_bundle(bundled()[name]))
 
     return document.read_by(

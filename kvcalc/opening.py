@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from kvcalc.document import MAX_JSON_BYTES, Document, parse, parse_json, read_bytes
 from kvcalc.errors import InputError, InvalidValue, Problem
 from kvcalc.importers.recognition import is_config, is_hub
+from kvcalc.naming.pasted import SUFFIX
 from kvcalc.schema.reading.model import read_model
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ Ignored = tuple[str, ...]
 """Fields of somebody else's files, as messages call them."""
 
 STDIN = "-"
-SUFFIX = ".yaml"
 OWN = ({"layers", "attention"}, {"layers", "attention", "heads", "head_dim", "dtype"})
 """Fields by which a file is one of kvcalc's own, however broken: one of the first and two of the
 second. Files of other programs have a name, too, and some have layers."""
@@ -52,7 +52,9 @@ def opened(
     if is_hub(reference, there=there):
         return _of_hub(reference, ignored)
     if there:
-        return of_path(path, reference, ignored)
+        from kvcalc.naming.stores import kept
+
+        return of_path(kept(path), reference, ignored)
     found = bundled(reference.removesuffix(SUFFIX))
     return of_bundle(found) if found else None
 
@@ -207,11 +209,14 @@ def _origin_of(document: Document, ignored: Ignored) -> Origin:
 def _origin(path: Path, ignored: Ignored, weight_bytes: int | None = None) -> Origin:
     """A model is called as its folder where the file is a config.json, else as the file.
 
-    A pipe has no name.
+    In a store of other programs it is what they go by. A pipe has no name.
     """
     from kvcalc.importers.assembly import Origin
     from kvcalc.importers.bounded import CONFIG, size_of
+    from kvcalc.naming.stores import name_of
 
-    name = path.resolve().parent.name if path.name == CONFIG else path.stem
+    name = name_of(path)
+    if name is None:
+        name = path.resolve().parent.name if path.name == CONFIG else path.stem
     pipe = size_of(path) is None
     return Origin(str(path), "" if pipe else name, weight_bytes, ignored=ignored)

@@ -148,7 +148,7 @@ USAGE = [
     ("show",),
     ("show", "deepseek-v3", "deepseek-v2"),
     ("check", "--bogus"),
-    ("list", "deepseek-v3"),
+    ("list", "llama", "deepseek-v3"),
     ("schema",),
     ("schema", "modle"),
 ]

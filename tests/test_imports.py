@@ -60,12 +60,14 @@ MAY_IMPORT = {
     "document": {"errors", "jsonplaces", "jsontext", "printable", "yamltext"},
     "importers": UP_TO_SCHEMA,
     "inside": {"importers"},
-    "opening": UP_TO_SCHEMA | {"document", "importers"},
+    "naming": {"document", "errors", "importers", "model"},
+    "opening": UP_TO_SCHEMA | {"document", "importers", "naming"},
     "bundle": set(),
-    "catalog": UP_TO_SCHEMA | {"bundle", "document", "given", "importers", "inside", "opening"},
+    "catalog": UP_TO_SCHEMA
+    | {"bundle", "document", "given", "importers", "inside", "naming", "opening"},
     "render": RESULTS | {"kvcalc"},
     "publish": UP_TO_SCHEMA | {"render"},
-    "api": UP_TO_QUERIES | {"catalog", "publish"},
+    "api": UP_TO_QUERIES | {"catalog", "naming", "publish"},
     "cli": {"errors", "printable", "units", "formats", "expect", "engines", "bundle", "render"}
     | {"kvcalc"},
     "kvcalc": {"api", "errors", "model"},

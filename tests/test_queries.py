@@ -852,3 +852,11 @@ def test_derived_facts_follow_a_claims_own_note() -> None:
     assert verdict_on(claim(None, note="They say half.", about=Side(LATENT))).note == (
         "They say half."
     )
+
+
+def test_a_listing_of_those_with_a_word() -> None:
+    listing = list_models([LATENT, LAYERED])
+    kept = listing.with_word(LATENT.name, lambda text, word: text == word)
+    assert ([m.model for m in kept.models], kept.word) == ([LATENT], LATENT.name)
+    with pytest.raises(UsageError, match="no model has 'x' in its name"):
+        listing.with_word("x", lambda text, word: False)

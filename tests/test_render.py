@@ -181,7 +181,7 @@ CONTRACT = {
         "notes",
     },
     "check": {"schema_version", "kvcalc_version", "kind", "passed", "failed", "results"},
-    "list": {"schema_version", "kvcalc_version", "kind", "models"},
+    "list": {"schema_version", "kvcalc_version", "kind", "word", "models"},
 }
 
 ELEMENT = {

@@ -101,7 +101,7 @@ def test_what_is_no_configuration_is_told_in_one_sentence(
 @pytest.mark.parametrize(
     ("reference", "told"),
     [
-        ("meta-llama/Llama-3.1-8B", "from the hub it is hf:meta-llama/Llama-3.1-8B"),
+        ("org/Llama-3.1-8B", "from the hub it is hf:org/Llama-3.1-8B"),
         ("nope.json", "nope.json: no such file"),
         ("nope.gguf", "nope.gguf: no such file"),
     ],

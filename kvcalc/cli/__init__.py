@@ -160,20 +160,22 @@ def check(
 @taking(out=options.answer)
 def list_command(
     out: Output,
+    word: options.Word = "",
     dtypes: Annotated[
         bool, typer.Option("--dtypes", help="List what a dtype may be called instead.")
     ] = False,
 ) -> None:
     """List the bundled models, or every dtype.
 
-    Example: kvcalc list --json
+    Example: kvcalc list llama
 
     The bundled models by vendor: attention kind, bytes per token, and what does not grow, each at
-    its own default context. With --dtypes, every dtype: its bits, scales and bytes.
+    its own default context. With --dtypes, every dtype: its bits, scales and bytes. With WORD,
+    those that have it in their name, vendor, attention or a hub id.
     """
     import kvcalc
 
-    out.answer(kvcalc.dtypes() if dtypes else kvcalc.models())
+    out.answer(kvcalc.dtypes(word) if dtypes else kvcalc.models(word))
 
 
 @app.command("import", cls=Command)

@@ -41,6 +41,9 @@ CommandName = Annotated[
         metavar="[COMMAND]", help="Without it, all of them.", autocompletion=completion.commands
     ),
 ]
+Word = Annotated[
+    str, typer.Argument(metavar="[WORD]", help="Only what has WORD in it.", show_default=False)
+]
 AnswerFormat = Literal["table", "json", "jsonl", "csv", "markdown"]
 ANSWERS = get_args(AnswerFormat)
 CheckFormat = Literal["table", "json", "jsonl", "csv", "markdown", "github", "junit"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kvcalc.answer import Answer
+from kvcalc.errors import UsageError, briefly
 from kvcalc.formats import ALIASES, KNOWN, LAYOUTS, Format, Known, Layout, told
 
 ELEMENTS = 128
@@ -56,6 +57,15 @@ class Dtypes(Answer):
 
     dtypes: tuple[Dtype, ...]
     notes: tuple[str, ...] = NOTES
+
+    def with_word(self, word: str) -> Dtypes:
+        """Those alone that have a word in a name of theirs. Raises UsageError where none has."""
+        wanted = word.lower()
+        found = [d for d in self.dtypes if any(wanted in name for name in (d.name, *d.aliases))]
+        if not found:
+            text = f"no dtype has {briefly(word)} in its name"
+            raise UsageError(f"{text}; kvcalc list --dtypes shows them all")
+        return Dtypes(tuple(found), self.notes)
 
 
 def list_dtypes() -> Dtypes:

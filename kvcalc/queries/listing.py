@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from kvcalc.amounts import Amounts, Measured
 from kvcalc.answer import Answer
+from kvcalc.errors import UsageError, briefly
 from kvcalc.model import Model
 from kvcalc.whatif import native_row
 
@@ -20,12 +21,28 @@ class Listed(Measured):
     context: int
     amounts: Amounts
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What it may be looked for by."""
+        model = self.model
+        file = model.file.removesuffix(".yaml")
+        return (file, model.name, model.vendor, self.attention, *model.hub)
+
 
 @dataclass(frozen=True, repr=False)
 class Listing(Answer):
-    """All models listed, in the order given."""
+    """The models listed, in the order given, and the word that they have in common, if one."""
 
     models: tuple[Listed, ...]
+    word: str = ""
+
+    def with_word(self, word: str, has: Callable[[str, str], bool]) -> Listing:
+        """Those alone that have a word in a text of theirs. Raises UsageError where none has."""
+        found = tuple(m for m in self.models if any(has(text, word) for text in m.texts))
+        if not found:
+            text = f"no model has {briefly(word)} in its name, vendor, attention or a hub id"
+            raise UsageError(f"{text}; kvcalc list shows them all")
+        return Listing(found, word)
 
 
 def list_models(models: Iterable[Model]) -> Listing:

@@ -37,7 +37,13 @@ LISTED = JsonObject(
     Key("hub", [str], lambda listed: list(listed.model.hub), "The repositories it stands for."),
 )
 MODELS = Each("models", LISTED)
-DOCUMENT = JsonObject("ListDocument", "`kvcalc list`.", *envelope("list"), MODELS)
+DOCUMENT = JsonObject(
+    "ListDocument",
+    "`kvcalc list`.",
+    *envelope("list"),
+    Key("word", str, says="What the models listed have in common; empty where all are."),
+    MODELS,
+)
 
 
 def _said(_: Listing) -> Callable[[Listed], Said]:
@@ -64,4 +70,6 @@ def sheet(answer: Listing, style: Style) -> Sheet:
         numbers("at context", (f"{m.context:,}" for m in listed)),
         numbers("max context", ("" if tokens is None else f"{tokens:,}" for tokens in longest)),
     )
-    return Sheet("", columns, below=(f"{len(listed)} models",))
+    which = f" with {answer.word}" if answer.word else ""
+    number = f"{len(listed)} model{'s' * (len(listed) != 1)}"
+    return Sheet("", columns, below=(f"{number}{which}",))

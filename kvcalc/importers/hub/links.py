@@ -49,6 +49,9 @@ def link_of(address: str) -> Link:
     page = next((n for n in (1, 2) if parts[n : n + 1] and parts[n] in _PAGES), None)
     if page is None:
         name, at, revision = "/".join(parts[:2]).partition("@")
+        if not at and parts[2:] == [] and ":" in name:  # as llama.cpp and Ollama name a file
+            name, _, quantization = name.partition(":")
+            return Link(name, None, quantization)
         return Link(name, revision if at else None, "/".join(parts[2:]))
     revision, file = revision_and_file(parts[page + 1 :])
     return Link("/".join(parts[:page]), revision or None, file)

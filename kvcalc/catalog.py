@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from kvcalc.document import Document
 from kvcalc.errors import InputError, Nearest, Problem
@@ -13,12 +13,10 @@ from kvcalc.inside import inside
 from kvcalc.opening import STDIN, SUFFIX, Ignored, exists, model_of, of_bundle, of_path, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from kvcalc.claim import Claim
     from kvcalc.model import Model
-
-T = TypeVar("T")
 
 _HERE = Path(__file__).parent
 
@@ -67,6 +65,13 @@ def load_checkable(
     Raises InputError.
     """
     found = _found(reference, ignored, "models", "claims")
+    return checkable_of(found, ignored, allow_outside=allow_outside)
+
+
+def checkable_of(
+    found: Document | Model, ignored: Ignored = (), *, allow_outside: bool = False
+) -> Model | tuple[Claim, ...]:
+    """The same of what is open already. Raises InputError."""
     if isinstance(found, Document) and isinstance(found.data, dict) and "claims" in found.data:
         # an install may be made of links, and those lead out of any folder
         ours = found.folder == configs() / "claims"
@@ -85,26 +90,11 @@ def load_bundled() -> tuple[list[Model], list[Claim]]:
 
 def load_all(references: Sequence[str], ignored: Ignored = ()) -> list[Model]:
     """Load several models. Raises InputError with the problems of all of them."""
-    return _all(lambda reference: load(reference, ignored), references)
-
-
-def load_all_checkable(
-    references: Sequence[str], ignored: Ignored = (), *, allow_outside: bool = False
-) -> list[Model | tuple[Claim, ...]]:
-    """Load several files for `check`. Raises InputError with the problems of all of them."""
-
-    def loaded(reference: str) -> Model | tuple[Claim, ...]:
-        return load_checkable(reference, ignored, allow_outside=allow_outside)
-
-    return _all(loaded, references)
-
-
-def _all(read: Callable[[str], T], references: Sequence[str]) -> list[T]:
-    found: list[T] = []
+    found: list[Model] = []
     problems: list[Problem] = []
     for reference in references:
         try:
-            found.append(read(reference))
+            found.append(load(reference, ignored))
         except InputError as error:
             problems += error.problems
     if problems:

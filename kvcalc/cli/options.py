@@ -27,7 +27,7 @@ Files = Annotated[
     list[str] | None, typer.Argument(metavar="[FILE...]", help=MODEL_HELP, show_default=False)
 ]
 AnswerFormat = Literal["table", "json", "jsonl", "csv", "markdown"]
-CheckFormat = Literal["table", "json", "jsonl", "csv", "markdown", "github", "junit"]
+CheckFormat = Literal["table", "json", "jsonl", "csv", "markdown", "github", "junit", "sarif"]
 Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 File = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to a file instead.")
@@ -196,7 +196,7 @@ def answer(
 def results(
     format: Annotated[
         CheckFormat,
-        typer.Option("-f", "--format", help="Output format; github and junit are for CI."),
+        typer.Option("-f", "--format", help="Output format; github, junit and sarif are for CI."),
     ] = "table",
     json: Json = False,
     output: File = None,

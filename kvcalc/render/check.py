@@ -71,6 +71,21 @@ QUESTION = JsonObject(
     Key("answer", str),
     Key("claims", [str], lambda question: list(question.claims)),
 )
+SKIPPED = JsonObject(
+    "SkippedDocument",
+    "What was passed over, and why there is nothing to check in it.",
+    Key("file", str),
+    Key("why", str),
+)
+ERROR = JsonObject(
+    "ErrorDocument",
+    "What is wrong with a file, or with naming it.",
+    Key("file", str, says="Empty where no file is named."),
+    Key("line", int | None, lambda problem: problem.line or None),
+    Key("column", int | None, lambda problem: problem.column or None),
+    Key("message", str),
+    Key("hint", str, says="The way out."),
+)
 RECORDS = Each("results", RESULT)
 DOCUMENT = JsonObject(
     "CheckDocument",
@@ -81,6 +96,8 @@ DOCUMENT = JsonObject(
     Key("by_hand", int, says="Verdicts that are recorded alone: they neither pass nor fail."),
     Each("questions", QUESTION),
     RECORDS,
+    Each("skipped", SKIPPED),
+    Each("errors", ERROR),
 )
 
 

@@ -24,7 +24,12 @@ Models = Annotated[
     list[str], typer.Argument(metavar="MODEL...", help=MODEL_HELP, show_default=False)
 ]
 Files = Annotated[
-    list[str] | None, typer.Argument(metavar="[FILE...]", help=MODEL_HELP, show_default=False)
+    list[str] | None,
+    typer.Argument(
+        metavar="[FILE...]",
+        help="A model or claims file, a folder of them, a bundled name, or - for standard input.",
+        show_default=False,
+    ),
 ]
 AnswerFormat = Literal["table", "json", "jsonl", "csv", "markdown"]
 CheckFormat = Literal["table", "json", "jsonl", "csv", "markdown", "github", "junit", "sarif"]

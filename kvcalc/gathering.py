@@ -187,7 +187,7 @@ def _below(folder: str) -> Iterator[str | Skipped | Problem]:
                     yield Skipped(path, LINK)
                 elif entry.is_dir(follow_symlinks=False):
                     deeper.append(path)
-                elif entry.name.endswith(SUFFIXES) and entry.is_file(follow_symlinks=False):
+                elif entry.name.lower().endswith(SUFFIXES) and entry.is_file(follow_symlinks=False):
                     yield path
         except OSError as error:
             yield Problem(f"cannot be read: {error.strerror or error}", file=here)

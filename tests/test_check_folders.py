@@ -64,7 +64,7 @@ def skipped(answer: kvcalc.Checked) -> dict[str, str]:
 def test_all_files_below_a_folder_are_checked_in_order(here: Path) -> None:
     written(
         here,
-        **{"b.yaml": MODEL, "a.yml": CLAIM, "sub/deep/c.json": json.dumps({"claims": []})},
+        **{"b.YAML": MODEL, "a.yml": CLAIM, "sub/deep/c.json": json.dumps({"claims": []})},
         **{"sub/d.yaml": REFUTED, "sub/e.json": '{"name": "x"}', "notes.txt": MODEL},
         **{"sub/deep/f.json": json.dumps({"claims": [{"id": "a", "quote": "b"}]})},
     )
@@ -73,13 +73,13 @@ def test_all_files_below_a_folder_are_checked_in_order(here: Path) -> None:
     assert {problem.file for problem in raised.value.problems} == {"sub/deep/f.json"}
     (here / "sub/deep/f.json").unlink()
     answer = kvcalc.check(".")
-    assert results(answer) == [("a.yml", True), ("b.yaml", True), ("sub/d.yaml", False)]
+    assert results(answer) == [("a.yml", True), ("b.YAML", True), ("sub/d.yaml", False)]
     assert skipped(answer) == {
         "sub/e.json": gathering.FOREIGN,
         "sub/deep/c.json": gathering.FOREIGN,
     }
     assert results(kvcalc.check(str(here / "sub"))) == [(str(here / "sub/d.yaml"), False)]
-    assert results(kvcalc.check("sub", "b.yaml")) == [("sub/d.yaml", False), ("b.yaml", True)]
+    assert results(kvcalc.check("sub", "b.YAML")) == [("sub/d.yaml", False), ("b.YAML", True)]
     assert results(kvcalc.check(Path("sub"))) == [("sub/d.yaml", False)]
 
 

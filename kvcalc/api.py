@@ -9,18 +9,17 @@ from os.path import join
 from typing import TYPE_CHECKING, Any
 
 from kvcalc import catalog
-from kvcalc.errors import UsageError, WrongArgument, briefly, checked, did_you_mean
+from kvcalc.errors import InputError, UsageError, WrongArgument, briefly, checked, did_you_mean
 from kvcalc.model import Model
 from kvcalc.question import question
 from kvcalc.units import tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Literal, Unpack
 
     from kvcalc.claim import Claim
     from kvcalc.expect import Quantity
-    from kvcalc.queries.check import Checked, Result
+    from kvcalc.queries.check import Checked
     from kvcalc.queries.compare import Comparison
     from kvcalc.queries.diff import Difference
     from kvcalc.queries.dtypes import Dtypes
@@ -107,28 +106,38 @@ def check(
     select: str = "",
     ignore: Sequence[str] = (),
     allow_outside: bool = False,
+    keep_going: bool = False,
 ) -> Checked:
-    """Hold models to their `expect:` and claims to their recorded verdicts.
+    """Hold models to their `expect:` and claims to their recorded verdicts; all below a folder.
 
     Without any, every bundled model and claim. `select` keeps results whose id or quote has that
     word; `allow_outside` lets claims files name models that are not below their own folder or the
-    working directory. Raises InputError, and UsageError where nothing is left to check.
+    working directory; `keep_going` has what is wrong with files among the answer's `errors`, beside
+    the results of the others. Raises InputError, and UsageError where nothing is left to check.
     """
+    from kvcalc import gathering
+    from kvcalc.claim import Claim
     from kvcalc.queries.check import Checked
 
     _must_be_text("select", select)
-    if not isinstance(allow_outside, bool):
-        text = f"allow_outside is true or false, not {briefly(allow_outside)}"
-        raise WrongArgument("allow_outside", text)
+    _must_be_either("allow_outside", allow_outside)
+    _must_be_either("keep_going", keep_going)
     ignore = _fields(ignore)
-    found = [*_named(things, ignore, allow_outside)] if things else _bundled()
-    _must_be_ignored(ignore, [model for thing in found for model in _about(thing)])
-    results = [result for thing in found for result in _results(thing)]
+    given = [thing if isinstance(thing, Claim) else _known("things", thing) for thing in things]
+    _once_from_standard_input([thing for thing in given if isinstance(thing, str)])
+    found = gathering.gathered(given, ignore, allow_outside) if given else gathering.bundled()
+    if found.errors and not keep_going:
+        raise InputError(found.errors)
+    if found.lack:
+        raise UsageError(found.lack)
+    if not found.errors:
+        _must_be_ignored(ignore, found.models)
+    results, errors = gathering.judged(found, keep_going=keep_going)
     word = select.lower()
     kept = tuple(r for r in results if word in f"{r.id} {r.claim.quote if r.claim else ''}".lower())
-    if not kept:
+    if not (kept or errors):
         raise WrongArgument("select", f"nothing to check is called {briefly(select)}")
-    return Checked(kept, select)
+    return Checked(kept, select, found.skipped, errors)
 
 
 def models(word: str = "") -> Listing:
@@ -189,45 +198,6 @@ def json_schema(what: Literal["model", "claims", "output"]) -> dict[str, Any]:
     return publish.SCHEMAS[what]()
 
 
-def _named(
-    given: Sequence[Reference | Claim], ignore: Sequence[str], allow_outside: bool
-) -> Iterator[Model | Claim]:
-    from kvcalc.claim import Claim
-
-    things = [thing if isinstance(thing, Claim) else _known("things", thing) for thing in given]
-    names = [thing for thing in things if not isinstance(thing, Model | Claim)]
-    _once_from_standard_input(names)
-    found_by_name = catalog.load_all_checkable(names, tuple(ignore), allow_outside=allow_outside)
-    loaded = iter(found_by_name)
-    for thing in things:
-        found = thing if isinstance(thing, Model | Claim) else next(loaded)
-        if isinstance(found, Model) and not found.expect:
-            raise UsageError(f"{found.file or found.name} has no expect: nothing to check")
-        yield from found if isinstance(found, tuple) else (found,)
-
-
-def _bundled() -> list[Model | Claim]:
-    models, claims = catalog.load_bundled()
-    return [*models, *claims]
-
-
-def _results(thing: Model | Claim) -> tuple[Result, ...]:
-    if isinstance(thing, Model):
-        from kvcalc.queries.check import expected
-
-        return expected(thing)
-    from kvcalc.queries.verdict import verdict_on
-
-    return (verdict_on(thing),)
-
-
-def _about(thing: Model | Claim) -> list[Model]:
-    """The models that something to check speaks of."""
-    if isinstance(thing, Model):
-        return [thing]
-    return [side.model for side in thing.stated.sides.values()] if thing.stated else []
-
-
 def _drafted(
     references: Sequence[Found], draft: Reference | None, ignore: Sequence[str]
 ) -> list[Model]:
@@ -285,6 +255,11 @@ def _texts(argument: str, given: Sequence[str], of: str = "figures") -> tuple[st
 def _must_be_text(argument: str, value: object) -> None:
     if not isinstance(value, str):
         raise WrongArgument(argument, f"{argument} is text, not {briefly(value)}")
+
+
+def _must_be_either(argument: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise WrongArgument(argument, f"{argument} is true or false, not {briefly(value)}")
 
 
 def _once_from_standard_input(references: Sequence[object]) -> None:

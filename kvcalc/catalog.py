@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from kvcalc.bundle import bundled, bundled_claims, configs, files_of
 from kvcalc.document import Document
@@ -15,7 +15,7 @@ from kvcalc.naming.pasted import SUFFIX
 from kvcalc.opening import STDIN, Ignored, exists, model_of, of_bundle, of_path, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from kvcalc.claim import Claim
@@ -29,14 +29,12 @@ if TYPE_CHECKING:
 __all__ = [
     "bundled",
     "bundled_claims",
+    "checkable_of",
     "load",
     "load_all",
-    "load_all_checkable",
     "load_bundled",
     "load_checkable",
 ]
-
-T = TypeVar("T")
 
 
 def load(reference: Reference, ignored: Ignored = ()) -> Model:
@@ -63,11 +61,19 @@ def load_checkable(
     Raises InputError.
     """
     found, taken = _found(reference, ignored, "models", "claims")
+    checkable = checkable_of(found, ignored, allow_outside=allow_outside)
+    return checkable if isinstance(checkable, tuple) else _noted(checkable, taken)
+
+
+def checkable_of(
+    found: Document | Model, ignored: Ignored = (), *, allow_outside: bool = False
+) -> Model | tuple[Claim, ...]:
+    """The same of what is open already. Raises InputError."""
     if isinstance(found, Document) and isinstance(found.data, dict) and "claims" in found.data:
         # an install may be made of links, and those lead out of any folder
         ours = found.folder == configs() / "claims"
         return _claims(found, ignored=ignored, allow_outside=allow_outside or ours)
-    return _noted(model_of(found, ignored), taken)
+    return model_of(found, ignored)
 
 
 def load_bundled() -> tuple[list[Model], list[Claim]]:
@@ -81,26 +87,11 @@ def load_bundled() -> tuple[list[Model], list[Claim]]:
 
 def load_all(references: Sequence[Reference], ignored: Ignored = ()) -> list[Model]:
     """Load several models. Raises InputError with the problems of all of them."""
-    return _all(lambda reference: load(reference, ignored), references)
-
-
-def load_all_checkable(
-    references: Sequence[Reference], ignored: Ignored = (), *, allow_outside: bool = False
-) -> list[Model | tuple[Claim, ...]]:
-    """Load several files for `check`. Raises InputError with the problems of all of them."""
-
-    def loaded(reference: Reference) -> Model | tuple[Claim, ...]:
-        return load_checkable(reference, ignored, allow_outside=allow_outside)
-
-    return _all(loaded, references)
-
-
-def _all(read: Callable[[Reference], T], references: Sequence[Reference]) -> list[T]:
-    found: list[T] = []
+    found: list[Model] = []
     problems: list[Problem] = []
     for reference in references:
         try:
-            found.append(read(reference))
+            found.append(load(reference, ignored))
         except InputError as error:
             problems += error.problems
     if problems:

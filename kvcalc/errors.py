@@ -2,7 +2,8 @@
 
 KvcalcError            2  something kept the question from being answered
 |- UsageError          2  the question itself makes no sense (a draft's dtype without a draft, ...)
-|  `- WrongArgument    2  an argument that cannot be (a context of 0, ...), by its name
+|  |- WrongArgument    2  an argument that cannot be (a context of 0, ...), by its name
+|  `- Unanswerable     2  a question in a file makes no sense, with its place
 |- InvalidValue       2  an attention scheme whose numbers cannot be
 `- InputError          2  files that cannot be read or are wrong; every problem at once
 """
@@ -95,6 +96,14 @@ class WrongArgument(UsageError, ValueError):
 
     def __str__(self) -> str:
         return self.text if self.says_which else f"{self.argument}: {self.text}"
+
+
+class Unanswerable(UsageError):
+    """What a file asks and has no answer, as the problem that it is there."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
 
 
 class InvalidValue(KvcalcError):

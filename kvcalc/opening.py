@@ -77,7 +77,7 @@ def model_of(found: Document | Model, ignored: Ignored = ()) -> Model:
     """
     if not isinstance(found, Document):
         return found
-    if not _is_own(found.data):
+    if not is_own(found.data):
         if found.in_braces:
             from kvcalc.importers.files import refusal
 
@@ -90,7 +90,8 @@ def model_of(found: Document | Model, ignored: Ignored = ()) -> Model:
     return found.read_by(lambda: read_model(found.data, found.name, found.line))
 
 
-def _is_own(data: object) -> bool:
+def is_own(data: object) -> bool:
+    """Whether data are those of a model file of kvcalc's own, however broken."""
     fields = set(data) if isinstance(data, dict) else set()
     return bool(OWN[0] & fields) and len(OWN[1] & fields) > 1
 

@@ -327,6 +327,7 @@ WRONG: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
             "things": [*NO_MODEL, None],
             "select": [*NO_TEXT, None, "nosuch"],
             "allow_outside": ["yes", 1, 0, None, []],
+            "keep_going": ["yes", 1, 0, None, []],
             **IGNORE,
         },
     ),

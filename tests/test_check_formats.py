@@ -7,13 +7,14 @@ import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
 import pytest
 from jsonschema import Draft202012Validator
 
 import kvcalc
-from kvcalc.render import Style, render
+from kvcalc.render import WITH_ERRORS, WRITERS, Style, render
 from tests.documents import cells, closed, data, validator_of
 
 if TYPE_CHECKING:
@@ -187,14 +188,16 @@ ATTRIBUTES = {
     ),
     "testcase": (("name",), ("time", "classname", "group")),
     "failure": ((), ("type", "message")),
+    "error": ((), ("type", "message")),
     "skipped": ((), ()),
 }
 """By element, the attributes that it must have and those that it may have."""
 CHILDREN = {
     "testsuites": {"testsuite"},
     "testsuite": {"testcase"},
-    "testcase": {"failure", "skipped"},
+    "testcase": {"failure", "error", "skipped"},
     "failure": set[str](),
+    "error": set[str](),
     "skipped": set[str](),
 }
 TIME = re.compile(r"(([0-9]{0,3},)*[0-9]{3}|[0-9]{0,3})*(\.[0-9]*)?")
@@ -215,7 +218,8 @@ def suites(text: str) -> list[ET.Element]:
         if "skipped" in element.attrib:
             skipped = sum(len(case.findall("skipped")) for case in cases)
             assert int(element.attrib["skipped"]) == skipped
-        assert int(element.attrib["errors"]) == 0
+        errors = sum(len(case.findall("error")) for case in cases)
+        assert int(element.attrib["errors"]) == errors
     return list(root)
 
 
@@ -224,7 +228,7 @@ def valid(element: ET.Element) -> None:
     assert set(needed) <= set(element.attrib) <= {*needed, *allowed}
     assert TIME.fullmatch(element.attrib.get("time", ""))
     assert {child.tag for child in element} <= CHILDREN[element.tag]
-    if element.tag not in ("failure", "skipped"):
+    if element.tag not in ("failure", "error", "skipped"):
         texts = [element.text, *(child.tail for child in element)]
         assert not [text for text in texts if (text or "").strip()]
     for child in element:
@@ -271,6 +275,230 @@ def test_junit_is_xml_whatever_a_note_has_in_it(model_file: ModelFile, cli: Cli)
     ran = cli("check", path, "-f", "junit")
     (case,) = (case for _, case in cases(ran.out) if case.attrib["name"] == "shipped")
     assert "not GQA" in (case[0].text or "")
+
+
+# SARIF: what its schema has of what is written, with no property that it does not know
+
+TEXT: Any = {"type": "object", "properties": {"text": {"type": "string", "minLength": 1}}}
+LEVEL = {"enum": ["none", "note", "warning", "error"]}
+COUNT = {"type": "integer", "minimum": 1}
+
+
+def _object(*needed: str, **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(needed)}
+
+
+def _list(items: Any, least: int = 0) -> dict[str, Any]:
+    return {"type": "array", "items": items, "minItems": least}
+
+
+REGION = _object("startLine", startLine=COUNT, startColumn=COUNT)
+URI = {"type": "string", "pattern": r"^(?:[\w.~!$&'()*+,;=@/:-]|%[0-9A-F]{2})+$"}
+PLACE = _object("artifactLocation", artifactLocation=_object("uri", uri=URI), region=REGION)
+SARIF_RESULT = _object(
+    *("ruleId", "ruleIndex", "level", "message", "locations"),
+    ruleId={"type": "string"},
+    ruleIndex={"type": "integer", "minimum": 0},
+    level=LEVEL,
+    message=TEXT,
+    locations=_list(_object("physicalLocation", physicalLocation=PLACE), 1),
+    partialFingerprints=_object(**{"id/v1": {"type": "string"}}),
+)
+SARIF_RULE = _object(
+    *("id", "shortDescription", "fullDescription", "help", "defaultConfiguration"),
+    **dict.fromkeys(("shortDescription", "fullDescription", "help"), TEXT),
+    id={"type": "string"},
+    defaultConfiguration=_object("level", level=LEVEL),
+)
+DRIVER = _object(
+    *("name", "version", "rules"),
+    name={"const": "kvcalc"},
+    version={"const": kvcalc.__version__},
+    rules=_list(SARIF_RULE),
+)
+INVOCATION = _object(
+    "executionSuccessful",
+    executionSuccessful={"type": "boolean"},
+    toolExecutionNotifications=_list(_object("message", message=TEXT, level=LEVEL), 1),
+)
+RUN = _object(
+    *("tool", "invocations", "results"),
+    tool=_object("driver", driver=DRIVER),
+    invocations=_list(INVOCATION, 1),
+    columnKind={"const": "unicodeCodePoints"},
+    results=_list(SARIF_RESULT),
+)
+SARIF = _object(
+    *("$schema", "version", "runs"),
+    **{"$schema": {"const": "https://json.schemastore.org/sarif-2.1.0.json"}},
+    version={"const": "2.1.0"},
+    runs=_list(RUN, 1),
+)
+
+
+class Finding(NamedTuple):
+    """A result of SARIF: its rule and level, its place, and what it says."""
+
+    rule: str
+    level: str
+    file: str
+    line: int | None
+    column: int | None
+    message: str
+
+
+def findings(text: str) -> list[Finding]:
+    log = json.loads(text)
+    validator_of(closed(SARIF)).validate(log)
+    (run,) = log["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    found = []
+    for result in run["results"]:
+        rule = rules[result["ruleIndex"]]
+        assert rule["id"] == result["ruleId"]
+        assert rule["defaultConfiguration"]["level"] == result["level"]
+        (place,) = (location["physicalLocation"] for location in result["locations"])
+        region = place.get("region", {})
+        where = unquote(place["artifactLocation"]["uri"]).removeprefix("file://")
+        lines = region.get("startLine"), region.get("startColumn")
+        found.append(Finding(rule["id"], result["level"], where, *lines, result["message"]["text"]))
+    return found
+
+
+def test_sarif_has_what_is_not_as_recorded(files: tuple[str, str], cli: Cli) -> None:
+    ran = cli("check", *files, "-f", "sarif")
+    assert (ran.code, ran.err) == (1, "")
+    found = findings(ran.out)
+    assert [one[:5] for one in found] == [
+        ("claim", "error", files[0], 9, None),
+        ("claim", "error", files[0], 16, None),
+        ("claim", "error", files[0], 22, None),
+        ("figure", "error", files[1], 9, None),
+    ]
+    wrong = [result for result in results_of(cli, *files) if not result["ok"]]
+    for one, result in zip(found, wrong, strict=True):
+        for part in ("id", "printed", "computed", "verdict", "expected", "note"):
+            assert result[part] in one.message
+    (run,) = json.loads(ran.out)["runs"]
+    assert run["invocations"] == [{"executionSuccessful": True}]
+    assert [one["partialFingerprints"]["id/v1"] for one in run["results"]] == [
+        result["id"] for result in wrong
+    ]
+
+
+def test_sarif_has_nothing_of_what_is_well(cli: Cli) -> None:
+    ran = cli("check", "deepseek-v3", "-f", "sarif")
+    assert (ran.code, findings(ran.out)) == (0, [])
+
+
+def test_the_places_of_sarif_are_below_the_checkout_where_the_names_are(
+    files: tuple[str, str], cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(files[0]).parent)
+    places = {"we%2Cird%3A%20100%25.yaml", "refuted.yaml"}
+    for names in ((f"./{ODD}", "refuted.yaml"), (".",)):
+        (run,) = json.loads(cli("check", *names, "-f", "sarif").out)["runs"]
+        found = [one["locations"][0]["physicalLocation"] for one in run["results"]]
+        assert {place["artifactLocation"]["uri"] for place in found} == places
+
+
+# a broken file among sound ones
+
+BROKEN = """\
+claims:
+  - id: a
+    quote: q
+    source: { from: x, read: 2026-01-01, primary: true }
+    model: deepseek-v3
+    expect: { mha/mla: 57y }
+    verdcit: refuted
+"""
+UNIT = "unknown unit 'y'"
+
+
+@pytest.fixture
+def mixed(files: tuple[str, str], model_file: ModelFile) -> tuple[str, ...]:
+    return files[0], model_file(BROKEN, "broken: 1%.yaml"), files[1], "no-such-model"
+
+
+@pytest.mark.parametrize("format_name", WITH_ERRORS)
+def test_with_a_broken_file_the_document_and_the_text_both_come(
+    format_name: str, mixed: tuple[str, ...], cli: Cli
+) -> None:
+    ran = cli("check", *mixed, "-f", format_name)
+    assert ran.code == 2
+    assert ran.out
+    assert f"{mixed[1]}:6:15: {UNIT}" in ran.err
+    assert ran.err.endswith("3 problems\n")
+
+
+@pytest.mark.parametrize("format_name", sorted({*WRITERS} - {*WITH_ERRORS}))
+def test_formats_without_a_place_for_it_stay_empty(
+    format_name: str, mixed: tuple[str, ...], cli: Cli
+) -> None:
+    ran = cli("check", *mixed, "-f", format_name)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.endswith("3 problems\n")
+
+
+def test_github_annotates_a_broken_file(mixed: tuple[str, ...], cli: Cli) -> None:
+    *found, tally = commands(cli("check", *mixed, "-f", "github").out)
+    unit, field, unknown = (one for one in found if one.properties["title"] == "kvcalc check")
+    place = {"file": mixed[1], "title": "kvcalc check"}
+    assert unit.properties == {**place, "line": "6", "col": "15"}
+    assert UNIT in unit.message
+    assert field.properties == {**place, "line": "7", "col": "5"}
+    assert "'verdcit'" in field.message
+    assert "did you mean verdict?" in field.message
+    assert unknown.properties == {"title": "kvcalc check"}
+    assert "'no-such-model'" in unknown.message
+    assert len(found) == 3 + 4
+    assert tally.message == "3 passed, 4 failed, 3 errors"
+
+
+def test_junit_has_an_error_for_each_problem(mixed: tuple[str, ...], cli: Cli) -> None:
+    report = cli("check", *mixed, "-f", "junit").out
+    names = [mixed[1], "kvcalc check", mixed[0], mixed[2]]
+    assert [suite.attrib["name"] for suite in suites(report)] == names
+    told = [
+        (file, case.attrib["name"], error.attrib["message"], error.text)
+        for file, case in cases(report)
+        for error in case.findall("error")
+    ]
+    unit, field, unknown = told
+    assert unit[:2] == (mixed[1], "6:15")
+    assert UNIT in unit[2]
+    assert field[:2] == (mixed[1], "7:5")
+    assert "did you mean verdict?" in (field[3] or "")
+    assert unknown[:2] == ("kvcalc check", "named")
+    assert ET.fromstring(report).attrib == {"tests": "10", "failures": "4", "errors": "3"}
+
+
+def test_sarif_has_a_finding_for_each_problem(mixed: tuple[str, ...], cli: Cli) -> None:
+    text = cli("check", *mixed, "-f", "sarif").out
+    unit, field, *rest = findings(text)
+    assert unit[:5] == ("broken-file", "error", mixed[1], 6, 15)
+    assert UNIT in unit.message
+    assert field[:5] == ("broken-file", "error", mixed[1], 7, 5)
+    assert len(rest) == 4
+    # what has no place is no finding
+    (invocation,) = json.loads(text)["runs"][0]["invocations"]
+    (told,) = invocation["toolExecutionNotifications"]
+    assert invocation["executionSuccessful"] is False
+    assert "'no-such-model'" in told["message"]["text"]
+
+
+def test_json_has_the_errors_beside_the_results(
+    mixed: tuple[str, ...], cli: Cli, output: Draft202012Validator
+) -> None:
+    document = json.loads(cli("check", *mixed, "--json").out)
+    output.validate(document)
+    assert (document["passed"], document["failed"], len(document["results"])) == (3, 4, 7)
+    unit, field, unknown = document["errors"]
+    assert (unit["file"], unit["line"], unit["column"]) == (mixed[1], 6, 15)
+    assert unit["message"].startswith(UNIT)
+    assert (field["line"], field["hint"]) == (7, "did you mean verdict?")
+    assert (unknown["file"], unknown["line"], unknown["column"]) == ("", None, None)
 
 
 # Markdown: the fact sheet
@@ -380,6 +608,14 @@ def test_everything_as_a_junit_report(everything: kvcalc.Checked) -> None:
     assert max(names.values()) == 1
 
 
+def test_everything_as_sarif(everything: kvcalc.Checked) -> None:
+    found = findings(render(everything, "sarif", Style()))
+    levels = Counter((one.rule, one.level) for one in found)
+    by_hand = sum(result.by_hand for result in everything.results)
+    remarked = sum(bool(result.remarks) for result in everything.results)
+    assert levels == {("by-hand", "note"): by_hand, ("remark", "note"): remarked}
+
+
 def test_everything_as_a_fact_sheet(everything: kvcalc.Checked) -> None:
     text = render(everything, "markdown", Style())
     claims = {result.id: result for result in everything.results if result.claim}
@@ -467,7 +703,7 @@ def test_the_exit_code_is_of_what_is_selected(
     assert cli("check", *files, "--select", word).code == code
 
 
-@pytest.mark.parametrize("format_name", ["table", "json", "markdown", "github", "junit"])
+@pytest.mark.parametrize("format_name", ["table", "json", "markdown", "github", "junit", "sarif"])
 def test_nothing_selected_is_2(format_name: str, files: tuple[str, str], cli: Cli) -> None:
     ran = cli("check", *files, "-k", "no-such-claim", "-f", format_name)
     assert (ran.code, ran.out) == (2, "")

@@ -114,14 +114,14 @@ def test_check_of_a_file_with_nothing_to_check_is_2(cli: Cli, model_file: ModelF
 
 @pytest.mark.parametrize("refuted_first", [True, False])
 @pytest.mark.parametrize("format_name", ["table", "json"])
-@pytest.mark.parametrize("bad", [SMALL, SMALL.replace("heads: 8", "heads: 0"), ""])
+@pytest.mark.parametrize("bad", [SMALL.replace("heads: 8", "heads: 0"), ""])
 def test_2_wins_over_1(
     refuted_first: bool, format_name: str, bad: str, cli: Cli, model_file: ModelFile
 ) -> None:
     refuted = model_file(copy_with("mha/mla: 57x", "mha/mla: 58x"), "refuted.yaml")
     files = [refuted, model_file(bad, "bad.yaml")]
     ran = cli("check", *(files if refuted_first else reversed(files)), "-f", format_name)
-    assert (ran.code, ran.out) == (2, "")
+    assert (ran.code, bool(ran.out)) == (2, format_name == "json")
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
@@ -130,7 +130,9 @@ def test_2_leaves_standard_output_empty_in_every_format(
     command: str, format_name: str, cli: Cli
 ) -> None:
     ran = cli(command, "no-such-model", "-f", format_name)
-    assert (ran.code, ran.out) == (2, "")
+    assert ran.code == 2
+    # a check has a place for what is wrong
+    assert bool(ran.out) is ((command, format_name) == ("check", "json"))
     assert "'no-such-model'" in ran.err
 
 

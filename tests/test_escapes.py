@@ -118,7 +118,7 @@ FORMATS = [
     ("markdown", Style(explain=True)),
     ("csv", Style()),
 ]
-FOR_CHECKS = [("github", Style()), ("junit", Style())]
+FOR_CHECKS = [("github", Style()), ("junit", Style()), ("sarif", Style())]
 
 
 def printed(answers: Answers) -> Iterator[tuple[str, str]]:

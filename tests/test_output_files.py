@@ -87,7 +87,7 @@ def test_what_is_asked_for_goes_with_the_suffix(args: tuple[str, ...], file: str
         (COMPARE, "r.xml", f".xml is no suffix of what is written here; name it {ANSWER}"),
         (SHOW, "v3.2", f".2 is no suffix of what is written here; name it {ANSWER}"),
         (LIST, "r.yaml", f".yaml is no suffix of what is written here; name it {ANSWER}"),
-        (CHECK, "r.html", "name it *.json, *.jsonl, *.csv, *.md, *.xml or *.txt"),
+        (CHECK, "r.html", "name it *.json, *.jsonl, *.csv, *.md, *.xml, *.sarif or *.txt"),
         (DIFF, "r.yaml", f"name it {ANSWER}"),
         (IMPORT, "r.json", ".json is no suffix of what is written here; name it *.yaml, *.yml or"),
         (SCHEMA, "r.yaml", ".yaml is no suffix of what is written here; name it *.json or *.txt"),

@@ -628,7 +628,7 @@ def test_a_list_of_nothing_still_has_a_header(told: Told) -> None:
     assert render(Listing(()), "jsonl", Style()) == ""
 
 
-@pytest.mark.parametrize("name", ["github", "junit"])
+@pytest.mark.parametrize("name", ["github", "junit", "sarif"])
 def test_what_checks_nothing_has_no_report_for_ci(name: str) -> None:
     with pytest.raises(UsageError, match="what is checked"):
         render(Listing(()), name, Style())

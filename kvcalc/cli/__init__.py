@@ -11,7 +11,7 @@ from kvcalc.cli.commands import Command, Group, help_of
 from kvcalc.cli.options import Files, Model, Models, Source, taking
 from kvcalc.cli.output import Output
 from kvcalc.cli.refusals import answers
-from kvcalc.errors import UsageError
+from kvcalc.errors import InputError, UsageError
 from kvcalc.expect import Quantity
 
 app = typer.Typer(
@@ -143,14 +143,22 @@ def check(
     Example: kvcalc check deepseek-v3.yaml
 
     Hold model files to their own expect: blocks, and published claims to their recorded verdicts;
-    without FILE, all bundled ones. Exits 1 where one differs.
+    of a folder all below it, without FILE all bundled ones. Exits 1 where one differs.
     """
     import kvcalc
+    from kvcalc.render import WITH_ERRORS
 
     answer = kvcalc.check(
-        *files or (), select=select, ignore=ignore or (), allow_outside=allow_outside
+        *files or (),
+        select=select,
+        ignore=ignore or (),
+        allow_outside=allow_outside,
+        keep_going=out.format in WITH_ERRORS,
     )
+    out.notes(answer.notes)
     out.answer(answer)
+    if answer.errors:
+        raise InputError(answer.errors)
     if answer.failed:
         raise typer.Exit(1)
 

@@ -34,7 +34,15 @@ Model = Annotated[str, _models("MODEL")]
 Other = Annotated[str, _models("OTHER")]
 Source = Annotated[str, _models("SOURCE")]
 Models = Annotated[list[str], _models("MODEL...")]
-Files = Annotated[list[str] | None, _models("[FILE...]", completion.checkable)]
+Files = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[FILE...]",
+        help="A model or claims file, a folder of them, a bundled name, or - for standard input.",
+        show_default=False,
+        autocompletion=completion.checkable,
+    ),
+]
 CommandName = Annotated[
     str | None,
     typer.Argument(
@@ -46,7 +54,7 @@ Word = Annotated[
 ]
 AnswerFormat = Literal["table", "json", "jsonl", "csv", "markdown"]
 ANSWERS = get_args(AnswerFormat)
-CheckFormat = Literal["table", "json", "jsonl", "csv", "markdown", "github", "junit"]
+CheckFormat = Literal["table", "json", "jsonl", "csv", "markdown", "github", "junit", "sarif"]
 Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 File = Annotated[
     Path | None,
@@ -260,7 +268,8 @@ def results(
         typer.Option(
             "-f",
             "--format",
-            help="Output format; github and junit are for CI. [default: table, or as FILE has it]",
+            help="Output format; github, junit and sarif are for CI. "
+            "[default: table, or as FILE has it]",
         ),
     ] = None,
     json: Json = False,

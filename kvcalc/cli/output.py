@@ -23,6 +23,7 @@ SUFFIXES = {
     ".csv": "csv",
     ".md": "markdown",
     ".xml": "junit",
+    ".sarif": "sarif",
     ".yaml": "yaml",
     ".yml": "yaml",
 }

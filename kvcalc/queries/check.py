@@ -16,7 +16,13 @@ from kvcalc.queries.remarks import remarks_on
 from kvcalc.whatif import Rows, rows_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kvcalc.claim import AnsweredQuestion, Claim, Verdict
+    from kvcalc.errors import Problem
+
+NAMED = 3
+"""Skipped files whose names a note tells."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +79,33 @@ class Result:
         return self.expectation.figure.printed(self.computed)
 
 
+@dataclass(frozen=True)
+class Skipped:
+    """What was passed over, as it holds nothing to check, and why that is so."""
+
+    file: str
+    why: str
+
+
 @dataclass(frozen=True, repr=False)
 class Checked(Answer):
-    """All results of one run, or those that have the word `selected`."""
+    """All results of one run, or those that have the word `selected`.
+
+    `errors` are what is wrong with the files that could not be checked.
+    """
 
     results: tuple[Result, ...]
     selected: str = ""
+    skipped: tuple[Skipped, ...] = ()
+    errors: tuple[Problem, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was skipped, counted by the reason, with some of the names."""
+        reasons: dict[str, list[str]] = {}
+        for one in self.skipped:
+            reasons.setdefault(one.why, []).append(one.file)
+        return tuple(f"skipped {_some(files)}: {why}" for why, files in reasons.items())
 
     @property
     def passed(self) -> int:
@@ -104,6 +131,15 @@ class Checked(Answer):
         return tuple(sorted(found, key=lambda one: (files.index(one.file), one.line)))
 
 
+def _some(files: Sequence[str]) -> str:
+    """How many files, and which; of many, the first of them."""
+    if len(files) == 1:
+        return files[0]
+    named = ", ".join(files[:NAMED])
+    more = f" and {len(files) - NAMED:,} more" if len(files) > NAMED else ""
+    return f"{len(files):,} files ({named}{more})"
+
+
 def expected(model: Model, rows: Rows | None = None) -> tuple[Result, ...]:
     """One result per entry of a model's `expect:`, without a draft, as its file has it.
 
@@ -120,9 +156,9 @@ def expected(model: Model, rows: Rows | None = None) -> tuple[Result, ...]:
 def _result(slug: str, model: Model, rows: Rows, expectation: Expectation) -> Result:
     context = expectation.context or model.default_context
     longest = expectation.context or model.max_context or context
-    caches = [cache_of(rows, name) for name in expectation.schemes]
-    parts = [Part(cache, context, longest) for cache in caches]
     with placed(model.file, expectation.line, expectation.entry):
+        caches = [cache_of(rows, name) for name in expectation.schemes]
+        parts = [Part(cache, context, longest) for cache in caches]
         found = value_of(expectation, parts)
     verdict: Verdict = "confirmed" if holds(expectation, found) else "refuted"
     return Result(

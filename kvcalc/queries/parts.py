@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from kvcalc.cache import Cache
-from kvcalc.errors import UsageError, did_you_mean
+from kvcalc.errors import Problem, Unanswerable, UsageError, did_you_mean
 from kvcalc.expect import Expectation, Quantity
 from kvcalc.queries.best import best
 from kvcalc.whatif import Rows
@@ -70,11 +70,11 @@ def value_of(expectation: Expectation, parts: Sequence[Part]) -> Found | None:
 
 @contextmanager
 def placed(file: str, line: int, name: str) -> Iterator[None]:
-    """Whatever cannot be answered within is told with its place. Raises UsageError."""
+    """Whatever cannot be answered within is told with its place. Raises Unanswerable."""
     try:
         yield
     except UsageError as error:
-        raise UsageError(f"{file}:{line}: {name}: {error}") from None
+        raise Unanswerable(Problem(f"{name}: {error}", file=file, line=line)) from None
 
 
 def cache_of(rows: Rows, name: str) -> Cache:

@@ -24,8 +24,11 @@ VIEWS = {
 }
 """By the class of the answer, the module of its question; imported when it is used."""
 
-WRITERS = ("table", "json", "jsonl", "csv", "markdown", "github", "junit")
+WRITERS = ("table", "json", "jsonl", "csv", "markdown", "github", "junit", "sarif")
 """Each is written by `write(view, answer, style)` of its module, imported when it is used."""
+
+WITH_ERRORS = ("json", "github", "junit", "sarif")
+"""Those in which a check has what is wrong with files beside the results of the others."""
 
 
 class Style(NamedTuple):

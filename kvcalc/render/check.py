@@ -72,6 +72,21 @@ QUESTION = JsonObject(
     Key("answer", str),
     Key("claims", [str], lambda question: list(question.claims)),
 )
+SKIPPED = JsonObject(
+    "SkippedDocument",
+    "What was passed over, and why there is nothing to check in it.",
+    Key("file", str),
+    Key("why", str),
+)
+ERROR = JsonObject(
+    "ErrorDocument",
+    "What is wrong with a file, or with naming it.",
+    Key("file", str, says="Empty where no file is named."),
+    Key("line", int | None, lambda problem: problem.line or None),
+    Key("column", int | None, lambda problem: problem.column or None),
+    Key("message", str),
+    Key("hint", str, says="The way out."),
+)
 RESULTS = Each("results", RESULT)
 RECORDS = Records(RESULTS)
 DOCUMENT = JsonObject(
@@ -83,6 +98,8 @@ DOCUMENT = JsonObject(
     Key("by_hand", int, says="Verdicts that are recorded alone: they neither pass nor fail."),
     Each("questions", QUESTION),
     RESULTS,
+    Each("skipped", SKIPPED),
+    Each("errors", ERROR),
 )
 
 

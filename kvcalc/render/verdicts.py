@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kvcalc.queries.check import Checked, Result
+
+if TYPE_CHECKING:
+    from kvcalc.errors import Problem
 
 
 def assumption(result: Result) -> str | None:
@@ -36,9 +41,20 @@ def held(result: Result) -> str:
 
 
 def tally(answer: Checked) -> str:
-    """How many results are as recorded, how many are not, and how many are by hand."""
-    by_hand = f", {answer.by_hand} recorded by hand" if answer.by_hand else ""
-    return f"{answer.passed} passed, {answer.failed} failed{by_hand}"
+    """How many results are as recorded, how many are not, and what there is besides."""
+    errors = len(answer.errors)
+    more = {
+        "recorded by hand": answer.by_hand,
+        "skipped": len(answer.skipped),
+        "error" if errors == 1 else "errors": errors,
+    }
+    besides = "".join(f", {count} {what}" for what, count in more.items() if count)
+    return f"{answer.passed} passed, {answer.failed} failed{besides}"
+
+
+def wrong(problem: Problem) -> str:
+    """What is wrong with a file, and the way out, on one line."""
+    return ". ".join(part for part in (problem.message, problem.hint) if part)
 
 
 def why(result: Result) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import kvcalc
 from kvcalc.errors import KvcalcError
+from kvcalc.render import WITH_ERRORS
 from tests.fuzz.attempt import SECRET, Attempt
 from tests.fuzz.running import SECONDS, Outcome, ran
 
@@ -22,7 +23,7 @@ RISE = 100_000_000
 
 CONTEXTS = (1, 2, 63, 64, 65, 1_000, 4_096, 131_072, 10_000_000)
 CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-FORMATS = ("table", "json", "jsonl", "csv", "markdown", "github", "junit")
+FORMATS = ("table", "json", "jsonl", "csv", "markdown", "github", "junit", "sarif")
 
 Promise = Callable[[Attempt, Outcome], str]
 
@@ -56,7 +57,8 @@ def _exit_code(attempt: Attempt, outcome: Outcome) -> str:
 
 
 def _words(attempt: Attempt, outcome: Outcome) -> str:
-    if outcome.code == 2 and outcome.out:
+    beside = "check" in attempt.args and _format(attempt.args) in WITH_ERRORS
+    if outcome.code == 2 and outcome.out and not beside:
         return f"exit code 2 with an answer, of {_question(attempt)}"
     if outcome.code == 2 and not outcome.err.strip():
         return f"exit code 2 without a word, of {_question(attempt)}"
@@ -83,7 +85,7 @@ def _quiet_answers(attempt: Attempt, outcome: Outcome) -> str:
 
 
 def _well_formed(attempt: Attempt, outcome: Outcome) -> str:
-    if attempt.call or outcome.code == 2 or "-o" in attempt.args or not outcome.out:
+    if attempt.call or "-o" in attempt.args or not outcome.out:
         return ""
     try:
         for answer in _parsed(_format(attempt.args), outcome.out):
@@ -95,7 +97,7 @@ def _well_formed(attempt: Attempt, outcome: Outcome) -> str:
 
 
 def _parsed(kind: str, text: str) -> Iterator[Any]:
-    if kind == "json" and text.startswith(("{", "[")):
+    if kind in ("json", "sarif") and text.startswith(("{", "[")):
         yield json.loads(text, parse_constant=_no_constant)
     elif kind == "jsonl":
         yield from (json.loads(line, parse_constant=_no_constant) for line in text.split("\n")[:-1])

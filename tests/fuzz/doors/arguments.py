@@ -35,7 +35,19 @@ PLACES = ("out.txt", "", ".", "/dev/null", "/dev/full", "nosuch/out.txt", "confi
 """Where an answer may be written to: nowhere that matters."""
 
 VALUES = (
-    *("table", "json", "jsonl", "csv", "markdown", "github", "junit", "si", "iec", "bytes"),
+    *(
+        "table",
+        "json",
+        "jsonl",
+        "csv",
+        "markdown",
+        "github",
+        "junit",
+        "sarif",
+        "si",
+        "iec",
+        "bytes",
+    ),
     *("stored", "read", "growth", "flops", "transformers", "vllm", "mha", "native", "1000", "128K"),
     *("1e3", "0", "-1", "1_000", "٣", "¹", "128 k", "1.5k", "9" * 40, "9" * 5_000, "inf", "nan"),
     *("fp8", "fp8_ds_mla", "q8_0/q4_0", "q8_0/", "/", "6bit", "999bit", "int4_per_token_head"),

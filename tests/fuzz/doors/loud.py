@@ -17,7 +17,7 @@ NAMES = st.sampled_from((*LOUD, *QUIET))
 ANY = NAMES | st.text(st.characters(exclude_characters="/\x00"), min_size=1, max_size=6)
 
 FORMS = ("table", "json", "jsonl", "csv", "markdown")
-MORE = (*FORMS, "github", "junit")
+MORE = (*FORMS, "github", "junit", "sarif")
 
 
 @st.composite

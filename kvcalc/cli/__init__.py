@@ -188,7 +188,7 @@ def list_command(
 
 @app.command("import", cls=Command)
 @answers
-@taking(out=options.difference)
+@taking(out=options.imported)
 def import_command(
     source: Source,
     out: Output,
@@ -227,7 +227,7 @@ def import_command(
 
 @app.command(cls=Command)
 @answers
-@taking(out=options.beside)
+@taking(out=options.difference)
 def diff(
     model: Model,
     other: options.Other,

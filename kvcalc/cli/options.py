@@ -55,6 +55,10 @@ Word = Annotated[
 AnswerFormat = Literal["table", "json", "jsonl", "csv", "markdown"]
 ANSWERS = get_args(AnswerFormat)
 CheckFormat = Literal["table", "json", "jsonl", "csv", "markdown", "github", "junit", "sarif"]
+Format = Annotated[
+    AnswerFormat | None,
+    typer.Option("-f", "--format", help="Output format. Default: table, or as FILE has it."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 File = Annotated[
     Path | None,
@@ -249,10 +253,7 @@ def _read(option: str, read: Callable[[str], T], text: str) -> T:
 
 
 def answer(
-    format: Annotated[
-        AnswerFormat | None,
-        typer.Option("-f", "--format", help="Output format. [default: table, or as FILE has it]"),
-    ] = None,
+    format: Format = None,
     json: Json = False,
     output: File = None,
     units: Units = "si",
@@ -269,7 +270,7 @@ def results(
             "-f",
             "--format",
             help="Output format; github, junit and sarif are for CI. "
-            "[default: table, or as FILE has it]",
+            "Default: table, or as FILE has it.",
         ),
     ] = None,
     json: Json = False,
@@ -279,13 +280,13 @@ def results(
     return Output("json" if json else format, output).among(get_args(CheckFormat))
 
 
-def difference(
+def imported(
     format: Annotated[
         AnswerFormat | None,
         typer.Option(
             "-f",
             "--format",
-            help="Output format of a difference. [default: table, or as FILE has it]",
+            help="Output format of a difference. Default: table, or as FILE has it.",
         ),
     ] = None,
     json: Json = False,
@@ -296,12 +297,10 @@ def difference(
     return Output("json" if json else format, output, quiet)
 
 
-def beside(
-    format: Annotated[
-        AnswerFormat, typer.Option("-f", "--format", help="Output format.")
-    ] = "table",
+def difference(
+    format: Format = None,
     json: Json = False,
     output: File = None,
 ) -> Output:
     """Where the difference of two models goes."""
-    return Output("json" if json else format, output)
+    return Output("json" if json else format, output).among(ANSWERS)

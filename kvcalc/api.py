@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from kvcalc.queries.show import Breakdown
     from kvcalc.question import Asked
 
+    Known = Model | catalog.Reference
+    """A reference whose path is text."""
+
 Reference = Model | str | PathLike[str] | Mapping[str, Any]
 """A model, or what names one: a YAML path, a Hugging Face config.json or a folder that holds one, a
 GGUF file, all these as text or as a Path; a hub id such as `hf:org/name`, a bundled name or what
@@ -34,8 +37,6 @@ people call one, `-` for standard input; or what such a YAML file or a config.js
 dict."""
 Tokens = int | str
 """A number of tokens, or text as the command line takes it: `128K` is 131,072, `128k` 128,000."""
-Found = Model | str | Mapping[str, Any]
-"""A reference whose path is text."""
 
 
 def load(reference: Reference, *, ignore: Sequence[str] = ()) -> Model:
@@ -199,7 +200,7 @@ def json_schema(what: Literal["model", "claims", "output"]) -> dict[str, Any]:
 
 
 def _drafted(
-    references: Sequence[Found], draft: Reference | None, ignore: Sequence[str]
+    references: Sequence[Known], draft: Reference | None, ignore: Sequence[str]
 ) -> list[Model]:
     """The models, with a draft beside each of them if there is one."""
     if draft is None:
@@ -208,7 +209,7 @@ def _drafted(
     return [replace(model, draft=drafting) for model in models]
 
 
-def _models(references: Sequence[Found], ignore: Sequence[str] = ()) -> list[Model]:
+def _models(references: Sequence[Known], ignore: Sequence[str] = ()) -> list[Model]:
     ignore = _fields(ignore)
     names = [reference for reference in references if not isinstance(reference, Model)]
     _once_from_standard_input(names)
@@ -218,7 +219,7 @@ def _models(references: Sequence[Found], ignore: Sequence[str] = ()) -> list[Mod
     return models
 
 
-def _known(argument: str, thing: Reference) -> Found:
+def _known(argument: str, thing: Reference) -> Known:
     """A model, its data, or what names one as text; a path stays one whatever it is called."""
     if isinstance(thing, Model | str) or (isinstance(thing, Mapping) and thing):
         return thing

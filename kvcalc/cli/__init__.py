@@ -152,7 +152,7 @@ def check(
         allow_outside=allow_outside,
         keep_going=out.format in WITH_ERRORS,
     )
-    out.notes(answer.notes)
+    out.notes(answer.told)
     out.answer(answer)
     if answer.errors:
         raise InputError(answer.errors)

@@ -8,7 +8,7 @@ from os import PathLike, fspath
 from os.path import join
 from typing import TYPE_CHECKING, Any
 
-from kvcalc import catalog
+from kvcalc import bundle, catalog
 from kvcalc.errors import InputError, UsageError, WrongArgument, briefly, checked, did_you_mean
 from kvcalc.model import Model
 from kvcalc.question import question
@@ -151,7 +151,7 @@ def models(word: str = "") -> Listing:
     from kvcalc.queries.listing import list_models
 
     _must_be_text("word", word)
-    found = list_models(catalog.load_all(list(catalog.bundled())))
+    found = list_models(catalog.load_all(list(bundle.bundled())))
     return found.with_word(word) if word else found
 
 

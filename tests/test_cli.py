@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import kvcalc
-from kvcalc import catalog
+from kvcalc import bundle
 from kvcalc.cli import app
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BOX_LINES = set("─━│┃┌┐└┘╭╮╰╯├┤┬┴┼═║")
 FORMATS = ["table", "json", "jsonl", "csv", "markdown"]
 COMMANDS = [command.name or command.callback.__name__ for command in app.registered_commands]  # type: ignore[union-attr]
-DEEPSEEK_V3 = catalog.bundled()["deepseek-v3"]
+DEEPSEEK_V3 = bundle.bundled()["deepseek-v3"]
 
 MLA_TOKEN = 61 * (512 + 64) * 2
 MHA_TOKEN = 61 * 2 * 128 * 128 * 2

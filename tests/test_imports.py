@@ -68,7 +68,7 @@ MAY_IMPORT = {
     "gathering": UP_TO_QUERIES | {"catalog", "document", "importers", "opening"},
     "render": RESULTS | {"kvcalc"},
     "publish": UP_TO_SCHEMA | {"render"},
-    "api": UP_TO_QUERIES | {"catalog", "gathering", "publish"},
+    "api": UP_TO_QUERIES | {"bundle", "catalog", "gathering", "publish"},
     "cli": {"errors", "printable", "units", "formats", "expect", "engines", "bundle", "render"}
     | {"kvcalc"},
     "kvcalc": {"api", "errors", "model"},

@@ -17,7 +17,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import kvcalc
-from kvcalc import catalog, question
+from kvcalc import bundle, catalog, question
 from kvcalc.errors import UsageError
 from kvcalc.queries.diff import diff
 from kvcalc.queries.listing import Listing
@@ -104,12 +104,12 @@ every_answer = pytest.mark.parametrize(("args", "stdin"), ANSWERS.values(), ids=
 @pytest.fixture(scope="module")
 def told(cli: Cli) -> Told:
     """What a command prints, asked once; `list` has a few models, not all."""
-    bundled = {name: catalog.bundled()[name] for name in FEW}
+    bundled = {name: bundle.bundled()[name] for name in FEW}
 
     @functools.cache
     def run(*args: str, stdin: str = "") -> str:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(catalog, "bundled", lambda: bundled)
+            patch.setattr(bundle, "bundled", lambda: bundled)
             return cli(*args, stdin=stdin).out
 
     return run

@@ -36,6 +36,11 @@ Units = Annotated[
     Literal["si", "iec", "bytes"],
     typer.Option("--units", help="kB and GB, KiB and GiB, or plain bytes."),
 ]
+Wide = Annotated[bool, typer.Option("--wide", help="All columns, however narrow the terminal is.")]
+Color = Annotated[
+    Literal["auto", "always", "never"],
+    typer.Option("--color", help="Colour in tables; auto is on a terminal, without NO_COLOR."),
+]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No notes on standard error.")]
 
 
@@ -187,10 +192,12 @@ def answer(
     json: Json = False,
     output: File = None,
     units: Units = "si",
+    wide: Wide = False,
+    color: Color = "auto",
     quiet: Quiet = False,
 ) -> Output:
     """Where an answer with sizes goes, and how it looks."""
-    return Output("json" if json else format, output, quiet, units)
+    return Output("json" if json else format, output, quiet, units, wide, color)
 
 
 def results(
@@ -200,9 +207,11 @@ def results(
     ] = "table",
     json: Json = False,
     output: File = None,
+    wide: Wide = False,
+    color: Color = "auto",
 ) -> Output:
     """Where the results of a check go."""
-    return Output("json" if json else format, output)
+    return Output("json" if json else format, output, wide=wide, colour=color)
 
 
 def difference(

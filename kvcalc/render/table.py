@@ -1,4 +1,4 @@
-"""Tables: box lines and colour on a terminal, plain columns of full width anywhere else."""
+"""Tables: cut to a terminal's width with box lines and colour, of full width anywhere else."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ from typing import Any
 
 from kvcalc.printable import printable
 from kvcalc.render import Style, View
-from kvcalc.render.plain import lines_of
-
-MANY_ROWS = 500
-"""A longer table is plain on a terminal, too: rich takes a millisecond for a row."""
+from kvcalc.render.plain import Paint, as_it_is, lines_of
 
 
 def write(view: View, answer: Any, style: Style) -> str:
     """The answer's sheet with its title above and its other lines below.
 
-    A sheet without columns is those lines alone. No cell is ever broken, and none has what a
-    terminal would obey.
+    A sheet without columns is those lines alone. No cell is ever cut, and none has what a terminal
+    would obey.
     """
-    sheet = view.sheet(answer, style).changed(printable)
-    many = len(sheet.columns[0].cells) > MANY_ROWS if sheet.columns else False
-    if style.width is None or many:
-        return "\n".join(lines_of(sheet)) + "\n"
-    from kvcalc.render.terminal import drawn
+    sheet, boxed = view.sheet(answer, style).changed(printable), False
+    if style.width is not None:
+        # a pipe gets all of it as it is
+        from kvcalc.render.fitting import fitted
 
-    return drawn(sheet, style.width)
+        sheet, boxed = fitted(sheet, style.width, boxed=style.boxed, every=style.wide)
+    return "\n".join(lines_of(sheet, _paint(style), boxed=boxed)) + "\n"
+
+
+def _paint(style: Style) -> Paint:
+    if style.look == "plain":
+        return as_it_is
+    from kvcalc.render.terminal import bold, coloured
+
+    return coloured if style.look == "colour" else bold

@@ -1,51 +1,37 @@
-"""Tables on a terminal: box lines where there is room for them, and colour."""
+"""What makes text stand out on a terminal: few colours, which a light and a dark one both show."""
 
 from __future__ import annotations
 
-import io
+from collections.abc import Sequence
+from typing import Literal
 
-from rich import box
-from rich.console import Console, JustifyMethod
-from rich.measure import Measurement
-from rich.table import Table
-from rich.text import Text
+from kvcalc.render.sheets import Tone
 
-from kvcalc.render.sheets import Sheet
+Look = Literal["plain", "bold", "colour"]
+"""No escapes; weight alone; and with colour."""
 
-FULL_WIDTH = 10**9
-
-
-def drawn(sheet: Sheet, width: int) -> str:
-    """A sheet for a terminal of so many columns; a table that is wider has no box lines."""
-    out = io.StringIO()
-    console = Console(file=out, force_terminal=True, width=FULL_WIDTH, highlight=False)
-    blocks: list[Text | Table] = [Text(sheet.title, style="bold")] if sheet.title else []
-    blocks += [_fitting(sheet, console, width)] if sheet.columns else []
-    blocks += [Text("\n".join(sheet.below))] if sheet.below else []
-    for number, block in enumerate(blocks):
-        if number:
-            console.print()
-        console.print(block)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+CODES: dict[Tone, tuple[int, ...]] = {
+    "title": (1,),
+    "total": (1,),
+    "own": (1, 32),
+    "failed": (1, 31),
+    "wrong": (31,),
+    "doubtful": (33,),
+    "open": (2,),
+}
+"""Bold is 1, dim 2, red 31, green 32, yellow 33: each of the terminal's own making."""
+FIRST_COLOUR = 30
 
 
-def _fitting(sheet: Sheet, console: Console, width: int) -> Table:
-    table = _table(sheet, boxed=True)
-    if Measurement.get(console, console.options, table).maximum > width:
-        return _table(sheet, boxed=False)
-    return table
+def bold(text: str, tone: Tone | None) -> str:
+    """Text in the weight of what it stands out for."""
+    return _set(text, [code for code in CODES[tone] if code < FIRST_COLOUR] if tone else ())
 
 
-def _table(sheet: Sheet, *, boxed: bool) -> Table:
-    table = Table(
-        box=box.ROUNDED if boxed else None,
-        header_style="bold",
-        pad_edge=boxed,
-        padding=(0, 1) if boxed else (0, 2, 0, 0),
-    )
-    for column in sheet.columns:
-        justify: JustifyMethod = "right" if column.number else "left"
-        table.add_column(Text(column.heading), justify=justify, no_wrap=True)
-    for number, row in enumerate(sheet.rows):
-        table.add_row(*map(Text, row), style="bold green" if number in sheet.marked else None)
-    return table
+def coloured(text: str, tone: Tone | None) -> str:
+    """Text in the weight and the colour of what it stands out for."""
+    return _set(text, CODES[tone] if tone else ())
+
+
+def _set(text: str, codes: Sequence[int]) -> str:
+    return f"\x1b[{';'.join(map(str, codes))}m{text}\x1b[0m" if codes and text else text

@@ -600,7 +600,7 @@ def test_what_is_not_imported() -> None:
     ]
     runs += [
         ([*question, "-f", format_name], ["rich"])
-        for format_name in ("json", "jsonl", "csv", "markdown")
+        for format_name in ("table", "json", "jsonl", "csv", "markdown")
         for question in (
             ["compare", "deepseek-v3"],
             ["show", "deepseek-v3", "--explain"],

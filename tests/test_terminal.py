@@ -28,6 +28,14 @@ COMMANDS = {
     "five": ("compare", *FIVE, "-q"),
     "a sum": ("show", "gemma-3-27b", "--explain"),
     "sparse": ("show", "deepseek-v3.2"),
+    "all that is asked": (
+        *("show", "gemma-3-27b", "--engine", "transformers"),
+        *("--metric", "flops", "--explain"),
+    ),
+    "five, and all that is asked": (
+        *("compare", *FIVE, "-q"),
+        *("--engine", "transformers", "--metric", "flops"),
+    ),
     "claims": ("check", "video"),
     "all that is checked": ("check",),
     "models": ("list",),
@@ -475,5 +483,6 @@ def test_native_is_explained_where_it_stands(cli: Cli) -> None:
         "\n\nnative: layers of several kinds, or with windows or states, as shipped\n"
     )
     assert "native:" not in cli("compare", "deepseek-v3", "llama-3.1-8b").out
+    assert several.splitlines()[-1] in cli("list").out.splitlines()
     markdown = cli("compare", "gemma-3-27b", "-f", "markdown").out
     assert "|\n\nnative: the layers as the model ships them: 52 local, 10 global\n" in markdown

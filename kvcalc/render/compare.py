@@ -12,13 +12,23 @@ from kvcalc.question import NOTHING_ASKED
 from kvcalc.render import Style, keys
 from kvcalc.render.check import RESULT
 from kvcalc.render.keys import Each, JsonObject, Key, as_fraction, envelope, queried
-from kvcalc.render.sheets import Sheet, asked, flops, numbers, own_dtype, sizes, text, titled
+from kvcalc.render.sheets import (
+    NATIVE,
+    SEVERAL,
+    Sheet,
+    asked,
+    flops,
+    numbers,
+    own_dtype,
+    sizes,
+    text,
+    titled,
+)
 from kvcalc.render.verdicts import remarked
 from kvcalc.units import exact, format_ratio
 
 BESIDE = 85
 """As many characters stand side by side below a table, or fewer on a narrow terminal."""
-NATIVE = "native"
 FAILED = "FAILED"
 
 
@@ -71,7 +81,7 @@ def sheet(answer: Comparison, style: Style) -> Sheet:
     per_batch = "per sequence" if query.batch == 1 else "stored"
     rank = {"read": 2, "growth": 1, answer.metric: 0}
     columns = [
-        *([text("model", (row.model for row in rows))] if several else []),
+        *([text("model", (row.model for row in rows), folds=12)] if several else []),
         text(
             "scheme",
             (row.label + " (ships)" * (row.native and not several) for row in rows),
@@ -117,7 +127,7 @@ def _native(answer: Comparison) -> tuple[str, ...]:
     if all(row.scheme != NATIVE for row in answer.rows):
         return ()
     if len(answer.models) > 1:
-        return (f"{NATIVE}: layers of several kinds, or with windows or states, as shipped",)
+        return (SEVERAL,)
     groups = (f"{group.layers:,} {group.name}" for group in answer.models[0].cache.groups)
     return (f"{NATIVE}: the layers as the model ships them: {', '.join(groups)}",)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kvcalc.queries.listing import Listing
 from kvcalc.render import Style
 from kvcalc.render.keys import FIXED, GROWTH, Each, JsonObject, Key, envelope
-from kvcalc.render.sheets import Sheet, numbers, sizes, text
+from kvcalc.render.sheets import NATIVE, SEVERAL, Sheet, numbers, sizes, text
 from kvcalc.units import exact
 
 WEIGHTS = JsonObject(
@@ -54,4 +54,5 @@ def sheet(answer: Listing, style: Style) -> Sheet:
         numbers("at context", (f"{m.context:,}" for m in listed)),
         numbers("max context", ("" if tokens is None else f"{tokens:,}" for tokens in longest), 3),
     )
-    return Sheet("", columns, below=(f"{len(listed)} models",))
+    native = (SEVERAL,) if any(m.attention == NATIVE for m in listed) else ()
+    return Sheet("", columns, below=(f"{len(listed)} models",), footnotes=native)

@@ -14,6 +14,9 @@ from kvcalc.units import SIZE_UNITS, System, format_flops, format_size, size_uni
 Tone = Literal["title", "own", "total", "failed", "wrong", "doubtful", "open"]
 """What a text stands out for; a terminal has a colour for each."""
 
+NATIVE = "native"
+SEVERAL = f"{NATIVE}: layers of several kinds, or with windows or states, as shipped"
+"""What a model's attention is called that has no scheme's name, and what that is."""
 LONG = 10_000
 """As many of a column's unit are more than one takes in: each cell has a unit of its own then."""
 

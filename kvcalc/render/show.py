@@ -87,10 +87,10 @@ DESCRIBED: tuple[tuple[str, Callable[[str, Iterable[str], int], Column], int], .
     ("group", text, 0),
     ("layers", numbers, 0),
     ("tensor", text, 0),
-    ("elements", numbers, 3),
-    ("dtype", text, 0),
-    ("entries", numbers, 2),
-    ("B per entry", numbers, 4),
+    ("elements", numbers, 4),
+    ("dtype", text, 1),
+    ("entries", numbers, 3),
+    ("B per entry", numbers, 5),
 )
 """The headings of what describes a row, how they are set, and their rank."""
 
@@ -108,14 +108,14 @@ def sheet(answer: Breakdown, style: Style) -> Sheet:
         numbers("B per token", (exact(row.growth) for row in amounts)),
         numbers("stored B" if several else "B per sequence", (f"{a.stored:,}" for a in amounts)),
         sizes(
-            "stored" if several else "per sequence", [a.stored for a in amounts], style.units, 2, 5
+            "stored" if several else "per sequence", [a.stored for a in amounts], style.units, 2, 6
         ),
         sizes(
             "read per step",
             [row.read for row in amounts],
             style.units,
             2,
-            0 if style.metric == "read" else 1,
+            0 if style.metric == "read" else 2,
         ),
     ]
     if style.metric == "flops":

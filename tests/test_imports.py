@@ -72,6 +72,7 @@ MAY_NAME = {**MAY_IMPORT, "render": UP_TO_QUERIES}
 OTHERS = {
     "kvcalc.yamltext": {"yaml"},
     "kvcalc.cli": {"typer"},
+    "kvcalc.render.terminal": {"rich"},
     "kvcalc.schema.forms": {"pydantic_core"},
     "kvcalc.schema.reading": {"pydantic_core"},
     "kvcalc.schema.writing.text": {"yaml"},

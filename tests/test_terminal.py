@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 from fractions import Fraction
+from time import process_time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from kvcalc.cli import screen
 from kvcalc.render.fitting import fitted, hung
-from kvcalc.render.plain import lines_of
 from kvcalc.render.sheets import Sheet, numbers, sizes, text
+from kvcalc.render.terminal import drawn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,8 +94,7 @@ SHEET = Sheet(
 
 
 def fit(width: int, *, every: bool = False) -> list[str]:
-    sheet, boxed = fitted(SHEET, width, boxed=True, every=every)
-    return list(lines_of(sheet, boxed=boxed))
+    return drawn(fitted(SHEET, width, every=every), "plain", width).splitlines()
 
 
 BOXED = """\
@@ -181,13 +181,26 @@ def test_a_column_is_named_alone_where_what_it_repeats_is_left_out() -> None:
     assert not any("exact" in line for line in fit(27))
 
 
+def test_a_thousand_rows_take_less_than_a_second() -> None:
+    columns = (
+        text("claim", [f"model:claim-{n}" for n in range(1_000)], folds=8),
+        *(numbers(f"number {n}", [f"{n},000,000"] * 1_000) for n in range(5)),
+    )
+    started = process_time()
+    for width in (200, 66):
+        out = drawn(fitted(Sheet("", columns), width, every=False), "colour", width)
+        assert max(map(len, shown(out))) <= width
+    # of the processor, for both: half a second where nothing else runs
+    assert process_time() - started < 2
+
+
 def test_words_break_where_the_fewest_cells_do() -> None:
     columns = (
         text("claim", ["deepseek-v3:mla.growth", "other-claim-of-more-xy", "third-claim"], folds=5),
         numbers("computed", ["7 kB", "139,183,783,936 FLOPs", "8x"], folds=5),
     )
-    sheet, _ = fitted(Sheet("", columns), 40, boxed=False, every=False)
-    assert list(lines_of(sheet)) == [
+    sheet = fitted(Sheet("", columns), 40, every=False)
+    assert drawn(sheet, "plain").splitlines() == [
         "claim                          computed",
         "deepseek-v3:mla.growth             7 kB",
         "other-claim-of-more-xy  139,183,783,936",
@@ -195,8 +208,8 @@ def test_words_break_where_the_fewest_cells_do() -> None:
         "third-claim                          8x",
     ]
     # a name breaks behind a colon or a hyphen, a figure between its number and its unit alone
-    sheet, _ = fitted(Sheet("", columns), 31, boxed=False, every=False)
-    assert list(lines_of(sheet)) == [
+    sheet = fitted(Sheet("", columns), 31, every=False)
+    assert drawn(sheet, "plain").splitlines() == [
         "claim                computed",
         "deepseek-v3:             7 kB",
         "  mla.growth",

@@ -42,14 +42,8 @@ def _dumb() -> bool:
 
 
 def _draws() -> bool:
-    """Whether the encoding has box lines."""
-    from kvcalc.render.plain import BOX
-
-    try:
-        BOX.encode(sys.stdout.encoding or "ascii")
-    except (LookupError, UnicodeEncodeError):
-        return False
-    return True
+    """Whether the encoding has box lines; rich, too, has them of these alone."""
+    return (sys.stdout.encoding or "").lower().startswith("utf")
 
 
 def _look(colour: Colour, *, terminal: bool, to_file: bool) -> str:

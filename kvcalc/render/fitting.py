@@ -1,7 +1,8 @@
 """Sheets on a terminal: as wide as it is, and no number is ever cut.
 
-In this order, as far as it takes: no box lines, headings on several lines, words on several lines,
-and fewer columns, those that repeat another first.
+In this order, as far as it takes: headings on several lines, words on several lines, and fewer
+columns, those that repeat another first. rich, which draws them, has no ranks of columns, and cuts
+words that are longer than a line.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from collections.abc import Sequence
 from textwrap import wrap
 
-from kvcalc.render.plain import GAP, widest
+from kvcalc.render.plain import GAP
 from kvcalc.render.sheets import Column, Sheet, wide
 
 HEADING = 6
@@ -22,60 +23,58 @@ EQUALS = "  = "
 """Where a line of a sum is broken first: what it comes to goes below."""
 
 
-def fitted(sheet: Sheet, width: int, *, boxed: bool, every: bool) -> tuple[Sheet, bool]:
-    """The sheet for a terminal of so many columns, and whether there is room for box lines.
+def fitted(sheet: Sheet, width: int, *, every: bool) -> Sheet:
+    """The sheet for a terminal of so many columns.
 
     What is left out of the table is named below it; with `every` that is nothing.
     """
     columns, left_out = sheet.columns, []
-    laid = _laid(columns, width, boxed)
-    while laid is None and not every and (last := max(c.rank for c in columns)):
+    shown = _laid(columns, width)
+    while _taken(shown) > width and not every and (last := max(c.rank for c in columns)):
         first = next(n for n, column in enumerate(columns) if column.rank == last)
         left_out.append(columns[first].heading)
         columns = tuple(c._replace(heading=c.alone or c.heading) for c in columns)
         columns = columns[:first] + columns[first + 1 :]
-        laid = _laid(columns, width, boxed)
-    shown, has_room = laid or (_folded(columns, width), False)
+        shown = _laid(columns, width)
     told = [f"left out: {', '.join(left_out)}; --wide shows all"] if left_out else []
     return sheet._replace(
         title="\n".join(hung(sheet.title, width)),
         columns=shown,
         footnotes=_lines(sheet.footnotes, width) + _lines(told, width),
         below=_lines(sheet.below, width),
-    ), has_room
+    )
 
 
-def _laid(
-    columns: Sequence[Column], width: int, boxed: bool
-) -> tuple[tuple[Column, ...], bool] | None:
-    """The columns as they fit, and whether in box lines; None where they do not."""
-    natural = sum(map(widest, columns))
-    if boxed and natural + 3 * len(columns) + 1 <= width:
-        return tuple(columns), True
-    room = width - len(GAP) * (len(columns) - 1)
-    if natural <= room:
-        return tuple(columns), False
-    folded = _folded(columns, width)
-    return (folded, False) if sum(map(widest, folded)) <= room else None
+def _widest(column: Column) -> int:
+    """The columns of a terminal that a column takes."""
+    texts = (column.heading, *column.cells)
+    return max(wide(line) for text in texts for line in text.split("\n"))
+
+
+def _taken(columns: Sequence[Column]) -> int:
+    return sum(map(_widest, columns)) + len(GAP) * (len(columns) - 1)
+
+
+def _laid(columns: tuple[Column, ...], width: int) -> tuple[Column, ...]:
+    """The columns as they are, or folded where they are too wide."""
+    return columns if _taken(columns) <= width else _folded(columns, width)
 
 
 def _folded(columns: Sequence[Column], width: int) -> tuple[Column, ...]:
     """Headings as wide as their cells, words as wide as there is room for."""
     columns = [_below_each_other(column) for column in columns]
-    widths = list(map(widest, columns))
+    widths = list(map(_widest, columns))
     floors = [_narrowest(c) if c.folds else w for c, w in zip(columns, widths, strict=True)]
     cells = [list(map(wide, column.cells)) for column in columns]
-    excess = sum(widths) + len(GAP) * (len(columns) - 1) - width
+    excess = _taken(columns) - width
     while excess > 0 and widths != floors:
         # where the fewest further cells are broken for it
-        broken = [
-            (cells[n].count(widths[n]), n) for n in range(len(columns)) if widths[n] > floors[n]
-        ]
-        widths[min(broken)[1]] -= 1
+        may = [(cells[n].count(widths[n]), n) for n in range(len(columns)) if widths[n] > floors[n]]
+        widths[min(may)[1]] -= 1
         excess -= 1
     return tuple(
         column._replace(cells=tuple("\n".join(_broken(c, to, column)) for c in column.cells))
-        if to < widest(column)
+        if to < _widest(column)
         else column
         for column, to in zip(columns, widths, strict=True)
     )
@@ -91,7 +90,7 @@ def _narrowest(column: Column) -> int:
     heading = max(map(wide, column.heading.split("\n")))
     words = (wide(word) for cell in column.cells for word in _apart(cell, column).split())
     longest = max(words, default=0) + (0 if column.number else SET_IN)
-    return min(widest(column), max(column.folds, heading, longest))
+    return min(_widest(column), max(column.folds, heading, longest))
 
 
 def _broken(cell: str, width: int, column: Column) -> list[str]:
@@ -106,15 +105,16 @@ def _apart(cell: str, column: Column) -> str:
     return cell if column.number or " " in cell else re.sub(r"(?<=[-:])", " ", cell)
 
 
-def _words(text: str, width: int, set_in: int = 0) -> list[str]:
-    broken = wrap(
+def _words(text: str, width: int, set_in: int = 0, indent: str = "") -> list[str]:
+    """Text on lines of so many columns, no word of it cut; what follows the first is set in."""
+    return wrap(
         text,
         width,
-        subsequent_indent=" " * set_in,
+        initial_indent=indent,
+        subsequent_indent=indent + " " * set_in,
         break_long_words=False,
         break_on_hyphens=False,
-    )
-    return broken or [text]
+    ) or [text]
 
 
 def _lines(lines: Sequence[str], width: int) -> tuple[str, ...]:
@@ -129,11 +129,4 @@ def hung(line: str, width: int) -> list[str]:
     if equals and wide(product) <= width:
         return [product.rstrip(), (equals + total).strip().rjust(width)]
     indent = " " * (len(line) - len(line.lstrip()))
-    return wrap(
-        line.lstrip(),
-        max(width, 2 * HANGING + len(indent)),
-        initial_indent=indent,
-        subsequent_indent=indent + " " * HANGING,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return _words(line.lstrip(), max(width, 2 * HANGING + len(indent)), HANGING, indent)

@@ -1,4 +1,4 @@
-"""Tables: cut to a terminal's width with box lines and colour, of full width anywhere else."""
+"""Tables: fitted to a terminal, with box lines and colour, plain and of full width elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from kvcalc.printable import printable
 from kvcalc.render import Style, View
-from kvcalc.render.plain import Paint, as_it_is, lines_of
+from kvcalc.render.plain import lines_of
 
 
 def write(view: View, answer: Any, style: Style) -> str:
@@ -15,18 +15,14 @@ def write(view: View, answer: Any, style: Style) -> str:
     A sheet without columns is those lines alone. No cell is ever cut, and none has what a terminal
     would obey.
     """
-    sheet, boxed = view.sheet(answer, style).changed(printable), False
-    if style.width is not None:
-        # a pipe gets all of it as it is
-        from kvcalc.render.fitting import fitted
+    sheet = view.sheet(answer, style).changed(printable)
+    if style.width is None and style.look == "plain":
+        return "\n".join(lines_of(sheet)) + "\n"
+    from kvcalc.render.fitting import fitted
+    from kvcalc.render.terminal import drawn
 
-        sheet, boxed = fitted(sheet, style.width, boxed=style.boxed, every=style.wide)
-    return "\n".join(lines_of(sheet, _paint(style), boxed=boxed)) + "\n"
-
-
-def _paint(style: Style) -> Paint:
-    if style.look == "plain":
-        return as_it_is
-    from kvcalc.render.terminal import bold, coloured
-
-    return coloured if style.look == "colour" else bold
+    if style.width is None:
+        # a pipe gets all of it, coloured where that is forced
+        return drawn(sheet, style.look)
+    fitting = fitted(sheet, style.width, every=style.wide)
+    return drawn(fitting, style.look, style.width if style.boxed else 0)

@@ -71,6 +71,11 @@ Units = Annotated[
     Literal["si", "iec", "bytes"],
     typer.Option("--units", help="kB and GB, KiB and GiB, or plain bytes."),
 ]
+Wide = Annotated[bool, typer.Option("--wide", help="All columns, however narrow the terminal is.")]
+Color = Annotated[
+    Literal["auto", "always", "never"],
+    typer.Option("--color", help="Colour in tables; auto is on a terminal, without NO_COLOR."),
+]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No notes on standard error.")]
 
 Context = Annotated[
@@ -230,10 +235,12 @@ def answer(
     json: Json = False,
     output: File = None,
     units: Units = "si",
+    wide: Wide = False,
+    color: Color = "auto",
     quiet: Quiet = False,
 ) -> Output:
     """Where an answer with sizes goes, and how it looks."""
-    return Output("json" if json else format, output, quiet, units).among(ANSWERS)
+    return Output("json" if json else format, output, quiet, units, wide, color).among(ANSWERS)
 
 
 def results(
@@ -248,10 +255,13 @@ def results(
     ] = None,
     json: Json = False,
     output: File = None,
+    wide: Wide = False,
+    color: Color = "auto",
     quiet: Quiet = False,
 ) -> Output:
     """Where the results of a check go."""
-    return Output("json" if json else format, output, quiet).among(get_args(CheckFormat))
+    written = Output("json" if json else format, output, quiet, wide=wide, colour=color)
+    return written.among(get_args(CheckFormat))
 
 
 def imported(

@@ -11,7 +11,7 @@ from kvcalc.document import Document
 from kvcalc.errors import InputError, Problem
 from kvcalc.importers.recognition import is_hub, shown
 from kvcalc.inside import inside
-from kvcalc.naming.pasted import SUFFIX
+from kvcalc.naming.pasted import SUFFIX, unquoted
 from kvcalc.opening import STDIN, Ignored, exists, model_of, of_bundle, of_path, opened
 
 if TYPE_CHECKING:
@@ -128,6 +128,8 @@ def _found(
     if found is not None:
         return found, None
     _refuse_locked(reference)
+    if is_hub(bare := unquoted(reference)) and bare != reference:
+        return _found(bare, ignored, *folders)
     from kvcalc.naming.answers import the_twin
 
     files = tuple(name for folder in folders for name in files_of(folder))

@@ -76,7 +76,7 @@ def _like(name: Pasted, known: Sequence[Bundled]) -> str:
     near, others = nearest(name, known), of_other_sizes(name, known)
     if name.name.endswith(LATEST):
         bundled = [*others, *near] if len(near) < _MOST else others
-        told = f"; bundled is {_or(bundled)}" if bundled else ""
+        told = f"; bundled is {_or([*dict.fromkeys(bundled)])}" if bundled else ""
         return f"latest may be a model of any size: name its size{told}"
     if len(near) > _MOST:
         return f"kvcalc list {_quoted(name.name)} shows {len(near)} that begin so"

@@ -191,9 +191,9 @@ def _claims(
             return _beside(beside, ignored, pipes=allow_outside)
         name = reference.removesuffix(SUFFIX)
         if name not in bundled():
-            from kvcalc.naming.answers import unknown
+            from kvcalc.naming.answers import unknown_to_claims
 
-            raise InputError([unknown(reference, (), tuple(bundled()))])
+            raise InputError([unknown_to_claims(reference, _names(), tuple(bundled()))])
         return model_of(of_bundle(bundled()[name]))
 
     return document.read_by(

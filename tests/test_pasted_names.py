@@ -209,8 +209,10 @@ NEXT = {
     # its files may ask for keys and values in fewer bits, and the name does not tell
     "nvidia/Llama-3.1-8B-Instruct-FP8": f"{HUB}nvidia/Llama-3.1-8B-Instruct-FP8\n",
     "nvidia/DeepSeek-R1-NVFP4": HUB,
-    "nvidia/Llama-3_3-Nemotron-Super-49B-v1-FP8": "of the same maker is nemotron-super-49b",
+    "nvidia/Llama-3_3-Nemotron-Super-49B-v1-FP8": HUB,
     "amd/DeepSeek-R1-MXFP4": HUB,
+    "NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4": "no file and no bundled model",
+    "nemotron-3-nano-30b-fp8": "did you mean nemotron-3-nano-30b?",
     # its name says that the cache is stored otherwise
     "amd/Llama-3.1-8B-Instruct-FP8-KV": HUB,
     # what a bundled file of another dtype does not stand for
@@ -432,3 +434,12 @@ def test_no_name_is_that_of_two_bundled_files() -> None:
     for one in bundled_names(bundled().values()):
         for name in one.names.union(*(repository.names for repository in one.hub)):
             assert owners.setdefault(name, one.name) == one.name
+
+
+@pytest.mark.parametrize("pasted", ["meta-llama/Llama-3.1-8B", "llama3.1:8b", "Llama 3.1 8B"])
+def test_claims_call_a_model_by_its_own_name(pasted: str, tmp_path: Path) -> None:
+    claims = tmp_path / "claims.yaml"
+    text = f'claims: [{{ id: a, model: "{pasted}", source: {{ from: s }}, expect: {{}} }}]\n'
+    claims.write_text(text, encoding="utf-8")
+    with pytest.raises(kvcalc.InputError, match=r"bundled is llama-3\.1-8b: claims name it so"):
+        kvcalc.check(claims)

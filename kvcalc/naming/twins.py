@@ -25,6 +25,8 @@ _REPACKERS = (
 _STORE_CACHES = ("amd", "nvidia")
 """Those whose copies in fewer bits may ask for keys and values in fewer, too, and whose names do
 not tell: of them the files are what answers."""
+_FEW_BITS = re.compile(r"fp[48]", re.IGNORECASE)
+"""What such a copy's name has in it."""
 
 _SIZE = re.compile(r"(\d{1,5})b", re.IGNORECASE)
 _SIXTEEN_BITS = ("bf16", "fp16")
@@ -146,6 +148,8 @@ def _called(less: Shorter, one: Bundled, alike: Callable[[str, str], bool]) -> T
     """A bundled file, where one of its names is that one."""
     wanted = folded(less.name)
     if not wanted or (less.left_out and one.dtype not in _SIXTEEN_BITS):
+        return None
+    if _FEW_BITS.search(less.left_out) and any(r.organisation in _STORE_CACHES for r in one.hub):
         return None
     without = f" without {less.left_out}" if less.left_out else ""
     if less.tuned:

@@ -11,7 +11,7 @@ from kvcalc.document import Document
 from kvcalc.errors import InputError, Problem
 from kvcalc.importers.recognition import is_hub, shown
 from kvcalc.inside import inside
-from kvcalc.naming.pasted import SUFFIX
+from kvcalc.naming.pasted import SUFFIX, unquoted
 from kvcalc.opening import STDIN, Ignored, exists, model_of, of_bundle, of_path, opened
 
 if TYPE_CHECKING:
@@ -118,6 +118,8 @@ def _found(
     if found is not None:
         return found, None
     _refuse_locked(reference)
+    if is_hub(bare := unquoted(reference)) and bare != reference:
+        return _found(bare, ignored, *folders)
     from kvcalc.naming.answers import the_twin
 
     files = tuple(name for folder in folders for name in files_of(folder))
@@ -179,9 +181,9 @@ def _claims(
             return _beside(beside, ignored, pipes=allow_outside)
         name = reference.removesuffix(SUFFIX)
         if name not in bundled():
-            from kvcalc.naming.answers import unknown
+            from kvcalc.naming.answers import unknown_to_claims
 
-            raise InputError([unknown(reference, (), tuple(bundled()))])
+            raise InputError([unknown_to_claims(reference, _names(), tuple(bundled()))])
         return model_of(of_bundle(bundled()[name]))
 
     return document.read_by(

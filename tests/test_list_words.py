@@ -54,6 +54,8 @@ def test_a_word_of_a_dtype(cli: Cli) -> None:
     ("args", "told"),
     [
         (("zzz",), "no model has 'zzz' in its name, vendor, attention or a hub id"),
+        (("*",), "no model has '*' in its name"),
+        ((" ",), "no model has ' ' in its name"),
         (("--dtypes", "zzz"), "no dtype has 'zzz' in its name"),
     ],
 )

@@ -6,6 +6,7 @@ Expected by hand: whose repository it is, what Ollama's tag leads to, what was m
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -88,8 +89,13 @@ RIGHT = {
     "gemma-3-27b-it-qat-q4_0-gguf": "gemma-3-27b",
     "DeepSeek-R1-UD-IQ1_S": "deepseek-r1",
     "Laguna-S-2.1-FP8": "laguna-s-2.1-fp8",
+    # a repository's own name, and a file of it
+    "Qwen3-8B-GGUF:Q4_K_M": "qwen3-8b",
+    "DeepSeek-R1-0528-GGUF:UD-IQ1_S": "deepseek-r1",
     # Ollama's
     "llama3.1:8b": "llama-3.1-8b",
+    "www.ollama.com/library/llama3.1:8b": "llama-3.1-8b",
+    "ollama.com/library/qwen3:8b?utm=x": "qwen3-8b",
     "llama3.1:8b-instruct-q4_K_M": "llama-3.1-8b",
     "library/llama3.1:8b": "llama-3.1-8b",
     "ollama/llama3.1:8b": "llama-3.1-8b",
@@ -124,6 +130,8 @@ RIGHT = {
     "meta-llama / Llama-3.1-8B-Instruct": "llama-3.1-8b",
     "huggingface/meta-llama/Llama-3.1-8B-Instruct": "llama-3.1-8b",
     "meta-llama/Llama-3.1-8B-Instruct@main": "llama-3.1-8b",
+    "Qwen/Qwen3-8B?library=vllm": "qwen3-8b",
+    "<Qwen/Qwen3-8B>\n": "qwen3-8b",
     "models--meta-llama--Llama-3.1-8B-Instruct": "llama-3.1-8b",
     "deepseek-ai/DeepSeek-V3": "deepseek-v3",
     "deepseek-ai/DeepSeek-V3.2-Exp": "deepseek-v3.2",
@@ -166,8 +174,6 @@ RIGHT = {
     "TheBloke/Llama-2-7B-Chat-GGUF": "llama-2-7b",
     "TheBloke/CodeLlama-34B-Instruct-GPTQ": "codellama-34b",
     "TheBloke/Mistral-7B-v0.1-AWQ": "mistral-7b-v0.1",
-    "nvidia/Llama-3.1-8B-Instruct-FP8": "llama-3.1-8b",
-    "nvidia/DeepSeek-R1-NVFP4": "deepseek-r1",
     "RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic": "llama-3.3-70b",
     "neuralmagic/Meta-Llama-3.1-8B-Instruct-quantized.w4a16": "llama-3.1-8b",
     "hugging-quants/Meta-Llama-3.1-8B-Instruct-AWQ-INT4": "llama-3.1-8b",
@@ -200,6 +206,13 @@ NEXT = {
     "nvidia/Llama-3.1-Nemotron-70B-Instruct-HF": HUB,
     "Qwen/Qwen3-4B-Instruct-2507": HUB,
     "mistralai/Mistral-7B-Instruct-v0.3": HUB,
+    # its files may ask for keys and values in fewer bits, and the name does not tell
+    "nvidia/Llama-3.1-8B-Instruct-FP8": f"{HUB}nvidia/Llama-3.1-8B-Instruct-FP8\n",
+    "nvidia/DeepSeek-R1-NVFP4": HUB,
+    "nvidia/Llama-3_3-Nemotron-Super-49B-v1-FP8": HUB,
+    "amd/DeepSeek-R1-MXFP4": HUB,
+    "NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4": "no file and no bundled model",
+    "nemotron-3-nano-30b-fp8": "did you mean nemotron-3-nano-30b?",
     # its name says that the cache is stored otherwise
     "amd/Llama-3.1-8B-Instruct-FP8-KV": HUB,
     # what a bundled file of another dtype does not stand for
@@ -265,6 +278,9 @@ OF_THE_HUB = {
     "hf.co/unsloth/Qwen3-8B-GGUF:Q4_K_M": "qwen3-8b",
     "hf.co/bartowski/google_gemma-3-27b-it-GGUF": "gemma-3-27b",
     "https://ollama.com/library/llama3.1:8b": "llama-3.1-8b",
+    " https://huggingface.co/Qwen/Qwen3-8B\n": "qwen3-8b",
+    "<https://huggingface.co/Qwen/Qwen3-8B>": "qwen3-8b",
+    "'hf:Qwen/Qwen3-8B'": "qwen3-8b",
     "hf:meta-llama/Llama-3.1-8B@v2": "",
     "hf:NousResearch/Hermes-3-Llama-3.1-8B": "",
     "https://huggingface.co/org/Llama-3.1-8B": "",
@@ -333,6 +349,46 @@ def test_how_it_was_found_is_told_first(pasted: str, note: str) -> None:
     assert kvcalc.load(pasted).notes[0] == note
 
 
+OTHER = ", which is none that the file lists: its longest context may be another"
+
+
+@pytest.mark.parametrize(
+    ("pasted", "note"),
+    [
+        ("Qwen2.5-14B-Instruct", f"bundled qwen2.5-14b, by its name without Instruct{OTHER}"),
+        ("qwen3:4b-instruct", f"bundled qwen3-4b, by its name without instruct{OTHER}"),
+        ("Llama-3.3-70B-HF", "bundled llama-3.3-70b, by its name without HF"),
+    ],
+)
+def test_what_no_file_lists_may_have_another_context(pasted: str, note: str) -> None:
+    assert kvcalc.load(pasted).notes[0] == note
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "github.com/org/name?token=secret",
+        "user:secret@github.com/org/name",
+        "bare-name?token=secret",
+        "org/name@v2?token=secret",
+        "<ftp://user:secret@host/x?y=secret>",
+        "see https://user:secret@host/x?secret",
+    ],
+)
+def test_nothing_secret_is_printed(pasted: str) -> None:
+    with pytest.raises(kvcalc.InputError) as caught:
+        kvcalc.load(pasted)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mark", ["l", ":", "?", "a:/", "/:", "@", "? ", "-gguf"])
+def test_a_very_long_name_is_refused_at_once(mark: str) -> None:
+    begun = time.process_time()
+    with pytest.raises(kvcalc.InputError):
+        kvcalc.load(f"x{mark * (100_000 // len(mark))}")
+    assert time.process_time() - begun < 5
+
+
 UNREAD = "the cache is counted in bf16"
 
 
@@ -378,3 +434,12 @@ def test_no_name_is_that_of_two_bundled_files() -> None:
     for one in bundled_names(bundled().values()):
         for name in one.names.union(*(repository.names for repository in one.hub)):
             assert owners.setdefault(name, one.name) == one.name
+
+
+@pytest.mark.parametrize("pasted", ["meta-llama/Llama-3.1-8B", "llama3.1:8b", "Llama 3.1 8B"])
+def test_claims_call_a_model_by_its_own_name(pasted: str, tmp_path: Path) -> None:
+    claims = tmp_path / "claims.yaml"
+    text = f'claims: [{{ id: a, model: "{pasted}", source: {{ from: s }}, expect: {{}} }}]\n'
+    claims.write_text(text, encoding="utf-8")
+    with pytest.raises(kvcalc.InputError, match=r"bundled is llama-3\.1-8b: claims name it so"):
+        kvcalc.check(claims)

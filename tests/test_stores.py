@@ -51,6 +51,12 @@ def test_a_folder_of_the_hubs_cache_is_what_main_leads_to(
     assert (model.name, len(model.layers)) == ("Name-8B", layers)
 
 
+def test_what_lies_beside_snapshots_is_none(tmp_path: Path) -> None:
+    folder = cached(tmp_path, COMMITS[0])
+    (folder / "snapshots" / ".DS_Store").write_text("")
+    assert kvcalc.load(folder).name == "Name-8B"
+
+
 @pytest.mark.parametrize("inside", ["", "config.json"])
 def test_a_snapshot_is_called_as_its_repository(tmp_path: Path, inside: str) -> None:
     folder = cached(tmp_path, COMMITS[0], main=COMMITS[0])

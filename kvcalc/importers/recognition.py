@@ -14,9 +14,11 @@ _ADDRESSES = (HUB, "https://", "http://")
 _HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
 _ADDRESS = re.compile(r"(?:[a-z]+://)?(?P<authority>[^/?#]*)(?P<path>[^?#]*)", re.IGNORECASE)
 
-_SCHEME = re.compile(r"[A-Za-z][\w+.-]*:/")
-_PRIVATE = re.compile(r"(?<=/)[^/\s]*:[^/\s]*@|(?<=//)[^/\s]*@|[?#].*", re.DOTALL)
+_SCHEME = re.compile(r"(?<![\w+.-])[A-Za-z][\w+.-]*:/")
+_PRIVATE = re.compile(r"(?<=/)[^/\s:]*:[^/\s]*@|(?<=//)[^/\s]*@|[?#].*", re.DOTALL)
 """Of an address, also of one with a slash too few: name and password, query and fragment."""
+_BARE_PRIVATE = re.compile(r"^[^/\s:]*:[^/\s]*@(?=[^/\s]+/)|\?(?=[^?=]*=).*", re.DOTALL)
+"""The same of what has no scheme: a file's name may have any of these marks, but not so."""
 
 
 def is_hub(reference: str, *, there: bool = False) -> bool:
@@ -51,9 +53,7 @@ def host_and_path(address: str) -> tuple[str, str]:
 
 def shown(reference: str) -> str:
     """A reference as a message quotes it: an address without name and password, and query."""
-    if not _SCHEME.match(reference):
-        return reference
-    return _PRIVATE.sub("", reference)
+    return (_PRIVATE if _SCHEME.search(reference) else _BARE_PRIVATE).sub("", reference)
 
 
 def is_config(data: object) -> bool:

@@ -53,6 +53,13 @@ def the_twin(reference: str, known: Sequence[Bundled], files: Sequence[str]) -> 
     raise InputError([unknown(reference, known, files)])
 
 
+def unknown_to_claims(reference: str, known: Sequence[Bundled], files: Sequence[str]) -> Problem:
+    """The same where models are called by their own names alone: what others say may move."""
+    problem = unknown(reference, known, files)
+    twin = _only(pasted(reference), known)
+    return replace(problem, advice=f"bundled is {twin}: claims name it so") if twin else problem
+
+
 def unknown(reference: str, known: Sequence[Bundled], files: Sequence[str]) -> Problem:
     """What is wrong with a name that is none, and the way out."""
     path, text = Path(reference), shown(reference)
@@ -76,7 +83,7 @@ def _like(name: Pasted, known: Sequence[Bundled]) -> str:
     near, others = nearest(name, known), of_other_sizes(name, known)
     if name.name.endswith(LATEST):
         bundled = [*others, *near] if len(near) < _MOST else others
-        told = f"; bundled is {_or(bundled)}" if bundled else ""
+        told = f"; bundled is {_or([*dict.fromkeys(bundled)])}" if bundled else ""
         return f"latest may be a model of any size: name its size{told}"
     if len(near) > _MOST:
         return f"kvcalc list {_quoted(name.name)} shows {len(near)} that begin so"

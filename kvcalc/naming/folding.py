@@ -21,7 +21,8 @@ _STORED = (
     r"(?:ud[-_])?i?q[1-8]_(?:[01]|k|k_(?:xs|s|m|l|xl|xxl)|xxs|xs|s|m|nl)|tq[12]_0",
     r"(?:q4_0|int4|fp8)[-_]unquantized",
 )
-_TUNED = r"instruct|it|chat|hf"
+_HF = "hf"
+_TUNED = rf"instruct|it|chat|{_HF}"
 _STORED_SO = re.compile(rf"[-_.:\s]+(?P<what>{'|'.join(_STORED)})$", re.IGNORECASE)
 _ANY = re.compile(rf"[-_.:\s]+(?P<what>{'|'.join((*_STORED, _TUNED))})$", re.IGNORECASE)
 
@@ -45,8 +46,9 @@ def may_be(given: str, known: str) -> bool:
 
 
 def has(text: str, word: str) -> bool:
-    """Whether a word stands in a text, both folded."""
-    return folded(word) in folded(text)
+    """Whether a word stands in a text, both folded; one of separators alone stands in none."""
+    wanted = folded(word)
+    return bool(wanted) and wanted in folded(text)
 
 
 def begins(given: str, known: str) -> bool:
@@ -58,11 +60,16 @@ def begins(given: str, known: str) -> bool:
 
 @dataclass(frozen=True)
 class Shorter:
-    """A name, what was left out at its end, and whether that says how the weights are stored."""
+    """A name, and what was left out at its end.
+
+    stored  whether that says how the weights are stored
+    tuned   whether it says that it was tuned
+    """
 
     name: str
     left_out: str = ""
     stored: bool = False
+    tuned: bool = False
 
 
 def shorter(name: str, *, tuned: bool) -> Iterator[Shorter]:
@@ -77,6 +84,8 @@ def shorter(name: str, *, tuned: bool) -> Iterator[Shorter]:
         rest = found.name[: end.start()]
         if not folded(rest):
             return
-        stored = found.stored or _STORED_SO.search(end[0]) is not None
-        found = Shorter(rest, name[len(rest) :].lstrip("-_.: \t"), stored)
+        is_stored = _STORED_SO.search(end[0]) is not None
+        is_tuned = not is_stored and end["what"].lower() != _HF
+        left_out = name[len(rest) :].lstrip("-_.: \t")
+        found = Shorter(rest, left_out, found.stored or is_stored, found.tuned or is_tuned)
         yield found

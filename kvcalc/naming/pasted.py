@@ -12,8 +12,8 @@ LATEST = ":latest"
 """A tag of Ollama's that leads to one size or another."""
 
 _OLLAMA = re.compile(
-    r"(?:https?://)?(?:(?:registry\.)?ollama\.(?:com|ai)/)?library/|"
-    r"(?:https?://)?(?:registry\.)?ollama\.(?:com|ai)/(?=[^/]+$)|ollama/(?=[^/]+$)",
+    r"(?:https?://)?(?:(?:registry\.|www\.)?ollama\.(?:com|ai)/)?library/|"
+    r"(?:https?://)?(?:registry\.|www\.)?ollama\.(?:com|ai)/(?=[^/]+$)|ollama/(?=[^/]+$)",
     re.IGNORECASE,
 )
 _LITELLM = re.compile(r"^huggingface/(?=[^/]+/[^/]+$)", re.IGNORECASE)
@@ -24,7 +24,11 @@ _AT_MAIN = re.compile(r"/(?:(?:tree|blob|resolve|raw)/main(?:/.*)?|config\.json)
 _MAIN = ("", "@main", LATEST)
 _LONGEST = 300
 """Characters of a name; a longer one is none, and to look for its end takes a while."""
-_QUOTES = " \t\"'`"
+_QUOTES = " \t\r\n\"'`<>"
+_QUERY = re.compile(r"(?<=/)([^?#]*)[?#].*", re.DOTALL)
+"""What follows the path of an address, also where its scheme was left out."""
+_REPOSITORY = re.compile(r"[-_]gguf:", re.IGNORECASE)
+"""Of a repository's name, and a file's of it: a name of Ollama's has no such end."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,11 @@ class Pasted:
         return self.revision in _MAIN
 
 
+def unquoted(reference: str) -> str:
+    """A name without the quotes, brackets and blanks around it."""
+    return reference.strip(_QUOTES)
+
+
 def pasted_of_hub(reference: str) -> Pasted | None:
     """The model of a reference to the hub; None where it is none of its models."""
     if len(reference) > _LONGEST:
@@ -70,7 +79,7 @@ def pasted(reference: str) -> Pasted | None:
     """A name taken apart; None of a path that can be nothing else, and of other addresses."""
     if len(reference) > _LONGEST:
         return None
-    text = re.sub(r"\s*/\s*", "/", reference.strip(_QUOTES)).rstrip("/")
+    text = re.sub(r"\s*/\s*", "/", _QUERY.sub(r"\1", unquoted(reference))).rstrip("/")
     if cached := _CACHED.fullmatch(text):
         return Pasted(cached["name"], cached["organisation"])
     text = _LITELLM.sub("", text)
@@ -83,4 +92,4 @@ def pasted(reference: str) -> Pasted | None:
     if "/" in text or "\\" in text or text.startswith((".", "~")):
         return None
     text = text.removesuffix(SUFFIX)
-    return Pasted(text, sized=":" in text)
+    return Pasted(text, sized=":" in text and not _REPOSITORY.search(text))

@@ -48,7 +48,8 @@ def _snapshot(folder: Path) -> Path:
     snapshots = folder / "snapshots"
     if _COMMIT.fullmatch(commit) and (snapshots / commit).is_dir():
         return snapshots / commit
-    found = sorted(entry.name for entry in entries_of(snapshots))
+    names = (entry.name for entry in entries_of(snapshots))
+    found = sorted(name for name in names if _COMMIT.fullmatch(name))
     if len(found) == 1:
         return snapshots / found[0]
     if found:

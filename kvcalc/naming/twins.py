@@ -15,12 +15,18 @@ from kvcalc.naming.index import Bundled, Repository
 from kvcalc.naming.pasted import LATEST, Pasted
 
 _REPACKERS = (
-    *("amd", "bartowski", "casperhansen", "cpatonn", "gaunernst", "ggml-org", "hugging-quants"),
+    *("bartowski", "casperhansen", "cpatonn", "gaunernst", "ggml-org", "hugging-quants"),
     *("intel", "lmstudio-community", "maziyarpanahi", "mlx-community", "mradermacher"),
-    *("neuralmagic", "nvidia", "quantfactory", "quanttrio", "redhatai", "second-state"),
-    *("thebloke", "unsloth"),
+    *("neuralmagic", "quantfactory", "quanttrio", "redhatai", "second-state", "thebloke"),
+    "unsloth",
 )
 """Organisations that store other people's models otherwise, and keep their names."""
+
+_STORE_CACHES = ("amd", "nvidia")
+"""Those whose copies in fewer bits may ask for keys and values in fewer, too, and whose names do
+not tell: of them the files are what answers."""
+_FEW_BITS = re.compile(r"fp[48]", re.IGNORECASE)
+"""What such a copy's name has in it."""
 
 _SIZE = re.compile(r"(\d{1,5})b", re.IGNORECASE)
 _SIXTEEN_BITS = ("bf16", "fp16")
@@ -103,6 +109,8 @@ def _by_id(pasted: Pasted, known: Iterable[Bundled]) -> list[Twin]:
 
 def _copies(maker: str, wanted: str, less: Shorter, repository: Repository) -> bool:
     """Whether a maker's name is that of a repository, but for how the weights are stored."""
+    if maker in _STORE_CACHES:
+        return False
     if maker == repository.organisation:
         return less.stored and wanted in repository.names
     if maker not in _REPACKERS:
@@ -141,7 +149,11 @@ def _called(less: Shorter, one: Bundled, alike: Callable[[str, str], bool]) -> T
     wanted = folded(less.name)
     if not wanted or (less.left_out and one.dtype not in _SIXTEEN_BITS):
         return None
+    if _FEW_BITS.search(less.left_out) and any(r.organisation in _STORE_CACHES for r in one.hub):
+        return None
     without = f" without {less.left_out}" if less.left_out else ""
+    if less.tuned:
+        without += ", which is none that the file lists: its longest context may be another"
     if any(alike(wanted, name) for name in one.names):
         return Twin(one, f"by its name{without}", less.stored)
     for repository in one.hub:

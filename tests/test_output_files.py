@@ -21,6 +21,7 @@ CHECK = ("check", "deepseek-v3")
 LIST = ("list", "--dtypes")
 IMPORT = ("import", "deepseek-v3")
 DIFF = (*IMPORT, "--diff", "deepseek-r1")
+BESIDE = ("diff", "deepseek-v3", "deepseek-r1")
 SCHEMA = ("schema", "model")
 
 ANSWER = "*.json, *.jsonl, *.csv, *.md or *.txt"
@@ -48,6 +49,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (CHECK, "a.json", ("-f", "json")),
         (DIFF, "a.csv", ("-f", "csv")),
         (DIFF, "a", ()),
+        (BESIDE, "a.json", ("-f", "json")),
+        (BESIDE, "a.MD", ("-f", "markdown")),
+        (BESIDE, "a", ()),
         (IMPORT, "a.yaml", ()),
         (IMPORT, "a.YML", ()),
         (IMPORT, "a.txt", ()),

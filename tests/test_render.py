@@ -479,6 +479,21 @@ def test_each_row_has_the_index_keys_that_it_keeps(cli: Cli) -> None:
     assert (kept["mha"], kept["dsa"]) == (None, "fp8 + fp32 scale")
 
 
+@pytest.mark.parametrize(
+    ("dtype", "kept"),
+    [
+        ("fp8_ds_mla", {"mha": "bf16", "mla-expanded": "bf16", "mla": "fp8_ds_mla"}),
+        ("fp8", {"mha": "fp8", "mla-expanded": "fp8", "mla": "fp8"}),
+    ],
+)
+def test_each_row_has_the_dtype_that_it_is_kept_in(
+    dtype: str, kept: dict[str, str], cli: Cli
+) -> None:
+    lines = cli("compare", "deepseek-v3", "--kv-dtype", dtype, "-f", "jsonl").out.splitlines()
+    rows = {row["scheme"]: row["kv_dtype"] for row in map(json.loads, lines)}
+    assert {name: rows[name] for name in kept} == kept
+
+
 def test_a_setting_of_questions_is_one_of_rows() -> None:
     settings = {field.name for field in dataclasses.fields(question.Question)}
     assert settings <= set(RECORDS_OF_SHOW.header)

@@ -298,10 +298,11 @@ def difference(
 
 def beside(
     format: Annotated[
-        AnswerFormat, typer.Option("-f", "--format", help="Output format.")
-    ] = "table",
+        AnswerFormat | None,
+        typer.Option("-f", "--format", help="Output format. [default: table, or as FILE has it]"),
+    ] = None,
     json: Json = False,
     output: File = None,
 ) -> Output:
     """Where the difference of two models goes."""
-    return Output("json" if json else format, output)
+    return Output("json" if json else format, output).among(ANSWERS)

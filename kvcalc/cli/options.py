@@ -274,9 +274,10 @@ def results(
     ] = None,
     json: Json = False,
     output: File = None,
+    quiet: Quiet = False,
 ) -> Output:
     """Where the results of a check go."""
-    return Output("json" if json else format, output).among(get_args(CheckFormat))
+    return Output("json" if json else format, output, quiet).among(get_args(CheckFormat))
 
 
 def difference(

@@ -169,9 +169,14 @@ def test_an_option_that_is_not_there_is_refused_with_the_reason(
         (("-c", "8K", "show", LLAMA), "has no option -c: write it behind the command"),
         (("--tp", "8", "show", LLAMA), f"there is no --tp: {ABSENT['--tp']}"),
         (("--nosuch", "8", "show", LLAMA), "has no option --nosuch; kvcalc --help shows all"),
+        (("check", "--ctx", "8K", LLAMA), "kvcalc check has no option --ctx; "),
+        (("import", LLAMA, "--bs=8"), "kvcalc import has no option --bs; "),
+        (("list", "--tp", "8"), f"there is no --tp: {ABSENT['--tp']}"),
     ],
 )
-def test_an_option_before_the_command(args: tuple[str, ...], said: str, cli: Cli) -> None:
+def test_an_option_before_the_command_or_behind_another(
+    args: tuple[str, ...], said: str, cli: Cli
+) -> None:
     ran = cli(*args)
     assert (ran.code, ran.out) == (2, "")
     assert said in ran.err

@@ -414,6 +414,16 @@ def test_csv_is_the_documents_list_under_the_same_keys(
     assert rows == [[cell(element[key]) for key in header] for element in wanted]
 
 
+BOTH = """\
+name: Both
+heads: 4
+head_dim: 64
+dtype: bf16
+layers: { count: 2, list: [latent, whole] }
+attention:
+  latent: { kind: mla, latent_dim: 512, rope_dim: 64 }
+  whole: { kind: gqa, kv_heads: 2 }
+"""
 OWN = {"batch": 1, "mtp": False, "mtp_layers": None, "source_length": None, "engine": None}
 DRAFTED = ("--draft", "mistral-7b-v0.1", "--draft-kv-dtype", "fp8")
 
@@ -480,16 +490,19 @@ def test_each_row_has_the_index_keys_that_it_keeps(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "kept"),
+    ("model", "dtype", "kept"),
     [
-        ("fp8_ds_mla", {"mha": "bf16", "mla-expanded": "bf16", "mla": "fp8_ds_mla"}),
-        ("fp8", {"mha": "fp8", "mla-expanded": "fp8", "mla": "fp8"}),
+        ("deepseek-v3", "fp8_ds_mla", {"mha": "bf16", "mla-expanded": "bf16", "mla": "fp8_ds_mla"}),
+        ("deepseek-v3", "fp8", {"mha": "fp8", "mla-expanded": "fp8", "mla": "fp8"}),
+        ("kimi-linear-48b", "fp8", {"mha": "fp8", "native": "fp8"}),  # states have their own
+        ("-", "fp8_ds_mla", {"mha": "bf16", "native": "fp8_ds_mla, bf16"}),
     ],
 )
 def test_each_row_has_the_dtype_that_it_is_kept_in(
-    dtype: str, kept: dict[str, str], cli: Cli
+    model: str, dtype: str, kept: dict[str, str], cli: Cli
 ) -> None:
-    lines = cli("compare", "deepseek-v3", "--kv-dtype", dtype, "-f", "jsonl").out.splitlines()
+    asked = ("compare", model, "--kv-dtype", dtype, "-f", "jsonl")
+    lines = cli(*asked, stdin=BOTH if model == "-" else "").out.splitlines()
     rows = {row["scheme"]: row["kv_dtype"] for row in map(json.loads, lines)}
     assert {name: rows[name] for name in kept} == kept
 

@@ -68,7 +68,10 @@ def _named(arg: str, ctx: Any) -> str:
         name = name.replace("_", "-")
     if name in ABSENT and not ctx.resilient_parsing:
         ctx.fail(f"there is no {name}: {ABSENT[name]}")
-    return ALIASES.get(name, name) + equals + value
+    spelt = ALIASES.get(name, name)
+    # what a command does not have is refused as it was typed
+    there = any(spelt in param.opts for param in ctx.command.params)
+    return (spelt if there else name) + equals + value
 
 
 def of_sides(option: str, both: str | None, key: str | None, value: str | None) -> str | None:

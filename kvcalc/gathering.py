@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".yaml", ".yml", ".json")
 LINK, FOREIGN, NOTHING = "a link, not followed", "not a file of kvcalc", "no expect"
+EMPTY = "no YAML or JSON file in it"
 
 CLAIM = {"id", "quote", "source", "expect", "verdict"}
 """Fields of a claim, two of which tell it from what other programs call so."""
@@ -66,7 +67,7 @@ class Gathered:
         """Why there is nothing to check; empty where there is something, or something wrong."""
         if self.things or self.errors:
             return ""
-        if not self.skipped:
+        if all(one.why == EMPTY for one in self.skipped):
             return "no file of kvcalc is in there: nothing to check"
         if len(self.skipped) == 1 and self.skipped[0].why == NOTHING:
             return f"{self.skipped[0].file} has no expect: nothing to check"
@@ -125,8 +126,12 @@ class _Reader:
         elif not isinstance(thing, str) or _is_hub(thing):
             yield from self._reference(thing)
         elif os.path.isdir(thing):
+            empty = True
             for found in _below(thing):
+                empty = False
                 yield from self._file(found) if isinstance(found, str) else (found,)
+            if empty:  # it was named for something
+                yield Skipped(thing, EMPTY)
         elif thing.endswith(SUFFIXES) and size_of(Path(thing)) is not None:
             yield from self._file(thing, named=True)
         else:

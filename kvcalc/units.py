@@ -61,7 +61,8 @@ def parse_contexts(text: str) -> int | tuple[int, ...]:
         return parse_tokens(text)
     if re.search(_MARKED, text):
         told = f"{briefly(text)} may be one number or several"
-        raise ValueError(f"{told}; items of a list carry no thousands marks: 8192,16384 or 8K,16K")
+        apart = "8192,16384, or 64, 128 with spaces between them"
+        raise ValueError(f"{told}; items of a list carry no thousands marks: {apart}")
     items = text.split(",")
     if not all(map(str.strip, items)):
         raise ValueError(f"{briefly(text)} has an empty item; write it like 8K,32K,128K")

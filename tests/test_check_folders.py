@@ -239,6 +239,14 @@ def test_what_is_skipped_is_counted_and_told(here: Path, cli: Cli) -> None:
     assert cli("check", "deepseek-v3", "llama-3.1-8b", "o.yml").code == 0
 
 
+def test_a_folder_without_anything_is_told(here: Path, cli: Cli) -> None:
+    written(here, **{"m.yaml": MODEL, "n/a.txt": "a"})
+    ran = cli("check", "m.yaml", "n")
+    assert (ran.code, ran.err) == (0, "note: skipped n: no YAML or JSON file in it\n")
+    assert "1 skipped" in ran.out
+    assert cli("check", "m.yaml", "n", "-q").err == ""
+
+
 NOTHING_LEFT = {
     "an empty folder": (("empty",), "no file of kvcalc is in there: nothing to check"),
     "a model without expect": (("h.yaml",), "h.yaml has no expect: nothing to check"),

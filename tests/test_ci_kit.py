@@ -71,6 +71,7 @@ CHECKS = {
     "files, one a line": ("ok/m.yaml\r\n\nok/with space.yaml", "github", 0, "2 passed, 0 failed"),
     "what does not hold": ("ok\nno.yaml", "github", 1, "::error file=no.yaml,line=8,"),
     "a broken file": ("ok\n-w.yaml", "github", 2, "::error file=-w.yaml,line=6,col=15,"),
+    "no format": ("no.yaml", "", 1, "::error file=no.yaml,line=8,"),
     "the whole": (".", "junit", 2, 'tests="4" failures="1" errors="1"'),
     "nothing": ("\n", "github", 2, "::error title=kvcalc check::files names nothing"),
 }
@@ -85,8 +86,9 @@ def test_the_action_checks(
     assert said in ran.out
 
 
-def test_the_action_writes_a_report(checkout: Path, temporary: Path) -> None:
-    ran = step(1, checkout, temporary, FILES="no.yaml", FORMAT="sarif", OUTPUT="report.sarif")
+@pytest.mark.parametrize("form", ["sarif", ""])
+def test_the_action_writes_a_report(form: str, checkout: Path, temporary: Path) -> None:
+    ran = step(1, checkout, temporary, FILES="no.yaml", FORMAT=form, OUTPUT="report.sarif")
     assert (ran.code, ran.out) == (1, "")
     assert '"uri": "no.yaml"' in (checkout / "report.sarif").read_text(encoding="utf-8")
 

@@ -121,6 +121,8 @@ def test_an_engine_of_one_dtype_takes_the_side_that_is_left_into_account(
         ((LLAMA, "-ctk", "q8_0/q4_0"), "write it as --kv-dtype q8_0/q4_0"),
         ((LLAMA, "-ctkq8_0"), "'tkq8_0' is not a number of tokens"),
         ((LLAMA, "-ctk"), "-ctk needs a value"),
+        ((LLAMA, "-ctk", ""), "the dtype of one side is empty"),
+        ((LLAMA, "--cache-type-v=", "-ctk", "q8_0"), "the dtype of one side is empty"),
         ((LLAMA, "-ctk", "q9_0"), "unknown dtype 'q9_0'"),
         ((LLAMA, "-ctk", "fp8_ds_mla"), "says how several tensors are stored"),
         ((LLAMA, "-ctv", "q8_KV"), "q8_KV is a format of keys"),
@@ -158,6 +160,26 @@ def test_an_option_that_is_not_there_is_refused_with_the_reason(
         ran = cli(command, LLAMA, *args)
         assert (ran.code, ran.out) == (2, "")
         assert f"there is no {name}: {ABSENT[name]}" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--ctx", "8K", "show", LLAMA), "has no option --ctx: write it behind the command"),
+        (("-c", "8K", "show", LLAMA), "has no option -c: write it behind the command"),
+        (("--tp", "8", "show", LLAMA), f"there is no --tp: {ABSENT['--tp']}"),
+        (("--nosuch", "8", "show", LLAMA), "has no option --nosuch; kvcalc --help shows all"),
+        (("check", "--ctx", "8K", LLAMA), "kvcalc check has no option --ctx; "),
+        (("import", LLAMA, "--bs=8"), "kvcalc import has no option --bs; "),
+        (("list", "--tp", "8"), f"there is no --tp: {ABSENT['--tp']}"),
+    ],
+)
+def test_an_option_before_the_command_or_behind_another(
+    args: tuple[str, ...], said: str, cli: Cli
+) -> None:
+    ran = cli(*args)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
 
 
 def options_of(name: str) -> dict[str, bool]:

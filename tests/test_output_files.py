@@ -22,6 +22,7 @@ LIST = ("list", "--dtypes")
 IMPORT = ("import", "deepseek-v3")
 DIFF = ("diff", "deepseek-v3", "deepseek-r1")
 OLDER_DIFF = (*IMPORT, "--diff", "deepseek-r1")
+BESIDE = DIFF
 SCHEMA = ("schema", "model")
 
 ANSWER = "*.json, *.jsonl, *.csv, *.md or *.txt"
@@ -51,6 +52,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (DIFF, "a", ()),
         (OLDER_DIFF, "a.csv", ("-f", "csv")),
         (OLDER_DIFF, "a", ()),
+        (BESIDE, "a.json", ("-f", "json")),
+        (BESIDE, "a.MD", ("-f", "markdown")),
+        (BESIDE, "a", ()),
         (IMPORT, "a.yaml", ()),
         (IMPORT, "a.YML", ()),
         (IMPORT, "a.txt", ()),

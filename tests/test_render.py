@@ -414,6 +414,16 @@ def test_csv_is_the_documents_list_under_the_same_keys(
     assert rows == [[cell(element[key]) for key in header] for element in wanted]
 
 
+BOTH = """\
+name: Both
+heads: 4
+head_dim: 64
+dtype: bf16
+layers: { count: 2, list: [latent, whole] }
+attention:
+  latent: { kind: mla, latent_dim: 512, rope_dim: 64 }
+  whole: { kind: gqa, kv_heads: 2 }
+"""
 OWN = {"batch": 1, "mtp": False, "mtp_layers": None, "source_length": None, "engine": None}
 DRAFTED = ("--draft", "mistral-7b-v0.1", "--draft-kv-dtype", "fp8")
 
@@ -477,6 +487,24 @@ def test_each_row_has_the_index_keys_that_it_keeps(cli: Cli) -> None:
     lines = map(json.loads, cli("compare", "deepseek-v3.2", "-f", "jsonl").out.splitlines())
     kept = {row["scheme"]: row["index_dtype"] for row in lines}
     assert (kept["mha"], kept["dsa"]) == (None, "fp8 + fp32 scale")
+
+
+@pytest.mark.parametrize(
+    ("model", "dtype", "kept"),
+    [
+        ("deepseek-v3", "fp8_ds_mla", {"mha": "bf16", "mla-expanded": "bf16", "mla": "fp8_ds_mla"}),
+        ("deepseek-v3", "fp8", {"mha": "fp8", "mla-expanded": "fp8", "mla": "fp8"}),
+        ("kimi-linear-48b", "fp8", {"mha": "fp8", "native": "fp8"}),  # states have their own
+        ("-", "fp8_ds_mla", {"mha": "bf16", "native": "fp8_ds_mla, bf16"}),
+    ],
+)
+def test_each_row_has_the_dtype_that_it_is_kept_in(
+    model: str, dtype: str, kept: dict[str, str], cli: Cli
+) -> None:
+    asked = ("compare", model, "--kv-dtype", dtype, "-f", "jsonl")
+    lines = cli(*asked, stdin=BOTH if model == "-" else "").out.splitlines()
+    rows = {row["scheme"]: row["kv_dtype"] for row in map(json.loads, lines)}
+    assert {name: rows[name] for name in kept} == kept
 
 
 def test_a_setting_of_questions_is_one_of_rows() -> None:

@@ -40,6 +40,7 @@ def document(cli: Cli, *args: str) -> Any:
         ("8192,16384", (8192, 16_384)),
         ("1024,128", (1024, 128)),
         ("128, 256", (128, 256)),
+        ("64, 128, 256", (64, 128, 256)),
         ("512,1024", (512, 1024)),
         ("64K,8K", (65_536, 8192)),
         ("1.5K,2K", (1536, 2048)),
@@ -53,6 +54,7 @@ def test_a_text_is_one_number_or_several(text: str, contexts: int | tuple[int, .
     ("text", "words"),
     [
         ("8,192,16,384", "may be one number or several; items of a list carry no thousands marks"),
+        ("1,2,100", "8192,16384, or 64, 128 with spaces between them"),
         ("8K,131,072", "may be one number or several"),
         ("8,192,8K", "may be one number or several"),
         ("8_192,16_384", "may be one number or several"),

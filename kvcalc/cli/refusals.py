@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import typer
 
+from kvcalc.cli.spellings import ABSENT, ALIASES
 from kvcalc.errors import (
     InputError,
     InvalidValue,
@@ -52,7 +53,10 @@ def _no_option(error: Any) -> str:
     """An option that there is not, here or at all."""
     name, path, command = error.option_name, error.ctx.command_path, error.ctx.command
     text = f"{path} has no option {name}"
-    if any(name in _options(each) for each in getattr(command, "commands", {}).values()):
+    commands, spelt = getattr(command, "commands", {}), ALIASES.get(name, name)
+    if commands and name in ABSENT:
+        return f"there is no {name}: {ABSENT[name]}"
+    if any(spelt in _options(each) for each in commands.values()):
         return f"{text}: write it behind the command"
     near = did_you_mean(name, _options(command))
     return f"{text}; {near if '?' in near else f'{path} --help shows all'}"

@@ -63,7 +63,10 @@ def _named(arg: str, ctx: Any) -> str:
         name = name.replace("_", "-")
     if name in ABSENT and not ctx.resilient_parsing:
         ctx.fail(f"there is no {name}: {ABSENT[name]}")
-    return ALIASES.get(name, name) + equals + value
+    spelt = ALIASES.get(name, name)
+    # what a command does not have is refused as it was typed
+    there = any(spelt in param.opts for param in ctx.command.params)
+    return (spelt if there else name) + equals + value
 
 
 def of_sides(option: str, both: str | None, key: str | None, value: str | None) -> str | None:
@@ -72,8 +75,10 @@ def of_sides(option: str, both: str | None, key: str | None, value: str | None) 
         return both
     if both is not None:
         raise UsageError(f"{option} names keys and values: leave the dtypes of either side out")
-    for side in filter(None, (key, value)):
-        if "/" in side:
+    for side in (key, value):
+        if side == "":
+            raise UsageError("the dtype of one side is empty: name one, such as q8_0, or auto")
+        if side and "/" in side:
             raise UsageError(f"{side!r} names keys and values: write it as {option} {side}")
     # an engine that keeps no keys and values, but a latent, has but one dtype to keep it in
     return key if key == value else f"{key or 'auto'}/{value or 'auto'}"

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
+from kvcalc.cache import ENTRY_ROLES
 from kvcalc.formats import NONE
 from kvcalc.model import Model
 from kvcalc.question import Question
 from kvcalc.render.keys import VERSION, Each
-from kvcalc.render.sheets import stored_dtype
+from kvcalc.render.sheets import own_dtype
 
 STORED_IN = ("kv_dtype", "index_dtype")
 ASKED = ("model", *(field.name for field in fields(Question)), "draft")
@@ -54,7 +55,20 @@ def stored_in(model: Model) -> dict[str, str | None]:
         )
         names = dict.fromkeys(one.format.name for one in settled if one.tensor.role == "index")
         index = ", ".join(names) or None
-    return {"kv_dtype": stored_dtype(model), "index_dtype": index}
+    return {"kv_dtype": _entries_in(model), "index_dtype": index}
+
+
+def _entries_in(model: Model) -> str:
+    """The dtype asked for where it names some entry of a scheme, else the model's own."""
+    if model.kv_dtype is None:
+        return own_dtype(model)
+    found = []
+    for scheme in model.schemes:
+        storage, roles = model.storage(scheme), {tensor.role for tensor in scheme.kept}
+        if kept := roles.intersection(ENTRY_ROLES):
+            named = kept.difference(storage.unnamed(scheme.kept))
+            found.append((model.kv_dtype if named else storage.dtype).name)
+    return ", ".join(dict.fromkeys(found)) or own_dtype(model)
 
 
 def asked_of(answer: Any, model: Model) -> dict[str, Any]:
@@ -65,5 +79,5 @@ def asked_of(answer: Any, model: Model) -> dict[str, Any]:
         **stored_in(model),
         "model": model.name,
         "draft": draft.name if draft else None,
-        "draft_kv_dtype": stored_dtype(draft) if draft else None,
+        "draft_kv_dtype": _entries_in(draft) if draft else None,
     }

@@ -148,11 +148,12 @@ def models(word: str = "") -> Listing:
     Raises InputError, and UsageError where none has.
     """
     from kvcalc.naming.folding import has
+    from kvcalc.naming.pasted import word_of
     from kvcalc.queries.listing import list_models
 
     _must_be_text("word", word)
     found = list_models(catalog.load_all(list(catalog.bundled())))
-    return found.with_word(word, has) if word else found
+    return found.with_word(word_of(word), has) if word else found
 
 
 def dtypes(word: str = "") -> Dtypes:

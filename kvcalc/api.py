@@ -8,7 +8,7 @@ from os import PathLike, fspath
 from os.path import join
 from typing import TYPE_CHECKING, Any
 
-from kvcalc import catalog
+from kvcalc import bundle, catalog
 from kvcalc.errors import InputError, UsageError, WrongArgument, briefly, checked, did_you_mean
 from kvcalc.model import Model
 from kvcalc.question import question
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from kvcalc.queries.show import Breakdown
     from kvcalc.question import Asked
 
+    Known = Model | catalog.Reference
+    """A reference whose path is text."""
+
 Reference = Model | str | PathLike[str] | Mapping[str, Any]
 """A model, or what names one: a YAML path, a Hugging Face config.json or a folder that holds one, a
 GGUF file, all these as text or as a Path; a hub id such as `hf:org/name`, a bundled name or what
@@ -34,8 +37,6 @@ people call one, `-` for standard input; or what such a YAML file or a config.js
 dict."""
 Tokens = int | str
 """A number of tokens, or text as the command line takes it: `128K` is 131,072, `128k` 128,000."""
-Found = Model | str | Mapping[str, Any]
-"""A reference whose path is text."""
 
 
 def load(reference: Reference, *, ignore: Sequence[str] = ()) -> Model:
@@ -147,13 +148,11 @@ def models(word: str = "") -> Listing:
 
     Raises InputError, and UsageError where none has.
     """
-    from kvcalc.naming.folding import has
-    from kvcalc.naming.pasted import word_of
     from kvcalc.queries.listing import list_models
 
     _must_be_text("word", word)
-    found = list_models(catalog.load_all(list(catalog.bundled())))
-    return found.with_word(word_of(word), has) if word else found
+    found = list_models(catalog.load_all(list(bundle.bundled())))
+    return found.with_word(catalog.word_of(word)) if word else found
 
 
 def dtypes(word: str = "") -> Dtypes:
@@ -200,7 +199,7 @@ def json_schema(what: Literal["model", "claims", "output"]) -> dict[str, Any]:
 
 
 def _drafted(
-    references: Sequence[Found], draft: Reference | None, ignore: Sequence[str]
+    references: Sequence[Known], draft: Reference | None, ignore: Sequence[str]
 ) -> list[Model]:
     """The models, with a draft beside each of them if there is one."""
     if draft is None:
@@ -209,7 +208,7 @@ def _drafted(
     return [replace(model, draft=drafting) for model in models]
 
 
-def _models(references: Sequence[Found], ignore: Sequence[str] = ()) -> list[Model]:
+def _models(references: Sequence[Known], ignore: Sequence[str] = ()) -> list[Model]:
     ignore = _fields(ignore)
     names = [reference for reference in references if not isinstance(reference, Model)]
     _once_from_standard_input(names)
@@ -219,7 +218,7 @@ def _models(references: Sequence[Found], ignore: Sequence[str] = ()) -> list[Mod
     return models
 
 
-def _known(argument: str, thing: Reference) -> Found:
+def _known(argument: str, thing: Reference) -> Known:
     """A model, its data, or what names one as text; a path stays one whatever it is called."""
     if isinstance(thing, Model | str) or (isinstance(thing, Mapping) and thing):
         return thing

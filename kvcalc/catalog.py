@@ -26,16 +26,6 @@ if TYPE_CHECKING:
     Reference = str | Mapping[str, Any]
     """What names a model, or the data of its file as Python has it."""
 
-__all__ = [
-    "bundled",
-    "bundled_claims",
-    "checkable_of",
-    "load",
-    "load_all",
-    "load_bundled",
-    "load_checkable",
-]
-
 
 def load(reference: Reference, ignored: Ignored = ()) -> Model:
     """The model that a reference names.
@@ -97,6 +87,11 @@ def load_all(references: Sequence[Reference], ignored: Ignored = ()) -> list[Mod
     if problems:
         raise InputError(problems)
     return found
+
+
+def word_of(text: str) -> str:
+    """A word to look for: of an address what is not private."""
+    return shown(text)
 
 
 @cache

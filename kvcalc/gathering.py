@@ -70,7 +70,7 @@ class Gathered:
             return "no file of kvcalc is in there: nothing to check"
         if len(self.skipped) == 1 and self.skipped[0].why == NOTHING:
             return f"{self.skipped[0].file} has no expect: nothing to check"
-        return f"nothing to check: {'; '.join(Checked((), skipped=self.skipped).notes)}"
+        return f"nothing to check: {'; '.join(Checked((), skipped=self.skipped).told)}"
 
 
 def bundled() -> Gathered:
@@ -110,7 +110,8 @@ def judged(found: Gathered, *, keep_going: bool) -> tuple[tuple[Result, ...], tu
     return tuple(results), tuple(errors)
 
 
-Found = Model | Claim | Skipped | Problem
+Read = Model | Claim | Skipped | Problem
+"""What comes of what is given: something to check, or why it is not checked."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class _Reader:
     ignored: Ignored
     allow_outside: bool
 
-    def read(self, thing: Given) -> Iterator[Found]:
+    def read(self, thing: Given) -> Iterator[Read]:
         if isinstance(thing, Model | Claim):
             yield from _held(thing)
         elif not isinstance(thing, str) or _is_hub(thing):
@@ -131,12 +132,12 @@ class _Reader:
         else:
             yield from self._reference(thing)
 
-    def insist(self, one: Found, given: Sequence[object]) -> Iterator[Found]:
+    def insist(self, one: Read, given: Sequence[object]) -> Iterator[Read]:
         """The same, but for a file that was named: that is read, whatever it seems to be."""
         named = isinstance(one, Skipped) and one.why == FOREIGN and one.file in given
         yield from self._reference(one.file) if named and isinstance(one, Skipped) else (one,)
 
-    def _reference(self, reference: Reference) -> Iterator[Found]:
+    def _reference(self, reference: Reference) -> Iterator[Read]:
         try:
             found = catalog.load_checkable(
                 reference, self.ignored, allow_outside=self.allow_outside
@@ -145,7 +146,7 @@ class _Reader:
         except InputError as error:
             yield from error.problems
 
-    def _file(self, name: str, *, named: bool = False) -> Iterator[Found]:
+    def _file(self, name: str, *, named: bool = False) -> Iterator[Read]:
         try:
             document = _own(name, named=named)
             if document is None:
@@ -161,7 +162,7 @@ def _is_hub(reference: str) -> bool:
     return is_hub(reference, there=exists(Path(reference)))
 
 
-def _held(found: Model | Claim | tuple[Claim, ...]) -> Iterator[Found]:
+def _held(found: Model | Claim | tuple[Claim, ...]) -> Iterator[Read]:
     if isinstance(found, Model) and not found.expect:
         yield Skipped(found.file or found.name, NOTHING)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import termios
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -51,9 +52,14 @@ class Process(Protocol):
 
 
 class Terminal(Protocol):
-    """Runs the program with the streams of `on` on a terminal; `out` has what that shows."""
+    """Runs the program with the streams of `on` on a terminal; `out` has what that shows.
 
-    def __call__(self, *args: str, on: tuple[Stream, ...] = ("stdout",), **env: str) -> Ran: ...
+    The terminal has so many columns, or does not say how many: 0.
+    """
+
+    def __call__(
+        self, *args: str, on: tuple[Stream, ...] = ("stdout",), columns: int = 0, **env: str
+    ) -> Ran: ...
 
 
 class ModelFile(Protocol):
@@ -111,8 +117,9 @@ def process() -> Process:
 
 @pytest.fixture
 def terminal() -> Terminal:
-    def run(*args: str, on: tuple[Stream, ...] = ("stdout",), **env: str) -> Ran:
+    def run(*args: str, on: tuple[Stream, ...] = ("stdout",), columns: int = 0, **env: str) -> Ran:
         ours, theirs = os.openpty()
+        termios.tcsetwinsize(theirs, (24, columns))
         with subprocess.Popen(
             [*PROGRAM, *args],
             stdin=theirs if "stdin" in on else subprocess.DEVNULL,

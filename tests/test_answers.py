@@ -36,11 +36,15 @@ ANSWERS: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
         lambda: kvcalc.check("deepseek-v3", "video"),
         ("check", "deepseek-v3", "video"),
     ),
+    "check, with notes": (
+        lambda: kvcalc.check("deepseek-v3", "a.x-k2"),
+        ("check", "deepseek-v3", "a.x-k2"),
+    ),
     "list": (kvcalc.models, ("list",)),
     "list --dtypes": (kvcalc.dtypes, ("list", "--dtypes")),
     "diff": (
         lambda: kvcalc.diff("deepseek-v3", "gemma-3-27b"),
-        ("import", "deepseek-v3", "--diff", "gemma-3-27b"),
+        ("diff", "deepseek-v3", "gemma-3-27b"),
     ),
 }
 
@@ -67,6 +71,7 @@ def test_its_data_is_its_document(ask: Callable[[], Any], args: tuple[str, ...],
 def test_notes_are_among_those_that_are_tried() -> None:
     assert ANSWERS["compare, with notes"][0]().told
     assert ANSWERS["show, with notes"][0]().told
+    assert ANSWERS["check, with notes"][0]().told
 
 
 def test_every_answer_is_one() -> None:

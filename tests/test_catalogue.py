@@ -11,7 +11,7 @@ import pytest
 
 import kvcalc
 from kvcalc.attention import KINDS
-from kvcalc.catalog import bundled
+from kvcalc.bundle import bundled
 from kvcalc.model import Model
 
 AIM = 100

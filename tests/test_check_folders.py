@@ -228,6 +228,8 @@ def test_what_is_skipped_is_counted_and_told(here: Path, cli: Cli) -> None:
         "note: skipped 5 files (d/0.yaml, d/1.yaml, d/2.yaml and 2 more): no expect\n"
         "note: skipped o.yml: not a file of kvcalc\n"
     )
+    quiet = cli("check", "m.yaml", "d", "o.yml", "-q")
+    assert (quiet.code, quiet.out, quiet.err) == (0, ran.out, "")
     document = json.loads(cli("check", ".", "--json").out)
     assert document["skipped"][-1] == {"file": "d/4.yaml", "why": "no expect"}
     assert len(document["skipped"]) == 6

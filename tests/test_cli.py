@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import kvcalc
-from kvcalc import catalog
+from kvcalc import bundle
 from kvcalc.cli import app
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BOX_LINES = set("─━│┃┌┐└┘╭╮╰╯├┤┬┴┼═║")
 FORMATS = ["table", "json", "jsonl", "csv", "markdown"]
 COMMANDS = [command.name or command.callback.__name__ for command in app.registered_commands]  # type: ignore[union-attr]
-DEEPSEEK_V3 = catalog.bundled()["deepseek-v3"]
+DEEPSEEK_V3 = bundle.bundled()["deepseek-v3"]
 
 MLA_TOKEN = 61 * (512 + 64) * 2
 MHA_TOKEN = 61 * 2 * 128 * 128 * 2
@@ -642,7 +642,7 @@ def test_no_color_takes_the_colour_alone(terminal: Terminal) -> None:
 
 
 def test_a_pipe_gets_neither_and_every_column(process: Process) -> None:
-    ran = process("compare", "deepseek-v3", COLUMNS="40", FORCE_COLOR="1", TTY_COMPATIBLE="1")
+    ran = process("compare", "deepseek-v3", COLUMNS="40", TTY_COMPATIBLE="1")
     assert (ran.code, ran.err) == (0, "")
     assert not (BOX_LINES | {"\x1b", "…"}) & set(ran.out)
     (native,) = [line for line in ran.out.splitlines() if "(ships)" in line]
@@ -713,7 +713,7 @@ def test_what_is_not_imported() -> None:
     ]
     runs += [
         ([*question, "-f", format_name], ["rich"])
-        for format_name in ("json", "jsonl", "csv", "markdown")
+        for format_name in ("table", "json", "jsonl", "csv", "markdown")
         for question in (
             ["compare", "deepseek-v3"],
             ["show", "deepseek-v3", "--explain"],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import typer
 
-from kvcalc import catalog
+from kvcalc import bundle
 from kvcalc.cli import completion
 from kvcalc.engines import ENGINES
 from kvcalc.formats import FORMATS, LAYOUTS, parse_index_format, parse_kv_dtype
@@ -86,8 +86,8 @@ def test_what_a_word_is_completed_to(words: str, completed: list[str], tmp_path:
 
 def test_all_names_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert completion.models("") == sorted(catalog.bundled())
-    assert completion.checkable("") == sorted([*catalog.bundled(), *catalog.bundled_claims()])
+    assert completion.models("") == sorted(bundle.bundled())
+    assert completion.checkable("") == sorted([*bundle.bundled(), *bundle.bundled_claims()])
     assert {*FORMATS, *LAYOUTS, "auto"} <= {*completion.kv_dtypes("")}
     assert completion.engines("") == list(ENGINES)
 

@@ -16,8 +16,9 @@ from kvcalc.attention.heads import GQA, MHA, MQA
 from kvcalc.attention.mla import MLA
 from kvcalc.attention.recurrent import KDA
 from kvcalc.attention.sparse import DSA
+from kvcalc.bundle import bundled
 from kvcalc.cache import CacheTensor
-from kvcalc.catalog import bundled, load
+from kvcalc.catalog import load
 from kvcalc.extents import Every, Fixed, Window
 from kvcalc.formats import BF16, FP8, FP8_KEY, FP32, LAYOUTS, uniform
 from kvcalc.model import Architecture, Model

@@ -355,7 +355,7 @@ def test_a_sum_with_a_draft_adds_up_and_names_its_sources(cli: Cli) -> None:
         (["show", "target.yaml"],
          "Target: 4 layers, 32 heads x 128, bf16, draft Draft, context 100, batch 1"),
         (["compare", "target.yaml", "latent.yaml"],
-         "2 models, draft Draft, context 100, batch 1, ratio to Target"),
+         "2 models, draft Draft, context 100, batch 1, baseline Target"),
     ],
 )  # fmt: skip
 def test_titles_name_the_draft(args: list[str], title: str, cli: Cli) -> None:

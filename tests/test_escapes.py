@@ -115,6 +115,7 @@ def answers_with(text: str) -> Answers:
 
 FORMATS = [
     *(("table", Style(width=width, explain=True, per_layer=True)) for width in (None, 1, 100_000)),
+    ("table", Style(width=100_000, boxed=True, look="colour")),
     ("markdown", Style(explain=True)),
     ("csv", Style()),
 ]
@@ -125,7 +126,7 @@ def printed(answers: Answers) -> Iterator[tuple[str, str]]:
     """What people look at, of every answer in every format."""
     for kind, answer in answers._asdict().items():
         for name, style in FORMATS + FOR_CHECKS * (kind == "checked"):
-            yield f"{kind}, {name}, {style.width}", render(answer, name, style)
+            yield f"{kind}, {name}, {style.width}, {style.look}", render(answer, name, style)
 
 
 LINES = {what: text.count("\n") for what, text in printed(answers_with("harmless"))}
@@ -141,7 +142,9 @@ LINES = {what: text.count("\n") for what, text in printed(answers_with("harmless
 def test_no_text_acts_or_begins_a_line(text: str) -> None:
     for what, shown in printed(answers_with(text)):
         assert not ACTS.search(COLOURS.sub("", shown)), what
-        assert len(shown.splitlines()) == shown.count("\n") == LINES[what], what
+        assert len(shown.splitlines()) == shown.count("\n"), what
+        # on the narrowest terminal each word has a line
+        assert shown.count("\n") == LINES[what] or "table, 1," in what, what
 
 
 @quick
@@ -209,7 +212,7 @@ def test_a_table_shows_the_text(text: str) -> None:
 @pytest.mark.parametrize("name", ["table", "markdown"])
 def test_wide_and_narrow_text_stands_in_its_column(text: str, name: str) -> None:
     # two columns for a character of Chinese, none for an accent that stands by itself
-    lines = render(answers_with(text).shown, name, Style(width=10_000)).splitlines()
+    lines = render(answers_with(text).shown, name, Style(width=10_000, boxed=True)).splitlines()
     rows = [
         COLOURS.sub("", line) for line in lines if COLOURS.sub("", line).startswith(("│", "| "))
     ]

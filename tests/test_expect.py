@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 import kvcalc
-from kvcalc.catalog import bundled
+from kvcalc.bundle import bundled
 from kvcalc.expect import Expectation, Quantity, parse_expectation
 from kvcalc.queries.check import expected
 from tests.figures import changed

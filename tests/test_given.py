@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import kvcalc
-from kvcalc.catalog import bundled
+from kvcalc.bundle import bundled
 
 OWN: dict[str, Any] = {
     "name": "Mine",

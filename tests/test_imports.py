@@ -51,7 +51,7 @@ UP_TO_QUERIES = below("queries") | {"queries"}
 RESULTS = UP_TO_QUERIES - {"whatif", "schema"}
 MAY_IMPORT = {
     **CORE,
-    "queries": CORE["queries"] | {"answer"},
+    "queries": CORE["queries"] | {"answer", "naming"},
     "answer": {"printable", "render"},
     "yamltext": {"errors", "printable"},
     "jsonplaces": {"errors"},
@@ -68,7 +68,7 @@ MAY_IMPORT = {
     "gathering": UP_TO_QUERIES | {"catalog", "document", "importers", "opening"},
     "render": RESULTS | {"kvcalc"},
     "publish": UP_TO_SCHEMA | {"render"},
-    "api": UP_TO_QUERIES | {"catalog", "gathering", "naming", "publish"},
+    "api": UP_TO_QUERIES | {"bundle", "catalog", "gathering", "publish"},
     "cli": {"errors", "printable", "units", "formats", "expect", "engines", "bundle", "render"}
     | {"kvcalc"},
     "kvcalc": {"api", "errors", "model"},

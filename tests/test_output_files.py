@@ -20,7 +20,8 @@ SHOW = ("show", "deepseek-v3")
 CHECK = ("check", "deepseek-v3")
 LIST = ("list", "--dtypes")
 IMPORT = ("import", "deepseek-v3")
-DIFF = (*IMPORT, "--diff", "deepseek-r1")
+DIFF = ("diff", "deepseek-v3", "deepseek-r1")
+OLDER_DIFF = (*IMPORT, "--diff", "deepseek-r1")
 SCHEMA = ("schema", "model")
 
 ANSWER = "*.json, *.jsonl, *.csv, *.md or *.txt"
@@ -48,6 +49,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (CHECK, "a.json", ("-f", "json")),
         (DIFF, "a.csv", ("-f", "csv")),
         (DIFF, "a", ()),
+        (OLDER_DIFF, "a.csv", ("-f", "csv")),
+        (OLDER_DIFF, "a", ()),
         (IMPORT, "a.yaml", ()),
         (IMPORT, "a.YML", ()),
         (IMPORT, "a.txt", ()),
@@ -89,6 +92,7 @@ def test_what_is_asked_for_goes_with_the_suffix(args: tuple[str, ...], file: str
         (LIST, "r.yaml", f".yaml is no suffix of what is written here; name it {ANSWER}"),
         (CHECK, "r.html", "name it *.json, *.jsonl, *.csv, *.md, *.xml, *.sarif or *.txt"),
         (DIFF, "r.yaml", f"name it {ANSWER}"),
+        (OLDER_DIFF, "r.yaml", f"name it {ANSWER}"),
         (IMPORT, "r.json", ".json is no suffix of what is written here; name it *.yaml, *.yml or"),
         (SCHEMA, "r.yaml", ".yaml is no suffix of what is written here; name it *.json or *.txt"),
         (

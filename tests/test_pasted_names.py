@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import kvcalc
-from kvcalc.catalog import bundled
+from kvcalc.bundle import bundled
 from kvcalc.naming.index import bundled_names
 from tests.conftest import Process
 

@@ -30,8 +30,8 @@ from kvcalc.attention.recurrent import (
     ShortConv,
 )
 from kvcalc.attention.sparse import DSA, BlockSparse
+from kvcalc.bundle import bundled
 from kvcalc.cache import Cache, CacheTensor, Group, Role, Storage
-from kvcalc.catalog import bundled
 from kvcalc.errors import UsageError
 from kvcalc.expect import QUANTITIES, Quantity
 from kvcalc.extents import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import kvcalc
-from kvcalc.catalog import bundled
+from kvcalc.bundle import bundled
 from kvcalc.errors import InputError
 
 if TYPE_CHECKING:

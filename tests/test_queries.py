@@ -856,7 +856,7 @@ def test_derived_facts_follow_a_claims_own_note() -> None:
 
 def test_a_listing_of_those_with_a_word() -> None:
     listing = list_models([LATENT, LAYERED])
-    kept = listing.with_word(LATENT.name, lambda text, word: text == word)
-    assert ([m.model for m in kept.models], kept.word) == ([LATENT], LATENT.name)
-    with pytest.raises(UsageError, match="no model has 'x' in its name"):
-        listing.with_word("x", lambda text, word: False)
+    kept = listing.with_word(LATENT.name.upper())
+    assert ([m.model for m in kept.models], kept.word) == ([LATENT], LATENT.name.upper())
+    with pytest.raises(UsageError, match="no model has 'unheard' in its name"):
+        listing.with_word("unheard")

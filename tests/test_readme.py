@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import kvcalc
-from kvcalc.catalog import bundled
+from kvcalc.bundle import bundled
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 PROMPT = "$ "

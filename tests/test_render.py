@@ -17,7 +17,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import kvcalc
-from kvcalc import catalog, question
+from kvcalc import bundle, catalog, question
 from kvcalc.errors import UsageError
 from kvcalc.queries.diff import diff
 from kvcalc.queries.listing import Listing
@@ -104,12 +104,12 @@ every_answer = pytest.mark.parametrize(("args", "stdin"), ANSWERS.values(), ids=
 @pytest.fixture(scope="module")
 def told(cli: Cli) -> Told:
     """What a command prints, asked once; `list` has a few models, not all."""
-    bundled = {name: catalog.bundled()[name] for name in FEW}
+    bundled = {name: bundle.bundled()[name] for name in FEW}
 
     @functools.cache
     def run(*args: str, stdin: str = "") -> str:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(catalog, "bundled", lambda: bundled)
+            patch.setattr(bundle, "bundled", lambda: bundled)
             return cli(*args, stdin=stdin).out
 
     return run
@@ -372,7 +372,7 @@ def test_a_row_for_one_layer_of_each_group(told: Told) -> None:
     lines = told("show", "gemma-3-27b", "--metric", "flops", "--per-layer").splitlines()
     # one layer of the window: 1,024 x 2 x 16 x 128 x 2 B = 8.39 MB, 2 x 2 x 32 x 128 x 1,024 FLOPs
     local = "local 1 one layer 0 8,388,608 8.39 MB 8.39 MB 16.8 MFLOPs"
-    far = "global 1 one layer 8,192 1,073,741,824 1,073.74 MB 1,073.74 MB 2.1 GFLOPs"
+    far = "global 1 one layer 8,192 1,073,741,824 1.07 GB 1.07 GB 2.1 GFLOPs"
     rows = [" ".join(line.split()) for line in lines]
     assert [row for row in rows if "one layer" in row] == [local, far]
     assert [" ".join(line.split()) for line in plain.splitlines()] == [
@@ -509,7 +509,7 @@ def test_markdown_shows_what_the_table_shows(told: Told) -> None:
     assert native["exact B"] == f"{61 * (512 + 64) * 2:,}"
     assert native["per token"] == "70.3 kB"
     assert native["per sequence"] == "9.21 GB"
-    assert native["ratio"] == "56.89x"
+    assert native["mha / this"] == "56.89x"
 
 
 def test_a_pipe_in_a_name_is_escaped_in_markdown(told: Told) -> None:

@@ -108,7 +108,7 @@ def test_one_that_is_named_twice_is_answered_once(cli: Cli) -> None:
 def test_a_table_says_the_contexts_and_what_ratios_are_taken_to(cli: Cli) -> None:
     ran = cli("compare", "llama-3.1-8b", "-c", "8K,128K")
     title, _, header, first, *_ = ran.out.splitlines()
-    asked = "contexts 8,192, 131,072, batch 1, ratio to mha at the same context"
+    asked = "contexts 8,192, 131,072, batch 1, baseline mha at the same context"
     assert title == f"Llama 3.1 8B: 32 layers, 32 heads x 128, bf16, {asked}"
     assert header.split()[:2] == ["context", "scheme"]
     assert first.split()[:2] == ["8,192", "mha"]

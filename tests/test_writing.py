@@ -17,8 +17,9 @@ from kvcalc.attention.heads import GQA, MHA
 from kvcalc.attention.mla import MLA
 from kvcalc.attention.recurrent import KDA, Mamba2
 from kvcalc.attention.sparse import DSA
+from kvcalc.bundle import bundled
 from kvcalc.cache import CacheTensor
-from kvcalc.catalog import bundled, load
+from kvcalc.catalog import load
 from kvcalc.document import parse
 from kvcalc.errors import UsageError
 from kvcalc.expect import parse_expectation

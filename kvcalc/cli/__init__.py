@@ -8,9 +8,9 @@ import typer
 from kvcalc import __version__
 from kvcalc.cli import completion, options
 from kvcalc.cli.commands import Command, Group, help_of
-from kvcalc.cli.options import Files, Model, Models, Source, taking
+from kvcalc.cli.options import Files, Model, Models, Source
 from kvcalc.cli.output import Output
-from kvcalc.cli.refusals import answers
+from kvcalc.cli.taking import taking
 from kvcalc.errors import InputError, UsageError
 from kvcalc.expect import Quantity
 
@@ -54,7 +54,6 @@ def _top(
 
 
 @app.command(cls=Command)
-@answers
 @taking(asked=options.question, out=options.answer)
 def compare(
     models: Models,
@@ -95,7 +94,6 @@ def compare(
 
 
 @app.command(cls=Command)
-@answers
 @taking(asked=options.question, out=options.answer)
 def show(
     model: Model,
@@ -126,7 +124,6 @@ def show(
 
 
 @app.command(cls=Command)
-@answers
 @taking(out=options.results)
 def check(
     out: Output,
@@ -155,7 +152,7 @@ def check(
         allow_outside=allow_outside,
         keep_going=out.format in WITH_ERRORS,
     )
-    out.notes(answer.notes)
+    out.notes(answer.told)
     out.answer(answer)
     if answer.errors:
         raise InputError(answer.errors)
@@ -164,7 +161,6 @@ def check(
 
 
 @app.command("list", cls=Command)
-@answers
 @taking(out=options.answer)
 def list_command(
     out: Output,
@@ -187,8 +183,7 @@ def list_command(
 
 
 @app.command("import", cls=Command)
-@answers
-@taking(out=options.difference)
+@taking(out=options.imported)
 def import_command(
     source: Source,
     out: Output,
@@ -226,8 +221,7 @@ def import_command(
 
 
 @app.command(cls=Command)
-@answers
-@taking(out=options.beside)
+@taking(out=options.difference)
 def diff(
     model: Model,
     other: options.Other,
@@ -253,7 +247,6 @@ def _differ(model: str, other: str, ignore: list[str] | None, out: Output) -> No
 
 
 @app.command(cls=Command)
-@answers
 def schema(
     what: Annotated[
         Literal["model", "claims", "output"],
@@ -277,7 +270,6 @@ def schema(
 
 
 @app.command("help", cls=Command)
-@answers
 def help_command(context: typer.Context, command: options.CommandName = None) -> None:
     """Show this help, or that of a command.
 

@@ -7,18 +7,17 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-from kvcalc.cli import spellings
 from kvcalc.cli.refusals import Refused, in_words
+from kvcalc.cli.spellings import as_here
 from kvcalc.errors import KvcalcError, UsageError, did_you_mean
-from kvcalc.printable import printable
 
 _INSTALLING = frozenset({"--install-completion", "--show-completion"})
 
 
-class Command(spellings.Command):
-    """A command, whose help is written as its options are typed."""
+class Command(TyperCommand):
+    """A command, whose options may be typed as engines call them, and its help."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """What stands behind the name in the usage line."""
@@ -36,7 +35,7 @@ class Command(spellings.Command):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take the arguments apart."""
         with _parsing(self, ctx):
-            return super().parse_args(ctx, args)
+            return super().parse_args(ctx, as_here(args, ctx))
 
 
 class Group(TyperGroup):
@@ -130,15 +129,14 @@ def _parsing(command: Any, ctx: Any) -> Iterator[None]:
 
 @contextmanager
 def _refusing(*, resilient: bool = False) -> Iterator[None]:
-    """What cannot be goes to standard error as text, with exit code 2."""
+    """What cannot be goes to standard error as text, with the exit code of its own."""
     try:
         yield
     except (Refused, KvcalcError) as error:
         if resilient:  # a shell asks, and nobody reads
             raise
-        text = str(error) if isinstance(error, KvcalcError) else in_words(error)
-        typer.echo(f"Error: {printable(text)}", err=True)
-        raise typer.Exit(2) from None
+        typer.echo(in_words(error), err=True)
+        raise typer.Exit(error.exit_code) from None
 
 
 def _write(command: Any, ctx: Any, formatter: Any) -> None:

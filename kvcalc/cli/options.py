@@ -1,8 +1,6 @@
 """The options of all commands, each declared once with its help, and what is made of them."""
 
 # annotations are evaluated here, as `taking` puts signatures together that typer reads
-import functools
-import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -55,6 +53,10 @@ Word = Annotated[
 AnswerFormat = Literal["table", "json", "jsonl", "csv", "markdown"]
 ANSWERS = get_args(AnswerFormat)
 CheckFormat = Literal["table", "json", "jsonl", "csv", "markdown", "github", "junit", "sarif"]
+Format = Annotated[
+    AnswerFormat | None,
+    typer.Option("-f", "--format", help="Output format. Default: table, or as FILE has it."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 File = Annotated[
     Path | None,
@@ -69,32 +71,12 @@ Units = Annotated[
     Literal["si", "iec", "bytes"],
     typer.Option("--units", help="kB and GB, KiB and GiB, or plain bytes."),
 ]
+Wide = Annotated[bool, typer.Option("--wide", help="All columns, however narrow the terminal is.")]
+Color = Annotated[
+    Literal["auto", "always", "never"],
+    typer.Option("--color", help="Colour in tables; auto is on a terminal, without NO_COLOR."),
+]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No notes on standard error.")]
-
-
-def taking(**bundles: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Lets a command have a parameter that is made of several options, by a function of them."""
-
-    def decorated(command: Callable[..., None]) -> Callable[..., None]:
-        options = {name: inspect.signature(made).parameters for name, made in bundles.items()}
-        parameters: list[inspect.Parameter] = []
-        for name, parameter in inspect.signature(command).parameters.items():
-            parameters += options[name].values() if name in options else [parameter]
-
-        @functools.wraps(command)
-        def wrapped(**given: Any) -> None:
-            made = {
-                name: bundles[name](**{option: given.pop(option) for option in taken})
-                for name, taken in options.items()
-            }
-            command(**given, **made)
-
-        wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        wrapped.__annotations__ = {p.name: p.annotation for p in parameters}
-        return wrapped
-
-    return decorated
-
 
 Context = Annotated[
     str | None,
@@ -249,17 +231,16 @@ def _read(option: str, read: Callable[[str], T], text: str) -> T:
 
 
 def answer(
-    format: Annotated[
-        AnswerFormat | None,
-        typer.Option("-f", "--format", help="Output format. [default: table, or as FILE has it]"),
-    ] = None,
+    format: Format = None,
     json: Json = False,
     output: File = None,
     units: Units = "si",
+    wide: Wide = False,
+    color: Color = "auto",
     quiet: Quiet = False,
 ) -> Output:
     """Where an answer with sizes goes, and how it looks."""
-    return Output("json" if json else format, output, quiet, units).among(ANSWERS)
+    return Output("json" if json else format, output, quiet, units, wide, color).among(ANSWERS)
 
 
 def results(
@@ -269,23 +250,27 @@ def results(
             "-f",
             "--format",
             help="Output format; github, junit and sarif are for CI. "
-            "[default: table, or as FILE has it]",
+            "Default: table, or as FILE has it.",
         ),
     ] = None,
     json: Json = False,
     output: File = None,
+    wide: Wide = False,
+    color: Color = "auto",
+    quiet: Quiet = False,
 ) -> Output:
     """Where the results of a check go."""
-    return Output("json" if json else format, output).among(get_args(CheckFormat))
+    written = Output("json" if json else format, output, quiet, wide=wide, colour=color)
+    return written.among(get_args(CheckFormat))
 
 
-def difference(
+def imported(
     format: Annotated[
         AnswerFormat | None,
         typer.Option(
             "-f",
             "--format",
-            help="Output format of a difference. [default: table, or as FILE has it]",
+            help="Output format of a difference. Default: table, or as FILE has it.",
         ),
     ] = None,
     json: Json = False,
@@ -296,12 +281,10 @@ def difference(
     return Output("json" if json else format, output, quiet)
 
 
-def beside(
-    format: Annotated[
-        AnswerFormat, typer.Option("-f", "--format", help="Output format.")
-    ] = "table",
+def difference(
+    format: Format = None,
     json: Json = False,
     output: File = None,
 ) -> Output:
     """Where the difference of two models goes."""
-    return Output("json" if json else format, output)
+    return Output("json" if json else format, output).among(ANSWERS)

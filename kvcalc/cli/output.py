@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -70,6 +69,8 @@ class Output:
     file: Path | None
     quiet: bool = False
     units: Any = "si"
+    wide: bool = False
+    colour: Any = "auto"
 
     def among(self, formats: Sequence[str]) -> Output:
         """The same in one of the formats, the first by default. Raises UsageError."""
@@ -90,11 +91,11 @@ class Output:
 
     def answer(self, answer: Any, **style: Any) -> None:
         """An answer in the format asked for. Raises UsageError where it cannot be written."""
+        from kvcalc.cli.screen import shown
         from kvcalc.render import Style, render
 
-        terminal = self.file is None and sys.stdout.isatty()
-        width = shutil.get_terminal_size().columns if terminal else None
-        styled = Style(units=self.units, width=width, **style)
+        reader = shown(self.colour, to_file=self.file is not None)
+        styled = Style(units=self.units, wide=self.wide, **reader, **style)
         self.text(render(answer, self.format or "table", styled))
 
     def text(self, text: str) -> None:

@@ -1,9 +1,8 @@
 """What is refused, by kvcalc or by typer, in kvcalc's words: what cannot be, and what can."""
 
-import functools
 import re
 from collections.abc import Callable
-from typing import Any, ParamSpec, cast
+from typing import Any, cast
 
 import typer
 
@@ -18,27 +17,19 @@ from kvcalc.errors import (
 )
 from kvcalc.printable import printable
 
-P = ParamSpec("P")
-
 Refused = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 """The class of all usage errors, which typer gives no public name."""
 
 
-def answers(command: Callable[P, None]) -> Callable[P, None]:
-    """What kvcalc refuses goes to standard error as text, with the exception's exit code."""
-
-    @functools.wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except (InputError, InvalidValue) as error:
-            typer.echo(listed(error.problems), err=True)
-            raise typer.Exit(error.exit_code) from None
-        except KvcalcError as error:
-            typer.echo(f"Error: {printable(_in_options(error))}", err=True)
-            raise typer.Exit(error.exit_code) from None
-
-    return wrapped
+def in_words(error: Any) -> str:
+    """What standard error gets: all that is wrong with files, else what cannot be, in a line."""
+    if isinstance(error, InputError | InvalidValue):
+        return listed(error.problems)
+    if isinstance(error, KvcalcError):
+        text = _in_options(error)
+    else:
+        text = _BY_CLASS.get(type(error).__name__, _other)(error)
+    return f"Error: {printable(text)}"
 
 
 def _in_options(error: KvcalcError) -> str:
@@ -46,11 +37,6 @@ def _in_options(error: KvcalcError) -> str:
     if isinstance(error, WrongArgument) and not error.says_which:
         return f"--{error.argument.replace('_', '-')}: {error.text}"
     return str(error)
-
-
-def in_words(error: Any) -> str:
-    """What cannot be, with the way out."""
-    return _BY_CLASS.get(type(error).__name__, _other)(error)
 
 
 def _missing(error: Any) -> str:

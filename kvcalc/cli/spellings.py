@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from typer.core import TyperCommand
-
 from kvcalc.errors import UsageError
 
 OWN = {
@@ -51,13 +49,10 @@ ALIASES["-md"] = "--draft"
 ABSENT = {name: why for why, names in _NOT_THERE.items() for name in names.split()}
 
 
-class Command(TyperCommand):
-    """A command whose options may be written as engines call them."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse, with every option under the name that it has here."""
-        end = args.index("--") if "--" in args else len(args)
-        return super().parse_args(ctx, [*(_named(arg, ctx) for arg in args[:end]), *args[end:]])
+def as_here(args: list[str], ctx: Any) -> list[str]:
+    """What is typed, with every option under the name that it has here."""
+    end = args.index("--") if "--" in args else len(args)
+    return [*(_named(arg, ctx) for arg in args[:end]), *args[end:]]
 
 
 def _named(arg: str, ctx: Any) -> str:

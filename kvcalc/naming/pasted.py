@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from kvcalc.importers.recognition import host_and_path, shown
+from kvcalc.importers.recognition import host_and_path
 
 SUFFIX = ".yaml"
 LATEST = ":latest"
@@ -58,11 +58,6 @@ class Pasted:
 def unquoted(reference: str) -> str:
     """A name without the quotes, brackets and blanks around it."""
     return reference.strip(_QUOTES)
-
-
-def word_of(text: str) -> str:
-    """A word to look for: of an address what is not private."""
-    return shown(text)
 
 
 def pasted_of_hub(reference: str) -> Pasted | None:

@@ -100,7 +100,7 @@ class Checked(Answer):
     errors: tuple[Problem, ...] = ()
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def told(self) -> tuple[str, ...]:
         """What was skipped, counted by the reason, with some of the names."""
         reasons: dict[str, list[str]] = {}
         for one in self.skipped:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kvcalc.amounts import Amounts, Measured
 from kvcalc.answer import Answer
 from kvcalc.errors import UsageError, briefly
 from kvcalc.model import Model
+from kvcalc.naming.folding import has
 from kvcalc.whatif import native_row
 
 
@@ -36,7 +37,7 @@ class Listing(Answer):
     models: tuple[Listed, ...]
     word: str = ""
 
-    def with_word(self, word: str, has: Callable[[str, str], bool]) -> Listing:
+    def with_word(self, word: str) -> Listing:
         """Those alone that have a word in a text of theirs. Raises UsageError where none has."""
         found = tuple(m for m in self.models if any(has(text, word) for text in m.texts))
         if not found:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kvcalc.render.keys import JsonObject
     from kvcalc.render.records import Records
     from kvcalc.render.sheets import Sheet
+    from kvcalc.render.terminal import Look
     from kvcalc.units import System
 
 VIEWS = {
@@ -35,7 +36,8 @@ class Style(NamedTuple):
     """How an answer looks: units for people, the sum written out (of one metric, or of all).
 
     per_layer adds what one layer of each group keeps.
-    width is the terminal's, None where the text goes to a pipe or a file.
+    width is the terminal's, None where the text goes to a pipe or a file; wide shows all columns
+    whatever it is, boxed is for a terminal that can draw lines.
     """
 
     units: System = "si"
@@ -43,6 +45,9 @@ class Style(NamedTuple):
     per_layer: bool = False
     metric: Quantity | None = None
     width: int | None = None
+    wide: bool = False
+    boxed: bool = False
+    look: Look = "plain"
 
 
 class View(Protocol):

@@ -10,7 +10,7 @@ from kvcalc.queries.check import Checked, Result
 from kvcalc.render import Style
 from kvcalc.render.keys import SOURCE, Each, JsonObject, Key, as_fraction, envelope
 from kvcalc.render.records import Records
-from kvcalc.render.sheets import Sheet, numbers, text, wrapped
+from kvcalc.render.sheets import Sheet, Tone, numbers, text
 from kvcalc.render.verdicts import assumption, remarked, tally, verdict_of, why
 
 if TYPE_CHECKING:
@@ -72,6 +72,13 @@ QUESTION = JsonObject(
     Key("answer", str),
     Key("claims", [str], lambda question: list(question.claims)),
 )
+TONES: dict[str, Tone] = {
+    "refuted": "wrong",
+    "holds-if": "doubtful",
+    "misattributed": "doubtful",
+    "not-computable": "open",
+}
+"""What computed verdicts stand out for; one that is recorded by hand does not."""
 SKIPPED = JsonObject(
     "SkippedDocument",
     "What was passed over, and why there is nothing to check in it.",
@@ -114,17 +121,23 @@ def sheet(answer: Checked, style: Style) -> Sheet:
     """The results, those that are not as recorded marked, and the tally; why, of selected ones."""
     results = answer.results
     remarks = [remarked(result) for result in results]
+    verdicts = text("verdict", map(verdict_of, results))
     columns = (
-        text("claim", (result.id for result in results)),
-        numbers("printed", (result.printed for result in results)),
-        numbers("computed", (result.computed_text for result in results)),
-        text("verdict", map(verdict_of, results)),
-        *([text("remark", remarks)] if any(remarks) else ()),
-        text("where", map(_where, results)),
+        text("claim", (result.id for result in results), folds=20),
+        numbers("printed", (result.printed for result in results), folds=10),
+        numbers("computed", (result.computed_text for result in results), folds=10),
+        verdicts._replace(tones=tuple(TONES.get(r.verdict) if r.ok else None for r in results)),
+        *([text("remark", remarks, 1, folds=16)] if any(remarks) else ()),
+        text("where", map(_where, results), 2),
     )
-    failed = frozenset(n for n, result in enumerate(results) if not result.ok)
-    reasons = _reasons(answer, style) if answer.selected else ()
-    return Sheet("", columns, failed, (*reasons, tally(answer)))
+    reasons = _reasons(answer) if answer.selected else ()
+    return Sheet(
+        "",
+        columns,
+        tuple(None if result.ok else "failed" for result in results),
+        (*reasons, tally(answer)),
+        alarm=f"{answer.failed} failed" if answer.failed else "",
+    )
 
 
 def _where(result: Result) -> str:
@@ -132,11 +145,11 @@ def _where(result: Result) -> str:
     return f"{result.file}:{result.line}" if result.file else ""
 
 
-def _reasons(answer: Checked, style: Style) -> Iterator[str]:
+def _reasons(answer: Checked) -> Iterator[str]:
     """Of each result that says why, a paragraph."""
     for result in answer.results:
         if reason := why(result):
-            yield from wrapped(f"{result.id}: {reason}", style.width)
+            yield f"{result.id}: {reason}"
             yield ""
 
 

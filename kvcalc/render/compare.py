@@ -13,9 +13,24 @@ from kvcalc.render import Style, keys
 from kvcalc.render.check import RESULT
 from kvcalc.render.keys import Each, JsonObject, Key, as_fraction, envelope, queried
 from kvcalc.render.records import ASKED, Records, Said, asked_of
-from kvcalc.render.sheets import Sheet, asked, flops, numbers, own_dtype, sizes, text, titled
+from kvcalc.render.sheets import (
+    NATIVE,
+    SEVERAL,
+    Sheet,
+    asked,
+    flops,
+    numbers,
+    own_dtype,
+    sizes,
+    text,
+    titled,
+)
 from kvcalc.render.verdicts import remarked
 from kvcalc.units import exact, format_ratio
+
+BESIDE = 85
+"""As many characters stand side by side below a table, or fewer on a narrow terminal."""
+FAILED = "FAILED"
 
 
 def _ratio(row: ComparedRow) -> float | None:
@@ -27,6 +42,10 @@ def _expected_of(answer: Comparison) -> list[str]:
     return list(dict.fromkeys(f"{one.entry}={one.figure.text}" for one in found if one))
 
 
+DIRECTION = (
+    "The baseline's metric over this row's: 57 says that this row is 57 times smaller, 0.8 that it "
+    "is larger. Null where this row's metric is 0 or not known."
+)
 ROW = JsonObject(
     "RowDocument",
     "One row of `kvcalc compare`; `ratio` is the baseline's metric over this row's, both at its "
@@ -40,8 +59,8 @@ ROW = JsonObject(
     keys.READ,
     keys.FLOPS,
     *keys.RESERVED,
-    Key("ratio", float | None, _ratio, "Null where this row's metric is 0 or not known."),
-    Key("ratio_exact", str | None, lambda row: as_fraction(row.ratio)),
+    Key("ratio", float | None, _ratio, DIRECTION),
+    Key("ratio_exact", str | None, lambda row: as_fraction(row.ratio), "The same as num/den."),
     keys.NOTES,
     Key("context", int),
 )
@@ -76,37 +95,66 @@ DOCUMENT = JsonObject(
 
 
 def sheet(answer: Comparison, style: Style) -> Sheet:
-    """The rows, those that a model ships marked, and below them what is expected."""
+    """The rows, the model's own marked, and below them what is expected."""
     rows, query, several = answer.rows, answer.query, len(answer.models) > 1
-    ratio = "ratio" if answer.metric == "stored" else f"ratio ({answer.metric})"
     per_batch = "per sequence" if query.batch == 1 else "stored"
+    rank = {"read": 2, "growth": 1, answer.metric: 0}
     columns = [
         *([numbers("context", (f"{row.context:,}" for row in rows))] if answer.contexts else []),
-        *([text("model", (row.model for row in rows))] if several else []),
-        text("scheme", (row.label + " (ships)" * (row.native and not several) for row in rows)),
-        sizes("per token", [row.growth for row in rows], style.units, 1),
-        numbers("exact B", (exact(row.growth) for row in rows)),
+        *([text("model", (row.model for row in rows), folds=12)] if several else []),
+        text(
+            "scheme",
+            (row.label + " (ships)" * (row.native and not several) for row in rows),
+            folds=8,
+        ),
+        sizes("per token", [row.growth for row in rows], style.units, 1, rank=3),
+        numbers("exact B", (exact(row.growth) for row in rows), rank["growth"], "B per token"),
         sizes(per_batch, [row.stored for row in rows], style.units, 2),
-        numbers(ratio, ("-" if row.ratio is None else format_ratio(row.ratio) for row in rows)),
-        sizes("read per step", [row.read for row in rows], style.units, 2),
+        numbers(
+            _direction(answer),
+            ("-" if row.ratio is None else format_ratio(row.ratio) for row in rows),
+        ),
+        sizes("read per step", [row.read for row in rows], style.units, 2, rank=rank["read"]),
     ]
     if query.engine:
         columns.append(numbers("reserved B", (f"{row.reserved or 0:,}" for row in rows)))
     if answer.metric == "flops":
         columns.append(flops("FLOPs per step", (row.flops for row in rows)))
-    native = frozenset(n for n, row in enumerate(rows) if row.native and not several)
-    below = _under(_held_at(answer), [_expected(result) for result in answer.expect])
-    below += _under("asked", [_expected(result) for result in answer.held])
-    return Sheet(_title(answer), tuple(columns), native, below)
+    below = _under(_held_at(answer), [_expected(result) for result in answer.expect], style.width)
+    below += _under("asked", [_expected(result) for result in answer.held], style.width)
+    return Sheet(
+        _title(answer),
+        tuple(columns),
+        tuple("own" if row.native and not several else None for row in rows),
+        below,
+        _native(answer),
+        "" if all(result.ok for result in (*answer.expect, *answer.held)) else FAILED,
+    )
 
 
 def _title(answer: Comparison) -> str:
     query, contexts = answer.query, answer.contexts
     same = " at the same context" if contexts else ""
-    to = f", ratio to {answer.baseline}{same}"
+    to = f", baseline {answer.baseline}{same}"
     if len(answer.models) > 1:
         return f"{len(answer.models)} models, {asked(query, answer.draft, contexts)}{to}"
     return titled(answer.models[0], query, contexts) + (to if contexts else "")
+
+
+def _direction(answer: Comparison) -> str:
+    """What the ratio is of and what it is over, as `expect:` writes it; which metric's."""
+    base = "baseline" if len(answer.models) > 1 else answer.baseline
+    return f"{base} / this" + ("" if answer.metric == "stored" else f" ({answer.metric})")
+
+
+def _native(answer: Comparison) -> tuple[str, ...]:
+    """What a row is that has no scheme's name."""
+    if all(row.scheme != NATIVE for row in answer.rows):
+        return ()
+    if len(answer.models) > 1:
+        return (SEVERAL,)
+    groups = (f"{group.layers:,} {group.name}" for group in answer.models[0].cache.groups)
+    return (f"{NATIVE}: the layers as the model ships them: {', '.join(groups)}",)
 
 
 def _held_at(answer: Comparison) -> str:
@@ -123,15 +171,16 @@ def _expected(result: Result) -> str:
     entry = result.id.partition(":")[2]
     computed = "" if result.computed_text == result.printed else result.computed_text
     aside = ", ".join(filter(None, (computed, remarked(result))))
-    told = f"{entry} {result.printed} {'ok' if result.ok else 'FAILED'}"
+    told = f"{entry} {result.printed} {'ok' if result.ok else FAILED}"
     return f"{told} ({aside})" if aside else told
 
 
-def _under(word: str, items: Sequence[str]) -> tuple[str, ...]:
+def _under(word: str, items: Sequence[str], width: int | None) -> tuple[str, ...]:
     """Items side by side under one word, a few to a line."""
+    beside = BESIDE if width is None else min(BESIDE, width - len(word) - 5)
     lines, current = [], ""
     for item in items:
-        if current and len(current) + len(item) > 85:
+        if current and len(current) + len(item) > beside:
             lines.append(current)
             current = ""
         current = f"{current}   {item}" if current else item

@@ -41,14 +41,14 @@ def sheet(answer: Dtypes, style: Style) -> Sheet:
     found = answer.dtypes
     columns = (
         text("dtype", (dtype.name for dtype in found)),
-        text("of", (_of(dtype) for dtype in found)),
+        text("of", (_of(dtype) for dtype in found), folds=20),
         numbers("bits", (f"{dtype.format.bits}" for dtype in found)),
-        text("scales", (dtype.scales for dtype in found)),
-        numbers("per", ("" if dtype.group is None else f"{dtype.group}" for dtype in found)),
+        text("scales", (dtype.scales for dtype in found), 2, folds=20),
+        numbers("per", ("" if dtype.group is None else f"{dtype.group}" for dtype in found), 1),
         numbers(f"B of {ELEMENTS}", (f"{dtype.bytes_of_an_entry}" for dtype in found)),
-        numbers("residual", (f"{dtype.format.residual or ''}" for dtype in found)),
-        text("whose", (dtype.whose for dtype in found)),
-        text("also", (", ".join(dtype.aliases) for dtype in found)),
+        numbers("residual", (f"{dtype.format.residual or ''}" for dtype in found), 3),
+        text("whose", (dtype.whose for dtype in found), 4, folds=20),
+        text("also", (", ".join(dtype.aliases) for dtype in found), folds=20),
     )
     return Sheet("", columns, below=answer.notes)
 

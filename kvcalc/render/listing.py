@@ -8,7 +8,7 @@ from kvcalc.queries.listing import Listed, Listing
 from kvcalc.render import Style
 from kvcalc.render.keys import FIXED, GROWTH, Each, JsonObject, Key, envelope
 from kvcalc.render.records import STORED_IN, Records, Said, stored_in
-from kvcalc.render.sheets import Sheet, numbers, sizes, text
+from kvcalc.render.sheets import NATIVE, SEVERAL, Sheet, numbers, sizes, text
 from kvcalc.units import exact
 
 WEIGHTS = JsonObject(
@@ -60,16 +60,17 @@ def sheet(answer: Listing, style: Style) -> Sheet:
     first = ["" if n and vendors[n - 1] == v else v for n, v in enumerate(vendors)]
     longest = [m.model.max_context for m in listed]
     columns = (
-        text("vendor", first),
+        text("vendor", first, folds=12),
         text("model", (m.model.file.removesuffix(".yaml") for m in listed)),
         text("attention", (m.attention for m in listed)),
-        numbers("layers", (f"{len(m.model.layers)}" for m in listed)),
-        sizes("per token", [m.growth for m in listed], style.units, 1),
-        numbers("exact B", (exact(m.growth) for m in listed)),
-        sizes("fixed", [m.fixed for m in listed], style.units, 1),
+        numbers("layers", (f"{len(m.model.layers)}" for m in listed), 1),
+        sizes("per token", [m.growth for m in listed], style.units, 1, rank=4),
+        numbers("exact B", (exact(m.growth) for m in listed), alone="B per token"),
+        sizes("fixed", [m.fixed for m in listed], style.units, 2, rank=2),
         numbers("at context", (f"{m.context:,}" for m in listed)),
-        numbers("max context", ("" if tokens is None else f"{tokens:,}" for tokens in longest)),
+        numbers("max context", ("" if tokens is None else f"{tokens:,}" for tokens in longest), 3),
     )
     which = f" with {answer.word}" if answer.word else ""
     number = f"{len(listed)} model{'s' * (len(listed) != 1)}"
-    return Sheet("", columns, below=(f"{number}{which}",))
+    native = (SEVERAL,) if any(m.attention == NATIVE for m in listed) else ()
+    return Sheet("", columns, below=(f"{number}{which}",), footnotes=native)

@@ -76,7 +76,8 @@ def _sheet(sheet: Sheet) -> list[str]:
     ]
     lines = [_line(row, widths, flush_right) for row in (table[0], rules, *table[1:])]
     title = [f"**{_escaped(sheet.title)}**", ""] if sheet.title else []
-    return [*title, *lines, *_fenced(sheet.below)]
+    notes = [line for note in sheet.footnotes for line in ("", _START.sub(r"\1\\", _escaped(note)))]
+    return [*title, *lines, *notes, *_fenced(sheet.below)]
 
 
 def _line(row: list[str], widths: list[int], flush_right: list[bool]) -> str:

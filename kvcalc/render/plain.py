@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kvcalc.render.sheets import Column, Sheet, wide
 
@@ -11,9 +11,9 @@ GAP = "  "
 
 def lines_of(sheet: Sheet) -> Iterator[str]:
     """The title, the columns and the other lines, an empty line between each two of them."""
-    blocks = [[sheet.title]] if sheet.title else []
+    blocks: list[Sequence[str]] = [[sheet.title]] if sheet.title else []
     blocks += [_table(sheet)] if sheet.columns else []
-    blocks += [list(sheet.below)] if sheet.below else []
+    blocks += [lines for lines in (sheet.footnotes, sheet.below) if lines]
     for number, block in enumerate(blocks):
         if number:
             yield ""

@@ -5,31 +5,54 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from kvcalc.model import Model
 from kvcalc.question import Question
-from kvcalc.units import System, format_flops, format_size, size_unit
+from kvcalc.units import SIZE_UNITS, System, format_flops, format_size, size_unit
+
+Tone = Literal["title", "own", "total", "failed", "wrong", "doubtful", "open"]
+"""What a text stands out for; a terminal has a colour for each."""
+
+NATIVE = "native"
+SEVERAL = f"{NATIVE}: layers of several kinds, or with windows or states, as shipped"
+"""What a model's attention is called that has no scheme's name, and what that is."""
+LONG = 10_000
+"""As many of a column's unit are more than one takes in: each cell has a unit of its own then."""
 
 FEW = 6
 """Contexts that a title names; of more it is the rows that do."""
 
 
 class Column(NamedTuple):
-    """A heading, its cells, and whether they are numbers (set flush right)."""
+    """A heading, its cells, and whether they are numbers (set flush right).
+
+    Where a table is wider than a terminal, the column of the highest rank is left out first, that
+    of rank 0 never; `alone` is the heading of one that is left without what repeats it. Words may
+    be set on several lines where a column folds, down to that width.
+    """
 
     heading: str
     cells: tuple[str, ...]
     number: bool = True
+    rank: int = 0
+    alone: str = ""
+    folds: int = 0
+    tones: tuple[Tone | None, ...] = ()
 
 
 class Sheet(NamedTuple):
-    """A title, columns of equal length, the rows that stand out, and lines below."""
+    """A title, columns of equal length, what rows stand out for, and lines below.
+
+    Footnotes explain words of the table. The alarm is a word that stands out wherever it is below.
+    """
 
     title: str
     columns: tuple[Column, ...]
-    marked: frozenset[int] = frozenset()
+    tones: tuple[Tone | None, ...] = ()
     below: tuple[str, ...] = ()
+    footnotes: tuple[str, ...] = ()
+    alarm: str = ""
 
     @property
     def rows(self) -> list[tuple[str, ...]]:
@@ -39,11 +62,19 @@ class Sheet(NamedTuple):
     def changed(self, change: Callable[[str], str]) -> Sheet:
         """The same sheet with each of its texts changed."""
         columns = (
-            Column(change(column.heading), tuple(map(change, column.cells)), column.number)
+            column._replace(
+                heading=change(column.heading),
+                cells=tuple(map(change, column.cells)),
+                alone=change(column.alone),
+            )
             for column in self.columns
         )
-        below = tuple(map(change, self.below))
-        return Sheet(change(self.title), tuple(columns), self.marked, below)
+        return self._replace(
+            title=change(self.title),
+            columns=tuple(columns),
+            below=tuple(map(change, self.below)),
+            footnotes=tuple(map(change, self.footnotes)),
+        )
 
 
 def wide(text: str) -> int:
@@ -57,29 +88,32 @@ def _wide(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def wrapped(text: str, width: int | None) -> list[str]:
-    """A text in lines of a terminal's width; on one line where it goes elsewhere."""
-    if width is None:
-        return [text]
-    from textwrap import wrap
-
-    return wrap(text, width, break_long_words=False, break_on_hyphens=False)
-
-
-def text(heading: str, cells: Iterable[str]) -> Column:
+def text(heading: str, cells: Iterable[str], rank: int = 0, *, folds: int = 0) -> Column:
     """A column of words."""
-    return Column(heading, tuple(cells), number=False)
+    return Column(heading, tuple(cells), number=False, rank=rank, folds=folds)
 
 
-def numbers(heading: str, cells: Iterable[str]) -> Column:
+def numbers(
+    heading: str, cells: Iterable[str], rank: int = 0, alone: str = "", *, folds: int = 0
+) -> Column:
     """A column of numbers, already written."""
-    return Column(heading, tuple(cells))
+    return Column(heading, tuple(cells), rank=rank, alone=alone, folds=folds)
 
 
-def sizes(heading: str, values: Sequence[Fraction | int], units: System, places: int) -> Column:
-    """A column of bytes in one unit."""
+def sizes(
+    heading: str, values: Sequence[Fraction | int], units: System, places: int, rank: int = 0
+) -> Column:
+    """A column of bytes in one unit, where they are near enough, else each in its own; 0 is `-`."""
     unit = size_unit(values, units)
-    return numbers(heading, (format_size(value, unit, places) for value in values))
+    own = units != "bytes" and max(values, default=0) >= LONG * SIZE_UNITS[unit]
+    return numbers(
+        heading,
+        (
+            format_size(v, size_unit([v], units) if own else unit, places) if v else "-"
+            for v in values
+        ),
+        rank,
+    )
 
 
 def flops(heading: str, values: Iterable[int | None]) -> Column:

@@ -92,16 +92,16 @@ class _Row(NamedTuple):
     amounts: Amounts
 
 
-DESCRIBED: tuple[tuple[str, Callable[[str, Iterable[str]], Column]], ...] = (
-    ("group", text),
-    ("layers", numbers),
-    ("tensor", text),
-    ("elements", numbers),
-    ("dtype", text),
-    ("entries", numbers),
-    ("B per entry", numbers),
+DESCRIBED: tuple[tuple[str, Callable[[str, Iterable[str], int], Column], int], ...] = (
+    ("group", text, 0),
+    ("layers", numbers, 0),
+    ("tensor", text, 0),
+    ("elements", numbers, 4),
+    ("dtype", text, 1),
+    ("entries", numbers, 3),
+    ("B per entry", numbers, 5),
 )
-"""The headings of what describes a row, and how they are set."""
+"""The headings of what describes a row, how they are set, and their rank."""
 
 
 def sheet(answer: Breakdown, style: Style) -> Sheet:
@@ -110,11 +110,22 @@ def sheet(answer: Breakdown, style: Style) -> Sheet:
     described = zip(*(row.cells for row in rows), strict=True)
     amounts = [row.amounts for row in rows]
     columns = [
-        *(column(name, cells) for (name, column), cells in zip(DESCRIBED, described, strict=True)),
+        *(
+            column(name, cells, rank)
+            for (name, column, rank), cells in zip(DESCRIBED, described, strict=True)
+        ),
         numbers("B per token", (exact(row.growth) for row in amounts)),
         numbers("stored B" if several else "B per sequence", (f"{a.stored:,}" for a in amounts)),
-        sizes("stored" if several else "per sequence", [a.stored for a in amounts], style.units, 2),
-        sizes("read per step", [row.read for row in amounts], style.units, 2),
+        sizes(
+            "stored" if several else "per sequence", [a.stored for a in amounts], style.units, 2, 6
+        ),
+        sizes(
+            "read per step",
+            [row.read for row in amounts],
+            style.units,
+            2,
+            0 if style.metric == "read" else 2,
+        ),
     ]
     if style.metric == "flops":
         columns.append(flops("FLOPs per step", (row.flops for row in amounts)))
@@ -124,7 +135,7 @@ def sheet(answer: Breakdown, style: Style) -> Sheet:
     return Sheet(
         titled(answer.model, answer.query),
         tuple(columns),
-        frozenset({len(rows) - 1}),
+        (None,) * (len(rows) - 1) + ("total",),
         explain(answer, style.metric) if style.explain else (),
     )
 

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from kvcalc.catalog import bundled, bundled_claims
+from kvcalc.bundle import bundled, bundled_claims
 from tests.fuzz.attempt import SECRET, Attempt, Content, Fifo, Link
 from tests.fuzz.doors.commands import LLAMA, SMALL, reading
 from tests.fuzz.trees import as_text, changed

@@ -7,7 +7,7 @@ from functools import cache
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from kvcalc.catalog import bundled, bundled_claims
+from kvcalc.bundle import bundled, bundled_claims
 from tests.fuzz.attempt import Attempt
 from tests.fuzz.doors.commands import LLAMA, SMALL, reading
 from tests.fuzz.doors.configurations import of_family, published, trees

@@ -152,7 +152,7 @@ def models(word: str = "") -> Listing:
 
     _must_be_text("word", word)
     found = list_models(catalog.load_all(list(bundle.bundled())))
-    return found.with_word(word) if word else found
+    return found.with_word(catalog.word_of(word)) if word else found
 
 
 def dtypes(word: str = "") -> Dtypes:

@@ -89,6 +89,11 @@ def load_all(references: Sequence[Reference], ignored: Ignored = ()) -> list[Mod
     return found
 
 
+def word_of(text: str) -> str:
+    """A word to look for: of an address what is not private."""
+    return shown(text)
+
+
 @cache
 def _names() -> tuple[Bundled, ...]:
     """What the bundled models are called, by themselves and on the hub."""

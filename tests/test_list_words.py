@@ -55,6 +55,7 @@ def test_a_word_of_a_dtype(cli: Cli) -> None:
     [
         (("zzz",), "no model has 'zzz' in its name, vendor, attention or a hub id"),
         (("*",), "no model has '*' in its name"),
+        (("https://user:s@host/x?t=s",), "no model has 'https://host/x' in its name"),
         ((" ",), "no model has ' ' in its name"),
         (("--dtypes", "zzz"), "no dtype has 'zzz' in its name"),
     ],

@@ -370,6 +370,7 @@ def test_what_no_file_lists_may_have_another_context(pasted: str, note: str) -> 
         "github.com/org/name?token=secret",
         "user:secret@github.com/org/name",
         "bare-name?token=secret",
+        "hf://user:secret@org/name/x",
         "org/name@v2?token=secret",
         "<ftp://user:secret@host/x?y=secret>",
         "see https://user:secret@host/x?secret",

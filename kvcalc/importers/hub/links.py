@@ -10,6 +10,8 @@ from kvcalc.errors import InputError, Problem
 from kvcalc.importers.recognition import HUB, host_and_path, hosts
 
 _SCHEME = re.compile(r"(?:https?://|hf:(?://)?)?", re.IGNORECASE)
+_HUB_PRIVATE = re.compile(r"(?<=[:/])[^/:\s]+:[^/\s]*@(?=[^/\s]+/)")
+"""Name and password before hf:org/name; a revision follows the name instead."""
 _HOST = re.compile(r"(?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d+)?", re.IGNORECASE)
 _PAGES = ("tree", "blob", "resolve", "raw", "commit")
 """What follows a repository's name where a revision is named, and a file or folder of it."""
@@ -30,7 +32,7 @@ def without_secrets(reference: str) -> str:
     found = _SCHEME.match(text)
     scheme = found[0] if found else ""
     if scheme.lower().startswith(HUB):
-        return text
+        return _HUB_PRIVATE.sub("", text)
     authority, slash, path = text[len(scheme) :].partition("/")
     host = authority.rpartition("@")[2]
     # what looks like no host may be the half of a password with a slash or a question mark in it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -162,7 +161,6 @@ _kvcalc_completion kvcalc && printf '%s\\n' "${COMPREPLY[@]}"
 """
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="bash is not here")
 @pytest.mark.parametrize(
     ("words", "completed"),
     [

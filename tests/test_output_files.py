@@ -129,13 +129,11 @@ def test_it_is_refused_before_anything_is_read(cli: Cli) -> None:
     assert "no suffix" in ran.err
 
 
-@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="devices of Unix")
 def test_a_device_takes_what_is_asked_for(process: Process) -> None:
     for more in ((), ("-f", "csv"), ("--json",)):
         assert process(*COMPARE, *more, "-o", "/dev/stdout").out == process(*COMPARE, *more).out
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of Unix")
 def test_a_pipe_may_be_called_anything(cli: Cli) -> None:
     pipe, read = Path("pipe.svg"), list[str]()
     os.mkfifo(pipe)

@@ -144,7 +144,7 @@ RIGHT = {
     "moonshotai/Kimi-K2-Instruct": "kimi-k2",
     "zai-org/GLM-4.5-FP8": "glm-4.5",
     "openai-community/gpt2": "gpt2",
-    "nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-FP8": "nemotron-3-super-120b-fp8",
+    "nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-BF16": "nemotron-3-super-120b-fp8",
     # its maker's own, stored otherwise
     "Qwen/Qwen3-8B-GGUF": "qwen3-8b",
     "Qwen/Qwen3-8B-GGUF:Q4_K_M": "qwen3-8b",
@@ -208,6 +208,7 @@ NEXT = {
     # its files may ask for keys and values in fewer bits, and the name does not tell
     "nvidia/Llama-3.1-8B-Instruct-FP8": f"{HUB}nvidia/Llama-3.1-8B-Instruct-FP8\n",
     "nvidia/DeepSeek-R1-NVFP4": HUB,
+    "nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-FP8": HUB,
     "nvidia/Llama-3_3-Nemotron-Super-49B-v1-FP8": HUB,
     "amd/DeepSeek-R1-MXFP4": HUB,
     "NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4": "no file and no bundled model",

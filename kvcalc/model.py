@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import cycle, islice
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from kvcalc.cache import ENTRY_ROLES, Cache, Group, Storage
@@ -98,6 +99,11 @@ class Model:
     index_dtype: IndexFormat | None = None
     draft: Model | None = None
     """The model that drafts for it: its cache is kept too, beside this one's own."""
+
+    @property
+    def slug(self) -> str:
+        """What its file is called, without folders and `.yaml`."""
+        return PurePath(self.file).name.removesuffix(".yaml")
 
     @property
     def default_context(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from kvcalc.answer import Answer
@@ -149,25 +148,33 @@ def expected(model: Model, rows: Rows | None = None) -> tuple[Result, ...]:
         return ()
     model = replace(model, draft=None)
     rows = rows or rows_of(model)
-    slug = PurePath(model.file).name.removesuffix(".yaml") or model.name
-    return tuple(_result(slug, model, rows, expectation) for expectation in model.expect)
+    return tuple(_expected(model, rows, expectation) for expectation in model.expect)
 
 
-def _result(slug: str, model: Model, rows: Rows, expectation: Expectation) -> Result:
+def _expected(model: Model, rows: Rows, expectation: Expectation) -> Result:
     context = expectation.context or model.default_context
     longest = expectation.context or model.max_context or context
     with placed(model.file, expectation.line, expectation.entry):
         caches = [cache_of(rows, name) for name in expectation.schemes]
-        parts = [Part(cache, context, longest) for cache in caches]
-        found = value_of(expectation, parts)
-    verdict: Verdict = "confirmed" if holds(expectation, found) else "refuted"
+        name = f"{model.slug or model.name}:{expectation.entry}"
+        return judged(
+            expectation, [Part(cache, context, longest) for cache in caches], name, model.file
+        )
+
+
+def judged(expectation: Expectation, parts: Sequence[Part], name: str, file: str = "") -> Result:
+    """A result of that name on a figure alone: confirmed, or refuted with remarks.
+
+    Raises UsageError where its best case cannot be searched for.
+    """
+    found = value_of(expectation, parts)
     return Result(
-        id=f"{slug}:{expectation.entry}",
-        file=model.file,
+        id=name,
+        file=file,
         line=expectation.line,
         expectation=expectation,
         computed=None if found is None else found.value,
-        verdict=verdict,
+        verdict="confirmed" if holds(expectation, found) else "refuted",
         remarks=remarks_on(expectation, parts, found),
         note=best_case(found),
     )

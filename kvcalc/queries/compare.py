@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from kvcalc.amounts import Amounts, Measured
@@ -169,8 +168,7 @@ def _models(models: Sequence[Model]) -> list[_Candidate]:
     candidates = []
     for model in models:
         name = model.name if names.count(model.name) == 1 else f"{model.name} ({model.file})"
-        slug = PurePath(model.file).name.removesuffix(".yaml")
-        candidates.append(_Candidate(name, native_row(model), (name, slug, model.file)))
+        candidates.append(_Candidate(name, native_row(model), (name, model.slug, model.file)))
     return candidates
 
 

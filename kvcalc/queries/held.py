@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from kvcalc.cache import Cache
 from kvcalc.errors import UsageError, WrongArgument, briefly
 from kvcalc.expect import Expectation, parse_expectation
-from kvcalc.queries.check import Result
-from kvcalc.queries.parts import Part, best_case, holds, value_of
-from kvcalc.queries.remarks import remarks_on
+from kvcalc.queries.check import Result, judged
+from kvcalc.queries.parts import Part
 
 
 @dataclass(frozen=True)
@@ -58,16 +57,6 @@ def _parsed(text: str, names: Sequence[str]) -> Expectation:
 
 def _result(expectation: Expectation, entry: str, parts: Sequence[Part]) -> Result:
     try:
-        found = value_of(expectation, parts)
+        return judged(expectation, parts, f"expect:{entry}")
     except UsageError as error:
         raise WrongArgument("expect", f"{entry}: {error}") from None
-    return Result(
-        id=f"expect:{entry}",
-        file="",
-        line=0,
-        expectation=expectation,
-        computed=None if found is None else found.value,
-        verdict="confirmed" if holds(expectation, found) else "refuted",
-        remarks=remarks_on(expectation, parts, found),
-        note=best_case(found),
-    )

@@ -26,8 +26,7 @@ class Listed(Measured):
     def texts(self) -> tuple[str, ...]:
         """What it may be looked for by."""
         model = self.model
-        file = model.file.removesuffix(".yaml")
-        return (file, model.name, model.vendor, self.attention, *model.hub)
+        return (model.slug, model.name, model.vendor, self.attention, *model.hub)
 
 
 @dataclass(frozen=True, repr=False)

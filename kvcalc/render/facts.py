@@ -14,7 +14,7 @@ from kvcalc.claim import BY_HAND, Verdict
 from kvcalc.queries.check import Checked, Result
 from kvcalc.render.documents import Document, Fact, Section
 from kvcalc.render.sheets import Sheet
-from kvcalc.render.verdicts import held, remarked, tally, verdict_of
+from kvcalc.render.verdicts import holds_by, remarked, tally, verdict_of
 
 OTHERS = "Other claims"
 EXPECTED = "What models are held to"
@@ -77,7 +77,7 @@ def _fact(result: Result) -> Fact:
     claim = result.claim
     assert claim is not None
     told = f"said {result.printed}, computed {result.computed_text}" if result.printed else ""
-    more = [("Holds if", held(result)), ("Why", result.note or claim.undecided)]
+    more = [("Holds if", holds_by(result)), ("Why", result.note or claim.undecided)]
     more += [("Remark", remarked(result))]
     if result.note:
         more += [("Undecided", claim.undecided)]

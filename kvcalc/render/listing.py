@@ -61,7 +61,7 @@ def sheet(answer: Listing, style: Style) -> Sheet:
     longest = [m.model.max_context for m in listed]
     columns = (
         text("vendor", first, folds=12),
-        text("model", (m.model.file.removesuffix(".yaml") for m in listed)),
+        text("model", (m.model.slug for m in listed)),
         text("attention", (m.attention for m in listed)),
         numbers("layers", (f"{len(m.model.layers)}" for m in listed), 1),
         sizes("per token", [m.growth for m in listed], style.units, 1, rank=4),

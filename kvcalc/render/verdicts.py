@@ -34,7 +34,7 @@ def remarked(result: Result) -> str:
     return " or ".join(result.remarks)
 
 
-def held(result: Result) -> str:
+def holds_by(result: Result) -> str:
     """What a claim assumes and what is computed then; empty but for one that holds by that."""
     assumed = assumption(result)
     return f"{assumed}, which gives {result.assumed_text}" if assumed else ""
@@ -62,6 +62,6 @@ def why(result: Result) -> str:
     claim = result.claim
     if claim is None:
         return result.note
-    assumed = f"Holds if {held(result)}." if held(result) else ""
+    assumed = f"Holds if {holds_by(result)}." if holds_by(result) else ""
     evidence = "; ".join(f"{source.origin}: {source.says}" for source in claim.evidence)
     return " ".join(part for part in (assumed, result.note, evidence, claim.undecided) if part)

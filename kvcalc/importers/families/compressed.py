@@ -114,6 +114,21 @@ def _v41_layers(f: Fields, name: str, ratios: Sequence[int]) -> set[int]:
     return stated
 
 
+def _v41_candidate_source(f: Fields, owners: set[int], pickers: set[int]) -> None:
+    """Refuses a layer that offers no candidates, and one whose candidates a KV source would score.
+
+    vLLM has every layer behind it score them, one that keeps index keys of its own among these.
+    """
+    source = f.optional("candidate_source_layer_id", least=-1)
+    if source is None or source < 0:
+        return
+    if source not in pickers:
+        f.wrong("candidate_source_layer_id", f"names layer {source}, which scores no index keys")
+    elif later := sorted(owner for owner in owners if owner > source):
+        text = f"is before layer {later[0]}, a KV source, whose candidates are not known"
+        f.wrong("candidate_source_layer_id", text)
+
+
 def _v41_schedule(f: Fields) -> Sequence[str]:
     """`compress_ratios`: 0 a window alone; above it the ratio of the cache that a layer reads."""
     ratios = f.items("compress_ratios", per_layer=True)
@@ -125,6 +140,7 @@ def _v41_schedule(f: Fields) -> Sequence[str]:
     owners, pickers = (_v41_layers(f, name, ratios) for name in SOURCES)
     if not owners <= pickers:
         f.wrong("index_source_layer_ids", f"lacks layer {min(owners - pickers)}, a KV source")
+    _v41_candidate_source(f, owners, pickers)
     kinds, kept = [], 0
     for layer, ratio in enumerate(ratios):
         kept = ratio if layer in owners else kept

@@ -127,6 +127,33 @@ class Fixed:
         return f"{self.count:,} whatever T"
 
 
+@dataclass(frozen=True)
+class Share:
+    """What rank number `turn` of `of` keeps, which take the entries of `extent` in turns."""
+
+    extent: Extent
+    of: int
+    turn: int = 0
+
+    def entries(self, tokens: int) -> int:
+        return max(0, (self.extent.entries(tokens) - self.turn + self.of - 1) // self.of)
+
+    def growth(self, tokens: int) -> Fraction | int:
+        return Fraction(self.extent.growth(tokens)) / self.of
+
+    @property
+    def turns(self) -> tuple[int, ...]:
+        return self.extent.turns
+
+    @property
+    def period(self) -> int:
+        return self.of * self.extent.period
+
+    @property
+    def rule(self) -> str:
+        return f"ceil(({self.extent.rule}) / {self.of})"
+
+
 class Reads(Protocol):
     """What one decode step touches of the entries that are there."""
 

@@ -72,6 +72,8 @@ class Model:
     """What-if schemes to set beside the model's own: fields by kind."""
     mtp: tuple[Layer, ...] = ()
     """Multi-token-prediction layers behind the others, counted only where they are asked for."""
+    predicting: int = field(default=0, repr=False)
+    """How many of the last layers are of multi-token prediction, as asked for."""
     expect: tuple[Expectation, ...] = ()
     vendor: str = ""
     max_context: int | None = None
@@ -160,6 +162,7 @@ class Model:
             attention=attention,
             layers=layers,
             mtp=self.mtp if layers == self.layers else (),
+            predicting=len(layers) - len(self.layers),
             kv_dtype=question.kv_dtype,
             index_dtype=question.index_dtype,
             draft=draft,

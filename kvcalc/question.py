@@ -5,7 +5,8 @@ A setting more is a line in `Asked`, a line in `Question`, and how it is read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, TypedDict
 
 from kvcalc.errors import UsageError, WrongArgument, briefly, checked, did_you_mean
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
+Setting = int | bool | str | None
+"""A value of an engine's setting; None, in an answer, is one that nobody needs there."""
+
+MAX_RANKS = 10_000
+"""Of one kind of parallelism; no cluster has so many."""
+
+
 class Asked(TypedDict, total=False):
     """A question's settings as people write them, and as documents echo them.
 
@@ -41,6 +49,12 @@ class Asked(TypedDict, total=False):
     source_length: int | str | None
     engine: str | None
     draft_kv_dtype: str | None
+    tp: int
+    pp: int
+    dp: int
+    dcp: int
+    pp_layers: Sequence[int] | str | None
+    settings: Mapping[str, Setting]
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,10 @@ class Question:
     source_length  tokens that cross attention looks back at
     engine         whose keeping of the cache is added
     draft_kv_dtype how a draft's keys, values and latents are stored
+    tp, pp, dp     ranks that share heads, stages of layers, copies that share the sequences
+    dcp            of the tp ranks, how many share a sequence's tokens
+    pp_layers      layers of each stage; None cuts as evenly as can be
+    settings       the engine's own, by its own names; in an answer, all of them as resolved
     ignored        fields of somebody else's files that are left out of them
     """
 
@@ -69,6 +87,12 @@ class Question:
     source_length: int | None = None
     engine: str | None = None
     draft_kv_dtype: Layout | None = None
+    tp: int = 1
+    pp: int = 1
+    dp: int = 1
+    dcp: int = 1
+    pp_layers: tuple[int, ...] | None = None
+    settings: Mapping[str, Setting] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
 
     @property
@@ -86,9 +110,11 @@ class Question:
 
     def echo(self) -> dict[str, Any]:
         """The question as a document shows it: formats by their names."""
-        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        values = ((one.name, getattr(self, one.name)) for one in fields(self))
         told = {name: getattr(value, "name", value) for name, value in values}
-        return {**told, "ignored": list(self.ignored)}
+        stages = None if self.pp_layers is None else list(self.pp_layers)
+        settings = dict(self.settings) if self.engine else None
+        return {**told, "pp_layers": stages, "settings": settings, "ignored": list(self.ignored)}
 
 
 NOTHING_ASKED = Question()
@@ -117,7 +143,9 @@ def _read(name: str, value: object) -> Any:
     if name not in _READ:
         hint = did_you_mean(name, (*_READ, "context", "batch", "draft", "ignore"))
         raise WrongArgument(name, f"there is no argument {name!r}; {hint}")
-    return value if value is None and name != "mtp" else checked(name, _READ[name], value)
+    if value is None and name not in _NEVER_NONE:
+        return None
+    return checked(name, _READ[name], value)
 
 
 def _flag(mtp: bool) -> bool:
@@ -152,6 +180,39 @@ def _source(tokens: int | str) -> int:
     return tokens
 
 
+def _ranks(number: int) -> int:
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise ValueError(f"{briefly(number)} is not a whole number of ranks")
+    if not 1 <= number <= MAX_RANKS:
+        raise ValueError(f"{grouped(number)} ranks: it is between 1 and {MAX_RANKS:,}")
+    return number
+
+
+def _stages(layers: Sequence[int] | str) -> tuple[int, ...]:
+    """Layers of each stage: `11,11,12,11`, or the numbers."""
+    how = "write the layers of each stage, such as 11,11,12,11"
+    parts = layers.split(",") if isinstance(layers, str) else layers
+    try:
+        numbers = tuple(int(part) if isinstance(part, str) else part for part in parts)
+    except (TypeError, ValueError):
+        raise ValueError(f"{briefly(layers)} is no list of layers; {how}") from None
+    whole = all(isinstance(n, int) and not isinstance(n, bool) for n in numbers)
+    if not numbers or not whole or min(numbers) < 1 or max(numbers) > MAX_TOKENS:
+        raise ValueError(f"{briefly(layers)} is no list of layers; {how}")
+    if len(numbers) > MAX_RANKS:
+        raise ValueError(f"{len(numbers):,} stages: there are at most {MAX_RANKS:,}")
+    return numbers
+
+
+def _settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Settings as they are given: an engine knows which it has, and reads them."""
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise ValueError(f"{briefly(given)} is no dict of settings by their names")
+    return dict(given)
+
+
+_NEVER_NONE = frozenset({"mtp", "tp", "pp", "dp", "dcp", "settings"})
+
 _READ: dict[str, Callable[[Any], Any]] = {
     "kv_dtype": _dtype(parse_kv_dtype),
     "index_dtype": _dtype(parse_index_format),
@@ -160,5 +221,8 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "source_length": _source,
     "engine": _engine,
     "draft_kv_dtype": _dtype(parse_kv_dtype),
+    **dict.fromkeys(("tp", "pp", "dp", "dcp"), _ranks),
+    "pp_layers": _stages,
+    "settings": _settings,
 }
 """How the settings are read. Each raises ValueError."""

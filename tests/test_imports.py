@@ -30,6 +30,7 @@ ORDER = (
     {"cache"},
     {"attention"},
     {"model"},
+    {"parallel"},
     {"whatif"},
     {"claim"},
     {"schema"},

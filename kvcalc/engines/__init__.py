@@ -1,20 +1,21 @@
 """Inference engines, one module each: what each keeps, or reserves, of a model's cache.
 
-An engine is a module with `plan(model, question) -> Plan` and a line in `ENGINES`.
+An engine is a module with `plan(model, question) -> Plan`, `VERSION`, the `SETTINGS` that it
+declares, and a line in `ENGINES`.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 from kvcalc.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     from kvcalc.engines.reservation import Plan
+    from kvcalc.engines.settings import Declared
     from kvcalc.model import Model
     from kvcalc.question import Question
 
@@ -22,30 +23,40 @@ ENGINES = {"transformers": "kvcalc.engines.transformers"}
 """The module of each engine, by the name that `--engine` takes; imported when it is asked for."""
 
 
+class Engine(Protocol):
+    """What the module of an engine has."""
+
+    VERSION: str
+    """The version that it models."""
+    SETTINGS: Sequence[Declared]
+
+    def plan(self, model: Model, question: Question) -> Plan:
+        """How the engine keeps a model, and the draft beside it. Raises UsageError."""
+
+
+def engine_of(name: str) -> Engine:
+    """The module of an engine. Raises UsageError where there is none of that name."""
+    if name not in ENGINES:
+        hint = did_you_mean(name, ENGINES)
+        raise UsageError(f"unknown engine {name!r}; {hint}")
+    # a module is of the protocol that its names are of, which no type says
+    return cast("Engine", import_module(ENGINES[name]))
+
+
 def plan(model: Model, question: Question) -> Plan | None:
     """How the engine that a question names keeps a model; None where it names none.
 
-    The model comes with the question's changes, its layers in order and its tensors' formats open;
-    a draft beside it is planned by itself, by the rules for its own architecture.
+    The model comes with the question's changes, its layers in order and its tensors' formats open.
     Raises UsageError for an engine that is not known, and for what it cannot store.
     """
     if question.engine is None:
+        if question.settings:
+            name = next(iter(question.settings))
+            raise UsageError(f"{name} is a setting of an engine: name it, with --engine")
         return None
-    if question.engine not in ENGINES:
-        hint = did_you_mean(question.engine, ENGINES)
-        raise UsageError(f"unknown engine {question.engine!r}; {hint}")
-    return _planned(model, question, import_module(ENGINES[question.engine]).plan)
+    return engine_of(question.engine).plan(model, question)
 
 
-def _planned(model: Model, question: Question, by: Callable[[Model, Question], Plan]) -> Plan:
-    if model.draft is None:
-        return by(model, question)
-    from kvcalc.engines.reservation import WithDraft
-
-    own = by(replace(model, draft=None), question)
-    try:
-        return WithDraft(own, _planned(model.draft, question.of_draft, by))
-    except UsageError as error:
-        # engines name the option by which a model's dtype is changed
-        text = str(error).replace("--kv-dtype", "--draft-kv-dtype")
-        raise UsageError(f"draft: {text}") from None
+def version_of(question: Question) -> str | None:
+    """The version of the engine that a question names; None where it names none."""
+    return engine_of(question.engine).VERSION if question.engine else None

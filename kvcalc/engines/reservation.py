@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kvcalc.question import Setting
 
 
 @dataclass(frozen=True)
@@ -15,22 +21,68 @@ class Term:
 
 
 @dataclass(frozen=True)
+class Report:
+    """What an engine itself would log of its cache.
+
+    concurrency  in the engine's own arithmetic, of floats
+    log          the lines as it prints them
+    """
+
+    capacity_tokens: int
+    concurrency: float
+    log: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Reservation:
     """What an engine charges to a batch: bytes, and the terms that lead there from `stored`.
 
-    notes  what a reader of the figure should know, of the rules that bite here
+    Of the rank that reserves most, at the stage of that number.
+
+    pool    bytes that whoever uses the engine's pool pays beside it; None where it has none
+    total   bytes over all GPUs, and pool_total the pool's
+    report  what the engine would log, where its settings alone decide that
+    notes   what a reader of the figure should know, of the rules that bite here
     """
 
     bytes: int
     terms: tuple[Term, ...]
     notes: tuple[str, ...] = ()
+    stage: int = 0
+    pool: int | None = None
+    total: int | None = None
+    pool_total: int | None = None
+    report: Report | None = None
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What fits into so many bytes for the cache on every GPU.
+
+    largest_batch  sequences of the context asked for; 0 where not one fits
+    report         what the engine would log
+    """
+
+    largest_batch: int
+    report: Report | None = None
 
 
 class Plan(Protocol):
     """How an engine keeps one model's cache: made once, asked often."""
 
+    @property
+    def settings(self) -> Mapping[str, Setting]:
+        """The engine's own settings, as resolved."""
+
+    @property
+    def period(self) -> int:
+        """Tokens after which it charges as much again, or more, than for so many less."""
+
     def at(self, context: int, batch: int) -> Reservation:
         """What is charged to `batch` sequences of `context` tokens each."""
+
+    def capacity(self, memory: int, context: int) -> Capacity:
+        """How many sequences of `context` tokens fit into `memory` bytes on each GPU."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +91,12 @@ class WithDraft:
 
     model: Plan
     draft: Plan
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+
+    @property
+    def period(self) -> int:
+        """Of both."""
+        return math.lcm(self.model.period, self.draft.period)
 
     def at(self, context: int, batch: int) -> Reservation:
         """What is charged to both."""
@@ -48,3 +106,7 @@ class WithDraft:
             own.terms + tuple(Term(f"draft: {term.rule}", term.bytes) for term in draft.terms),
             own.notes + tuple(f"draft: {note}" for note in draft.notes),
         )
+
+    def capacity(self, memory: int, context: int) -> Capacity:
+        """Of both together."""
+        return Capacity(memory // max(1, self.at(context, 1).bytes))

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from kvcalc.engines import plan
 from kvcalc.extents import Fixed
 from kvcalc.model import Model
 from kvcalc.question import Question
 from kvcalc.whatif import native_row
-
-if TYPE_CHECKING:
-    from kvcalc.engines.reservation import Reservation
 
 
 def filled(question: Question, models: Sequence[Model]) -> Question:
@@ -29,12 +24,6 @@ def filled(question: Question, models: Sequence[Model]) -> Question:
     return replace(
         question, context=context, ignored=(*dict.fromkeys((*question.ignored, *before)),)
     )
-
-
-def reservation_of(model: Model, question: Question) -> Reservation | None:
-    """What the engine asked for charges to a model, planned once; None where none is asked for."""
-    planned = plan(model, question)
-    return planned.at(question.tokens, question.batch) if planned else None
 
 
 def notes_on(model: Model, question: Question) -> tuple[str, ...]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from kvcalc.amounts import Amounts, Measured
 from kvcalc.answer import Answer
-from kvcalc.engines import plan
+from kvcalc.engines import version_of
 from kvcalc.errors import WrongArgument, did_you_mean
 from kvcalc.expect import QUANTITIES, Quantity
 from kvcalc.model import Model
 from kvcalc.queries.asked import drafts_of, filled, notes_on
 from kvcalc.queries.check import Result, expected
+from kvcalc.queries.deployed import Deployed, Kept, Placed, Rank, deployed, resolved
 from kvcalc.queries.held import Held, held
 from kvcalc.question import Question
 from kvcalc.whatif import NATIVE, Row, native_row, rows_of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ComparedRow(Measured):
+class ComparedRow(Placed, Measured):
     """One row: what it amounts to for the batch, and the ratio to the baseline.
 
     `ratio` is the baseline's metric over this row's, at the same context; None where this row's
@@ -42,11 +43,8 @@ class ComparedRow(Measured):
     reservation: Reservation | None
     ratio: Fraction | None
     notes: tuple[str, ...] = ()
-
-    @property
-    def reserved(self) -> int | None:
-        """Bytes that the engine asked for charges; None where none is."""
-        return self.reservation.bytes if self.reservation else None
+    total: Amounts | None = None
+    rank: Rank | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,6 +65,7 @@ class Comparison(Answer):
     contexts: tuple[int, ...] = ()
     held: tuple[Result, ...] = ()
     """What was expected of this very answer."""
+    engine_version: str | None = None
 
     @property
     def draft(self) -> str | None:
@@ -111,19 +110,22 @@ def compare(
         _schemes(models[0], adapted[0]) if len(models) == 1 else (_models(adapted), (), ())
     )
     base = candidates[0] if baseline is None else _named(candidates, baseline)
+    placed = [deployed(candidate.row.model, query) for candidate in candidates]
     to = _held_to(candidates, models, asked[0])
     told = [note for model in models for one in queries for note in notes_on(model, one)]
+    told_query = resolved(query, placed)
     return Comparison(
         models=adapted,
-        query=replace(query, context=None) if contexts else query,
+        query=replace(told_query, context=None) if contexts else told_query,
         metric=metric,
         baseline=base.answers[0],
-        rows=_rows(candidates, base, query, metric, tokens),
+        rows=_rows(candidates, placed, base, query.batch, metric, tokens),
         expect=own,
         # a draft or a dtype is beside each of them, and what is said of it once enough
         notes=notes + tuple(dict.fromkeys(told)),
         contexts=tokens if contexts else (),
         held=held(expect, to, tokens),
+        engine_version=version_of(query),
     )
 
 
@@ -192,31 +194,27 @@ def _named(candidates: Sequence[_Candidate], name: str, argument: str = "baselin
 
 def _rows(
     candidates: Sequence[_Candidate],
+    placed: Sequence[Deployed],
     base: _Candidate,
-    query: Question,
+    batch: int,
     metric: Quantity,
     contexts: Sequence[int],
 ) -> tuple[ComparedRow, ...]:
     """A row per candidate at each context, all of one context together."""
-    plans = [plan(candidate.row.model, query) for candidate in candidates]
     rows = []
     for context in contexts:
-        sizes = [candidate.row.cache.at(context) for candidate in candidates]
-        base_size = sizes[candidates.index(base)].of(metric)
-        for candidate, planned, amounts in zip(candidates, plans, sizes, strict=True):
-            charged = planned.at(context, query.batch) if planned else None
-            ratio = _ratio(base_size, amounts.of(metric))
-            of_batch = amounts.of_batch(query.batch)
-            rows.append(_compared(candidate, context, of_batch, charged, ratio))
+        sizes = [one.at(context, batch) for one in placed]
+        # a ratio is of one sequence, as the batch does not divide evenly over copies of a model
+        each = sizes if batch == 1 else [one.at(context, 1) for one in placed]
+        base_size = each[candidates.index(base)].amounts.of(metric)
+        for candidate, kept, one in zip(candidates, sizes, each, strict=True):
+            ratio = _ratio(base_size, one.amounts.of(metric))
+            rows.append(_compared(candidate, context, kept, ratio))
     return tuple(rows)
 
 
 def _compared(
-    candidate: _Candidate,
-    context: int,
-    amounts: Amounts,
-    reservation: Reservation | None,
-    ratio: Fraction | None,
+    candidate: _Candidate, context: int, kept: Kept, ratio: Fraction | None
 ) -> ComparedRow:
     row = candidate.row
     return ComparedRow(
@@ -226,8 +224,10 @@ def _compared(
         native=row.native,
         variant=row.model,
         context=context,
-        amounts=amounts,
-        reservation=reservation,
+        amounts=kept.amounts,
+        reservation=kept.reservation,
         ratio=ratio,
-        notes=row.notes + (reservation.notes if reservation else ()),
+        notes=row.notes + (kept.reservation.notes if kept.reservation else ()),
+        total=kept.total,
+        rank=kept.rank,
     )

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from kvcalc.amounts import Amounts, Measured
 from kvcalc.answer import Answer
 from kvcalc.cache import Group, Settled
+from kvcalc.engines import version_of
 from kvcalc.model import Model
-from kvcalc.queries.asked import drafts_of, filled, notes_on, reservation_of
+from kvcalc.queries.asked import drafts_of, filled, notes_on
+from kvcalc.queries.deployed import Placed, Rank, deployed, resolved
 from kvcalc.question import Question
 from kvcalc.whatif import native_row
 
@@ -46,8 +48,11 @@ class LayerGroup:
 
 
 @dataclass(frozen=True, repr=False)
-class Breakdown(Measured, Answer):
-    """A model's cache; its amounts are the sums of the lines, to the byte."""
+class Breakdown(Placed, Measured, Answer):
+    """A model's cache; its amounts are the sums of the lines, to the byte.
+
+    On several GPUs all that is of one rank, and `total` of all.
+    """
 
     model: Model
     query: Question
@@ -55,17 +60,15 @@ class Breakdown(Measured, Answer):
     amounts: Amounts
     reservation: Reservation | None = None
     notes: tuple[str, ...] = ()
+    total: Amounts | None = None
+    rank: Rank | None = None
+    engine_version: str | None = None
 
     @property
     def groups(self) -> tuple[LayerGroup, ...]:
         """The lines by the layers that keep them."""
         found = groupby(self.lines, key=attrgetter("group", "layers"))
         return tuple(LayerGroup(*key, tuple(lines)) for key, lines in found)
-
-    @property
-    def reserved(self) -> int | None:
-        """Bytes that the engine asked for charges; None where none is."""
-        return self.reservation.bytes if self.reservation else None
 
     @property
     def draft(self) -> str | None:
@@ -82,25 +85,32 @@ def show(model: Model, question: Question) -> Breakdown:
     """Break a model's cache down, with what an engine keeps of it. Raises UsageError."""
     query = filled(question, [model])
     adapted = model.adapted(query)
-    reservation = reservation_of(adapted, query)
+    placed = deployed(adapted, query)
+    kept = placed.at(query.tokens, query.batch)
+    reservation = kept.reservation
     of_engine = reservation.notes if reservation else ()
+    sequences = placed.ranks.sequences(query.batch)
     lines = tuple(
-        _line(group, settled, query) for group in adapted.cache.groups for settled in group.tensors
+        _line(group, settled, query.tokens, sequences)
+        for group in kept.cache.groups
+        for settled in group.tensors
     )
     return Breakdown(
         model=adapted,
-        query=query,
+        query=resolved(query, [placed]),
         lines=lines,
         amounts=sum((line.amounts for line in lines), Amounts()),
         reservation=reservation,
         notes=notes_on(model, query) + of_engine + native_row(adapted).notes,
+        total=kept.total,
+        rank=kept.rank,
+        engine_version=version_of(query),
     )
 
 
-def _line(group: Group, settled: Settled, query: Question) -> TensorLine:
-    tokens = query.tokens
+def _line(group: Group, settled: Settled, tokens: int, sequences: int) -> TensorLine:
     entries = settled.tensor.extent.entries(tokens)
-    one = settled.at(tokens).of_batch(query.batch)
+    one = settled.at(tokens).of_batch(sequences)
     return TensorLine(
         group.name, group.layers, settled, entries, one.times(group.layers), per_layer=one
     )

@@ -63,6 +63,8 @@ ROW = JsonObject(
     Key("ratio_exact", str | None, lambda row: as_fraction(row.ratio), "The same as num/den."),
     keys.NOTES,
     Key("context", int),
+    *keys.PLACED,
+    keys.ENGINE_REPORT,
 )
 ROWS = Each("rows", ROW)
 
@@ -91,6 +93,7 @@ DOCUMENT = JsonObject(
     ROWS,
     Each("expect", RESULT, lambda answer: answer.expect + answer.held),
     keys.NOTES,
+    keys.ENGINE_VERSION,
 )
 
 
@@ -160,7 +163,7 @@ def _native(answer: Comparison) -> tuple[str, ...]:
 def _held_at(answer: Comparison) -> str:
     """How a model's own expectations are headed: with what they are held at, if no row is at it."""
     model, query = replace(answer.models[0], draft=None), answer.query
-    plain = replace(query, context=None, batch=1, engine=None) == NOTHING_ASKED
+    plain = replace(query, context=None, batch=1, engine=None, settings={}) == NOTHING_ASKED
     if plain and not answer.draft and query.context == model.default_context:
         return "expected"
     alone = ", without the draft" if answer.draft else ""

@@ -119,6 +119,18 @@ def _terms(thing: Any) -> list[dict[str, Any]] | None:
     return None if thing.reservation is None else [TERM(term) for term in thing.reservation.terms]
 
 
+def _rank(thing: Any) -> dict[str, Any] | None:
+    return None if thing.rank is None else RANK(thing.rank)
+
+
+def _total(quantity: str) -> Callable[[Any], int | None]:
+    return lambda thing: None if thing.total is None else getattr(thing.total, quantity)
+
+
+def _reported(held: Any) -> dict[str, Any] | None:
+    return None if held is None or held.report is None else REPORT(held.report)
+
+
 STORED = Key("stored_bytes", int, "stored")
 GROWTH = (
     Key("bytes_per_token", int | float, lambda measured: number(measured.growth)),
@@ -133,10 +145,41 @@ TERM = JsonObject(
     Key("rule", str),
     Key("bytes", int),
 )
+RANK = JsonObject(
+    "RankDocument",
+    "The GPU that figures are of: its pipeline stage of so many, with layers `first` to `last`.",
+    Key("stage", int),
+    Key("stages", int),
+    Key("first", int),
+    Key("last", int),
+)
 RESERVED = (
     Key("reserved_bytes", int | None, "reserved", "What the engine charges; null without one."),
     Key("reserved_terms", ([TERM], type(None)), _terms, "What leads there from `stored_bytes`."),
+    Key("pool_bytes", int | None, "pool", "What the engine's pool costs beside that."),
 )
+PLACED = (
+    Key("rank", (RANK, type(None)), _rank, "The fullest GPU, which figures are of; null on one."),
+    Key("stored_bytes_total", int | None, _total("stored"), "Over all GPUs; null on one."),
+    Key("fixed_bytes_total", int | None, _total("fixed")),
+    Key("read_bytes_per_step_total", int | None, _total("read")),
+    Key("reserved_bytes_total", int | None, "reserved_total"),
+    Key("pool_bytes_total", int | None, "pool_total"),
+)
+REPORT = JsonObject(
+    "EngineReportDocument",
+    "What the engine itself would log.",
+    Key("capacity_tokens", int),
+    Key("concurrency", float, says="In the engine's own arithmetic."),
+    Key("log", [str], lambda report: list(report.log)),
+)
+ENGINE_REPORT = Key(
+    "engine_report",
+    (REPORT, type(None)),
+    lambda thing: _reported(thing.reservation),
+    "Null where it depends on the memory, or the engine logs nothing of the kind.",
+)
+ENGINE_VERSION = Key("engine_version", str | None, says="The version that is modelled.")
 SOURCE = JsonObject(
     "SourceDocument",
     "What was read, and when.",

@@ -82,6 +82,9 @@ DOCUMENT = JsonObject(
     Each("groups", GROUP),
     Each("sources", keys.SOURCE, _sources),
     keys.NOTES,
+    *keys.PLACED,
+    keys.ENGINE_REPORT,
+    keys.ENGINE_VERSION,
 )
 
 

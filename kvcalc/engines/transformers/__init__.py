@@ -6,11 +6,13 @@ says in which ways, and for which models.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kvcalc.cache import ENTRY_ROLES
-from kvcalc.engines.reservation import Reservation, Term
+from kvcalc.engines.reservation import Capacity, Reservation, Term, WithDraft
+from kvcalc.engines.settings import Declared, read
 from kvcalc.engines.transformers.rules import (
     GENERAL,
     LISTED,
@@ -23,14 +25,17 @@ from kvcalc.engines.transformers.rules import (
 from kvcalc.errors import UsageError
 from kvcalc.extents import Window
 from kvcalc.formats import FLOATS
+from kvcalc.parallel.ranks import ranks_of
 
 if TYPE_CHECKING:
     from kvcalc.cache import Group
     from kvcalc.formats import Format
     from kvcalc.model import Model
-    from kvcalc.question import Question
+    from kvcalc.question import Question, Setting
 
 NAME = "transformers"
+VERSION = "5.24.0"
+SETTINGS: tuple[Declared, ...] = ()
 
 Step = tuple[Rule, tuple[tuple[Layers, Layers], ...]]
 """A rule, and the layers that it changes, before and after it."""
@@ -61,12 +66,44 @@ class TransformersPlan:
         total = batch * self.model.cache.stored(context) + sum(term.bytes for term in terms)
         return Reservation(total, tuple(terms), tuple(notes))
 
+    @property
+    def settings(self) -> dict[str, Setting]:
+        """It has none."""
+        return {}
 
-def plan(model: Model, question: Question) -> TransformersPlan:
-    """How transformers keeps a model.
+    @property
+    def period(self) -> int:
+        """What is carried of a stride that is not full falls to nothing where it is."""
+        after = (layers for _, changed in self.steps for _, layers in changed)
+        return math.lcm(*(carried.stride for layers in after for carried in layers.carried))
 
-    Raises UsageError for a dtype that is no float, sinks, a cut and entries that are not known.
+    def capacity(self, memory: int, context: int) -> Capacity:
+        """It allocates as it goes: what one sequence takes, so many times."""
+        return Capacity(memory // max(1, self.at(context, 1).bytes))
+
+
+def plan(model: Model, question: Question) -> TransformersPlan | WithDraft:
+    """How transformers keeps a model; a draft beside it by the rules for its own architecture.
+
+    Raises UsageError for GPUs that share it, settings, a dtype that is no float, sinks, a cut and
+    entries that are not known.
     """
+    read(NAME, SETTINGS, question.settings)
+    if ranks_of(question).gpus > 1:
+        text = f"{NAME} has no layout for several GPUs"
+        raise UsageError(f"{text}: leave the engine out, or --tp, --pp and --dp")
+    if model.draft is None:
+        return _plan(model)
+    own = _plan(replace(model, draft=None))
+    try:
+        return WithDraft(own, plan(model.draft, question.of_draft))
+    except UsageError as error:
+        # the option by which a draft's dtype is changed is another
+        text = str(error).replace("--kv-dtype", "--draft-kv-dtype")
+        raise UsageError(f"draft: {text}") from None
+
+
+def _plan(model: Model) -> TransformersPlan:
     _refuse_sinks(model)
     _refuse_undivided(model)
     own, off = _own(model), _stated(model)

@@ -1,0 +1,74 @@
+"""An engine's own settings: what each is called, what it may be, and how it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kvcalc.errors import UsageError, briefly, did_you_mean
+from kvcalc.question import Setting
+
+MAX_NUMBER = 10**12
+ON, OFF = ("true", "1", "on", "yes"), ("false", "0", "off", "no")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One setting of an engine, by its own name.
+
+    default  what it is where nothing is said, in words where that depends
+    help     what it decides
+    takes    the values that it may have; or int, bool, str for any of these
+    """
+
+    name: str
+    default: Setting
+    help: str
+    takes: type | tuple[str, ...]
+    least: int = 1
+
+    def read(self, given: Setting) -> Setting:
+        """A value as Python or the command line gives it. Raises UsageError."""
+        if self.takes is bool:
+            return self._switch(given)
+        if self.takes is int:
+            return self._number(given)
+        if not isinstance(given, str) or not given:
+            raise UsageError(f"{self.name} is {briefly(given)}: it is text")
+        if isinstance(self.takes, tuple) and given not in self.takes:
+            hint = did_you_mean(given, self.takes)
+            raise UsageError(f"{self.name} is {briefly(given)}; {hint}")
+        return given
+
+    def _switch(self, given: Setting) -> bool:
+        if isinstance(given, bool):
+            return given
+        word = str(given).lower()
+        if word in ON or word in OFF:
+            return word in ON
+        raise UsageError(f"{self.name} is {briefly(given)}: it is true or false")
+
+    def _number(self, given: Setting) -> int:
+        number = given
+        if isinstance(given, str) and given.isascii() and given.isdigit() and len(given) < 20:
+            number = int(given)
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise UsageError(f"{self.name} is {briefly(given)}: it is a whole number")
+        if not self.least <= number <= MAX_NUMBER:
+            text = f"{self.name} is {briefly(number)}"
+            raise UsageError(f"{text}: it is between {self.least} and {MAX_NUMBER:,}")
+        return number
+
+
+def read(
+    engine: str, declared: Sequence[Declared], given: Mapping[str, Setting]
+) -> dict[str, Setting]:
+    """The settings that are given, by name. Raises UsageError for one that is not the engine's."""
+    known = {one.name: one for one in declared}
+    for name in given:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            where = f"kvcalc list --engine {engine} shows all" if known else "it has none"
+            told = f"{hint} {where}" if hint.endswith("?") else where
+            raise UsageError(f"{engine} has no setting {briefly(name)}; {told}")
+    return {name: known[name].read(value) for name, value in given.items()}

@@ -1,0 +1,138 @@
+"""The stages of pipeline parallelism: consecutive layers, and what one rank keeps of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from kvcalc.amounts import Amounts
+from kvcalc.cache import Cache, Group
+from kvcalc.errors import UsageError
+from kvcalc.parallel.tensors import of_rank
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from kvcalc.attention.base import Scheme
+    from kvcalc.cache import CacheTensor, Settled
+    from kvcalc.model import Layer, Model
+    from kvcalc.parallel.ranks import Ranks
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The layers from `first` up to but without `end` (from 0), and what a rank of it keeps.
+
+    groups  of the whole stage, before ranks share it
+    """
+
+    number: int
+    of: int
+    first: int
+    end: int
+    groups: tuple[Group, ...]
+    ranks: Ranks
+
+    @cached_property
+    def cache(self) -> Cache:
+        """What the rank that keeps most of a sequence keeps of it."""
+        return self.of_turn(0)
+
+    def of_turn(self, turn: int) -> Cache:
+        """What rank number `turn` of context parallelism keeps. Raises UsageError."""
+        return Cache(tuple(_of_rank(group, self.ranks, turn) for group in self.groups))
+
+    def total(self, tokens: int) -> Amounts:
+        """What a sequence amounts to over the ranks of one copy of this stage."""
+        turns = (self.of_turn(turn).at(tokens) for turn in range(self.ranks.dcp))
+        return sum(turns, Amounts()).times(self.ranks.copies)
+
+
+def stages_of(model: Model, ranks: Ranks) -> tuple[Stage, ...]:
+    """A model cut into stages; its MTP layers, and its draft, are on the last.
+
+    Raises WrongArgument where it cannot be cut so, and UsageError where query heads do not divide
+    or a layer reads the cache of one on another stage.
+    """
+    _divide_query_heads(model, ranks.tp)
+    trunk = len(model.layers) - model.predicting
+    ends = [*accumulate(ranks.partition(trunk))]
+    ends[-1] += model.predicting
+    firsts = [0, *ends[:-1]]
+    if ranks.pp > 1:
+        _refuse_a_cut(model, firsts)
+    drafts = () if model.draft is None else _draft_groups(model.draft, ranks)
+    return tuple(
+        Stage(
+            number,
+            ranks.pp,
+            first,
+            end,
+            _groups(model, model.layers[first:end]) + (drafts if number == ranks.pp - 1 else ()),
+            ranks,
+        )
+        for number, (first, end) in enumerate(zip(firsts, ends, strict=True))
+    )
+
+
+def _draft_groups(draft: Model, ranks: Ranks) -> tuple[Group, ...]:
+    _divide_query_heads(draft, ranks.tp)
+    groups = _groups(draft, draft.layers)
+    return tuple(replace(group, name=f"draft.{group.name}") for group in groups)
+
+
+def _groups(model: Model, layers: tuple[Layer, ...]) -> tuple[Group, ...]:
+    counts = Counter(name for layer in layers for name in layer)
+    return tuple(model.group(name, n, model.attention[name]) for name, n in counts.items())
+
+
+def _of_rank(group: Group, ranks: Ranks, turn: int) -> Group:
+    def split(settled: Settled) -> Settled:
+        return replace(settled, tensor=of_rank(settled.tensor, ranks, turn))
+
+    return replace(
+        group,
+        tensors=tuple(map(split, group.tensors)),
+        left_over=tuple(map(split, group.left_over)),
+    )
+
+
+def _divide_query_heads(model: Model, tp: int) -> None:
+    """Raises UsageError where attention has query heads that tp does not divide."""
+    for scheme in model.schemes:
+        heads = query_heads(scheme)
+        if heads and heads % tp:
+            text = f"{model.name} has {heads:,} query heads, which {tp:,} ranks cannot share"
+            raise UsageError(f"{text}: --tp has to divide them")
+
+
+def query_heads(scheme: Scheme) -> int | None:
+    """The query heads of attention; None where a scheme has none, or does not say."""
+    heads: int | None = getattr(scheme, "heads", None)
+    return heads
+
+
+def _refuse_a_cut(model: Model, firsts: list[int]) -> None:
+    """Raises UsageError where a layer reads what one on an earlier stage keeps."""
+    owners: dict[Hashable, int] = {}
+    for number, layer in enumerate(model.layers):
+        stage_first = max(first for first in firsts if first <= number)
+        for tensor in (tensor for name in layer for tensor in model.attention[name].kept):
+            if not tensor.shared:
+                owners[_kind(tensor)] = number
+                continue
+            owner = owners.get(_kind(tensor))
+            if owner is not None and owner < stage_first:
+                text = (
+                    f"layer {number + 1:,} of {model.name} reads the cache of layer {owner + 1:,}"
+                )
+                way_out = "--pp-layers keeps both on one stage, or fewer stages do"
+                raise UsageError(f"{text}, which is on an earlier stage: {way_out}")
+
+
+def _kind(tensor: CacheTensor) -> Hashable:
+    """What a tensor has in common with the one that it is read from."""
+    return tensor.role, tensor.width, tensor.heads, tensor.extent

@@ -1,0 +1,63 @@
+"""What one rank keeps of a tensor.
+
+Heads are split, and kept by several ranks once there are fewer heads than ranks; what has no heads
+is kept by every rank of tensor parallelism. Entries are dealt out under context parallelism, states
+are not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kvcalc.cache import ENTRY_ROLES
+from kvcalc.errors import UsageError
+from kvcalc.extents import Share
+
+if TYPE_CHECKING:
+    from kvcalc.cache import CacheTensor
+    from kvcalc.parallel.ranks import Ranks
+
+SHARED_OUT = ENTRY_ROLES | {"index"}
+"""Roles whose entries are of tokens, and are dealt out under context parallelism."""
+
+
+def of_rank(tensor: CacheTensor, ranks: Ranks, turn: int = 0) -> CacheTensor:
+    """What rank number `turn` of context parallelism keeps of a tensor; the first keeps most.
+
+    Raises UsageError where its heads cannot be split.
+    """
+    found = tensor
+    if ranks.tp > 1:
+        heads = None if tensor.heads is None else heads_of_rank(tensor, ranks.tp)
+        found = replace(tensor, heads=heads, macs=_macs(tensor, heads, ranks))
+    if ranks.dcp > 1 and tensor.role in SHARED_OUT:
+        return replace(found, extent=Share(found.extent, ranks.dcp, turn))
+    return found
+
+
+def heads_of_rank(tensor: CacheTensor, tp: int) -> int:
+    """How many heads of a tensor one of tp ranks keeps. Raises UsageError."""
+    heads = tensor.heads or 1
+    if heads % tp == 0:
+        return heads // tp
+    if tp % heads == 0 and tensor.role != "state":
+        return 1
+    what = "heads" if tensor.role in ENTRY_ROLES | {"state"} else "equal parts"
+    text = f"the {heads:,} {what} of {tensor.name} cannot be split over {tp:,} ranks"
+    if tensor.role == "state":
+        raise UsageError(f"{text}: --tp has to divide them")
+    raise UsageError(f"{text}: --tp has to divide them, or they it")
+
+
+def _macs(tensor: CacheTensor, heads: int | None, ranks: Ranks) -> int | None:
+    """Multiply-adds of one entry on one rank; None where they do not divide, or are not known."""
+    if tensor.macs is None:
+        return None
+    if tensor.role in ENTRY_ROLES:
+        # query heads are split, and gathered again by the ranks that share a sequence's tokens
+        share, left = divmod(tensor.macs * ranks.dcp, ranks.tp)
+        return None if left else share
+    if heads is None or tensor.heads is None:
+        return tensor.macs
+    return tensor.macs * heads // tensor.heads

@@ -1,0 +1,124 @@
+"""A model on its GPUs: what the fullest rank amounts to, what all of them do, what is reserved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kvcalc.amounts import Amounts
+from kvcalc.engines import plan
+from kvcalc.parallel.ranks import Ranks, ranks_of
+from kvcalc.parallel.stages import Stage, stages_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kvcalc.cache import Cache
+    from kvcalc.engines.reservation import Plan, Reservation
+    from kvcalc.model import Model
+    from kvcalc.question import Question
+
+
+@dataclass(frozen=True)
+class Rank:
+    """The rank that figures are of: its stage out of so many, with layers `first` to `last`."""
+
+    stage: int
+    stages: int
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        if self.stages == 1:
+            return "each GPU"
+        layers = f"layers {self.first:,} to {self.last:,}"
+        return f"a GPU of stage {self.stage:,} of {self.stages:,}, {layers}"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What one rank keeps of a batch: the one that reserves most, without an engine stores most.
+
+    cache  what it keeps of one sequence
+    total  over all GPUs; None on one, as is `rank`
+    """
+
+    cache: Cache
+    amounts: Amounts
+    total: Amounts | None = None
+    rank: Rank | None = None
+    reservation: Reservation | None = None
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A model on its ranks, its stages cut and the engine's plan made once."""
+
+    model: Model
+    ranks: Ranks
+    stages: tuple[Stage, ...]
+    plan: Plan | None
+
+    def at(self, tokens: int, batch: int) -> Kept:
+        """What is kept of `batch` sequences of `tokens` tokens."""
+        reservation = self.plan.at(tokens, batch) if self.plan else None
+        if not self.stages:
+            cache = self.model.cache
+            return Kept(cache, cache.at(tokens).of_batch(batch), reservation=reservation)
+        stored = [stage.cache.stored(tokens) for stage in self.stages]
+        fullest = reservation.stage if reservation else stored.index(max(stored))
+        stage = self.stages[fullest]
+        totals = (stage.total(tokens) for stage in self.stages)
+        return Kept(
+            stage.cache,
+            stage.cache.at(tokens).of_batch(self.ranks.sequences(batch)),
+            sum(totals, Amounts()).of_batch(batch),
+            Rank(stage.number + 1, stage.of, stage.first + 1, stage.end),
+            reservation,
+        )
+
+
+class Placed:
+    """What an engine reserves of an answer or a row, and what there is of it over all GPUs."""
+
+    reservation: Reservation | None
+    total: Amounts | None
+
+    @property
+    def reserved(self) -> int | None:
+        """Bytes that the engine asked for charges; None where none is."""
+        return self.reservation.bytes if self.reservation else None
+
+    @property
+    def pool(self) -> int | None:
+        """Bytes that whoever uses the engine's pool pays; None where it has none."""
+        return self.reservation.pool if self.reservation else None
+
+    @property
+    def reserved_total(self) -> int | None:
+        """Bytes that the engine charges on all GPUs; None on one."""
+        return self.reservation.total if self.reservation and self.total else None
+
+    @property
+    def pool_total(self) -> int | None:
+        """The pools of all GPUs; None on one."""
+        return self.reservation.pool_total if self.reservation and self.total else None
+
+
+def resolved(question: Question, placed: Sequence[Deployed]) -> Question:
+    """The question with the engine's settings as resolved; None where they differ by the row."""
+    plans = [one.plan for one in placed if one.plan]
+    if not plans:
+        return question
+    found = dict(plans[0].settings)
+    for plan in plans[1:]:
+        found = {name: v if plan.settings.get(name) == v else None for name, v in found.items()}
+    return replace(question, settings=found)
+
+
+def deployed(model: Model, question: Question) -> Deployed:
+    """A model, changed as asked, on the ranks asked for. Raises UsageError."""
+    ranks = ranks_of(question)
+    planned = plan(model, question)
+    stages = stages_of(model, ranks) if ranks.gpus > 1 else ()
+    return Deployed(model, ranks, stages, planned)

@@ -15,7 +15,10 @@ OWN = {
 """What engines call an option that kvcalc has."""
 
 _SPLIT = "kvcalc does not split a cache over GPUs: its answer is all of one copy; leave it out"
-_MEMORY = "kvcalc does not fit a cache into a GPU's memory: its answer is what the cache takes"
+_MEMORY = (
+    "kvcalc fit says what fits into the memory that is left for the cache: kvcalc fit MODEL "
+    "--memory 40GiB"
+)
 _PLACED = "where a layer runs changes nothing of what is stored: leave it out"
 _PROMPT = "how a prompt is cut up changes nothing of what is stored: leave it out"
 _AT_MOST = "that is how many an engine runs at most; --batch says how many sequences there are"
@@ -27,8 +30,8 @@ _NOT_THERE = {
     "--data-parallel-size -dp --dp --dp-size --decode-context-parallel-size -dcp --dcp "
     "--expert-parallel-size --ep --ep-size --enable-expert-parallel "
     "-sm --split-mode -ts --tensor-split",
-    _MEMORY: "--gpu-memory-utilization --mem-fraction-static --kv-cache-memory-bytes "
-    "--kv-cache-free-gpu-memory-fraction --gpu --memory",
+    _MEMORY: "--gpu-memory-utilization --mem-fraction-static --kv-cache-free-gpu-memory-fraction "
+    "--gpu --memory --kv-cache-memory --kv-cache-memory-bytes",
     _PLACED: "-ngl --gpu-layers --n-gpu-layers -nkvo --no-kv-offload",
     _PROMPT: "--ubatch-size -ub --max-num-batched-tokens --chunked-prefill-size",
     _AT_MOST: "--max-num-seqs --max-running-requests",
@@ -42,7 +45,10 @@ _NOT_THERE = {
     "compare shows windows at full length as a row of its own, no-window": "--swa-full",
     "a model is named without an option, as in kvcalc show deepseek-v3": "-m --model --model-path",
 }
-"""Why an option of engines is not there, and what to do instead."""
+"""Why an option of engines is not there, and what to do instead; a command may have it yet."""
+
+NOT_IN = {"fit": dict.fromkeys(("-b", "--batch"), "the most that fit are its answer: leave it out")}
+"""Why one command does not have an option that others have."""
 
 ALIASES = {f"--{name}": option for option, names in OWN.items() for name in names.split()}
 ALIASES["-md"] = "--draft"
@@ -61,11 +67,11 @@ def _named(arg: str, ctx: Any) -> str:
         return arg
     if name.startswith("--"):  # vLLM takes both
         name = name.replace("_", "-")
-    if name in ABSENT and not ctx.resilient_parsing:
-        ctx.fail(f"there is no {name}: {ABSENT[name]}")
     spelt = ALIASES.get(name, name)
-    # what a command does not have is refused as it was typed
     there = any(spelt in param.opts for param in ctx.command.params)
+    if name in ABSENT and not there and not ctx.resilient_parsing:
+        ctx.fail(f"there is no {name}: {ABSENT[name]}")
+    # what a command does not have is refused as it was typed
     return (spelt if there else name) + equals + value
 
 

@@ -57,7 +57,7 @@ class Reservation:
 
 @dataclass(frozen=True)
 class Capacity:
-    """What fits into so many bytes for the cache on every GPU.
+    """What one copy of a model serves with so many bytes for the cache on every GPU.
 
     largest_batch  sequences of the context asked for; 0 where not one fits
     report         what the engine would log
@@ -82,7 +82,11 @@ class Plan(Protocol):
         """What is charged to `batch` sequences of `context` tokens each."""
 
     def capacity(self, memory: int, context: int) -> Capacity:
-        """How many sequences of `context` tokens fit into `memory` bytes on each GPU."""
+        """How many sequences of `context` tokens one copy serves with `memory` bytes on each GPU.
+
+        Those of `period` tokens more are no more. Raises UsageError for a context that the engine
+        does not take.
+        """
 
 
 @dataclass(frozen=True)

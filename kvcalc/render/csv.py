@@ -43,5 +43,5 @@ def _joined(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
-        return ": ".join(str(part) for part in value.values() if part != "")
+        return ": ".join(str(_joined(part)) for part in value.values() if part != "")
     return "; ".join(map(_joined, value)) if isinstance(value, list) else value

@@ -67,8 +67,9 @@ def read(
     known = {one.name: one for one in declared}
     for name in given:
         if name not in known:
-            hint = did_you_mean(name, known)
-            where = f"kvcalc list --engine {engine} shows all" if known else "it has none"
+            if not known:
+                raise UsageError(f"{engine} has no settings: leave {briefly(name)} out")
+            hint, where = did_you_mean(name, known), f"kvcalc list --engine {engine} shows all"
             told = f"{hint} {where}" if hint.endswith("?") else where
             raise UsageError(f"{engine} has no setting {briefly(name)}; {told}")
     return {name: known[name].read(value) for name, value in given.items()}

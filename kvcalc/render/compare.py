@@ -70,11 +70,13 @@ ROWS = Each("rows", ROW)
 
 
 def _asked(answer: Comparison) -> Callable[[ComparedRow], Said]:
+    version = keys.ENGINE_VERSION
     compared = {"metric": answer.metric, "baseline": answer.baseline}
-    return lambda row: {**asked_of(answer, row.variant), **compared}
+    of_all = {**compared, version.name: version.of(answer)}
+    return lambda row: {**asked_of(answer, row.variant), **of_all}
 
 
-RECORDS = Records(ROWS, (*ASKED, "metric", "baseline"), _asked)
+RECORDS = Records(ROWS, (*ASKED, "metric", "baseline", keys.ENGINE_VERSION.name), _asked)
 BASELINE = Key("baseline", str)
 DOCUMENT = JsonObject(
     "CompareDocument",

@@ -10,7 +10,7 @@ from kvcalc.model import Source
 from kvcalc.queries.show import Breakdown, TensorLine
 from kvcalc.render import Style, keys
 from kvcalc.render.explain import explain
-from kvcalc.render.keys import Each, JsonObject, Key, as_fraction, envelope, number, queried
+from kvcalc.render.keys import Each, JsonObject, Key, as_fraction, envelope, number, queried, taken
 from kvcalc.render.records import ASKED, Records, Said, asked_of
 from kvcalc.render.sheets import Column, Sheet, flops, numbers, sizes, text, titled
 from kvcalc.units import exact
@@ -42,11 +42,13 @@ LINES = Each("lines", JsonObject("", "", Key("group", str), Key("layers", int), 
 
 
 def _asked(answer: Breakdown) -> Callable[[TensorLine], Said]:
-    asked = asked_of(answer, answer.model)
+    asked = asked_of(answer, answer.model) | taken(OF_ALL, answer)
     return lambda _: asked
 
 
-RECORDS = Records(LINES, ASKED, _asked)
+OF_ALL = (keys.RANK_OF, keys.ENGINE_VERSION)
+"""What is of all lines alike, and that each says on its own."""
+RECORDS = Records(LINES, (*ASKED, *(key.name for key in OF_ALL)), _asked)
 
 
 def _sources(answer: Breakdown) -> tuple[Source, ...]:

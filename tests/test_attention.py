@@ -106,6 +106,9 @@ JAMBA = Mamba1(inner_dim=8_192, state_dim=16, conv_kernel=4)
 NO_CONV = Mamba1(inner_dim=8_192, state_dim=16, conv_kernel=0)
 MAMBA_2 = Mamba2(state_heads=80, state_head_dim=64, state_dim=128, state_groups=1, conv_kernel=4)
 GRANITE_4 = Mamba2(state_heads=128, state_head_dim=64, state_dim=128, state_groups=1, conv_kernel=4)
+NEMOTRON_H = Mamba2(
+    state_heads=256, state_head_dim=64, state_dim=256, state_groups=8, conv_kernel=4
+)
 QWEN3_NEXT = GatedDeltaNet(**GDN, conv_kernel=4)
 QWEN3_NEXT_BF16 = GatedDeltaNet(**GDN, conv_kernel=4, state_dtype=BF16)
 KIMI_LINEAR = KDA(state_heads=32, key_dim=128, value_dim=128, conv_kernel=4)
@@ -382,6 +385,28 @@ def test_a_convolution_remembers_one_column_less_than_its_taps(scheme: Scheme, s
     assert layer_of(scheme).stored(1) == layer_of(scheme).stored(M) == stored
 
 
+@pytest.mark.parametrize(
+    ("scheme", "x", "bc"),
+    [
+        # channels: heads x width, and B and C of every group
+        (MAMBA_2, 80 * 64, 2 * 1 * 128),
+        (GRANITE_4, 128 * 64, 2 * 1 * 128),
+        (NEMOTRON_H, 256 * 64, 2 * 8 * 256),
+    ],
+)
+@pytest.mark.parametrize("taps", [1, 2, 4])
+def test_the_convolution_of_mamba_2_is_two_which_ranks_split_apart(
+    scheme: Mamba2, x: int, bc: int, taps: int
+) -> None:
+    layer = layer_of(dataclasses.replace(scheme, conv_kernel=taps))
+    state, *convolutions = [tensor for _, tensor in layer.tensors]
+    columns = taps - 1
+    assert [
+        (one.entry_bytes, one.stored(M), one.read(M), one.flops(M)) for one in convolutions
+    ] == [(n * 2, columns * n * 2, 2 * columns * n * 2, 2 * columns * n) for n in (x, bc)]
+    assert layer.stored(M) == state.stored(M) + columns * (x + bc) * 2
+
+
 def left_over(scheme: Scheme) -> list[CacheTensor]:
     """What a compressor keeps of tokens that no finished entry holds yet; ROWS leave it out."""
     return list(scheme.left_over())
@@ -444,7 +469,17 @@ def test_a_sparse_scheme_says_what_dense_attention_would_be() -> None:
         (V41_REINDEX, [("kv", "kv", None, 512), ("compressed", "compressed", None, 512),
           ("index_key", "index", None, 128)]),
         (V41_REUSE, [("kv", "kv", None, 512), ("compressed", "compressed", None, 512)]),
-        (MAMBA_2, [("state", "state", 80, 64 * 128), ("conv", "conv", 5376, 1)]),
+        (MAMBA_2, [("state", "state", 80, 64 * 128), ("conv_x", "conv", 80, 64),
+          ("conv_bc", "conv", 1, 2 * 128)]),
+        (NEMOTRON_H, [("state", "state", 256, 64 * 256), ("conv_x", "conv", 256, 64),
+          ("conv_bc", "conv", 8, 2 * 256)]),
+        (dataclasses.replace(MAMBA_2, conv_kernel=0), [("state", "state", 80, 64 * 128)]),
+        # single channels, which any divisor of their number splits
+        (JAMBA, [("state", "state", 8_192, 16), ("conv", "conv", 8_192, 1)]),
+        (QWEN3_NEXT, [("state", "state", 32, 128 * 128),
+          ("conv", "conv", 2 * 16 * 128 + 32 * 128, 1)]),
+        (KIMI_LINEAR, [("state", "state", 32, 128 * 128), ("conv", "conv", 3 * 32 * 128, 1)]),
+        (GRIFFIN, [("state", "state", 2_560, 1), ("conv", "conv", 2_560, 1)]),
         (RWKV_7, [("state", "state", 40, 64 * 64), ("shift", "shift", None, 2560)]),
         (XLSTM, [("memory", "state", 8, 256 * 512), ("normaliser", "state", 8, 256),
           ("stabiliser", "state", 8, 1)]),

@@ -178,6 +178,8 @@ TERMS = (
     # fp8 and an fp32 scale of 128 elements in the ideal
     Terms("deepseek-v3.2", 1000, {NO_SCALE: 61 * (128 * 2 - 128 - 4) * 1000}),
     Terms("qwen3-next-80b-a3b", 1000, {COLUMN: 36 * (2 * 16 * 128 + 32 * 128) * 2}),
+    # a column of x, 256 heads x 64, and one of B and C, 8 groups of 256 each
+    Terms("nemotron-h-56b", 1000, {COLUMN: 54 * (256 * 64 + 2 * 8 * 256) * 2}),
     Terms(
         "falcon-40b",
         1000,

@@ -44,15 +44,17 @@ class Recurrent(Scheme):
         )
 
 
-def conv(channels: int, kernel: int) -> tuple[CacheTensor, ...]:
+def conv(parts: int, kernel: int, width: int = 1, name: str = "conv") -> tuple[CacheTensor, ...]:
     """The last `kernel` - 1 inputs of a causal convolution, a column per token.
 
-    One of a single tap remembers none, but is there: an engine may keep a column of it.
+    Its channels are `parts` x `width`, of which ranks take whole parts: single channels, unless
+    some belong together. One of a single tap remembers none, but is there: an engine may keep a
+    column of it.
     """
     if not kernel:
         return ()
-    columns = Fixed(kernel - 1)
-    return (CacheTensor("conv", "conv", 1, columns, channels, reads=ReadWrite(), macs=channels),)
+    columns, channels = Fixed(kernel - 1), parts * width
+    return (CacheTensor(name, "conv", width, columns, parts, reads=ReadWrite(), macs=channels),)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +79,8 @@ class Mamba2(Recurrent):
     """State-space duality: state [state_heads, state_head_dim, state_dim].
 
     The convolution covers x, B and C: state_heads x state_head_dim + 2 x state_groups x state_dim
-    channels. Dao and Gu 2024, arXiv 2405.21060, sections 6 and 7.
+    channels. They are two tensors, as ranks split x by heads, and B with C by groups. Dao and Gu
+    2024, arXiv 2405.21060, sections 6 and 7; split in 8.1.
     """
 
     kind: ClassVar[str] = "mamba2"
@@ -89,10 +92,11 @@ class Mamba2(Recurrent):
     conv_kernel: ConvKernel
 
     def expand(self) -> tuple[CacheTensor, ...]:
-        inner = self.state_heads * self.state_head_dim
-        channels = inner + 2 * self.state_groups * self.state_dim
-        state = self.state(self.state_heads, self.state_head_dim * self.state_dim)
-        return (state, *conv(channels, self.conv_kernel))
+        return (
+            self.state(self.state_heads, self.state_head_dim * self.state_dim),
+            *conv(self.state_heads, self.conv_kernel, self.state_head_dim, "conv_x"),
+            *conv(self.state_groups, self.conv_kernel, 2 * self.state_dim, "conv_bc"),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

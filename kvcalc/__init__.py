@@ -13,7 +13,18 @@ TYPE_CHECKING = False  # as typing has it, whose import takes longer than all of
 if TYPE_CHECKING:
     from typing import Any
 
-    from kvcalc.api import check, compare, diff, dtypes, json_schema, load, models, show, to_yaml
+    from kvcalc.api import (
+        check,
+        compare,
+        diff,
+        dtypes,
+        json_schema,
+        load,
+        models,
+        settings,
+        show,
+        to_yaml,
+    )
     from kvcalc.errors import InputError, InvalidValue, KvcalcError, UsageError
     from kvcalc.model import Model
 
@@ -32,6 +43,7 @@ __all__ = [
     "json_schema",
     "load",
     "models",
+    "settings",
     "show",
     "to_yaml",
 ]

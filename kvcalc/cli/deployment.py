@@ -19,6 +19,15 @@ Engine = Annotated[
         help=f"Add what an engine keeps of it: {', '.join(ENGINES)}.",
     ),
 ]
+SettingsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        autocompletion=completion.engines,
+        help=f"List an engine's own settings instead: {', '.join(ENGINES)}.",
+    ),
+]
 Tp = Annotated[
     int, typer.Option("--tp", metavar="N", help="GPUs that share the heads of every layer.")
 ]
@@ -48,6 +57,7 @@ Settings = Annotated[
         "-E",
         "--engine-setting",
         metavar="NAME=VALUE",
+        autocompletion=completion.settings,
         help="One of the engine's own settings, repeatable; kvcalc list --engine NAME shows all.",
     ),
 ]

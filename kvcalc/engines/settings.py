@@ -27,6 +27,13 @@ class Declared:
     takes: type | tuple[str, ...]
     least: int = 1
 
+    @property
+    def values(self) -> tuple[str, ...]:
+        """What it may be, as the command line takes it; empty where that is no list."""
+        if isinstance(self.takes, tuple):
+            return self.takes
+        return (ON[0], OFF[0]) if self.takes is bool else ()
+
     def read(self, given: Setting) -> Setting:
         """A value as Python or the command line gives it. Raises UsageError."""
         if self.takes is bool:

@@ -75,9 +75,15 @@ class Comparison(Answer):
 
     @property
     def told(self) -> tuple[str, ...]:
-        """The notes on all of it, and those on a row by what it is called, each once."""
-        of_rows = (f"{row.label}: {note}" for row in self.rows for note in row.notes)
-        return (*self.notes, *dict.fromkeys(of_rows))
+        """The notes on all of it, and those on a row by what it is called, each once.
+
+        What an engine says of every row is one of those on all.
+        """
+        said = [row.reservation.notes if row.reservation else () for row in self.rows]
+        of_all = dict.fromkeys(note for note in said[0] if all(note in notes for notes in said))
+        of_rows = ((row, note) for row in self.rows for note in row.notes if note not in of_all)
+        told = dict.fromkeys(f"{row.label}: {note}" for row, note in of_rows)
+        return (*self.notes, *of_all, *told)
 
     @property
     def failed(self) -> int:

@@ -111,8 +111,8 @@ def resolved(question: Question, placed: Sequence[Deployed]) -> Question:
     if not plans:
         return question
     found = dict(plans[0].settings)
-    for plan in plans[1:]:
-        found = {name: v if plan.settings.get(name) == v else None for name, v in found.items()}
+    for other in plans[1:]:
+        found = {name: v if other.settings.get(name) == v else None for name, v in found.items()}
     return replace(question, settings=found)
 
 

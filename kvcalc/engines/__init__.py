@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kvcalc.model import Model
     from kvcalc.question import Question
 
-ENGINES = {"transformers": "kvcalc.engines.transformers"}
+ENGINES = {"transformers": "kvcalc.engines.transformers", "vllm": "kvcalc.engines.vllm"}
 """The module of each engine, by the name that `--engine` takes; imported when it is asked for."""
 
 

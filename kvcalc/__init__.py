@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         json_schema,
         load,
         models,
+        settings,
         show,
         to_yaml,
     )
@@ -44,6 +45,7 @@ __all__ = [
     "json_schema",
     "load",
     "models",
+    "settings",
     "show",
     "to_yaml",
 ]

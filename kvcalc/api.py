@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kvcalc.queries.dtypes import Dtypes
     from kvcalc.queries.fit import Fit
     from kvcalc.queries.listing import Listing
+    from kvcalc.queries.settings import EngineSettings
     from kvcalc.queries.show import Breakdown
     from kvcalc.question import Asked
 
@@ -192,6 +193,20 @@ def dtypes(word: str = "") -> Dtypes:
 
     _must_be_text("word", word)
     return list_dtypes().with_word(word) if word else list_dtypes()
+
+
+def settings(engine: str, word: str = "") -> EngineSettings:
+    """The settings of an engine, which `show` and `compare` take by name, and what each decides.
+
+    word  lists those alone that have it in their name or help
+
+    Raises UsageError where there is no such engine, or no such setting.
+    """
+    from kvcalc.queries.settings import list_settings
+
+    _must_be_text("engine", engine)
+    _must_be_text("word", word)
+    return list_settings(engine).with_word(word) if word else list_settings(engine)
 
 
 def diff(model: Reference, other: Reference, *, ignore: Sequence[str] = ()) -> Difference:

@@ -151,7 +151,8 @@ class Share:
 
     @property
     def rule(self) -> str:
-        return f"ceil(({self.extent.rule}) / {self.of})"
+        rule = self.extent.rule
+        return f"ceil({rule if rule == 'T' else f'({rule})'} / {self.of})"
 
 
 class Reads(Protocol):
@@ -218,6 +219,25 @@ class TopK:
     @property
     def rule(self) -> str:
         return f"top {self.k:,}" + (f" and T mod {self.pool}" if self.pool > 1 else "")
+
+
+@dataclass(frozen=True)
+class EvenShare(TopK):
+    """What rank number `turn` of `of` reads of the top `k`, where these fall evenly on them."""
+
+    of: int = 1
+    turn: int = 0
+
+    def touched(self, entries: int) -> int:
+        return min(entries, (self.k - self.turn + self.of - 1) // self.of)
+
+    @property
+    def turns(self) -> tuple[int, ...]:
+        return (self.touched(self.k),)
+
+    @property
+    def rule(self) -> str:
+        return f"top {self.k:,}, evenly on {self.of:,} ranks"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ A setting more is a line in `Asked`, a line in `Question`, and how it is read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, TypedDict
 
@@ -21,7 +21,7 @@ from kvcalc.units import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import Any, TypeVar, Unpack
 
     from kvcalc.formats import IndexFormat, Layout
@@ -135,6 +135,8 @@ def question(
     settings: dict[str, Any] = {name: _read(name, value) for name, value in asked.items()}
     if settings.get("mtp_layers") is not None:
         settings["mtp"] = True
+    if settings.get("pp_layers") and settings.get("pp", 1) == 1:
+        settings["pp"] = len(settings["pp_layers"])
     return Question(context, batch, ignored=tuple(dict.fromkeys(ignored)), **settings)
 
 
@@ -193,7 +195,7 @@ def _stages(layers: Sequence[int] | str) -> tuple[int, ...]:
     how = "write the layers of each stage, such as 11,11,12,11"
     parts = layers.split(",") if isinstance(layers, str) else layers
     try:
-        numbers = tuple(int(part) if isinstance(part, str) else part for part in parts)
+        numbers = tuple(_layers(part) if isinstance(part, str) else part for part in parts)
     except (TypeError, ValueError):
         raise ValueError(f"{briefly(layers)} is no list of layers; {how}") from None
     whole = all(isinstance(n, int) and not isinstance(n, bool) for n in numbers)
@@ -202,6 +204,13 @@ def _stages(layers: Sequence[int] | str) -> tuple[int, ...]:
     if len(numbers) > MAX_RANKS:
         raise ValueError(f"{len(numbers):,} stages: there are at most {MAX_RANKS:,}")
     return numbers
+
+
+def _layers(text: str) -> int:
+    number = text.strip()
+    if not (number.isascii() and number.isdecimal()):
+        raise ValueError(text)
+    return int(number)
 
 
 def _settings(given: Mapping[str, Setting]) -> dict[str, Setting]:

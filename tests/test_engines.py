@@ -25,6 +25,7 @@ from kvcalc.formats import BF16, FP8, uniform
 from kvcalc.model import Architecture, Model
 
 if TYPE_CHECKING:
+    from kvcalc.engines.reservation import WithDraft
     from kvcalc.model import Model
     from kvcalc.question import Question
 
@@ -308,7 +309,7 @@ def test_a_comparison_expands_each_scheme_and_plans_each_row_once(
             monkeypatch.setattr(kind, "expand", expanded.of(kind.expand))
     monkeypatch.setattr(Attention, "expand", expanded.of(Attention.expand))
 
-    def planning(model: Model, question: Question) -> TransformersPlan:
+    def planning(model: Model, question: Question) -> TransformersPlan | WithDraft:
         planned[id(model)] += 1
         return plan(model, question)
 

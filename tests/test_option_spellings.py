@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -60,6 +61,15 @@ def shown(cli: Cli, *args: str) -> Any:
         (("-ctk=q8_0", "-ctv=q8_0"), "kv_dtype", "q8_0"),
         (("-ctk", "auto"), "kv_dtype", None),
         (("-ctk", "auto", "-ctv", "q4_0"), "kv_dtype", "auto/q4_0"),
+        (("--tensor-parallel-size", "8"), "tp", 8),
+        (("--tp_size=8",), "tp", 8),
+        (("-tp", "8"), "tp", 8),
+        (("--pipeline-parallel-size", "4"), "pp", 4),
+        (("-pp=4",), "pp", 4),
+        (("--data_parallel_size", "2"), "dp", 2),
+        (("-dp", "2"), "dp", 2),
+        (("--tp", "8", "--decode-context-parallel-size", "2"), "dcp", 2),
+        (("-tp", "8", "-dcp", "8"), "dcp", 8),
         (("--draft", "llama-3.2-1b", "-ctkd", "q8_0"), "draft_kv_dtype", "q8_0/auto"),
         (
             ("--draft", "llama-3.2-1b", "--cache-type-v-draft", "q8_0"),
@@ -167,11 +177,13 @@ def test_an_option_that_is_not_there_is_refused_with_the_reason(
     [
         (("--ctx", "8K", "show", LLAMA), "has no option --ctx: write it behind the command"),
         (("-c", "8K", "show", LLAMA), "has no option -c: write it behind the command"),
-        (("--tp", "8", "show", LLAMA), f"there is no --tp: {ABSENT['--tp']}"),
+        (("--ep", "8", "show", LLAMA), f"there is no --ep: {ABSENT['--ep']}"),
+        (("--tp", "8", "show", LLAMA), "kvcalc has no option --tp: write it behind the command"),
         (("--nosuch", "8", "show", LLAMA), "has no option --nosuch; kvcalc --help shows all"),
         (("check", "--ctx", "8K", LLAMA), "kvcalc check has no option --ctx; "),
         (("import", LLAMA, "--bs=8"), "kvcalc import has no option --bs; "),
-        (("list", "--tp", "8"), f"there is no --tp: {ABSENT['--tp']}"),
+        (("list", "--ep", "8"), f"there is no --ep: {ABSENT['--ep']}"),
+        (("list", "-tp", "8"), "kvcalc list has no option -t; kvcalc list --help shows all"),
     ],
 )
 def test_an_option_before_the_command_or_behind_another(
@@ -199,7 +211,8 @@ def test_other_spellings_are_of_options_that_are_there(command: str, cli: Cli) -
     assert there.keys().isdisjoint({*ALIASES, *ABSENT})
     assert set(ALIASES).isdisjoint(ABSENT)
     told = cli(command, "--help").out
-    assert [name for name in (*ALIASES, "-ctk", "--cache-type-v") if f"{name} " in told] == []
+    names = (*ALIASES, "-ctk", "--cache-type-v")
+    assert [name for name in names if re.search(rf"(?<!-){re.escape(name)} ", told)] == []
 
 
 def test_the_public_functions_take_one_side_too() -> None:

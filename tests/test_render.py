@@ -412,13 +412,17 @@ def test_json_lines_are_the_documents_list(args: tuple[str, ...], stdin: str, to
         assert line["kvcalc_version"] == kvcalc.__version__
 
 
+def _joined(parts: dict[str, Any]) -> str:
+    return ": ".join(str(part) for part in parts.values() if part != "")
+
+
 def cell(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return "; ".join(map(cell, value))
+        return "; ".join(_joined(one) if isinstance(one, dict) else cell(one) for one in value)
     if isinstance(value, dict):
-        return ": ".join(str(part) for part in value.values() if part != "")
+        return json.dumps(value)
     return "" if value is None else str(value)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from kvcalc import __version__
-from kvcalc.cli import completion, options
+from kvcalc.cli import completion, deployment, options
 from kvcalc.cli.commands import Command, Group, help_of
 from kvcalc.cli.fit import fit
 from kvcalc.cli.options import Files, Model, Models, Source
@@ -172,18 +172,25 @@ def list_command(
     dtypes: Annotated[
         bool, typer.Option("--dtypes", help="List what a dtype may be called instead.")
     ] = False,
+    engine: deployment.SettingsOf = None,
 ) -> None:
-    """List the bundled models, or every dtype.
+    """List the bundled models, every dtype, or an engine's settings.
 
     Example: kvcalc list llama
 
     The bundled models by vendor: attention kind, bytes per token, and what does not grow, each at
-    its own default context. With --dtypes, every dtype: its bits, scales and bytes. With WORD,
-    those that have it in their name, vendor, attention or a hub id.
+    its own default context. With --dtypes, every dtype: its bits, scales and bytes; with --engine,
+    what -E sets: defaults, values and what they decide. With WORD, those that have it in their
+    name, vendor, attention or a hub id.
     """
     import kvcalc
 
-    out.answer(kvcalc.dtypes(word) if dtypes else kvcalc.models(word))
+    if engine is None:
+        out.answer(kvcalc.dtypes(word) if dtypes else kvcalc.models(word))
+        return
+    if dtypes:
+        raise UsageError("--dtypes lists dtypes and --engine settings: leave one of them out")
+    out.answer(kvcalc.settings(engine, word))
 
 
 @app.command("import", cls=Command)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import typer
 
-from kvcalc.engines import ENGINES
+from kvcalc.engines import ENGINES, engine_of
 
 _PLAIN = re.compile(r"[A-Za-z0-9._+-]+")
 """Names that no shell takes for anything else."""
@@ -60,6 +60,19 @@ def index_dtypes(incomplete: str) -> list[str]:
 def engines(incomplete: str) -> list[str]:
     """Where an engine is to be named."""
     return [name for name in ENGINES if name.startswith(incomplete)]
+
+
+def settings(context: typer.Context, incomplete: str) -> list[str]:
+    """Where a setting of the engine that is named before is to be set, to one of its values."""
+    named = context.params.get("engine")
+    if named not in ENGINES:
+        return []
+    name, equals, value = incomplete.partition("=")
+    declared = {one.name: one for one in engine_of(named).SETTINGS}
+    if not equals:
+        return [f"{known}=" for known in declared if known.startswith(name)]
+    values = declared[name].values if name in declared else ()
+    return [f"{name}={one}" for one in values if one.startswith(value)]
 
 
 def commands(context: typer.Context, incomplete: str) -> list[str]:

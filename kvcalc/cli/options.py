@@ -1,16 +1,16 @@
 """The options of all commands, each declared once with its help, and what is made of them."""
 
 # annotations are evaluated here, as `taking` puts signatures together that typer reads
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import typer
 
 from kvcalc.cli import completion
+from kvcalc.cli.deployment import Dcp, Dp, Engine, Pp, PpLayers, Settings, Tp, settings_of
 from kvcalc.cli.output import Output
 from kvcalc.cli.spellings import of_sides
-from kvcalc.engines import ENGINES
 from kvcalc.errors import UsageError
 
 T = TypeVar("T")
@@ -165,47 +165,6 @@ AllowOutside = Annotated[
         "directory.",
     ),
 ]
-Engine = Annotated[
-    str | None,
-    typer.Option(
-        "--engine",
-        metavar="NAME",
-        autocompletion=completion.engines,
-        help=f"Add what an engine keeps of it: {', '.join(ENGINES)}.",
-    ),
-]
-Tp = Annotated[
-    int, typer.Option("--tp", metavar="N", help="GPUs that share the heads of every layer.")
-]
-Pp = Annotated[
-    int, typer.Option("--pp", metavar="N", help="Stages of consecutive layers, on GPUs each.")
-]
-Dp = Annotated[
-    int, typer.Option("--dp", metavar="N", help="Copies that share the sequences, on GPUs each.")
-]
-Dcp = Annotated[
-    int,
-    typer.Option(
-        "--dcp", metavar="N", help="Of the --tp GPUs, how many share a sequence's tokens."
-    ),
-]
-PpLayers = Annotated[
-    str | None,
-    typer.Option(
-        "--pp-layers",
-        metavar="LIST",
-        help="Layers of each stage: 11,11,12,11. Default: as even as can be.",
-    ),
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "-E",
-        "--engine-setting",
-        metavar="NAME=VALUE",
-        help="One of the engine's own settings, repeatable; kvcalc list --engine NAME shows all.",
-    ),
-]
 
 
 def question(
@@ -243,7 +202,7 @@ def question(
         "draft_kv_dtype": of_sides("--draft-kv-dtype", draft_kv_dtype, draft_type_k, draft_type_v),
         "source_length": _source_length(source_length),
         "engine": engine,
-        "settings": _settings(setting or ()),
+        "settings": settings_of(setting or ()),
         "tp": tp,
         "pp": pp,
         "dp": dp,
@@ -251,17 +210,6 @@ def question(
         "pp_layers": pp_layers,
         "ignore": ignore or (),
     }
-
-
-def _settings(given: Sequence[str]) -> dict[str, str]:
-    """An engine's settings by their names; one that is given twice is as the last says."""
-    found = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not name.strip() or not equals or not value.strip():
-            raise UsageError(f"-E {text}: write NAME=VALUE, such as -E block_size=64")
-        found[name.strip()] = value.strip()
-    return found
 
 
 def _contexts(text: str | None) -> int | tuple[int, ...] | None:

@@ -11,10 +11,18 @@ OWN = {
     "--kv-dtype": "kv-cache-dtype kv-cache-type cache-type cache-dtype",
     "--engine": "backend",
     "--draft": "draft-model model-draft speculative-model speculative-draft-model-path",
+    "--tp": "tensor-parallel-size tensor-parallel tp-size",
+    "--pp": "pipeline-parallel-size pipeline-parallel pp-size",
+    "--dp": "data-parallel-size data-parallel dp-size",
+    "--dcp": "decode-context-parallel-size dcp-size",
 }
 """What engines call an option that kvcalc has."""
 
-_SPLIT = "kvcalc does not split a cache over GPUs: its answer is all of one copy; leave it out"
+_SHORT = {"-md": "--draft", "-tp": "--tp", "-pp": "--pp", "-dp": "--dp", "-dcp": "--dcp"}
+"""The same with one dash."""
+
+_EXPERTS = "it splits experts and leaves the cache as it is: leave it out"
+_SPLIT = "llama.cpp keeps as much in all, however it is split over GPUs: leave it out"
 _MEMORY = (
     "kvcalc fit says what fits into the memory that is left for the cache: kvcalc fit MODEL "
     "--memory 40GiB"
@@ -22,25 +30,23 @@ _MEMORY = (
 _PLACED = "where a layer runs changes nothing of what is stored: leave it out"
 _PROMPT = "how a prompt is cut up changes nothing of what is stored: leave it out"
 _AT_MOST = "that is how many an engine runs at most; --batch says how many sequences there are"
+_PAGES = "kvcalc counts entries that are live; how an engine pages them is a setting of its own"
+_OWN = "it is a setting of an engine's own"
 _SLOTS = "llama.cpp shares its context among its slots; say --context for one, and --batch"
 _TOGETHER = "engines count one sequence or all by it; say --context for one, and --batch"
 _WEIGHTS = "that is for weights; --kv-dtype says what the cache is kept in"
 _NOT_THERE = {
-    _SPLIT: "--tensor-parallel-size -tp --tp --tp-size --pipeline-parallel-size -pp --pp --pp-size "
-    "--data-parallel-size -dp --dp --dp-size --decode-context-parallel-size -dcp --dcp "
-    "--expert-parallel-size --ep --ep-size --enable-expert-parallel "
-    "-sm --split-mode -ts --tensor-split",
+    _EXPERTS: "--expert-parallel-size --ep --ep-size --enable-expert-parallel",
+    _SPLIT: "-sm --split-mode -ts --tensor-split",
     _MEMORY: "--gpu-memory-utilization --mem-fraction-static --kv-cache-free-gpu-memory-fraction "
-    "--gpu --memory --kv-cache-memory --kv-cache-memory-bytes",
+    "--memory --kv-cache-memory --kv-cache-memory-bytes",
     _PLACED: "-ngl --gpu-layers --n-gpu-layers -nkvo --no-kv-offload",
-    _PROMPT: "--ubatch-size -ub --max-num-batched-tokens --chunked-prefill-size",
-    _AT_MOST: "--max-num-seqs --max-running-requests",
+    _PROMPT: "--ubatch-size -ub --chunked-prefill-size",
+    _AT_MOST: "--max-running-requests",
     _SLOTS: "-np --parallel",
     _TOGETHER: "--max-total-tokens --max-num-tokens",
     _WEIGHTS: "--dtype --quantization",
-    "kvcalc counts entries that are live, and no pages of them: leave it out": (
-        "--block-size --page-size"
-    ),
+    _PAGES: "--page-size",
     "how attention is computed changes nothing of what is stored: leave it out": "-fa --flash-attn",
     "compare shows windows at full length as a row of its own, no-window": "--swa-full",
     "a model is named without an option, as in kvcalc show deepseek-v3": "-m --model --model-path",
@@ -50,9 +56,22 @@ _NOT_THERE = {
 NOT_IN = {"fit": dict.fromkeys(("-b", "--batch"), "the most that fit are its answer: leave it out")}
 """Why one command does not have an option that others have."""
 
-ALIASES = {f"--{name}": option for option, names in OWN.items() for name in names.split()}
-ALIASES["-md"] = "--draft"
+_SWITCHES = "async-scheduling enable-prefix-caching"
+_SETTINGS = (
+    f"{_SWITCHES} gpu block-size max-num-batched-tokens max-num-seqs mamba-cache-mode "
+    "mamba-ssm-cache-dtype attention-backend kv-cache-dtype-skip-layers num-gpu-blocks-override "
+    "num-speculative-tokens"
+)
+"""Options of servers that are settings of an engine, which may have them or not."""
+
+ALIASES = {f"--{name}": option for option, names in OWN.items() for name in names.split()} | _SHORT
 ABSENT = {name: why for why, names in _NOT_THERE.items() for name in names.split()}
+_SAID = [(name, name, "VALUE") for name in _SETTINGS.split()]
+_SAID += [(f"no-{name}", name, "false") for name in _SWITCHES.split()]
+ABSENT |= {
+    f"--{typed}": f"{_OWN}; say --engine NAME -E {name.replace('-', '_')}={value}"
+    for typed, name, value in _SAID
+}
 
 
 def as_here(args: list[str], ctx: Any) -> list[str]:
@@ -67,11 +86,12 @@ def _named(arg: str, ctx: Any) -> str:
         return arg
     if name.startswith("--"):  # vLLM takes both
         name = name.replace("_", "-")
-    spelt = ALIASES.get(name, name)
-    there = any(spelt in param.opts for param in ctx.command.params)
-    if name in ABSENT and not there and not ctx.resilient_parsing:
+    known = {option for param in ctx.command.params for option in param.opts}
+    if name in ABSENT and name not in known and not ctx.resilient_parsing:
         ctx.fail(f"there is no {name}: {ABSENT[name]}")
+    spelt = ALIASES.get(name, name)
     # what a command does not have is refused as it was typed
+    there = spelt in known
     return (spelt if there else name) + equals + value
 
 

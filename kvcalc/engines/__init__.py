@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
-from kvcalc.errors import UsageError, did_you_mean
+from kvcalc.errors import UsageError, briefly, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kvcalc.model import Model
     from kvcalc.question import Question
 
-ENGINES = {"transformers": "kvcalc.engines.transformers"}
+ENGINES = {"transformers": "kvcalc.engines.transformers", "vllm": "kvcalc.engines.vllm"}
 """The module of each engine, by the name that `--engine` takes; imported when it is asked for."""
 
 
@@ -52,7 +52,8 @@ def plan(model: Model, question: Question) -> Plan | None:
     if question.engine is None:
         if question.settings:
             name = next(iter(question.settings))
-            raise UsageError(f"{name} is a setting of an engine: name it, with --engine")
+            text = f"{briefly(name)} is a setting of an engine, and none is named"
+            raise UsageError(f"{text}: add --engine NAME, or leave it out")
         return None
     return engine_of(question.engine).plan(model, question)
 

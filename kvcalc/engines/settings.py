@@ -27,6 +27,13 @@ class Declared:
     takes: type | tuple[str, ...]
     least: int = 1
 
+    @property
+    def values(self) -> tuple[str, ...]:
+        """What it may be, as the command line takes it; empty where that is no list."""
+        if isinstance(self.takes, tuple):
+            return self.takes
+        return (ON[0], OFF[0]) if self.takes is bool else ()
+
     def read(self, given: Setting) -> Setting:
         """A value as Python or the command line gives it. Raises UsageError."""
         if self.takes is bool:
@@ -67,8 +74,9 @@ def read(
     known = {one.name: one for one in declared}
     for name in given:
         if name not in known:
-            hint = did_you_mean(name, known)
-            where = f"kvcalc list --engine {engine} shows all" if known else "it has none"
+            if not known:
+                raise UsageError(f"{engine} has no settings: leave {briefly(name)} out")
+            hint, where = did_you_mean(name, known), f"kvcalc list --engine {engine} shows all"
             told = f"{hint} {where}" if hint.endswith("?") else where
             raise UsageError(f"{engine} has no setting {briefly(name)}; {told}")
     return {name: known[name].read(value) for name, value in given.items()}

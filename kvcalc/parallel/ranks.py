@@ -52,10 +52,12 @@ class Ranks:
         if self.layers is not None:
             if sum(self.layers) != layers:
                 told = f"{', '.join(map(str, self.layers))} are {sum(self.layers):,} layers"
-                raise WrongArgument("pp_layers", f"{told}, and the model has {layers:,}")
+                text = f"{told}, and the model has {layers:,}: name all of them"
+                raise WrongArgument("pp_layers", text)
             return self.layers
         if layers < self.pp:
-            raise WrongArgument("pp", f"{layers:,} layers do not make {self.pp:,} stages")
+            text = f"{layers:,} layers do not make {self.pp:,} stages: ask for no more than there"
+            raise WrongArgument("pp", f"{text} are layers")
         each, left = divmod(layers, self.pp)
         first = self.pp - 1 - left
         return tuple(each + (first <= stage < self.pp - 1) for stage in range(self.pp))
@@ -66,9 +68,10 @@ def ranks_of(question: Question) -> Ranks:
     layers = question.pp_layers
     pp = len(layers) if layers and question.pp == 1 else question.pp
     if layers and len(layers) != pp:
-        text = f"names {len(layers)} stages, and pp is {pp}"
+        text = f"{len(layers):,} stages are named, and pp is {pp:,}: leave one of the two out"
         raise WrongArgument("pp_layers", text)
     if question.tp % question.dcp:
-        text = f"{question.dcp} does not divide tp, {question.tp}: its ranks are some of those"
+        told = f"{question.dcp:,} does not divide tp, which is {question.tp:,}"
+        text = f"{told}: those that share a sequence's tokens are some of the tp ranks"
         raise WrongArgument("dcp", text)
     return Ranks(question.tp, pp, question.dp, question.dcp, layers)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from kvcalc.amounts import Amounts
 from kvcalc.cache import Cache, Group
-from kvcalc.errors import UsageError
+from kvcalc.errors import UsageError, WrongArgument
 from kvcalc.parallel.tensors import of_rank
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterator
 
     from kvcalc.attention.base import Scheme
     from kvcalc.cache import CacheTensor, Settled
@@ -54,16 +54,16 @@ class Stage:
 def stages_of(model: Model, ranks: Ranks) -> tuple[Stage, ...]:
     """A model cut into stages; its MTP layers, and its draft, are on the last.
 
-    Raises WrongArgument where it cannot be cut so, and UsageError where query heads do not divide
-    or a layer reads the cache of one on another stage.
+    Raises WrongArgument where it cannot be cut so, heads cannot be split, or a layer reads the
+    cache of one on another stage.
     """
-    _divide_query_heads(model, ranks.tp)
+    _must_split(model, ranks)
     trunk = len(model.layers) - model.predicting
     ends = [*accumulate(ranks.partition(trunk))]
     ends[-1] += model.predicting
     firsts = [0, *ends[:-1]]
     if ranks.pp > 1:
-        _refuse_a_cut(model, firsts)
+        _refuse_a_cut(model, firsts, "pp" if ranks.layers is None else "pp_layers")
     drafts = () if model.draft is None else _draft_groups(model.draft, ranks)
     return tuple(
         Stage(
@@ -79,7 +79,7 @@ def stages_of(model: Model, ranks: Ranks) -> tuple[Stage, ...]:
 
 
 def _draft_groups(draft: Model, ranks: Ranks) -> tuple[Group, ...]:
-    _divide_query_heads(draft, ranks.tp)
+    _must_split(draft, ranks)
     groups = _groups(draft, draft.layers)
     return tuple(replace(group, name=f"draft.{group.name}") for group in groups)
 
@@ -100,13 +100,18 @@ def _of_rank(group: Group, ranks: Ranks, turn: int) -> Group:
     )
 
 
-def _divide_query_heads(model: Model, tp: int) -> None:
-    """Raises UsageError where attention has query heads that tp does not divide."""
+def _must_split(model: Model, ranks: Ranks) -> None:
+    """Raises WrongArgument where ranks cannot share the heads, or the entries, of a model."""
     for scheme in model.schemes:
         heads = query_heads(scheme)
-        if heads and heads % tp:
-            text = f"{model.name} has {heads:,} query heads, which {tp:,} ranks cannot share"
-            raise UsageError(f"{text}: --tp has to divide them")
+        if heads and heads % ranks.tp:
+            text = f"{model.name} has {heads:,} query heads, which {ranks.tp:,} ranks cannot share"
+            raise WrongArgument("tp", f"{text}: it has to divide them")
+        for tensor in scheme.kept:
+            try:
+                of_rank(tensor, ranks)
+            except UsageError as error:
+                raise WrongArgument("tp", f"{model.name}: {error}") from None
 
 
 def query_heads(scheme: Scheme) -> int | None:
@@ -115,22 +120,28 @@ def query_heads(scheme: Scheme) -> int | None:
     return heads
 
 
-def _refuse_a_cut(model: Model, firsts: list[int]) -> None:
-    """Raises UsageError where a layer reads what one on an earlier stage keeps."""
+def _refuse_a_cut(model: Model, firsts: list[int], argument: str) -> None:
+    """Raises WrongArgument where a layer reads what one on an earlier stage keeps."""
+    last: dict[int, int] = {}
+    for reader, owner in _readings(model):
+        last[owner] = max(reader, last.get(owner, 0))
+    for owner, reader in last.items():
+        if any(owner < first <= reader for first in firsts):
+            told = f"layers up to {reader + 1:,} of {model.name} read the cache of layer"
+            text = f"{told} {owner + 1:,}, which would be on an earlier stage"
+            way_out = "cut before it, with --pp-layers, or into fewer stages"
+            raise WrongArgument(argument, f"{text}: {way_out}")
+
+
+def _readings(model: Model) -> Iterator[tuple[int, int]]:
+    """Each layer that reads the cache of another, and that: the last before it of its kind."""
     owners: dict[Hashable, int] = {}
     for number, layer in enumerate(model.layers):
-        stage_first = max(first for first in firsts if first <= number)
         for tensor in (tensor for name in layer for tensor in model.attention[name].kept):
             if not tensor.shared:
                 owners[_kind(tensor)] = number
-                continue
-            owner = owners.get(_kind(tensor))
-            if owner is not None and owner < stage_first:
-                text = (
-                    f"layer {number + 1:,} of {model.name} reads the cache of layer {owner + 1:,}"
-                )
-                way_out = "--pp-layers keeps both on one stage, or fewer stages do"
-                raise UsageError(f"{text}, which is on an earlier stage: {way_out}")
+            elif _kind(tensor) in owners:
+                yield number, owners[_kind(tensor)]
 
 
 def _kind(tensor: CacheTensor) -> Hashable:

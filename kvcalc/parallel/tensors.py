@@ -1,8 +1,8 @@
 """What one rank keeps of a tensor.
 
 Heads are split, and kept by several ranks once there are fewer heads than ranks; what has no heads
-is kept by every rank of tensor parallelism. Entries are dealt out under context parallelism, states
-are not.
+is kept by every rank of tensor parallelism. Entries are dealt out under context parallelism, among
+ranks that keep the same heads; states are not.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from kvcalc.cache import ENTRY_ROLES
 from kvcalc.errors import UsageError
-from kvcalc.extents import Share
+from kvcalc.extents import All, EvenShare, Share, TopK
 
 if TYPE_CHECKING:
     from kvcalc.cache import CacheTensor
+    from kvcalc.extents import Reads
     from kvcalc.parallel.ranks import Ranks
 
 SHARED_OUT = ENTRY_ROLES | {"index"}
@@ -27,13 +28,26 @@ def of_rank(tensor: CacheTensor, ranks: Ranks, turn: int = 0) -> CacheTensor:
 
     Raises UsageError where its heads cannot be split.
     """
-    found = tensor
+    found, dealt = tensor, ranks.dcp > 1 and tensor.role in SHARED_OUT
     if ranks.tp > 1:
-        heads = None if tensor.heads is None else heads_of_rank(tensor, ranks.tp)
+        among = ranks.copies if dealt else ranks.tp
+        heads = None if tensor.heads is None else heads_of_rank(tensor, among)
         found = replace(tensor, heads=heads, macs=_macs(tensor, heads, ranks))
-    if ranks.dcp > 1 and tensor.role in SHARED_OUT:
-        return replace(found, extent=Share(found.extent, ranks.dcp, turn))
-    return found
+    if not dealt:
+        return found
+    extent, reads = Share(found.extent, ranks.dcp, turn), _read(tensor, ranks.dcp, turn)
+    return replace(found, extent=extent, reads=reads)
+
+
+def _read(tensor: CacheTensor, of: int, turn: int) -> Reads:
+    """What one of the ranks reads that share entries. Raises UsageError where nobody knows."""
+    reads = tensor.reads
+    if isinstance(reads, All):
+        return reads
+    if isinstance(reads, TopK) and reads.pool == 1:
+        return EvenShare(reads.k, of=of, turn=turn)
+    text = f"{tensor.name} is read by blocks ({reads.rule}), which no rank of {of:,} has whole"
+    raise UsageError(f"{text}: leave --dcp out")
 
 
 def heads_of_rank(tensor: CacheTensor, tp: int) -> int:
@@ -46,8 +60,8 @@ def heads_of_rank(tensor: CacheTensor, tp: int) -> int:
     what = "heads" if tensor.role in ENTRY_ROLES | {"state"} else "equal parts"
     text = f"the {heads:,} {what} of {tensor.name} cannot be split over {tp:,} ranks"
     if tensor.role == "state":
-        raise UsageError(f"{text}: --tp has to divide them")
-    raise UsageError(f"{text}: --tp has to divide them, or they it")
+        raise UsageError(f"{text}: tp has to divide them")
+    raise UsageError(f"{text}: tp has to divide them, or be a multiple of them")
 
 
 def _macs(tensor: CacheTensor, heads: int | None, ranks: Ranks) -> int | None:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from kvcalc.amounts import Amounts, Measured
 from kvcalc.answer import Answer
 from kvcalc.engines import version_of
-from kvcalc.errors import WrongArgument, did_you_mean
+from kvcalc.errors import UsageError, WrongArgument, did_you_mean
 from kvcalc.expect import QUANTITIES, Quantity
 from kvcalc.model import Model
+from kvcalc.parallel.ranks import ranks_of
 from kvcalc.queries.asked import drafts_of, filled, names_of, notes_on
 from kvcalc.queries.check import Result, expected
 from kvcalc.queries.deployed import Deployed, Kept, Placed, Rank, deployed, resolved
@@ -74,9 +75,15 @@ class Comparison(Answer):
 
     @property
     def told(self) -> tuple[str, ...]:
-        """The notes on all of it, and those on a row by what it is called, each once."""
-        of_rows = (f"{row.label}: {note}" for row in self.rows for note in row.notes)
-        return (*self.notes, *dict.fromkeys(of_rows))
+        """The notes on all of it, and those on a row by what it is called, each once.
+
+        What an engine says of every row is one of those on all.
+        """
+        said = [row.reservation.notes if row.reservation else () for row in self.rows]
+        of_all = dict.fromkeys(note for note in said[0] if all(note in notes for notes in said))
+        of_rows = ((row, note) for row in self.rows for note in row.notes if note not in of_all)
+        told = dict.fromkeys(f"{row.label}: {note}" for row, note in of_rows)
+        return (*self.notes, *of_all, *told)
 
     @property
     def failed(self) -> int:
@@ -106,20 +113,22 @@ def compare(
     queries = [filled(one, models) for one in asked]
     query, tokens = queries[0], tuple(one.tokens for one in queries)
     adapted = tuple(model.adapted(query) for model in models)
-    candidates, own, notes = (
+    found, own, notes = (
         _schemes(models[0], adapted[0]) if len(models) == 1 else (_models(adapted), (), ())
     )
-    base = candidates[0] if baseline is None else _named(candidates, baseline)
-    placed = [deployed(candidate.row.model, query) for candidate in candidates]
+    candidates = [_on_gpus(candidate, query) for candidate in found]
+    shown = [candidate for candidate in candidates if candidate.placed]
+    base = shown[0] if baseline is None else _named(candidates, baseline)
     to = _held_to(candidates, models, asked[0])
+    notes += tuple(f"no {c.row.name} row: {c.lack}" for c in candidates if c.lack)
     told = [note for model in models for one in queries for note in notes_on(model, one)]
-    told_query = resolved(query, placed)
+    told_query = resolved(query, [c.placed for c in shown if c.placed])
     return Comparison(
         models=adapted,
         query=replace(told_query, context=None) if contexts else told_query,
         metric=metric,
         baseline=base.answers[0],
-        rows=_rows(candidates, placed, base, query.batch, metric, tokens),
+        rows=_rows(shown, base, query.batch, metric, tokens),
         expect=own,
         # a draft or a dtype is beside each of them, and what is said of it once enough
         notes=notes + tuple(dict.fromkeys(told)),
@@ -132,10 +141,12 @@ def compare(
 def _held_to(candidates: Sequence[_Candidate], models: Sequence[Model], question: Question) -> Held:
     """What figures are held to: rows, by the names that a baseline may have."""
     known = [model.max_context for model in models if model.max_context]
+    ranks = ranks_of(question)
     return Held(
-        find=lambda name: _named(candidates, name, "expect").row.cache,
+        find=lambda name, context: _named(candidates, name, "expect").kept(context, 1).cache,
         names=[name for c in candidates for name in c.answers if name] if len(models) > 1 else (),
-        batch=question.batch,
+        batch=ranks.sequences(question.batch),
+        staged=ranks.pp > 1,
         longest=None if question.context else min(known, default=None),
     )
 
@@ -146,11 +157,33 @@ def _ratio(base: Fraction | None, size: Fraction | None) -> Fraction | None:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A row to be: what its model is called, and the names by which `--baseline` may pick it."""
+    """A row to be: what its model is called, and the names by which `--baseline` may pick it.
+
+    placed  its model on the GPUs there are; None where it cannot be there, and `lack` says why
+    """
 
     called: str
     row: Row
     answers: tuple[str, ...]
+    placed: Deployed | None = None
+    lack: str = ""
+
+    def kept(self, context: int, batch: int) -> Kept:
+        """What is kept of it, which can be there."""
+        assert self.placed
+        return self.placed.at(context, batch)
+
+
+def _on_gpus(candidate: _Candidate, question: Question) -> _Candidate:
+    """A row where it is kept, or why it cannot be. Raises UsageError for what a model ships."""
+    try:
+        return replace(candidate, placed=deployed(candidate.row.model, question))
+    except UsageError as error:
+        if candidate.row.native:
+            raise
+        return replace(
+            candidate, lack=error.text if isinstance(error, WrongArgument) else str(error)
+        )
 
 
 def _schemes(
@@ -183,6 +216,8 @@ def _named(candidates: Sequence[_Candidate], name: str, argument: str = "baselin
     if len(found) > 1:
         names = ", ".join(c.answers[0] for c in found)
         raise WrongArgument(argument, f"{name!r} may mean {names}; name one of them in full")
+    if found and found[0].lack:
+        raise WrongArgument(argument, f"there is no row {name!r} here: {found[0].lack}")
     if found:
         return found[0]
     known = dict.fromkeys(answer for c in candidates for answer in c.answers if answer)
@@ -192,7 +227,6 @@ def _named(candidates: Sequence[_Candidate], name: str, argument: str = "baselin
 
 def _rows(
     candidates: Sequence[_Candidate],
-    placed: Sequence[Deployed],
     base: _Candidate,
     batch: int,
     metric: Quantity,
@@ -201,9 +235,9 @@ def _rows(
     """A row per candidate at each context, all of one context together."""
     rows = []
     for context in contexts:
-        sizes = [one.at(context, batch) for one in placed]
+        sizes = [candidate.kept(context, batch) for candidate in candidates]
         # a ratio is of one sequence, as the batch does not divide evenly over copies of a model
-        each = sizes if batch == 1 else [one.at(context, 1) for one in placed]
+        each = sizes if batch == 1 else [one.kept(context, 1) for one in candidates]
         base_size = each[candidates.index(base)].amounts.of(metric)
         for candidate, kept, one in zip(candidates, sizes, each, strict=True):
             ratio = _ratio(base_size, one.amounts.of(metric))

@@ -16,34 +16,45 @@ if TYPE_CHECKING:
     from kvcalc.cache import Cache
     from kvcalc.engines.reservation import Plan, Reservation
     from kvcalc.model import Model
-    from kvcalc.question import Question
+    from kvcalc.question import Question, Setting
 
 
 @dataclass(frozen=True)
 class Rank:
-    """The rank that figures are of: its stage out of so many, with layers `first` to `last`."""
+    """The rank that figures are of: its stage out of so many, with layers `first` to `last`.
+
+    gpus   how many GPUs there are in all
+    alike  whether each of them keeps as much
+    """
 
     stage: int
     stages: int
     first: int
     last: int
+    gpus: int = 1
+    alike: bool = False
 
     def __str__(self) -> str:
         if self.stages == 1:
-            return "each GPU"
+            return f"{'each' if self.alike else 'the fullest'} of {self.gpus:,} GPUs"
         layers = f"layers {self.first:,} to {self.last:,}"
-        return f"a GPU of stage {self.stage:,} of {self.stages:,}, {layers}"
+        return (
+            f"a GPU of stage {self.stage:,} of {self.stages:,} ({layers}), "
+            f"{'as each' if self.alike else 'the fullest'} of {self.gpus:,}"
+        )
 
 
 @dataclass(frozen=True)
 class Kept:
     """What one rank keeps of a batch: the one that reserves most, without an engine stores most.
 
-    cache  what it keeps of one sequence
-    total  over all GPUs; None on one, as is `rank`
+    cache      what it keeps of one sequence
+    sequences  how many of the batch it keeps something of
+    total      over all GPUs; None on one, as is `rank`
     """
 
     cache: Cache
+    sequences: int
     amounts: Amounts
     total: Amounts | None = None
     rank: Rank | None = None
@@ -64,18 +75,18 @@ class Deployed:
         reservation = self.plan.at(tokens, batch) if self.plan else None
         if not self.stages:
             cache = self.model.cache
-            return Kept(cache, cache.at(tokens).of_batch(batch), reservation=reservation)
+            return Kept(cache, batch, cache.at(tokens).of_batch(batch), reservation=reservation)
         stored = [stage.cache.stored(tokens) for stage in self.stages]
         fullest = reservation.stage if reservation else stored.index(max(stored))
-        stage = self.stages[fullest]
-        totals = (stage.total(tokens) for stage in self.stages)
-        return Kept(
-            stage.cache,
-            stage.cache.at(tokens).of_batch(self.ranks.sequences(batch)),
-            sum(totals, Amounts()).of_batch(batch),
-            Rank(stage.number + 1, stage.of, stage.first + 1, stage.end),
-            reservation,
-        )
+        stage, sequences = self.stages[fullest], self.ranks.sequences(batch)
+        amounts = stage.cache.at(tokens).of_batch(sequences)
+        total = sum((stage.total(tokens) for stage in self.stages), Amounts()).of_batch(batch)
+        gpus = self.ranks.gpus
+        alike = total.stored == gpus * amounts.stored
+        if reservation:
+            alike &= reservation.total == gpus * reservation.bytes
+        rank = Rank(stage.number + 1, stage.of, stage.first + 1, stage.end, gpus, alike)
+        return Kept(stage.cache, sequences, amounts, total, rank, reservation)
 
 
 class Placed:
@@ -107,18 +118,22 @@ class Placed:
 
 def resolved(question: Question, placed: Sequence[Deployed]) -> Question:
     """The question with the engine's settings as resolved; None where they differ by the row."""
-    plans = [one.plan for one in placed if one.plan]
-    if not plans:
+    of_plans = [one.plan.settings for one in placed if one.plan]
+    if not of_plans:
         return question
-    found = dict(plans[0].settings)
-    for plan in plans[1:]:
-        found = {name: v if plan.settings.get(name) == v else None for name, v in found.items()}
+    names = dict.fromkeys(name for settings in of_plans for name in settings)
+    found: dict[str, Setting] = {}
+    for name in names:
+        first, *others = (settings.get(name) for settings in of_plans)
+        found[name] = first if all(value == first for value in others) else None
     return replace(question, settings=found)
 
 
 def deployed(model: Model, question: Question) -> Deployed:
     """A model, changed as asked, on the ranks asked for. Raises UsageError."""
     ranks = ranks_of(question)
+    if ranks.layers:  # of a single stage, too, they may be wrong
+        ranks.partition(len(model.layers) - model.predicting)
     planned = plan(model, question)
     stages = stages_of(model, ranks) if ranks.gpus > 1 else ()
     return Deployed(model, ranks, stages, planned)

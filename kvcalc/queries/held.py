@@ -16,15 +16,17 @@ from kvcalc.queries.parts import Part
 class Held:
     """What figures are held to: the caches of rows, as they were asked for.
 
-    find     the cache that a name means. Raises WrongArgument where none is called so
+    find     the cache that a name means, at a context. Raises WrongArgument where none is called so
+    staged   whether that is of a stage, and of another where another is the fullest
     names    what models are called, where it is models that figures speak of
     longest  the context up to which `up to` looks, where none is named
     """
 
-    find: Callable[[str], Cache]
+    find: Callable[[str, int], Cache]
     names: Sequence[str]
     batch: int
     longest: int | None
+    staged: bool = False
 
 
 def held(expect: Sequence[str], to: Held, contexts: Sequence[int]) -> tuple[Result, ...]:
@@ -35,8 +37,11 @@ def held(expect: Sequence[str], to: Held, contexts: Sequence[int]) -> tuple[Resu
     results = []
     for text in expect:
         expectation = _parsed(text, to.names)
-        caches = [to.find(name) for name in expectation.schemes]
+        if to.staged and expectation.figure.bound == "up to":
+            text = f"{expectation.entry}: with pp, the fullest stage may be another at each context"
+            raise WrongArgument("expect", f"{text}; leave up to out, or pp")
         for context in (expectation.context,) if expectation.context else contexts:
+            caches = [to.find(name, context) for name in expectation.schemes]
             told = len(contexts) > 1 and not expectation.context
             entry = f"{expectation.entry}@{context}" if told else expectation.entry
             longest = expectation.context or to.longest or context

@@ -51,7 +51,9 @@ class LayerGroup:
 class Breakdown(Placed, Measured, Answer):
     """A model's cache; its amounts are the sums of the lines, to the byte.
 
-    On several GPUs all that is of one rank, and `total` of all.
+    On several GPUs all that is of one of them, its `rank`, which has `sequences` of the batch, and
+    `total`, `reserved_total` and `pool_total` are of all; on one these are None. An engine adds its
+    `reservation`, of which `reserved` and `pool` are the bytes.
     """
 
     model: Model
@@ -62,7 +64,16 @@ class Breakdown(Placed, Measured, Answer):
     notes: tuple[str, ...] = ()
     total: Amounts | None = None
     rank: Rank | None = None
+    sequences: int = 1
     engine_version: str | None = None
+
+    @property
+    def copies(self) -> int | None:
+        """Bytes of what all GPUs store that one alone would not have twice; None on one."""
+        if self.total is None:
+            return None
+        alone = self.model.cache.stored(self.query.tokens)
+        return self.total.stored - self.query.batch * alone
 
     @property
     def groups(self) -> tuple[LayerGroup, ...]:
@@ -89,9 +100,8 @@ def show(model: Model, question: Question) -> Breakdown:
     kept = placed.at(query.tokens, query.batch)
     reservation = kept.reservation
     of_engine = reservation.notes if reservation else ()
-    sequences = placed.ranks.sequences(query.batch)
     lines = tuple(
-        _line(group, settled, query.tokens, sequences)
+        _line(group, settled, query.tokens, kept.sequences)
         for group in kept.cache.groups
         for settled in group.tensors
     )
@@ -104,6 +114,7 @@ def show(model: Model, question: Question) -> Breakdown:
         notes=notes_on(model, query) + of_engine + native_row(adapted).notes,
         total=kept.total,
         rank=kept.rank,
+        sequences=kept.sequences,
         engine_version=version_of(query),
     )
 

@@ -22,6 +22,7 @@ VIEWS = {
     "Checked": "kvcalc.render.check",
     "Listing": "kvcalc.render.listing",
     "Dtypes": "kvcalc.render.dtypes",
+    "EngineSettings": "kvcalc.render.settings",
     "Difference": "kvcalc.render.diff",
 }
 """By the class of the answer, the module of its question; imported when it is used."""

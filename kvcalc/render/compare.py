@@ -8,14 +8,16 @@ from dataclasses import replace
 from kvcalc.expect import Quantity
 from kvcalc.queries.check import Result
 from kvcalc.queries.compare import ComparedRow, Comparison
-from kvcalc.question import NOTHING_ASKED
+from kvcalc.question import NOTHING_ASKED, Question
 from kvcalc.render import Style, keys
 from kvcalc.render.check import RESULT
 from kvcalc.render.keys import Each, JsonObject, Key, as_fraction, envelope, queried
+from kvcalc.render.placed import on, set_up
 from kvcalc.render.records import ASKED, Records, Said, asked_of
 from kvcalc.render.sheets import (
     NATIVE,
     SEVERAL,
+    Column,
     Sheet,
     asked,
     flops,
@@ -70,11 +72,13 @@ ROWS = Each("rows", ROW)
 
 
 def _asked(answer: Comparison) -> Callable[[ComparedRow], Said]:
+    version = keys.ENGINE_VERSION
     compared = {"metric": answer.metric, "baseline": answer.baseline}
-    return lambda row: {**asked_of(answer, row.variant), **compared}
+    of_all = {**compared, version.name: version.of(answer)}
+    return lambda row: {**asked_of(answer, row.variant), **of_all}
 
 
-RECORDS = Records(ROWS, (*ASKED, "metric", "baseline"), _asked)
+RECORDS = Records(ROWS, (*ASKED, "metric", "baseline", keys.ENGINE_VERSION.name), _asked)
 BASELINE = Key("baseline", str)
 DOCUMENT = JsonObject(
     "CompareDocument",
@@ -119,8 +123,7 @@ def sheet(answer: Comparison, style: Style) -> Sheet:
         ),
         sizes("read per step", [row.read for row in rows], style.units, 2, rank=rank["read"]),
     ]
-    if query.engine:
-        columns.append(numbers("reserved B", (f"{row.reserved or 0:,}" for row in rows)))
+    columns += _placed(rows, query, style)
     if answer.metric == "flops":
         columns.append(flops("FLOPs per step", (row.flops for row in rows)))
     below = _under(_held_at(answer), [_expected(result) for result in answer.expect], style.width)
@@ -130,18 +133,36 @@ def sheet(answer: Comparison, style: Style) -> Sheet:
         tuple(columns),
         tuple("own" if row.native and not several else None for row in rows),
         below,
-        _native(answer),
+        _native(answer) + set_up(query),
         "" if all(result.ok for result in (*answer.expect, *answer.held)) else FAILED,
     )
 
 
+def _placed(rows: Sequence[ComparedRow], query: Question, style: Style) -> list[Column]:
+    """What an engine reserves, and what there is over all GPUs."""
+    columns = []
+    if query.engine:
+        columns.append(numbers("reserved B", (f"{row.reserved or 0:,}" for row in rows)))
+        if pools := [row.pool for row in rows if row.pool is not None]:
+            assert len(pools) == len(rows)
+            columns.append(numbers("pool B", (f"{pool:,}" for pool in pools), 4))
+    if ranks := [row.rank for row in rows if row.rank]:
+        over = f"over {ranks[0].gpus:,} GPUs"
+        stored = [row.total.stored for row in rows if row.total]
+        columns.append(sizes(over, stored, style.units, 2, 5))
+        if reserved := [row.reserved_total for row in rows if row.reserved_total is not None]:
+            columns.append(sizes(f"reserved {over}", reserved, style.units, 2, 5))
+    return columns
+
+
 def _title(answer: Comparison) -> str:
     query, contexts = answer.query, answer.contexts
+    gpu = on([row.rank for row in answer.rows])
     same = " at the same context" if contexts else ""
     to = f", baseline {answer.baseline}{same}"
     if len(answer.models) > 1:
-        return f"{len(answer.models)} models, {asked(query, answer.draft, contexts)}{to}"
-    return titled(answer.models[0], query, contexts) + (to if contexts else "")
+        return f"{len(answer.models)} models, {asked(query, answer.draft, contexts, gpu)}{to}"
+    return titled(answer.models[0], query, contexts, gpu) + (to if contexts else "")
 
 
 def _direction(answer: Comparison) -> str:
@@ -167,6 +188,7 @@ def _held_at(answer: Comparison) -> str:
     if plain and not answer.draft and query.context == model.default_context:
         return "expected"
     alone = ", without the draft" if answer.draft else ""
+    alone += ", on one GPU" if any(row.rank for row in answer.rows) else ""
     return f"expected in {own_dtype(model)} at {model.default_context:,} tokens{alone}"
 
 

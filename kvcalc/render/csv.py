@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from typing import Any
 
@@ -20,7 +21,10 @@ _NUMBER = re.compile(r"[-+]\d[\d,.]*(?:/\d+| ?[A-Za-z]+|%)?")
 
 
 def write(view: View, answer: Any, style: Style) -> str:
-    """The answer's list; null is empty, true and false as in JSON, notes and terms are joined."""
+    """The answer's list; null is empty, true and false as in JSON, notes and terms are joined.
+
+    What is one thing of several parts, as a rank or settings are, is JSON of its own.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(view.RECORDS.header)
@@ -29,7 +33,7 @@ def write(view: View, answer: Any, style: Style) -> str:
 
 
 def _cell(value: Any) -> Any:
-    text = _joined(value)
+    text = json.dumps(value) if isinstance(value, dict) else _joined(value)
     return _harmless(text) if isinstance(text, str) else text
 
 
@@ -43,5 +47,5 @@ def _joined(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
-        return ": ".join(str(_joined(part)) for part in value.values() if part != "")
+        return ": ".join(str(part) for part in value.values() if part != "")
     return "; ".join(map(_joined, value)) if isinstance(value, list) else value

@@ -10,6 +10,7 @@ from kvcalc.expect import Quantity
 from kvcalc.model import Model
 from kvcalc.printable import printable
 from kvcalc.queries.show import Breakdown, TensorLine
+from kvcalc.render.placed import told_of
 from kvcalc.render.sheets import wide
 from kvcalc.units import exact
 
@@ -33,9 +34,9 @@ def explain(answer: Breakdown, metric: Quantity | None = None) -> tuple[str, ...
 
 
 def _of_tensors(answer: Breakdown, quantity: Quantity) -> list[str]:
-    tokens, batch = answer.query.tokens, answer.query.batch
+    tokens, sequences = answer.query.tokens, answer.sequences
     # growth is that of one sequence
-    times = f"{batch:,} sequences x " if batch > 1 and quantity != "growth" else ""
+    times = f"{sequences:,} sequences x " if sequences > 1 and quantity != "growth" else ""
     heading, product = SUMS[quantity]
     items = [
         (
@@ -46,10 +47,27 @@ def _of_tensors(answer: Breakdown, quantity: Quantity) -> list[str]:
         for line in answer.lines
     ]
     total = f"{quantity} = {_size(answer.amounts.of(quantity))}"
-    heading = heading.format(f"{tokens:,}", times)
+    heading = heading.format(f"{tokens:,}{_on(answer)}", times)
     if quantity == "flops":
         return _sum(heading, items, total, "FLOPs")
-    return _sum(heading, items, f"{total} B", "B")
+    lines = _sum(heading, items, f"{total} B", "B")
+    return lines + (_over_all(answer) if quantity == "stored" else [])
+
+
+def _on(answer: Breakdown) -> str:
+    """Of which GPU a sum is, where there are several."""
+    return f" on {answer.rank}" if answer.rank else ""
+
+
+def _over_all(answer: Breakdown) -> list[str]:
+    """What all GPUs store, and how much of that is there more than once."""
+    if answer.total is None or answer.rank is None:
+        return []
+    told = f"  over {answer.rank.gpus:,} GPUs {answer.total.stored:,} B"
+    if not answer.copies:
+        return [f"{told}, as much as one alone would store"]
+    alone = answer.total.stored - answer.copies
+    return [f"{told}: {alone:,} B as one alone would store, and {answer.copies:,} B of copies"]
 
 
 def _of_terms(answer: Breakdown, reservation: Reservation) -> list[str]:
@@ -57,8 +75,16 @@ def _of_terms(answer: Breakdown, reservation: Reservation) -> list[str]:
     engine, tokens = answer.query.engine, answer.query.tokens
     items = [("stored", "", Fraction(answer.stored))]
     items += [(term.rule, "", Fraction(term.bytes)) for term in reservation.terms]
-    heading = f"reserved by {engine} at T = {tokens:,}: stored, and how {engine} differs from it"
-    return _sum(heading, items, f"reserved = {reservation.bytes:,} B", "B")
+    by = f"reserved by {engine} {answer.engine_version} at T = {tokens:,}{_on(answer)}"
+    heading = f"{by}: stored, and how {engine} differs from it"
+    lines = _sum(heading, items, f"reserved = {reservation.bytes:,} B", "B")
+    if answer.pool is not None:
+        lines.append(f"  beside that {answer.pool:,} B of the pool, whoever uses it")
+    if answer.reserved_total is not None and answer.rank:
+        pools = "" if answer.pool_total is None else f", and {answer.pool_total:,} B for pools"
+        lines.append(f"  over {answer.rank.gpus:,} GPUs {answer.reserved_total:,} B{pools}")
+    settings = [f"  {name} = {value}" for name, value in told_of(answer.query.settings)]
+    return [*lines, "", f"settings of {engine}, as resolved", *settings] if settings else lines
 
 
 def _sum(heading: str, items: Sequence[Item], total: str, unit: str) -> list[str]:
@@ -127,7 +153,9 @@ def _bytes(line: TensorLine) -> str:
     tensor, stored = line.settled.tensor, line.settled.format
     rule = stored.rule(tensor.width)
     if tensor.heads:
-        rule = f"{tensor.heads:,} heads x " + (f"({rule})" if "+" in rule else rule)
+        rule = f"{tensor.heads:,} head{'s' if tensor.heads > 1 else ''} x " + (
+            f"({rule})" if "+" in rule else rule
+        )
     return f"({rule} = {line.settled.entry_bytes:,} B)"
 
 

@@ -8,6 +8,7 @@ from kvcalc.queries.fit import Fit, Fitted
 from kvcalc.question import Question
 from kvcalc.render import Style, keys
 from kvcalc.render.keys import Each, JsonObject, Key, envelope, queried
+from kvcalc.render.placed import set_up
 from kvcalc.render.records import ASKED, Records, Said, asked_of
 from kvcalc.render.sheets import Sheet, described, numbers, sizes, text
 from kvcalc.units import System, format_size, size_unit
@@ -37,7 +38,7 @@ ROW = JsonObject(
     keys.STORED,
     *keys.RESERVED,
     Key("short_bytes", int, "short", "What is wanting for one sequence; 0 where it fits."),
-    keys.ON_RANK,
+    keys.RANK_OF,
     keys.STORED_TOTAL,
     *keys.RESERVED_TOTALS,
 )
@@ -87,7 +88,8 @@ def sheet(answer: Fit, style: Style) -> Sheet:
         tuple(columns),
         tuple(None if row.fits else "failed" for row in rows),
         tuple(line for row in rows for line in _below(row, several, answer, style.units)),
-        alarm="" if answer.fits else WANTING,
+        set_up(answer.query),
+        "" if answer.fits else WANTING,
     )
 
 
@@ -99,7 +101,7 @@ def _title(answer: Fit, units: System) -> str:
     query = answer.query
     which = f"{len(answer.rows)} models" if len(answer.rows) > 1 else described(answer.models[0])
     beside = f", draft {answer.draft}" if answer.draft else ""
-    engine = f", reserved by {query.engine}" if query.engine else ""
+    engine = f", reserved by {query.engine} {answer.engine_version}" if query.engine else ""
     memory = f"{_size(answer.memory, units)} for the cache{_gpus(query)}"
     return f"{which}{beside}, context {query.context:,}, {memory}{engine}"
 
@@ -123,7 +125,7 @@ def _below(row: Fitted, several: bool, answer: Fit, units: System) -> Iterator[s
     if not row.fits:
         yield _wanting(row, answer.query.engine, units)
     if row.rank and row.rank.stages > 1:
-        yield f"{row.model} takes most on {row.rank}"
+        yield f"bytes of {row.model} are on {row.rank}"
     if row.report:
         yield from (f"{row.model}: {line}" if several else line for line in row.report.log)
 

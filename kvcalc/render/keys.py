@@ -19,8 +19,9 @@ SCHEMA_VERSION = 1
 class Key:
     """One key of a document: by default the attribute of the same name.
 
-    holds  a type, a document, [either] for a list of them, a tuple for any of several, text for
-           that very text; or a function that returns one of these, called for a schema alone
+    holds  a type, a document, [either] for a list of them, {str: either} for any number by their
+           names, a tuple for any of several, text for that very text; or a function that returns
+           one of these, called for a schema alone
     of     an attribute, `a.b.c` for one further in, or a function
     says   what a schema tells of it
     """
@@ -93,10 +94,12 @@ def queried(name: str, says: str, *more: Key) -> Key:
         # a setting's type stands where the setting does
         from typing import get_type_hints
 
-        from kvcalc.question import Asked
+        from kvcalc.question import Asked, Setting
 
         settings = {"context": int, "batch": int, **get_type_hints(Asked), "ignored": [str]}
-        settings["source_length"] = int | None  # asked for in words, too, and echoed as a number
+        # asked for in words, too, and echoed as numbers
+        settings |= {"source_length": int | None, "pp_layers": ([int], type(None))}
+        settings["settings"] = ({str: Setting}, type(None))
         own = (Key(*setting) for setting in settings.items() if setting[0] not in names)
         return JsonObject(name, says, *own, *keys)
 
@@ -158,7 +161,7 @@ RESERVED = (
     Key("reserved_terms", ([TERM], type(None)), _terms, "What leads there from `stored_bytes`."),
     Key("pool_bytes", int | None, "pool", "What the engine's pool costs beside that."),
 )
-ON_RANK = Key(
+RANK_OF = Key(
     "rank", (RANK, type(None)), _rank, "The fullest GPU, which figures are of; null on one."
 )
 STORED_TOTAL = Key(
@@ -169,7 +172,7 @@ RESERVED_TOTALS = (
     Key("pool_bytes_total", int | None, "pool_total"),
 )
 PLACED = (
-    ON_RANK,
+    RANK_OF,
     STORED_TOTAL,
     Key("fixed_bytes_total", int | None, _total("fixed")),
     Key("read_bytes_per_step_total", int | None, _total("read")),

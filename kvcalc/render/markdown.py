@@ -64,8 +64,17 @@ def _fact(fact: Fact) -> Iterator[str]:
 
 
 def _sheet(sheet: Sheet) -> list[str]:
-    """Title, table, and the lines below it as they are."""
+    """Title, table if there is one, and the lines below it as they are."""
     sheet = sheet.changed(_on_a_line)
+    title = [f"**{_escaped(sheet.title)}**"] if sheet.title else []
+    table = _table(sheet) if sheet.columns else []
+    notes = [line for note in sheet.footnotes for line in ("", _START.sub(r"\1\\", _escaped(note)))]
+    between = [""] if title and table else []
+    return [*title, *between, *table, *notes, *_fenced(sheet.below)]
+
+
+def _table(sheet: Sheet) -> list[str]:
+    """The header, a rule that says how columns are set, and the rows, in columns of one width."""
     table = [[_escaped(column.heading) for column in sheet.columns]]
     table += [list(map(_escaped, row)) for row in sheet.rows]
     widths = [max(3, *map(wide, column)) for column in zip(*table, strict=True)]
@@ -74,10 +83,7 @@ def _sheet(sheet: Sheet) -> list[str]:
         "-" * (width - 1) + ":" if right else "-" * width
         for width, right in zip(widths, flush_right, strict=True)
     ]
-    lines = [_line(row, widths, flush_right) for row in (table[0], rules, *table[1:])]
-    title = [f"**{_escaped(sheet.title)}**", ""] if sheet.title else []
-    notes = [line for note in sheet.footnotes for line in ("", _START.sub(r"\1\\", _escaped(note)))]
-    return [*title, *lines, *notes, *_fenced(sheet.below)]
+    return [_line(row, widths, flush_right) for row in (table[0], rules, *table[1:])]
 
 
 def _line(row: list[str], widths: list[int], flush_right: list[bool]) -> str:

@@ -31,6 +31,8 @@ def _schema(holds: Any, defined: dict[str, Any]) -> dict[str, Any]:
         return {"$ref": f"#/$defs/{holds.name}"}
     if isinstance(holds, list):
         return {"type": "array", "items": _schema(holds[0], defined)}
+    if isinstance(holds, dict):
+        return {"type": "object", "additionalProperties": _schema(holds[str], defined)}
     if isinstance(holds, str):
         return {"const": holds}
     if get_origin(holds) is Literal:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
+from kvcalc.engines import version_of
 from kvcalc.model import Model
 from kvcalc.question import Question
 from kvcalc.units import SIZE_UNITS, System, format_flops, format_size, size_unit
@@ -121,10 +122,10 @@ def flops(heading: str, values: Iterable[int | None]) -> Column:
     return numbers(heading, ("unknown" if v is None else format_flops(v) for v in values))
 
 
-def titled(model: Model, query: Question, contexts: Sequence[int] = ()) -> str:
-    """A title: the model's layers, heads and dtype, and what is asked of it."""
+def titled(model: Model, query: Question, contexts: Sequence[int] = (), on: str = "") -> str:
+    """A title: the model's layers, heads and dtype, what is asked of it, and on which GPU."""
     draft = model.draft.name if model.draft else None
-    return f"{described(model)}, {asked(query, draft, contexts)}"
+    return f"{described(model)}, {asked(query, draft, contexts, on)}"
 
 
 def described(model: Model) -> str:
@@ -154,12 +155,13 @@ def own_dtype(model: Model) -> str:
     return ", ".join(own) or model.dtype.name
 
 
-def asked(query: Question, draft: str | None, contexts: Sequence[int] = ()) -> str:
-    """What is asked, in a title's words: beside which draft, at which context or contexts."""
-    engine = f", reserved by {query.engine}" if query.engine else ""
+def asked(query: Question, draft: str | None, contexts: Sequence[int] = (), on: str = "") -> str:
+    """What is asked, in a title's words: beside which draft, at which context, on which GPU."""
+    engine = f", reserved by {query.engine} {version_of(query)}" if query.engine else ""
+    gpu = f", {on}" if on else ""
     beside = f"draft {draft}, " if draft else ""
     at = _several(contexts) if contexts else f"context {query.context:,}"
-    return f"{beside}{at}, batch {query.batch:,}{engine}"
+    return f"{beside}{at}, batch {query.batch:,}{gpu}{engine}"
 
 
 def _several(contexts: Sequence[int]) -> str:

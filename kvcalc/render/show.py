@@ -10,7 +10,8 @@ from kvcalc.model import Source
 from kvcalc.queries.show import Breakdown, TensorLine
 from kvcalc.render import Style, keys
 from kvcalc.render.explain import explain
-from kvcalc.render.keys import Each, JsonObject, Key, as_fraction, envelope, number, queried
+from kvcalc.render.keys import Each, JsonObject, Key, as_fraction, envelope, number, queried, taken
+from kvcalc.render.placed import beside, on
 from kvcalc.render.records import ASKED, Records, Said, asked_of
 from kvcalc.render.sheets import Column, Sheet, flops, numbers, sizes, text, titled
 from kvcalc.units import exact
@@ -42,11 +43,13 @@ LINES = Each("lines", JsonObject("", "", Key("group", str), Key("layers", int), 
 
 
 def _asked(answer: Breakdown) -> Callable[[TensorLine], Said]:
-    asked = asked_of(answer, answer.model)
+    asked = asked_of(answer, answer.model) | taken(OF_ALL, answer)
     return lambda _: asked
 
 
-RECORDS = Records(LINES, ASKED, _asked)
+OF_ALL = (keys.RANK_OF, keys.ENGINE_VERSION)
+"""What is of all lines alike, and that each says on its own."""
+RECORDS = Records(LINES, (*ASKED, *(key.name for key in OF_ALL)), _asked)
 
 
 def _sources(answer: Breakdown) -> tuple[Source, ...]:
@@ -109,7 +112,7 @@ DESCRIBED: tuple[tuple[str, Callable[[str, Iterable[str], int], Column], int], .
 
 def sheet(answer: Breakdown, style: Style) -> Sheet:
     """The tensors and their total, and the sums below where they are asked for."""
-    rows, several = list(_rows(answer, style.per_layer)), answer.query.batch > 1
+    rows, several = list(_rows(answer, style.per_layer)), answer.sequences > 1
     described = zip(*(row.cells for row in rows), strict=True)
     amounts = [row.amounts for row in rows]
     columns = [
@@ -136,10 +139,11 @@ def sheet(answer: Breakdown, style: Style) -> Sheet:
         blank = [""] * (len(rows) - 1)
         columns.append(numbers("reserved B", [*blank, f"{answer.reserved or 0:,}"]))
     return Sheet(
-        titled(answer.model, answer.query),
+        titled(answer.model, answer.query, on=on([answer.rank])),
         tuple(columns),
         (None,) * (len(rows) - 1) + ("total",),
         explain(answer, style.metric) if style.explain else (),
+        beside(answer, style.units, settings=not style.explain),
     )
 
 

@@ -49,11 +49,19 @@ def _qwen_linear(f: Fields) -> tuple[Scheme, ...]:
     return (scheme,)
 
 
+QSA = ("indexer_n_heads", "indexer_kv_heads", "indexer_head_dim", "indexer_budget",
+    "indexer_compress_ratio")  # fmt: skip
+
+
 def _qsa(f: Fields) -> tuple[Scheme, ...]:
     """Qwen4's full layers: an index key per block of tokens picks what a step reads.
 
-    transformers 5.24.0, models/qwen4_exp/modeling_qwen4_exp.py 690-760.
+    transformers 5.24.0, models/qwen4_exp/modeling_qwen4_exp.py 690-760. Without any field of the
+    indexer there is none (configuration_qwen4_exp.py: setting indexer_n_heads turns it on).
     """
+    if not any(f.has(name) for name in QSA):
+        f.note("no indexer is stated: full layers keep keys and values alone")
+        return full()(f)
     sizes, block = USUAL.read(f), f.count("indexer_compress_ratio")
     keyed(**sizes)  # its heads are held to what those of others are
     if f.optional("indexer_kv_heads") not in (None, 1):

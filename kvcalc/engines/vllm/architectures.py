@@ -1,0 +1,191 @@
+"""What vLLM 0.33.0 does otherwise for one architecture, by `model_type`.
+
+Names with and without `_text` or `_vl` are one. Files are below vllm/ of the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from kvcalc.model import Model
+
+Pins = Literal["fp32", "its file's", "its file's or fp32"]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is otherwise for one architecture.
+
+    latents       MLA is kept as latents; else it is expanded to keys and values of every head
+    window_more   tokens by which its windows are longer than its file's
+    own_dtype     the model's dtype whatever is asked for
+    block         tokens of a block, whatever the backends take
+    blackwell_fp8 on Blackwell, auto is fp8
+    states        the dtype of states where the setting is auto; without it the model's
+    exports       a prefill's state is exported: a block more in align mode, on these generations
+    export_align  tokens between which it can be exported
+    never_exports whether its DeltaNet is not
+    kda_of_rope   KDA's heads are as wide as the RoPE key of its latents
+    mtp_window    its MTP layer has a window, as other layers of it
+    stages        whether it can be cut into pipeline stages
+    """
+
+    latents: bool = False
+    window_more: int = 0
+    own_dtype: bool = False
+    block: int | None = None
+    blackwell_fp8: bool = False
+    states: Pins | None = None
+    exports: tuple[int, ...] = ()
+    export_align: int = 1
+    never_exports: bool = False
+    kda_of_rope: bool = False
+    mtp_window: bool = False
+    stages: bool = True
+
+
+PLAIN = Rules()
+LATENTS = Rules(latents=True)
+KDA = Rules(latents=True, states="fp32")
+NEMOTRON = Rules(states="its file's or fp32")
+QWEN = Rules(states="its file's")
+ONE_STAGE = Rules(stages=False)
+
+_RULES: Mapping[str, Rules] = {
+    # transformers_utils/model_arch_config_convertor.py, is_deepseek_mla; mistral4 goes through the
+    # Transformers backend, which takes latents wherever kv_lora_rank is stated (config/model.py)
+    **dict.fromkeys(
+        [
+            "deepseek_v2",
+            "deepseek_v3",
+            "deepseek_v32",
+            "deepseek_v41",
+            "axk1",
+            "dots3_note",
+            "glm4_moe_lite",
+            "longcat_flash",
+            "pangu_ultra_moe",
+            "kimi_k2",
+            "kimi_k25",
+            "hy_v4",
+            "mistral4",
+            "deepseek_vl_v2",
+            "mistral3",
+            "axk2",
+        ],
+        LATENTS,
+    ),
+    "deepseek_v4": Rules(latents=True, block=256, mtp_window=True),
+    "glm_moe_dsa": Rules(latents=True, blackwell_fp8=True),
+    # models/glm5next/common/kda.py: FlashKDA exports a prefill's states every 16 tokens
+    "glm5_next": Rules(
+        latents=True, blackwell_fp8=True, states="fp32", exports=(9, 10, 12), export_align=16
+    ),
+    # models/kimi_k3/nvidia/kda.py
+    "kimi_k3": Rules(latents=True, states="fp32", exports=(9, 10, 12), export_align=16),
+    "kimi_linear": KDA,
+    # models/bailing_moe_v3.py:152, 675: KDA's heads are as wide as the RoPE key, as head_dim is
+    # what transformers' configuration makes of it
+    "bailing_hybrid": Rules(latents=True, states="fp32", kda_of_rope=True),
+    # models/commandr.py:244, cohere2_moe.py:256: a window of one token more
+    "cohere2": Rules(window_more=1),
+    "cohere2_moe": Rules(window_more=1),
+    # models/falcon.py:173: its attention is told nothing of the cache's dtype
+    "falcon": Rules(own_dtype=True),
+    "minimax_m3": Rules(block=128),
+    # models/config.py: states are fp32 unless the file says mamba_ssm_cache_dtype
+    "nemotron_h": NEMOTRON,
+    "nemotron_h_puzzle": NEMOTRON,
+    # models/config.py: mamba_ssm_dtype of the file
+    "qwen3_5": QWEN,
+    "qwen3_5_moe": QWEN,
+    "olmo_hybrid": Rules(never_exports=True),
+    "mimo_v2": Rules(mtp_window=True),
+    "mimo_v2_flash": Rules(mtp_window=True),
+    **dict.fromkeys("gemma3n mamba2 mamba_ssm whisper zamba2 hrm".split(), ONE_STAGE),  # noqa: SIM905
+}
+
+GONE = frozenset(
+    [
+        "bamba",
+        "minimax",
+        "minimax_m1",
+        "minimax_text_01",
+        "baichuan",
+        "qwen",
+        "internlm",
+        "xverse",
+        "persimmon",
+        "mpt",
+        "phi4_multimodal",
+        "phi4flash",
+        "phi3small",
+        "motif",
+        "grok-1",
+        "grok_1",
+    ]
+)
+"""Whose class was in an earlier version (model_executor/models/registry.py)."""
+
+NEVER = frozenset(
+    [
+        "baichuan_m1",
+        "hunyuan",
+        "rwkv7",
+        "xlstm",
+        "recurrent_gemma",
+        "zamba",
+        "zaya",
+        "longcat",
+        "t5",
+        "mt5",
+        "umt5",
+        "bart",
+        "mbart",
+        "pegasus",
+        "marian",
+        "m2m_100",
+        "longcat_flash_lite_sparse",
+        "longcat_lite",
+    ]
+)
+"""Which it never had a class for."""
+
+
+def types_of(model: Model) -> tuple[str, ...]:
+    """The `model_type`s of a model, the language model's first; none where that is not known."""
+    named = model.architecture
+    if named is None or named.dialect != "huggingface":
+        return ()
+    return tuple(name for name in (named.name, named.inner) if name)
+
+
+def rules_of(model: Model) -> Rules:
+    """What is otherwise for a model."""
+    names = types_of(model)
+    if not names:
+        return LATENTS
+    for name in names:
+        for known in (name, _plain(name)):
+            if known in _RULES:
+                return _RULES[known]
+    return PLAIN
+
+
+def _plain(name: str) -> str:
+    for end in ("_text", "_vl"):
+        name = name.removesuffix(end)
+    return name
+
+
+def is_gone(model: Model) -> bool:
+    """Whether its class was there in an earlier version."""
+    return bool({*types_of(model), *map(_plain, types_of(model))} & GONE)
+
+
+def never_was(model: Model) -> bool:
+    """Whether there was never a class for it."""
+    return bool({*types_of(model), *map(_plain, types_of(model))} & NEVER)

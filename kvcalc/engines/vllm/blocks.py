@@ -1,0 +1,161 @@
+"""How many tokens a block has: what the attention backends of a GPU take, and what a state needs.
+
+vllm/platforms/cuda.py has the backends by priority, interface.py (from line 690) what they make of
+the size of a block.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from kvcalc.engines.vllm.dtypes import bytes_of
+from kvcalc.engines.vllm.settings import ALIGN, AUTO
+from kvcalc.engines.vllm.states import exports, state_spec
+from kvcalc.engines.vllm.target import has_state
+from kvcalc.errors import UsageError
+from kvcalc.parallel.tensors import heads_of_rank
+
+if TYPE_CHECKING:
+    from kvcalc.cache import CacheTensor
+    from kvcalc.engines.vllm.target import Target
+
+DEFAULT, KERNEL = 16, 16
+SPARSE = 64
+WIDEST = 512
+MLA_LEAST = 128
+POOLED_KERNEL = 32
+"""Index keys of one kernel block of a pooled index."""
+PREFIX_WIDTHS = (256, 512)
+ENDS = 2
+"""Layers at either end that packed dtypes leave in the model's own."""
+HALF_BYTES = 2
+
+BACKENDS = {
+    "FLASH_ATTN": 16,
+    "FLASHINFER": 16,
+    "TRITON_ATTN": 16,
+    "FLASH_ATTN_MLA": 16,
+    "TRITON_MLA": 16,
+    "FLASHINFER_MLA": 32,
+    "FLASHMLA": 64,
+    "CUTLASS_MLA": 128,
+}
+"""The least tokens of a block that each takes; those for latents have MLA in their names."""
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """The size of a block of one model. Raises UsageError where there is none."""
+
+    target: Target
+
+    @cached_property
+    def block(self) -> int:
+        """Tokens of a block of attention."""
+        if self.target.hybrid:
+            return self._holding_states
+        if self.skipped and self.target.dtype.quantized:
+            return self._holding_unpacked
+        return self.least
+
+    @cached_property
+    def page(self) -> int:
+        """Bytes of a block of one layer of attention, as states, and skipped layers, are padded."""
+        return self.block * self.one
+
+    @cached_property
+    def least(self) -> int:
+        """The block that is asked for, or the least that every backend takes."""
+        asked = self.target.settings.block_size or self.target.rules.block
+        return asked or _least(self.target)
+
+    @cached_property
+    def skipped(self) -> frozenset[str]:
+        """Layers that stay in the model's dtype: those asked for, and the ends with packed dtypes.
+
+        Not in hybrids (quantization/turboquant/config.py, get_boundary_skip_layers).
+        """
+        target, asked = self.target, self.target.settings.skip
+        if not target.dtype.packed or target.hybrid:
+            return asked
+        trunk = len(target.model.layers) - target.model.predicting
+        kept = min(ENDS, trunk // 2)
+        return asked | {str(n) for n in (*range(kept), *range(trunk - kept, trunk))}
+
+    @cached_property
+    def one(self) -> int:
+        """Bytes of a token in one layer of attention, as the planner takes them for all layers."""
+        return bytes_of(self._entries, self.target.dtype.layout)
+
+    @cached_property
+    def _entries(self) -> list[CacheTensor]:
+        """What one layer of attention keeps of a token on a rank."""
+        scheme = next(scheme for scheme in self.target.own_schemes if not has_state(scheme))
+        if self.target.latents:
+            return [tensor for tensor in scheme.kept if tensor.role in ("latent", "rope")]
+        pair = [t for t in (scheme.expanded or scheme).kept if t.role in ("k", "v")]
+        return [replace(t, heads=heads_of_rank(t, self.target.ranks.tp)) for t in pair]
+
+    @cached_property
+    def _holding_states(self) -> int:
+        """As many tokens as take the bytes of a state, in the steps that all backends take."""
+        step = max(self.least, DEFAULT)
+        if self.target.latents:
+            step = max(step, MLA_LEAST)
+        step = math.lcm(step, self._export or 1)
+        block = step * -(-self._largest_state // (step * self.one))
+        pooled = POOLED_KERNEL * self.target.pools if self.target.pools > 1 else 1
+        kernels = math.lcm(self.least, pooled)
+        return max(kernels * -(-block // kernels), self.least)
+
+    @cached_property
+    def _largest_state(self) -> int:
+        target = self.target
+        keeping = (target.rules, target.settings, target.ranks.tp)
+        states = (scheme for scheme in target.schemes if has_state(scheme))
+        return max(state_spec(scheme, scheme.kept, *keeping).content for scheme in states)
+
+    @cached_property
+    def _export(self) -> int | None:
+        """Between how many tokens all states can be exported; None where that is not done."""
+        target = self.target
+        if target.settings.mode != ALIGN:
+            return None
+        states = (scheme for scheme in target.schemes if has_state(scheme))
+        found = [exports(scheme, target.rules, target.settings) for scheme in states]
+        return None if None in found else math.lcm(*(each for each in found if each))
+
+    @cached_property
+    def _holding_unpacked(self) -> int:
+        """As many tokens as take the bytes of a kernel's block in the model's own dtype."""
+        elements = sum((tensor.heads or 1) * tensor.width for tensor in self._entries)
+        # what is packed counts as a byte an element here, whatever it is packed to
+        one = elements if self.target.dtype.packed else self.one
+        return self.least * -(-HALF_BYTES * elements * KERNEL // (self.least * one))
+
+
+def _least(target: Target) -> int:
+    """The least block that every backend takes, of those that a GPU has."""
+    gpu, backend = target.settings.gpu, target.settings.backend
+    if backend != AUTO:
+        if target.latents != backend.endswith("MLA") or target.sparse:
+            text = f"attention_backend {backend} is not for what {target.model.name} attends with"
+            raise UsageError(f"vllm: {text}; leave it out")
+        return BACKENDS[backend]
+    if target.sparse:
+        if gpu.family < 9:
+            text = f"no backend of the {gpu.name} has sparse latents; -E gpu=h100 and later have"
+            raise UsageError(f"vllm refuses to start: {text}")
+        return SPARSE
+    quantized = target.dtype.quantized
+    if target.latents:
+        if gpu.family == 10:
+            return 32
+        return 64 if quantized and gpu.family == 9 else DEFAULT
+    wide = target.widest
+    hopper = gpu.family == 9 and quantized and wide == WIDEST
+    prefixes = gpu.family == 10 and target.image_prefixes and wide in PREFIX_WIDTHS
+    return 64 if hopper or prefixes else DEFAULT

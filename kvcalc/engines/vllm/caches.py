@@ -1,0 +1,159 @@
+"""What vLLM keeps of each layer of a model: one spec or more, and the tensors that they are for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kvcalc.cache import STATE_ROLES
+from kvcalc.engines.vllm.dtypes import bytes_of
+from kvcalc.engines.vllm.specs import Spec
+from kvcalc.engines.vllm.states import state_spec
+from kvcalc.errors import UsageError
+from kvcalc.extents import Chunk, Every, Fixed, Window
+from kvcalc.parallel.tensors import heads_of_rank
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kvcalc.attention.base import Scheme
+    from kvcalc.cache import CacheTensor, Settled
+    from kvcalc.engines.vllm.architectures import Rules
+    from kvcalc.engines.vllm.dtypes import Dtype
+    from kvcalc.engines.vllm.settings import Settings
+    from kvcalc.formats import Layout
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How one model is kept: what every layer of it goes by.
+
+    block   tokens of a block of attention; page what layers in another dtype are padded to
+    """
+
+    rules: Rules
+    settings: Settings
+    dtype: Dtype
+    tp: int
+    block: int
+    page: int | None = None
+
+
+@dataclass(frozen=True)
+class Cached:
+    """One cache of a layer on one rank: its spec, and the tensors of the ideal that it holds.
+
+    row    bytes of one entry of all of them, as they are kept; of a state, all of it
+    why    what makes that another number of bytes than in the ideal
+    held   the same tensors as the ideal stores them on that rank
+    """
+
+    spec: Spec
+    tensors: tuple[CacheTensor, ...]
+    row: int
+    why: str = ""
+    held: tuple[Settled, ...] = ()
+
+    def ideal(self, tokens: int) -> int:
+        """Bytes of these tensors after `tokens` tokens, as the ideal stores them."""
+        return sum(settled.stored(tokens) for settled in self.held)
+
+    def live(self, tokens: int) -> int:
+        """Bytes of as many entries, as they are kept here."""
+        if self.spec.kind in ("state", "ring"):
+            return self.row
+        if not self.held:
+            return 0
+        return self.row * self.held[0].tensor.extent.entries(tokens)
+
+
+def caches_of(scheme: Scheme, keeping: Keeping, *, skipped: bool = False) -> tuple[Cached, ...]:
+    """What one layer of a scheme keeps on one rank; nothing where it reads another's alone.
+
+    skipped  whether it is left in the model's own dtype
+
+    Raises UsageError for what vLLM has no cache for.
+    """
+    tensors = tuple(tensor for tensor in scheme.kept if not tensor.shared)
+    if any(tensor.role in STATE_ROLES for tensor in tensors):
+        spec = state_spec(scheme, tensors, keeping.rules, keeping.settings, keeping.tp)
+        return (Cached(spec, tensors, spec.content, "states in another dtype"),)
+    layout = keeping.dtype.own if skipped else keeping.dtype.layout
+    found = []
+    latents = tuple(tensor for tensor in tensors if tensor.role in ("latent", "rope"))
+    pair = tuple(tensor for tensor in tensors if tensor.role in ("k", "v"))
+    index = tuple(tensor for tensor in tensors if tensor.role == "index")
+    if latents and not keeping.rules.latents:
+        found.append(_expanded(scheme, latents, keeping, layout))
+    elif latents:
+        found.append(_latents(latents, keeping, layout))
+    if pair:
+        found.append(_pair(pair, keeping, layout, skipped=skipped))
+    found += [_index(key, keeping) for key in index]
+    if left := set(tensors) - {*latents, *pair, *index}:
+        roles = ", ".join(sorted(tensor.role for tensor in left))
+        raise UsageError(f"vllm: how it keeps {roles} tensors is not modelled")
+    return tuple(found)
+
+
+def _pair(
+    pair: tuple[CacheTensor, ...], keeping: Keeping, layout: Layout, *, skipped: bool
+) -> Cached:
+    """Keys and values, of heads that ranks share."""
+    own = tuple(replace(t, heads=heads_of_rank(t, keeping.tp)) for t in pair)
+    spec = _attention(own, keeping, bytes_of(own, layout), mla=False)
+    if skipped and spec.kind == "window" and keeping.page is not None:
+        block = keeping.page // bytes_of(own, layout) // 16 * 16
+        content = block * bytes_of(own, layout)
+        spec = replace(spec, block=block, content=content, page=keeping.page)
+    why = "layers in the model's own dtype" if skipped else "keys and values in another dtype"
+    return Cached(spec, pair, bytes_of(own, layout), why)
+
+
+def _latents(latents: tuple[CacheTensor, ...], keeping: Keeping, layout: Layout) -> Cached:
+    row = bytes_of(latents, layout)
+    return Cached(_attention(latents, keeping, row, mla=True), latents, row, f"rows of {row:,} B")
+
+
+def _expanded(
+    scheme: Scheme, latents: tuple[CacheTensor, ...], keeping: Keeping, layout: Layout
+) -> Cached:
+    """Keys and values of every head, the values padded to the width of the keys."""
+    whole = scheme.expanded
+    assert whole is not None
+    keys = [replace(t, heads=heads_of_rank(t, keeping.tp)) for t in whole.kept if t.role == "k"]
+    row = 2 * bytes_of(keys, layout)
+    why = "latents expanded to the keys and values of every head"
+    return Cached(_attention(tuple(keys), keeping, row, mla=False), latents, row, why)
+
+
+def _index(key: CacheTensor, keeping: Keeping) -> Cached:
+    """Index keys, in their own format whatever the cache's dtype."""
+    stored = key.format
+    if stored is None or not isinstance(key.extent, Every):
+        raise UsageError("vllm: how it keeps index keys such as these is not modelled")
+    row = stored.entry_bytes(key.width)
+    return Cached(_attention((key,), keeping, row, mla=True), (key,), row, "index keys")
+
+
+def _attention(tensors: Sequence[CacheTensor], keeping: Keeping, row: int, *, mla: bool) -> Spec:
+    """A spec of entries of `row` bytes; those of several tokens fill fewer slots of a block."""
+    extents = {tensor.extent for tensor in tensors}
+    if len(extents) > 1:
+        raise UsageError("vllm: keys and values of unlike extents are not modelled")
+    extent, block = extents.pop(), keeping.block
+    like = tuple((t.role, t.width, t.heads) for t in tensors), row
+    if isinstance(extent, Every):
+        page = block // extent.stride * row
+        return Spec("full", block, page, page, mla=mla, like=(like, extent.stride))
+    page = block * row
+    if isinstance(extent, Fixed):
+        return Spec("cross", block, page, page, like=like)
+    if isinstance(extent, Window) and extent.sink:
+        raise UsageError("vllm keeps no attention sinks beside a window")
+    if isinstance(extent, Chunk):
+        return Spec("chunk", block, page, page, size=extent.size, mla=mla, like=like)
+    if isinstance(extent, Window):
+        size = extent.size + keeping.rules.window_more
+        return Spec("window", block, page, page, size=size, mla=mla, like=like)
+    raise UsageError(f"vllm: how it keeps {extent.rule} entries is not modelled")

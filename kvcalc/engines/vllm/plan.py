@@ -1,0 +1,132 @@
+"""The plan of one model: groups over all its layers, what a stage has of them, what fits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from kvcalc.engines.reservation import Capacity, Report, Reservation
+from kvcalc.engines.vllm.groups import Group, bytes_per_block
+from kvcalc.engines.vllm.specs import Demand
+from kvcalc.engines.vllm.terms import Line, terms_of
+from kvcalc.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kvcalc.engines.vllm.caches import Cached
+    from kvcalc.engines.vllm.settings import Settings
+    from kvcalc.parallel.ranks import Ranks
+    from kvcalc.parallel.stages import Stage
+    from kvcalc.question import Setting
+
+
+@dataclass(frozen=True)
+class VllmPlan:
+    """How vLLM keeps one model on its ranks.
+
+    groups   of the whole model
+    cached   by layer number and spec, what a cache of a group holds
+    stages   the ideal's, for the terms that lead from it
+    settings all of them, as resolved; open is where max_model_len follows the context
+    """
+
+    groups: tuple[Group, ...]
+    cached: Mapping[tuple[int, int], Cached]
+    stages: tuple[Stage, ...]
+    ranks: Ranks
+    own: Settings
+    settings: Mapping[str, Setting]
+    outermost: bool
+    retained: int
+    notes: tuple[str, ...]
+    period: int = 1
+
+    def at(self, context: int, batch: int) -> Reservation:
+        """Blocks of `context` tokens for each sequence, on the stage whose blocks are largest."""
+        self._must_be_served(context)
+        blocks, ranks = self.blocks(context), self.ranks
+        stage = self.block_bytes.index(max(self.block_bytes))
+        each, sequences = self.block_bytes[stage], ranks.sequences(batch)
+        everywhere = ranks.tp * sum(self.block_bytes)
+        return Reservation(
+            bytes=sequences * blocks * each,
+            terms=terms_of(self, stage, context, sequences),
+            notes=self.notes,
+            stage=stage,
+            pool=each,
+            total=batch * blocks * everywhere,
+            pool_total=ranks.dp * everywhere,
+            report=self._report(self.own.blocks, context) if self.own.blocks else None,
+        )
+
+    def capacity(self, memory: int, context: int) -> Capacity:
+        """What fits into `memory` bytes for the cache on each GPU, a block of which stays null."""
+        self._must_be_served(context)
+        found = self.own.blocks or min(
+            (memory // each for each in self.block_bytes if each), default=0
+        )
+        fitting = max(0, found - 1) // self.blocks(context)
+        at_once = min(fitting, self.own.sequences) * self.ranks.dp
+        longest = self.own.max_model_len or context
+        starts = self.blocks(longest) < found
+        return Capacity(at_once if starts else 0, self._report(found, longest) if starts else None)
+
+    @cached_property
+    def block_bytes(self) -> tuple[int, ...]:
+        """Bytes of one block, on each stage."""
+        return tuple(
+            bytes_per_block(self.groups, self.layers_of(number), outermost=self.outermost)
+            for number in range(len(self.stages))
+        )
+
+    def layers_of(self, stage: int) -> range:
+        """The layers of a stage; those that only drafts have are on the last."""
+        end = self.stages[stage].end if stage < len(self.stages) - 1 else 10**9
+        return range(self.stages[stage].first, end)
+
+    def blocks(self, context: int) -> int:
+        """Blocks of a sequence of so many tokens."""
+        return sum(group.blocks(self.demand(context)) for group in self.groups)
+
+    def demand(self, context: int) -> Demand:
+        """What a request of so many tokens takes."""
+        own = self.own
+        in_flight = own.in_flight(self.ranks.pp)
+        return Demand(context, in_flight, own.batched, self.retained, self.ranks.dcp)
+
+    @cached_property
+    def lines(self) -> tuple[tuple[tuple[Line, ...], ...], ...]:
+        """By stage and group, like caches together: how many, and what one of them holds."""
+        return tuple(self._lines(number) for number in range(len(self.stages)))
+
+    def _lines(self, stage: int) -> tuple[tuple[Line, ...], ...]:
+        on_stage = self.layers_of(stage)
+        found = []
+        for group in self.groups:
+            counts = Counter(
+                (held.spec, self.cached[held.layer, held.number])
+                for held in group.caches
+                if held.layer in on_stage
+            )
+            found.append(tuple(Line(n, spec, cached) for (spec, cached), n in counts.items()))
+        return tuple(found)
+
+    def _must_be_served(self, context: int) -> None:
+        longest = self.own.max_model_len
+        if longest is not None and context > longest:
+            text = f"{context:,} tokens are more than max_model_len {longest:,}"
+            raise UsageError(f"vllm serves no such sequence: {text}")
+
+    def _report(self, blocks: int, context: int) -> Report:
+        """The two numbers of its log, in its arithmetic (v1/core/kv_cache_utils.py)."""
+        longest = self.own.max_model_len or context
+        concurrency = blocks / self.blocks(longest)
+        tokens = int(concurrency * longest)
+        line = (
+            f"GPU KV cache size: {tokens:,} tokens, "
+            f"Maximum concurrency for {longest:,} tokens per request: {concurrency:.2f}x"
+        )
+        return Report(tokens, concurrency, (line,))

@@ -1,0 +1,148 @@
+"""From a model and a question to its plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kvcalc.engines.vllm import deepseek_v4, glm5_next, inkling
+from kvcalc.engines.vllm.architectures import types_of
+from kvcalc.engines.vllm.blocks import Sizing
+from kvcalc.engines.vllm.caches import Cached, Keeping, caches_of
+from kvcalc.engines.vllm.groups import Held, groups_of
+from kvcalc.engines.vllm.packing import packed_groups
+from kvcalc.engines.vllm.plan import VllmPlan
+from kvcalc.engines.vllm.refusals import refuse
+from kvcalc.engines.vllm.settings import NAME, VERSION
+from kvcalc.engines.vllm.target import Target, has_state
+from kvcalc.extents import Window
+from kvcalc.parallel.stages import stages_of
+from kvcalc.parallel.tensors import of_rank
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kvcalc.attention.base import Scheme
+    from kvcalc.model import Layer, Model
+    from kvcalc.question import Question
+
+UNLISTED = "an MTP layer that its file does not list"
+BEHIND = 10**6
+"""Layers that no stage counts, of a draft or of MTP, are numbered from here on."""
+
+
+def plan(model: Model, question: Question) -> VllmPlan:
+    """How vLLM keeps a model, and the MTP layers or the draft beside it, in one pool.
+
+    Raises UsageError for settings that it has not, and for what it refuses.
+    """
+    target = Target(model, question)
+    refuse(target)
+    stages = stages_of(model, target.ranks)
+    sizing, settings = Sizing(target), target.settings
+    cached = dict(_cached(target, sizing))
+    held = [Held(layer, one.spec, number) for (layer, number), one in cached.items()]
+    unlike = len({one.spec.page for one in cached.values()}) > 1
+    groups = packed_groups(held) if target.packs and unlike else groups_of(held)
+    told = settings.told(sizing.block if target.attends else None, sizing.skipped)
+    return VllmPlan(
+        groups=groups,
+        cached=cached,
+        stages=stages,
+        ranks=target.ranks,
+        own=settings,
+        settings=told | {"max_model_len": settings.max_model_len or question.context},
+        outermost=target.packs,
+        # as several MTP layers read one token further each
+        retained=settings.speculative - 1 if model.predicting > 1 else 0,
+        notes=_notes(target),
+    )
+
+
+def _notes(target: Target) -> tuple[str, ...]:
+    gpu, name = target.settings.gpu.name, target.model.name
+    told = [f"{NAME} {VERSION} on GPUs of type {gpu}; -E gpu=NAME says another"]
+    if not types_of(target.model):
+        told.append(f"{NAME}'s general rules are taken: the architecture of {name} is not known")
+    return tuple(told)
+
+
+def _cached(target: Target, sizing: Sizing) -> Iterator[tuple[tuple[int, int], Cached]]:
+    """By layer and number, what is kept of every layer, in order; like layers are made once."""
+    known: dict[tuple[bool, Layer, bool], tuple[Cached, ...]] = {}
+    for number, model, layer in _layers(target):
+        skipped = _skips(sizing, number, model, layer)
+        key = (model is target.model, layer, skipped)
+        if key not in known:
+            known[key] = tuple(_of_layer(target, sizing, model, layer, skipped=skipped))
+        unlisted = number >= BEHIND and model is target.model
+        for at, one in enumerate(known[key]):
+            yield (number, at), replace(one, held=(), why=UNLISTED) if unlisted else one
+
+
+def _layers(target: Target) -> Iterator[tuple[int, Model, Layer]]:
+    """Every layer: the model's, an MTP layer that its file does not list, and its draft's."""
+    model = target.model
+    for number, layer in enumerate(model.layers):
+        yield number, model, layer
+    if target.question.mtp and not model.predicting:
+        yield BEHIND, model, (_unlisted(target),)
+    if draft := model.draft:
+        for number, layer in enumerate(draft.layers):
+            yield BEHIND + 1 + number, draft, layer
+
+
+def _unlisted(target: Target) -> str:
+    """What an MTP layer keeps: as the trunk's last attention does."""
+    model = target.model
+    names = [name for layer in model.layers for name in layer]
+    own = [name for name in names if not has_state(model.attention[name])]
+    if target.rules.mtp_window:
+        windows = [name for name in own if _is_window(model.attention[name])]
+        return (windows or own)[-1]
+    return own[-1]
+
+
+def _is_window(scheme: Scheme) -> bool:
+    """Whether a layer of it keeps a window and nothing else."""
+    return all(isinstance(tensor.extent, Window) for tensor in scheme.kept)
+
+
+def _skips(sizing: Sizing, number: int, model: Model, layer: Layer) -> bool:
+    """Whether a layer is left in the model's dtype."""
+    windows = any(_is_window(model.attention[name]) for name in layer)
+    return str(number) in sizing.skipped or ("sliding_window" in sizing.skipped and windows)
+
+
+def _of_layer(
+    target: Target, sizing: Sizing, model: Model, layer: Layer, *, skipped: bool
+) -> Iterator[Cached]:
+    """What one layer keeps, each with what the ideal stores of the same on that rank."""
+    for name in layer:
+        scheme = model.attention[name]
+        settled = model.storage(scheme).settle(scheme.kept)
+        for one in _of_scheme(target, sizing, target.as_kept(scheme), layer, skipped=skipped):
+            names = {tensor.name for tensor in one.tensors}
+            held = tuple(
+                replace(s, tensor=of_rank(s.tensor, target.ranks))
+                for s in settled
+                if s.tensor.name in names and not s.tensor.shared
+            )
+            state = one.spec.kind == "state" and target.hybrid
+            spec = one.spec.padded(sizing.page) if state else one.spec
+            yield replace(one, held=held, spec=spec)
+
+
+def _of_scheme(
+    target: Target, sizing: Sizing, scheme: Scheme, layer: Layer, *, skipped: bool
+) -> Sequence[Cached]:
+    if target.is_of("deepseek_v4"):
+        return deepseek_v4.caches_of(scheme)
+    if target.is_of("inkling") and has_state(scheme):
+        return inkling.caches_of(scheme, target.model, layer, target.ranks.tp)
+    page = sizing.page if sizing.skipped else None
+    keeping = Keeping(
+        target.rules, target.settings, target.dtype, target.ranks.tp, sizing.block, page
+    )
+    found = caches_of(scheme, keeping, skipped=skipped)
+    return glm5_next.packed(found, keeping) if target.is_of("glm5_next") else found

@@ -1,0 +1,80 @@
+"""What vLLM refuses to start with, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvcalc.engines.vllm.architectures import is_gone, never_was
+from kvcalc.engines.vllm.dtypes import DS_MLA, PER_HEAD
+from kvcalc.errors import UsageError
+from kvcalc.extents import Window
+
+if TYPE_CHECKING:
+    from kvcalc.engines.vllm.target import Target
+
+
+def refuse(target: Target) -> None:
+    """Raises UsageError for what vLLM refuses."""
+    _class(target)
+    _stages(target)
+    _context_ranks(target)
+    _dtype(target)
+
+
+def _class(target: Target) -> None:
+    model = target.model
+    if is_gone(model):
+        text = f"vllm 0.33.0 has no class for {model.name} any more"
+        raise UsageError(f"{text}: an earlier version served it")
+    if never_was(model):
+        raise UsageError(f"vllm 0.33.0 has no class for {model.name}: it serves no such model")
+
+
+def _stages(target: Target) -> None:
+    if target.ranks.pp > 1 and not target.rules.stages:
+        text = f"vllm refuses to start: the class of {target.model.name} has no pipeline stages"
+        raise UsageError(f"{text}; leave --pp out")
+
+
+def _context_ranks(target: Target) -> None:
+    """config/model.py: the heads of keys and values must be repeated often enough."""
+    tp, dcp = target.ranks.tp, target.ranks.dcp
+    if dcp == 1:
+        return
+    hopper_sparse = target.sparse
+    if hopper_sparse and target.settings.gpu.family == 9 and target.dtype.name != DS_MLA[0]:
+        text = f"--dcp is for sparse latents in {DS_MLA[0]} alone"
+        raise UsageError(f"vllm refuses to start: {text}; add --kv-dtype fp8")
+    for scheme in target.schemes:
+        expanded = scheme.expanded if not target.rules.latents else None
+        for tensor in (expanded or scheme).kept:
+            if isinstance(tensor.extent, Window):
+                text = "a window cannot be shared out over ranks of one sequence"
+                raise UsageError(f"vllm refuses to start: {text}; leave --dcp out")
+            if tensor.role != "k" or target.latents:
+                continue
+            heads, queries = tensor.heads or 1, getattr(scheme, "heads", 1)
+            if tp <= heads or dcp > tp // heads or queries // heads % dcp:
+                text = f"--dcp {dcp} needs --tp to hold each of the {heads} KV heads {dcp} times"
+                raise UsageError(f"vllm refuses to start: {text}, and tp is {tp}")
+
+
+def _dtype(target: Target) -> None:
+    """Which dtypes the backends of a GPU take."""
+    dtype, gpu = target.dtype, target.settings.gpu
+    name = dtype.name
+    if target.is_of("deepseek_v4"):
+        if target.model.kv_dtype and name not in ("fp8", "fp8_ds_mla"):
+            text = f"DeepSeek-V4's layers are kept as fp8_ds_mla alone, not as {name}"
+            raise UsageError(f"vllm refuses to start: {text}")
+        return
+    if name in DS_MLA and not target.sparse:
+        raise UsageError(f"vllm refuses to start: {name} is for sparse latents alone")
+    if name.startswith("nvfp4") and gpu.family < 10:
+        text = f"{name} needs Blackwell, and the {gpu.name} is older"
+        raise UsageError(f"vllm refuses to start: {text}; -E gpu=b200 has it")
+    if target.latents and (name in PER_HEAD or dtype.packed):
+        raise UsageError(f"vllm refuses to start: no backend keeps latents in {name}")
+    if dtype.packed and gpu.family == 10 and not target.hybrid:
+        text = f"{name} leaves layers to FlashInfer, whose blocks are laid out otherwise"
+        raise UsageError(f"vllm refuses to start on a {gpu.name}: {text}")

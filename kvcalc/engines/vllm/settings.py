@@ -1,0 +1,222 @@
+"""vLLM's own settings that decide bytes, under its own names, and what they come to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from kvcalc.engines.settings import Declared, read
+from kvcalc.engines.vllm.gpus import GPUS
+from kvcalc.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kvcalc.engines.vllm.gpus import Gpu
+    from kvcalc.question import Question, Setting
+
+NAME, VERSION = "vllm", "0.33.0"
+AUTO = "auto"
+ON, OFF, ALIGN = True, False, "align"
+
+BACKENDS = (
+    *(AUTO, "FLASH_ATTN", "FLASHINFER", "TRITON_ATTN"),
+    *("FLASH_ATTN_MLA", "FLASHMLA", "TRITON_MLA", "FLASHINFER_MLA", "CUTLASS_MLA"),
+)
+
+SETTINGS = (
+    Declared(
+        "gpu",
+        "h100",
+        "decides the attention backends, hence the size of a block and the width of fp8, and the "
+        "default of max_num_batched_tokens",
+        tuple(GPUS),
+    ),
+    Declared(
+        "block_size",
+        "16, or the least that the backends of the GPU take",
+        "tokens of one block of attention; hybrids enlarge it until a state fits",
+        int,
+    ),
+    Declared(
+        "max_num_batched_tokens",
+        "16384 on GPUs of 160 GiB, 8192 of 70 GiB but the a100, else 2048",
+        "tokens of one step: so many, of each batch in flight, are kept beside a window",
+        int,
+    ),
+    Declared(
+        "max_num_seqs",
+        "1024 on GPUs of 70 GiB but the a100, else 256, and max_num_batched_tokens at most",
+        "sequences that run at once: no more are served, whatever fits",
+        int,
+    ),
+    Declared("async_scheduling", ON, "whether one batch more is in flight", bool),
+    Declared(
+        "enable_prefix_caching",
+        "true, but for models of states alone and with an encoder",
+        "decides mamba_cache_mode",
+        bool,
+    ),
+    Declared(
+        "mamba_cache_mode",
+        "align with prefix caching, none without",
+        "whether a sequence keeps a second state, at the end of a block, and one of a prompt",
+        ("none", ALIGN),
+    ),
+    Declared(
+        "mamba_ssm_cache_dtype",
+        AUTO,
+        "of recurrent states: auto is the model's dtype, fp32 for KDA and Nemotron-H, and what its "
+        "file says for Qwen3.5",
+        (AUTO, "float32", "bfloat16"),
+    ),
+    Declared(
+        "attention_backend",
+        AUTO,
+        "auto takes the first of the GPU's; another may take blocks of another size",
+        BACKENDS,
+    ),
+    Declared(
+        "gdn_prefill_backend",
+        AUTO,
+        "of Gated DeltaNet: flashinfer, auto on Hopper and Blackwell, keeps a state of the prompt",
+        (AUTO, "flashinfer", "triton"),
+    ),
+    Declared(
+        "kv_cache_dtype_skip_layers",
+        "none; with turboquant the first and the last two",
+        "layers that keep the model's dtype, by number from 0, and `sliding_window` for all with a "
+        "window: 0,1,sliding_window",
+        str,
+    ),
+    Declared(
+        "num_gpu_blocks_override",
+        "as many as the memory holds",
+        "blocks of the pool, whatever the memory",
+        int,
+    ),
+    Declared(
+        "max_model_len",
+        "the context asked for",
+        "the longest sequence, of which the log speaks",
+        int,
+    ),
+    Declared(
+        "num_speculative_tokens",
+        "1 with MTP layers or a draft, else 0",
+        "tokens drafted per step: states keep as many columns and blocks more",
+        int,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings as resolved; what depends on the model is left open as None until it is known.
+
+    speculative  num_speculative_tokens, 0 where nothing drafts
+    skip         kv_cache_dtype_skip_layers
+    """
+
+    gpu: Gpu
+    block_size: int | None
+    batched: int
+    sequences: int
+    asynchronous: bool
+    prefix_caching: bool
+    mode: str
+    state_dtype: str
+    backend: str
+    gdn_backend: str
+    skip: frozenset[str]
+    blocks: int | None
+    max_model_len: int | None
+    speculative: int
+
+    def in_flight(self, pp: int) -> int:
+        """Tokens that are scheduled and not yet settled (config/vllm.py, max_in_flight_tokens)."""
+        return self.batched * (pp + 1 if self.asynchronous else pp)
+
+    def told(self, block_size: int | None, skip: frozenset[str]) -> dict[str, Setting]:
+        """All settings by their names, as resolved."""
+        return {
+            "gpu": self.gpu.name,
+            "block_size": block_size,
+            "max_num_batched_tokens": self.batched,
+            "max_num_seqs": self.sequences,
+            "async_scheduling": self.asynchronous,
+            "enable_prefix_caching": self.prefix_caching,
+            "mamba_cache_mode": self.mode,
+            "mamba_ssm_cache_dtype": self.state_dtype,
+            "attention_backend": self.backend,
+            "gdn_prefill_backend": self.gdn_backend,
+            "kv_cache_dtype_skip_layers": ",".join(sorted(skip, key=_by_number)) or None,
+            "num_gpu_blocks_override": self.blocks,
+            "max_model_len": self.max_model_len,
+            "num_speculative_tokens": self.speculative,
+        }
+
+
+def _by_number(name: str) -> tuple[int, str]:
+    return (int(name), "") if name.isdigit() else (10**6, name)
+
+
+def settings_of(question: Question, *, caches_prefixes: bool, drafts: bool) -> Settings:
+    """The settings of a question, for a model of which is known what these two say.
+
+    caches_prefixes  whether a server caches prefixes of such a model unless told otherwise
+    drafts           whether MTP layers or a draft are asked for
+
+    Raises UsageError for what cannot be, or cannot be together.
+    """
+    given = read(NAME, SETTINGS, question.settings)
+    gpu = GPUS[str(given.get("gpu", "h100"))]
+    batched = _number(given, "max_num_batched_tokens") or gpu.batched_tokens
+    sequences = _number(given, "max_num_seqs") or min(gpu.sequences, batched)
+    if sequences > batched:
+        text = f"max_num_seqs {sequences:,} is more than max_num_batched_tokens {batched:,}"
+        raise UsageError(f"{text}, and {NAME} needs one token of each sequence in a step")
+    speculative = _number(given, "num_speculative_tokens")
+    if speculative and not drafts:
+        raise UsageError("num_speculative_tokens: nothing drafts them; add --mtp, or --draft MODEL")
+    caching = bool(given.get("enable_prefix_caching", caches_prefixes))
+    return Settings(
+        gpu=gpu,
+        block_size=_number(given, "block_size"),
+        batched=batched,
+        sequences=sequences,
+        asynchronous=bool(given.get("async_scheduling", ON)),
+        prefix_caching=caching,
+        mode=_mode(given, caching=caching),
+        state_dtype=str(given.get("mamba_ssm_cache_dtype", AUTO)),
+        backend=str(given.get("attention_backend", AUTO)),
+        gdn_backend=str(given.get("gdn_prefill_backend", AUTO)),
+        skip=_skipped(given),
+        blocks=_number(given, "num_gpu_blocks_override"),
+        max_model_len=_number(given, "max_model_len"),
+        speculative=(speculative or 1) if drafts else 0,
+    )
+
+
+def _number(given: Mapping[str, Setting], name: str) -> int | None:
+    return cast("int | None", given.get(name))
+
+
+def _mode(given: Mapping[str, Setting], *, caching: bool) -> str:
+    """Prefix caching makes it align, and its absence none (model_executor/models/config.py)."""
+    if given.get("mamba_cache_mode") == ALIGN and not caching:
+        raise UsageError(f"mamba_cache_mode align: {NAME} needs enable_prefix_caching=true for it")
+    if given.get("mamba_cache_mode") == "none" and caching:
+        text = f"mamba_cache_mode none: {NAME} takes align while prefixes are cached"
+        raise UsageError(f"{text}; enable_prefix_caching=false leaves it none")
+    return ALIGN if caching else "none"
+
+
+def _skipped(given: Mapping[str, Setting]) -> frozenset[str]:
+    words = str(given.get("kv_cache_dtype_skip_layers", "")).split(",")
+    names = frozenset(word.strip() for word in words if word.strip())
+    for name in sorted(names):
+        if name != "sliding_window" and not (name.isascii() and name.isdigit()):
+            text = f"kv_cache_dtype_skip_layers has {name!r}"
+            raise UsageError(f"{text}: it is a layer's number from 0, or sliding_window")
+    return frozenset(str(int(name)) if name.isdigit() else name for name in names)

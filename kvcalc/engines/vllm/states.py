@@ -1,0 +1,94 @@
+"""What vLLM keeps of a layer that remembers in a state (model_executor/layers/mamba)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvcalc.engines.vllm.specs import Spec
+from kvcalc.errors import UsageError
+from kvcalc.extents import Fixed
+from kvcalc.formats import FP32
+from kvcalc.parallel.tensors import heads_of_rank
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from kvcalc.attention.base import Scheme
+    from kvcalc.cache import CacheTensor
+    from kvcalc.engines.vllm.architectures import Rules
+    from kvcalc.engines.vllm.settings import Settings
+    from kvcalc.formats import Format
+
+KINDS = ("mamba1", "mamba2", "gdn", "kda", "lightning", "shortconv")
+"""Schemes with a state that it has layers for."""
+NOT_DRAFTED = ("mamba1", "lightning")
+"""Those without columns for drafted tokens."""
+HALF_BYTES = 2
+GDN_ALIGN = 64
+GDN_KEY_DIM = 128
+
+
+def state_spec(
+    scheme: Scheme, tensors: tuple[CacheTensor, ...], rules: Rules, settings: Settings, tp: int
+) -> Spec:
+    """What one layer keeps, a state and its convolution together. Raises UsageError."""
+    if scheme.kind not in KINDS:
+        raise UsageError(f"vllm has no layer that keeps a {scheme.kind} state")
+    total = sum(_bytes(scheme, tensor, rules, settings, tp) for tensor in tensors)
+    blocks = 1 + settings.speculative
+    if settings.mode == "align":
+        blocks = 2 + settings.speculative + (exports(scheme, rules, settings) is not None)
+    like: Hashable = tuple((t.role, t.width, t.heads, t.extent) for t in tensors)
+    return Spec("state", 0, total, total, blocks=blocks, like=(scheme.kind, like))
+
+
+def _bytes(scheme: Scheme, tensor: CacheTensor, rules: Rules, settings: Settings, tp: int) -> int:
+    heads = _heads(tensor, tp)
+    if tensor.role == "conv":
+        assert isinstance(tensor.extent, Fixed)
+        drafted = 0 if scheme.kind in NOT_DRAFTED else settings.speculative
+        return (tensor.extent.count + drafted) * heads * tensor.width * HALF_BYTES
+    stored = state_format(scheme, tensor, rules, settings)
+    return stored.entry_bytes(heads * tensor.width) if stored else heads * tensor.width * HALF_BYTES
+
+
+def _heads(tensor: CacheTensor, tp: int) -> int:
+    """A rank's heads, channels or groups: Mamba2's groups are extended to one for each rank."""
+    if tensor.name == "conv_bc" and tensor.heads and tensor.heads % tp:
+        return 1
+    return heads_of_rank(tensor, tp) if tensor.role == "state" else _divided(tensor, tp)
+
+
+def _divided(tensor: CacheTensor, tp: int) -> int:
+    heads = tensor.heads or 1
+    if heads % tp:
+        text = f"the {heads:,} parts of {tensor.name} cannot be split over {tp:,} ranks"
+        raise UsageError(f"vllm refuses to start: {text}")
+    return heads // tp
+
+
+def state_format(
+    scheme: Scheme, tensor: CacheTensor, rules: Rules, settings: Settings
+) -> Format | None:
+    """The dtype of a recurrent state; None is the model's own."""
+    if settings.state_dtype != "auto":
+        return FP32 if settings.state_dtype == "float32" else None
+    if scheme.kind == "kda" or rules.states == "fp32":
+        return FP32
+    if rules.states is None:
+        return None
+    pinned = tensor.format
+    return pinned or (FP32 if rules.states.endswith("fp32") else None)
+
+
+def exports(scheme: Scheme, rules: Rules, settings: Settings) -> int | None:
+    """Between how many tokens a prefill's state can be exported; None where it cannot."""
+    family = settings.gpu.family
+    if scheme.kind == "mamba2":
+        return 1
+    if scheme.kind == "kda" and family in rules.exports:
+        return rules.export_align
+    if scheme.kind != "gdn" or rules.never_exports or settings.gdn_backend == "triton":
+        return None
+    wide = getattr(scheme, "key_dim", 0) == GDN_KEY_DIM
+    return GDN_ALIGN if family == 9 or (family in (10, 12) and wide) else None

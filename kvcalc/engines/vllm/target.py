@@ -1,0 +1,151 @@
+"""A model as vLLM is told of it: rules, settings, what it attends with, and in which dtype."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from kvcalc.attention.recurrent import KDA
+from kvcalc.cache import STATE_ROLES
+from kvcalc.engines.vllm.architectures import rules_of, types_of
+from kvcalc.engines.vllm.dtypes import FP8, FP8_DS_MLA, dtype_of
+from kvcalc.engines.vllm.settings import settings_of
+from kvcalc.extents import Every
+from kvcalc.parallel.ranks import ranks_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kvcalc.attention.base import Scheme
+    from kvcalc.cache import CacheTensor
+    from kvcalc.engines.vllm.architectures import Rules
+    from kvcalc.engines.vllm.dtypes import Dtype
+    from kvcalc.engines.vllm.settings import Settings
+    from kvcalc.model import Model
+    from kvcalc.parallel.ranks import Ranks
+    from kvcalc.question import Question
+
+DS_MLA_WIDTH = 576
+"""Elements of the latent and RoPE key that fp8_ds_mla is laid out for."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A model and a question, and all that follows for the whole model. Raises UsageError."""
+
+    model: Model
+    question: Question
+
+    @cached_property
+    def ranks(self) -> Ranks:
+        """The GPUs."""
+        return ranks_of(self.question)
+
+    @cached_property
+    def rules(self) -> Rules:
+        """What is otherwise for its architecture."""
+        return rules_of(self.model)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings as resolved for this model."""
+        drafts = self.question.mtp or self.model.draft is not None
+        caches = self.attends and not any(scheme.crosses for scheme in self.schemes)
+        return settings_of(self.question, caches_prefixes=caches, drafts=drafts)
+
+    @cached_property
+    def own_schemes(self) -> tuple[Scheme, ...]:
+        """The schemes of its layers, as they are kept."""
+        return tuple(map(self.as_kept, self.model.schemes))
+
+    @cached_property
+    def schemes(self) -> tuple[Scheme, ...]:
+        """The same, and those of its draft."""
+        drafts = self.model.draft.schemes if self.model.draft else ()
+        return self.own_schemes + drafts
+
+    def as_kept(self, scheme: Scheme) -> Scheme:
+        """A scheme with other widths, where an architecture has them."""
+        if not (self.rules.kda_of_rope and isinstance(scheme, KDA)):
+            return scheme
+        tensors = (tensor for other in self.model.schemes for tensor in other.kept)
+        rope = next((t.width for t in tensors if t.role == "rope"), scheme.key_dim)
+        return replace(scheme, key_dim=rope, value_dim=rope)
+
+    @cached_property
+    def attends(self) -> bool:
+        """Whether any layer has attention, and not a state alone."""
+        return not all(map(has_state, self.schemes))
+
+    @cached_property
+    def hybrid(self) -> bool:
+        """Whether some layers have states, and some attention."""
+        return self.attends and any(map(has_state, self.schemes)) and not self.is_of("inkling")
+
+    def is_of(self, family: str) -> bool:
+        """Whether the name of its type begins so."""
+        return any(name.startswith(family) for name in types_of(self.model))
+
+    def tensors(self, *roles: str) -> Iterator[CacheTensor]:
+        """The tensors of these roles, of every scheme."""
+        return (t for scheme in self.schemes for t in scheme.kept if t.role in roles)
+
+    def has(self, role: str) -> bool:
+        """Whether it keeps, or reads, a tensor of this role."""
+        return any(True for _ in self.tensors(role))
+
+    @cached_property
+    def latents(self) -> bool:
+        """Whether it is kept as latents."""
+        return self.rules.latents and self.has("latent")
+
+    @cached_property
+    def sparse(self) -> bool:
+        """Whether an index picks latents."""
+        return self.latents and self.has("index")
+
+    @cached_property
+    def packs(self) -> bool:
+        """Whether its blocks lie outside layers, so that pages of unlike bytes share one."""
+        return self.is_of("deepseek_v4") or self.is_of("glm5_next")
+
+    @cached_property
+    def dtype(self) -> Dtype:
+        """The dtype of the cache; of sparse latents, that which Hopper's backend makes of fp8."""
+        asked = dtype_of(self.model, self.rules, self.settings.gpu, sparse=self.sparse)
+        hopper = self.settings.gpu.family == 9
+        if hopper and self.sparse and asked.layout == FP8 and self._latent_width == DS_MLA_WIDTH:
+            return replace(asked, layout=FP8_DS_MLA)
+        return asked
+
+    @cached_property
+    def _latent_width(self) -> int:
+        kept = next(s.kept for s in self.schemes if any(t.role == "latent" for t in s.kept))
+        return sum(tensor.width for tensor in kept if tensor.role in ("latent", "rope"))
+
+    @cached_property
+    def widest(self) -> int:
+        """Elements of the widest head."""
+        return max((tensor.width for tensor in self.tensors("k")), default=0)
+
+    @cached_property
+    def pools(self) -> int:
+        """Tokens of which an index keeps one key."""
+        extents = [tensor.extent for tensor in self.tensors("index")]
+        return max((e.stride for e in extents if isinstance(e, Every)), default=1)
+
+    @cached_property
+    def image_prefixes(self) -> bool:
+        """Whether tokens of an image attend to each other both ways: Gemma 4's larger models.
+
+        Those without, of the same type, are the ones whose layers share caches.
+        """
+        return self.is_of("gemma4") and not any(
+            tensor.shared for scheme in self.schemes for tensor in scheme.kept
+        )
+
+
+def has_state(scheme: Scheme) -> bool:
+    """Whether a layer of it keeps a state."""
+    return any(tensor.role in STATE_ROLES for tensor in scheme.kept)

@@ -1,0 +1,73 @@
+"""From what is stored to what is reserved: every way in which vLLM keeps more, or less."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kvcalc.engines.reservation import Term
+
+if TYPE_CHECKING:
+    from kvcalc.engines.vllm.caches import Cached
+    from kvcalc.engines.vllm.plan import VllmPlan
+    from kvcalc.engines.vllm.specs import Demand, Spec
+
+ROUNDING = "pages that a sequence does not fill"
+IN_FLIGHT = "tokens in flight beside a window or chunk"
+ONE_MORE = "a block more of each window"
+STATES = "blocks of a state beyond one"
+PADDING = "pages padded to the size of the others"
+PADDING_LAYERS = "padding layers, in blocks of the widest group"
+ENCODER = "an encoder's output of as many tokens as a step may have"
+ELSEWHERE = "tensors that it does not keep"
+
+
+@dataclass(frozen=True)
+class Line:
+    """So many like caches of a stage in one group, and what one of them holds.
+
+    spec  as it is in the group: with longer blocks, or padded
+    """
+
+    count: int
+    spec: Spec
+    cached: Cached
+
+
+def terms_of(plan: VllmPlan, stage: int, tokens: int, sequences: int) -> tuple[Term, ...]:
+    """The terms of `sequences` sequences on one stage; they add up to the byte."""
+    demand, found = plan.demand(tokens), Counter[str]()
+    kept = 0
+    for group, lines in zip(plan.groups, plan.lines[stage], strict=True):
+        blocks = group.blocks(demand)
+        for line in lines:
+            ideal = line.cached.ideal(tokens)
+            kept += line.count * ideal
+            for rule, size in _steps(line, ideal, blocks, demand):
+                found[rule] += line.count * size
+        filled = sum(line.count * line.spec.page for line in lines)
+        found[PADDING_LAYERS] += blocks * (plan.block_bytes[stage] - filled)
+    found[ELSEWHERE] = kept - plan.stages[stage].cache.stored(tokens)
+    ordered = sorted(found.items(), key=lambda item: item[0] != ELSEWHERE)
+    return tuple(Term(rule, sequences * size) for rule, size in ordered if size)
+
+
+def _steps(line: Line, ideal: int, blocks: int, demand: Demand) -> list[tuple[str, int]]:
+    """From what one cache stores, over what it holds of the same tokens, to its pages."""
+    spec, cached = line.spec, line.cached
+    if not cached.held:
+        return [(cached.why, blocks * spec.page)]
+    live = cached.live(demand.tokens)
+    steps = [(cached.why, live - ideal)]
+    if spec.kind in ("state", "ring"):
+        steps.append((STATES, blocks * spec.content - live))
+    elif spec.kind == "cross":
+        steps.append((ENCODER, blocks * spec.content - live))
+    elif spec.kind in ("window", "chunk"):
+        more = int(spec.kind == "window")
+        steps.append((IN_FLIGHT, (blocks - more) * spec.content - live))
+        steps.append((ONE_MORE, more * spec.content))
+    else:
+        steps.append((ROUNDING, blocks * spec.content - live))
+    return [*steps, (PADDING, blocks * (spec.page - spec.content))]

@@ -1,0 +1,60 @@
+"""Where a cache is kept, in words: on which GPU, of how many, by which engine, set up how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from kvcalc.units import System, format_size, size_unit
+
+if TYPE_CHECKING:
+    from kvcalc.queries.deployed import Rank
+    from kvcalc.queries.show import Breakdown
+    from kvcalc.question import Question, Setting
+
+
+def on(ranks: Sequence[Rank | None]) -> str:
+    """The GPU that figures are of, as a title says it; of those of several rows, what they share.
+
+    Empty where there is but one GPU.
+    """
+    told = list(dict.fromkeys(str(rank) for rank in ranks if rank))
+    if len(told) > 1:
+        return f"the fullest of {next(rank.gpus for rank in ranks if rank):,} GPUs"
+    return told[0] if told else ""
+
+
+def beside(answer: Breakdown, units: System, *, settings: bool) -> tuple[str, ...]:
+    """What stands below a table: what all GPUs keep, the pool, and the settings where wanted."""
+    lines = []
+    if answer.total and answer.rank:
+        kept = {"stored": answer.total.stored, "read per step": answer.total.read}
+        kept |= {} if answer.reserved_total is None else {"reserved": answer.reserved_total}
+        kept |= {} if answer.pool_total is None else {"for pools": answer.pool_total}
+        told = ", ".join(f"{_size(size, units)} {what}" for what, size in kept.items())
+        lines.append(f"over {answer.rank.gpus:,} GPUs: {told}")
+    if answer.pool is not None:
+        lines.append(f"beside what is reserved: {answer.pool:,} B of the pool, whoever uses it")
+    return (*lines, *(set_up(answer.query) if settings else ()))
+
+
+def _size(size: int, units: System) -> str:
+    return format_size(size, size_unit([size], units), 2)
+
+
+def set_up(query: Question) -> tuple[str, ...]:
+    """The engine's settings on a line, as -E takes them; none where it has none."""
+    told = " ".join(f"{name}={value}" for name, value in told_of(query.settings))
+    return (f"settings: {told}",) if query.engine and told else ()
+
+
+def told_of(settings: Mapping[str, Setting]) -> Iterator[tuple[str, str]]:
+    """Each setting that has a value there, in words."""
+    return ((name, in_words(value)) for name, value in settings.items() if value is not None)
+
+
+def in_words(value: Setting) -> str:
+    """A setting's value as -E takes it."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)

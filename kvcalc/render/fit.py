@@ -69,18 +69,20 @@ DOCUMENT = JsonObject(
 def sheet(answer: Fit, style: Style) -> Sheet:
     """The models, what one sequence of each takes, how many fit and how long one may be."""
     rows, several = answer.rows, len(answer.rows) > 1
-    stored, context = [row.stored for row in rows], f"{answer.query.context:,}"
+    stored, engine = [row.stored for row in rows], answer.query.engine
     columns = [
         *([text("model", (row.model for row in rows), folds=12)] if several else []),
-        numbers("B per sequence", (f"{size:,}" for size in stored)),
-        sizes("per sequence", stored, style.units, 2, 1),
+        numbers("B per sequence", (f"{size:,}" for size in stored), 2 if engine else 0),
+        sizes("per sequence", stored, style.units, 2, 3),
     ]
-    if answer.query.engine:
+    if engine:
         columns.append(numbers("reserved B", (f"{row.reserved or 0:,}" for row in rows)))
         if any(row.pool for row in rows):
-            columns.append(numbers("pool B", (f"{row.pool or 0:,}" for row in rows), 2))
+            columns.append(numbers("pool B", (f"{row.pool or 0:,}" for row in rows), 1))
     columns += [
-        numbers(f"sequences of {context}", (_or_any(row.largest_batch) for row in rows)),
+        numbers(
+            f"sequences of {answer.query.context:,}", (_or_any(row.largest_batch) for row in rows)
+        ),
         numbers("longest context", (_or_any(row.largest_context) for row in rows)),
     ]
     return Sheet(

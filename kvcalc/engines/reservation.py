@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -70,9 +70,8 @@ class Capacity:
 class Plan(Protocol):
     """How an engine keeps one model's cache: made once, asked often."""
 
-    @property
-    def settings(self) -> Mapping[str, Setting]:
-        """The engine's own settings, as resolved."""
+    def settings_at(self, context: int | None) -> Mapping[str, Setting]:
+        """The engine's own settings as resolved; None where one follows the context, of several."""
 
     @property
     def period(self) -> int:
@@ -91,7 +90,10 @@ class WithDraft:
 
     model: Plan
     draft: Plan
-    settings: Mapping[str, Setting] = field(default_factory=dict)
+
+    def settings_at(self, context: int | None) -> Mapping[str, Setting]:
+        """Those of the model's plan."""
+        return self.model.settings_at(context)
 
     @property
     def period(self) -> int:

@@ -113,7 +113,7 @@ def compare(
     placed = [deployed(candidate.row.model, query) for candidate in candidates]
     to = _held_to(candidates, models, asked[0])
     told = [note for model in models for one in queries for note in notes_on(model, one)]
-    told_query = resolved(query, placed)
+    told_query = resolved(query, placed, None if contexts else query.context)
     return Comparison(
         models=adapted,
         query=replace(told_query, context=None) if contexts else told_query,

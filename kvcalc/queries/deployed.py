@@ -105,14 +105,17 @@ class Placed:
         return self.reservation.pool_total if self.reservation and self.total else None
 
 
-def resolved(question: Question, placed: Sequence[Deployed]) -> Question:
-    """The question with the engine's settings as resolved; None where they differ by the row."""
-    plans = [one.plan for one in placed if one.plan]
-    if not plans:
+def resolved(question: Question, placed: Sequence[Deployed], context: int | None) -> Question:
+    """The question with the engine's settings as resolved; None where they differ by the row.
+
+    context  of the answer; None where there are several
+    """
+    told = [one.plan.settings_at(context) for one in placed if one.plan]
+    if not told:
         return question
-    found = dict(plans[0].settings)
-    for other in plans[1:]:
-        found = {name: v if other.settings.get(name) == v else None for name, v in found.items()}
+    found = dict(told[0])
+    for other in told[1:]:
+        found = {name: v if other.get(name) == v else None for name, v in found.items()}
     return replace(question, settings=found)
 
 

@@ -193,3 +193,146 @@ def test_the_two_numbers_of_its_log(
         f"GPU KV cache size: {tokens:,} tokens, "
         f"Maximum concurrency for {context:,} tokens per request: {printed}",
     )
+
+
+ROUNDING = "the last block, which a sequence does not fill"
+IN_FLIGHT = "tokens in flight beside a window or chunk, in whole blocks"
+ONE_MORE = "a block more of each window"
+STATES = "blocks of a state beyond one"
+PADDED = "pages padded to the size of the others"
+LAYERS = "padding layers, in blocks of the widest group"
+
+TERMS: tuple[tuple[str, int, dict[str, Any], dict[str, int]], ...] = (
+    # 1,000 tokens in 63 blocks of 16: 8 more, of 32 x 8 x 2 x 128 x 2 B
+    ("llama-3.1-8b", 1_000, {}, {ROUNDING: 8 * 131_072}),
+    # the four layers at the ends in bf16, 512 B a head where 134 B are stored; blocks of 32
+    (
+        "llama-3.1-8b",
+        1_000,
+        {"kv_dtype": "turboquant_4bit_nc"},
+        {
+            "layers in the model's own dtype": 1_000 * 4 * 8 * (512 - 134),
+            ROUNDING: 24 * 46_400,
+        },
+    ),
+    # 52 windows of 1,024: 1,088 blocks and one more; the six groups of 52 layers lack 8
+    (
+        "gemma-3-27b",
+        131_072,
+        {},
+        {
+            IN_FLIGHT: 52 * (1_088 * 16 - 1_024) * 8_192,
+            ONE_MORE: 52 * 16 * 8_192,
+            LAYERS: 8 * 1_089 * 16 * 8_192,
+        },
+    ),
+    # on the first of four stages, 15 layers: 2 full in a group of 3, 13 windows in six of 3
+    (
+        "gemma-3-27b",
+        131_072,
+        {"pp": 4},
+        {
+            IN_FLIGHT: 13 * (2_624 * 16 - 1_024) * 8_192,
+            ONE_MORE: 13 * 16 * 8_192,
+            LAYERS: ((3 - 2) * 8_192 + (18 - 13) * 2_625) * 16 * 8_192,
+        },
+    ),
+    # chunks of 8,192 have no block more: (8,192 + 16,384) / 16
+    ("llama-4-scout", 131_072, {}, {IN_FLIGHT: 36 * 16_384 * 4_096}),
+    # 36 states in bf16, three blocks each, of 576 x 2,048 B; 174 blocks of 576 for 100,000 tokens
+    (
+        "qwen3-next-80b-a3b",
+        100_000,
+        {},
+        {
+            "states in another dtype": -36 * 32 * 128 * 128 * 2,
+            STATES: 36 * 2 * 1_097_728,
+            PADDED: 36 * 3 * (576 * 2_048 - 1_097_728),
+            ROUNDING: 12 * (174 * 576 - 100_000) * 2_048,
+        },
+    ),
+    # a token drafted: a column more, a block more; 3 groups of 12 states beside 13 attentions
+    (
+        "qwen3-next-80b-a3b",
+        100_000,
+        {"mtp": True},
+        {
+            "states in another dtype": -36 * 32 * 128 * 128 * 2,
+            "a state's columns for drafted tokens": 36 * 8_192 * 2,
+            STATES: 36 * 3 * (1_097_728 + 8_192 * 2),
+            PADDED: 36 * 4 * (576 * 2_048 - 1_097_728 - 8_192 * 2),
+            LAYERS: 3 * 4 * 576 * 2_048,
+            ROUNDING: 13 * (174 * 576 - 100_000) * 2_048,
+        },
+    ),
+    # a convolution of 8,192 B in a page of 16 x 2,048 B: two blocks, in two groups of 5 of 6 layers
+    (
+        "lfm2-1.2b",
+        1_000,
+        {},
+        {
+            STATES: 10 * 8_192,
+            PADDED: 10 * 2 * (32_768 - 8_192),
+            LAYERS: 2 * 2 * 32_768,
+            ROUNDING: 6 * 8 * 2_048,
+        },
+    ),
+    # rows of 656 B where the ideal's fp8 has 576
+    (
+        "deepseek-v3.2",
+        131_072,
+        {"kv_dtype": "fp8", "tp": 8, "dcp": 8},
+        {"fp8_ds_mla: rows of 656 B": 131_072 // 8 * 61 * (656 - 576)},
+    ),
+    # K and V of 40 heads x 96 where a latent of 256 + 32 is stored
+    (
+        "minicpm3-4b",
+        4_096,
+        {},
+        {
+            "latents expanded to the keys and values of every head": 4_096
+            * 62
+            * (40 * 2 * 96 - 288)
+            * 2
+        },
+    ),
+    (
+        "falcon-7b",
+        2_048,
+        {"kv_dtype": "fp8"},
+        {"keys and values in another dtype": 2_048 * 32 * 2 * 64},
+    ),
+    # 512 blocks of 16 tokens for 1,500 of an encoder's
+    (
+        "whisper-large-v3",
+        448,
+        {},
+        {"an encoder's output of as many tokens as a step may have": 32 * (8_192 - 1_500) * 5_120},
+    ),
+    # 43 windows in blocks of 64: 128 tokens and one block more; 584 B in 576's multiples;
+    # compressors' states: 21 x (32,832 + 8,640) x 3, 20 x 32,832 x 17; 5 groups in blocks of
+    # 1,002,240 B
+    (
+        "deepseek-v4-flash",
+        131_072,
+        {"settings": STEADY},
+        {
+            "fp8_ds_mla: rows of 584 B": -(43 * 128 + 21 * 32_768 + 20 * 1_024) * (1_024 - 584),
+            ONE_MORE: 43 * 64 * 584,
+            PADDED: 43 * 3 * 64 + 512 * (21 * 64 + 21 * (8_640 - 8_448) + 20 * (1_728 - 1_168)),
+            "compressors' states": 3 * 21 * (32_832 + 8_640) + 17 * 20 * 32_832,
+            LAYERS: 3 * (2 * 1_002_240 - 43 * 37_440)
+            + 3 * (1_002_240 - 21 * (32_832 + 8_640))
+            + 17 * (1_002_240 - 20 * 32_832),
+        },
+    ),
+)
+
+
+@pytest.mark.parametrize(("model", "context", "asked", "terms"), TERMS)
+def test_each_term_by_hand(
+    model: str, context: int, asked: dict[str, Any], terms: dict[str, int]
+) -> None:
+    shown = kvcalc.show(model, context, engine="vllm", **_with_steps(asked))
+    assert shown.reservation
+    assert {term.rule: term.bytes for term in shown.reservation.terms} == terms

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +23,7 @@ from kvcalc.units import MAX_TOKENS, memory_of, parse_memory
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kvcalc.question import Setting
     from tests.conftest import Cli, ModelFile
 
 GIB = 2**30
@@ -230,7 +231,9 @@ class Paged:
 
     limit: int = MAX_TOKENS
     period: int = 1
-    settings: dict[str, Any] = field(default_factory=dict)
+
+    def settings_at(self, context: int | None) -> dict[str, Setting]:
+        return {}
 
     def at(self, context: int, batch: int) -> Reservation:
         if context > self.limit:
@@ -292,7 +295,7 @@ def test_an_engine_may_serve_none_where_the_bytes_are_there(
     paged(monkeypatch, Refusing())
     ran = cli("fit", "llama-3.1-8b", "-c", "9", "--engine", "transformers", "--memory", "1MB")
     assert ran.code == 1
-    assert "takes 2.00 kB (2,000 B), and transformers serves none of it; not one token" in ran.out
+    assert "takes 2.00 kB (2,000 B), and transformers, set up so, serves none" in ran.out
 
 
 def test_an_engines_own_maximum_ends_the_longest_context(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,6 +303,8 @@ def test_an_engines_own_maximum_ends_the_longest_context(monkeypatch: pytest.Mon
     asked: dict[str, Any] = {"memory": "1GB", "engine": "transformers"}
     (row,) = kvcalc.fit("llama-3.1-8b", context=100, **asked).rows
     assert row.largest_context == 4096
+    own = "the longest context is the engine's own: 4,097 tokens are beyond max_model_len"
+    assert own in row.notes
     with pytest.raises(UsageError, match="beyond max_model_len"):
         kvcalc.fit("llama-3.1-8b", context=4097, **asked)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -57,9 +57,9 @@ class Reservation:
 
 @dataclass(frozen=True)
 class Capacity:
-    """What one copy of a model serves with so many bytes for the cache on every GPU.
+    """What is served with so many bytes for the cache on every GPU.
 
-    largest_batch  sequences of the context asked for; 0 where not one fits
+    largest_batch  sequences of the context asked for, over all copies; 0 where not one fits
     report         what the engine would log
     """
 
@@ -70,9 +70,8 @@ class Capacity:
 class Plan(Protocol):
     """How an engine keeps one model's cache: made once, asked often."""
 
-    @property
-    def settings(self) -> Mapping[str, Setting]:
-        """The engine's own settings, as resolved."""
+    def settings_at(self, context: int | None) -> Mapping[str, Setting]:
+        """The engine's own settings as resolved; None where one follows the context, of several."""
 
     @property
     def period(self) -> int:
@@ -82,7 +81,7 @@ class Plan(Protocol):
         """What is charged to `batch` sequences of `context` tokens each."""
 
     def capacity(self, memory: int, context: int) -> Capacity:
-        """How many sequences of `context` tokens one copy serves with `memory` bytes on each GPU.
+        """How many sequences of `context` tokens are served with `memory` bytes on each GPU.
 
         Those of `period` tokens more are no more. Raises UsageError for a context that the engine
         does not take.
@@ -95,7 +94,10 @@ class WithDraft:
 
     model: Plan
     draft: Plan
-    settings: Mapping[str, Setting] = field(default_factory=dict)
+
+    def settings_at(self, context: int | None) -> Mapping[str, Setting]:
+        """Those of the model's plan."""
+        return self.model.settings_at(context)
 
     @property
     def period(self) -> int:

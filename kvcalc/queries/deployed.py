@@ -116,9 +116,12 @@ class Placed:
         return self.reservation.pool_total if self.reservation and self.total else None
 
 
-def resolved(question: Question, placed: Sequence[Deployed]) -> Question:
-    """The question with the engine's settings as resolved; None where they differ by the row."""
-    of_plans = [one.plan.settings for one in placed if one.plan]
+def resolved(question: Question, placed: Sequence[Deployed], context: int | None) -> Question:
+    """The question with the engine's settings as resolved; None where they differ by the row.
+
+    context  of the answer; None where there are several
+    """
+    of_plans = [one.plan.settings_at(context) for one in placed if one.plan]
     if not of_plans:
         return question
     names = dict.fromkeys(name for settings in of_plans for name in settings)

@@ -105,7 +105,7 @@ def fit(models: Sequence[Model], question: Question, memory: int) -> Fit:
     told = [note for model in models for note in notes_on(model, query)]
     return Fit(
         models=adapted,
-        query=resolved(query, placed),
+        query=resolved(query, placed, query.context),
         memory=memory,
         rows=tuple(
             _fitted(name, Room(one, memory), query.tokens)
@@ -124,10 +124,11 @@ class Room:
     memory: int
 
     def capacity(self, tokens: int) -> Capacity:
-        """What is served by one copy of the model. Raises UsageError where an engine does."""
+        """What is served, by all copies of the model. Raises UsageError where an engine does."""
         if self.placed.plan:
             return self.placed.plan.capacity(self.memory, tokens)
-        return Capacity(self.memory // max(1, self.taken(tokens)))
+        each = self.memory // max(1, self.taken(tokens))
+        return Capacity(each * self.placed.ranks.dp)
 
     def taken(self, tokens: int) -> int:
         """Bytes that one sequence takes on the fullest rank."""
@@ -138,10 +139,15 @@ class Room:
 
     def holds(self, tokens: int) -> bool:
         """Whether one sequence fits; one that is too long for an engine's settings does not."""
+        served = self.asked(tokens)
+        return isinstance(served, Capacity) and served.largest_batch >= 1
+
+    def asked(self, tokens: int) -> Capacity | UsageError:
+        """What is served, or why an engine takes no sequence of that length."""
         try:
-            return self.capacity(tokens).largest_batch >= 1
-        except UsageError:
-            return False
+            return self.capacity(tokens)
+        except UsageError as error:
+            return error
 
     @property
     def period(self) -> int:
@@ -175,11 +181,8 @@ class Room:
 
 def _fitted(name: str, room: Room, tokens: int) -> Fitted:
     kept, capacity, placed = room.placed.at(tokens, 1), room.capacity(tokens), room.placed
-    longest: int | None = room.longest
-    endless = longest == MAX_TOKENS
-    if endless and not room.grows:
-        longest = None
-    batch = capacity.largest_batch * placed.ranks.dp
+    longest = room.longest
+    endless = longest == MAX_TOKENS and not room.grows
     of_engine = kept.reservation.notes if kept.reservation else ()
     row = Fitted(
         model=name,
@@ -191,12 +194,14 @@ def _fitted(name: str, room: Room, tokens: int) -> Fitted:
         total=kept.total,
         rank=kept.rank,
         fits=capacity.largest_batch >= 1,
-        largest_batch=batch if room.taken(tokens) else None,
-        largest_context=longest,
+        largest_batch=capacity.largest_batch if room.taken(tokens) else None,
+        largest_context=None if endless else longest,
         report=capacity.report,
         notes=native_row(placed.model).notes + of_engine,
     )
-    return replace(row, notes=(*row.notes, *_on(row)))
+    refused = isinstance(longer := room.asked(longest + 1), UsageError)
+    ends = (f"the longest context is the engine's own: {longer}",) if refused else ()
+    return replace(row, notes=(*row.notes, *_on(row), *ends))
 
 
 def _on(row: Fitted) -> Iterator[str]:

@@ -136,7 +136,7 @@ def _wanting(row: Fitted, engine: str | None, units: System) -> str:
     """By how much a sequence does not fit, and how long a one would."""
     lack = f", {_size(row.short, units)} more than there is"
     if not row.short:
-        lack = f", and {engine} serves none of it"
+        lack = f", and {engine}, set up so, serves none of it"
     longest = row.largest_context
     way_out = f"one of {longest:,} tokens fits" if longest else "not one token fits"
     takes = f"one sequence of {row.context:,} tokens takes {_size(row.taken, units)}"

@@ -66,8 +66,7 @@ class TransformersPlan:
         total = batch * self.model.cache.stored(context) + sum(term.bytes for term in terms)
         return Reservation(total, tuple(terms), tuple(notes))
 
-    @property
-    def settings(self) -> dict[str, Setting]:
+    def settings_at(self, context: int | None) -> dict[str, Setting]:
         """It has none."""
         return {}
 

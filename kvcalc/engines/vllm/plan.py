@@ -30,7 +30,7 @@ class VllmPlan:
     groups   of the whole model
     cached   by layer number and spec, what a cache of a group holds
     stages   the ideal's, for the terms that lead from it
-    settings all of them, as resolved; open is where max_model_len follows the context
+    told     the settings as resolved; max_model_len follows the context where it is None
     """
 
     groups: tuple[Group, ...]
@@ -38,11 +38,15 @@ class VllmPlan:
     stages: tuple[Stage, ...]
     ranks: Ranks
     own: Settings
-    settings: Mapping[str, Setting]
+    told: Mapping[str, Setting]
     outermost: bool
     retained: int
     notes: tuple[str, ...]
     period: int = 1
+
+    def settings_at(self, context: int | None) -> dict[str, Setting]:
+        """The settings as resolved."""
+        return {**self.told, "max_model_len": self.own.max_model_len or context}
 
     def at(self, context: int, batch: int) -> Reservation:
         """Blocks of `context` tokens for each sequence, on the stage whose blocks are largest."""

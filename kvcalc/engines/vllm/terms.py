@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from kvcalc.engines.vllm.plan import VllmPlan
     from kvcalc.engines.vllm.specs import Demand, Spec
 
-ROUNDING = "pages that a sequence does not fill"
-IN_FLIGHT = "tokens in flight beside a window or chunk"
+ROUNDING = "the last block, which a sequence does not fill"
+IN_FLIGHT = "tokens in flight beside a window or chunk, in whole blocks"
 ONE_MORE = "a block more of each window"
 STATES = "blocks of a state beyond one"
+DRAFTED = "a state's columns for drafted tokens"
 PADDING = "pages padded to the size of the others"
 PADDING_LAYERS = "padding layers, in blocks of the widest group"
 ENCODER = "an encoder's output of as many tokens as a step may have"
@@ -61,7 +62,8 @@ def _steps(line: Line, ideal: int, blocks: int, demand: Demand) -> list[tuple[st
     live = cached.live(demand.tokens)
     steps = [(cached.why, live - ideal)]
     if spec.kind in ("state", "ring"):
-        steps.append((STATES, blocks * spec.content - live))
+        steps.append((DRAFTED, spec.content - live))
+        steps.append((STATES, (blocks - 1) * spec.content))
     elif spec.kind == "cross":
         steps.append((ENCODER, blocks * spec.content - live))
     elif spec.kind in ("window", "chunk"):

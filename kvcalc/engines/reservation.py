@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,13 +33,12 @@ class Report:
     log: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Reservation:
+class Reservation(NamedTuple):
     """What an engine charges to a batch: bytes, and the terms that lead there from `stored`.
 
     Of the rank that reserves most, at the stage of that number.
 
-    tell    makes the terms, which most who ask for bytes do not
+    tell    makes the terms, which most who ask for bytes do not: a tuple is made at once
     pool    bytes that whoever uses the engine's pool pays beside it; None where it has none
     total   bytes over all GPUs, and pool_total the pool's
     report  what the engine would log, where its settings alone decide that
@@ -48,7 +46,7 @@ class Reservation:
     """
 
     bytes: int
-    tell: Callable[[], tuple[Term, ...]] = field(repr=False, compare=False)
+    tell: Callable[[], tuple[Term, ...]]
     notes: tuple[str, ...] = ()
     stage: int = 0
     pool: int | None = None
@@ -56,7 +54,7 @@ class Reservation:
     pool_total: int | None = None
     report: Report | None = None
 
-    @cached_property
+    @property
     def terms(self) -> tuple[Term, ...]:
         """By how much each rule differs from what is stored; they add up to the byte."""
         return self.tell()

@@ -108,7 +108,10 @@ class VllmPlan:
         if longest is not None and context > longest:
             text = f"{context:,} tokens are more than max_model_len {longest:,}"
             raise UsageError(f"vllm serves no such sequence: {text}")
-        return sum(need.blocks(context) for need in self.needs)
+        total = 0
+        for need in self.needs:
+            total += need.blocks(context)
+        return total
 
     @cached_property
     def lines(self) -> tuple[tuple[tuple[Line, ...], ...], ...]:

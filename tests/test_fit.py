@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 import kvcalc
+from kvcalc.engines import ENGINES
 from kvcalc.engines.reservation import Capacity, Report, Reservation
 from kvcalc.errors import UsageError
 from kvcalc.queries.deployed import Deployed, deployed
@@ -222,6 +223,27 @@ def test_a_bundled_model_of_many_strides_just_below_and_at_a_tooth() -> None:
     assert sizes[at + 1] < peak
 
 
+@pytest.mark.parametrize("name", ["gpt-oss-120b", "gemma-3-27b", "deepseek-v4-flash"])
+@pytest.mark.parametrize("engine", [one for one in ENGINES if one != "transformers"])
+def test_an_engine_that_pages_serves_no_token_more(name: str, engine: str) -> None:
+    """Every context up to 2,000, budgets at which one of them begins to fit, and beside these."""
+    model, asked = kvcalc.load(name), question(1, engine=engine)
+    placed = deployed(model.adapted(asked), asked)
+    assert placed.plan
+    tried = range(1, 2001)
+    kept = [placed.plan.at(tokens, 1) for tokens in tried]
+    taken = sorted({one.bytes + (one.pool or 0) for one in kept})
+    for memory in {size + more for size in taken[:: len(taken) // 9 + 1] for more in (-1, 0, 1)}:
+        room = Room(placed, memory)
+        served = (placed.plan.capacity(memory, tokens).largest_batch for tokens in tried)
+        fitting = [batch >= 1 for batch in served]
+        longest = fitting.index(False) if False in fitting else room.longest
+        assert room.longest == longest
+        assert not any(fitting[longest:])
+        (row,) = kvcalc.fit(model, memory=memory, context=1, engine=engine).rows
+        assert row.largest_context == longest
+
+
 # an engine with pages, a pool, a maximum of its own, and a log
 
 
@@ -238,7 +260,7 @@ class Paged:
     def at(self, context: int, batch: int) -> Reservation:
         if context > self.limit:
             raise UsageError(f"{context:,} tokens are beyond max_model_len")
-        return Reservation(1000 * batch * -(-context // 16), (), pool=1000)
+        return Reservation(1000 * batch * -(-context // 16), tuple, pool=1000)
 
     def capacity(self, memory: int, context: int) -> Capacity:
         pages = -(-context // 16)

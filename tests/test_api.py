@@ -321,6 +321,7 @@ ASKED: dict[str, list[Any]] = {
         [0, 61],
         "60",
         [30, 30],
+        [1] * 10_001,
         HUGE,
     ],
     "settings": [5, "x", [], {1: 2}, HUGE, None],

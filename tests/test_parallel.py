@@ -268,6 +268,13 @@ def test_a_cut_before_what_is_shared() -> None:
     assert last.total.stored == kvcalc.show("gemma-3n-e4b", 10_000).stored
 
 
+def test_what_no_layer_before_it_stores_is_read_wherever_it_is() -> None:
+    theirs = CacheTensor("a", "k", 64, Every(), 8, shared=True)
+    attention = {"own": Custom(tensors=(kept(8, "v"),)), "their": Custom(tensors=(theirs,))}
+    model = Model("one", uniform(BF16), attention, (("own",), ("their",)))
+    assert [stage.cache.stored(10) for stage in stages_of(model, Ranks(pp=2))] == [10_240, 0]
+
+
 def test_what_has_no_query_heads() -> None:
     (custom,) = [Custom(tensors=(kept(None, "latent"),))]
     assert query_heads(custom) is None

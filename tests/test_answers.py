@@ -50,6 +50,18 @@ ANSWERS: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     ),
     "list": (kvcalc.models, ("list",)),
     "list --dtypes": (kvcalc.dtypes, ("list", "--dtypes")),
+    "list --engine": (
+        lambda: kvcalc.settings("transformers"),
+        ("list", "--engine", "transformers"),
+    ),
+    "show, on several GPUs": (
+        lambda: kvcalc.show("gemma-3-27b", "8K", tp=2, pp=4),
+        ("show", "gemma-3-27b", "-c", "8K", "--tp", "2", "--pp", "4"),
+    ),
+    "compare, on several GPUs": (
+        lambda: kvcalc.compare("gpt2", tp=4),
+        ("compare", "gpt2", "--tp", "4"),
+    ),
     "diff": (
         lambda: kvcalc.diff("deepseek-v3", "gemma-3-27b"),
         ("diff", "deepseek-v3", "gemma-3-27b"),

@@ -306,6 +306,27 @@ ASKED: dict[str, list[Any]] = {
     "source_length": NO_TOKENS,
     "engine": [*NO_TEXT, "", "transfomers"],
     "draft": NO_MODEL,
+    "tp": [*NO_COUNT, 0, None, 3, 10**6],
+    "pp": [*NO_COUNT, 0, None, 62],
+    "dp": [*NO_COUNT, 0, None],
+    "dcp": [*NO_COUNT, 0, None, 2],
+    "pp_layers": [
+        5,
+        "",
+        "x",
+        "61,",
+        "\u0661",
+        [],
+        ["a"],
+        [1.5],
+        [True],
+        [0, 61],
+        "60",
+        [30, 30],
+        [1] * 10_001,
+        HUGE,
+    ],
+    "settings": [5, "x", [], {1: 2}, HUGE, None],
 }
 IGNORE: dict[str, list[Any]] = {
     "ignore": ["x", b"x", {1}, [1], 5, None, HUGE, (name for name in "x"), ["nosuch"]]
@@ -348,6 +369,10 @@ WRONG: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
     "diff": (
         lambda model="deepseek-v3", other="deepseek-v3", **more: kvcalc.diff(model, other, **more),
         {"model": [*NO_MODEL, None], "other": [*NO_MODEL, None], **IGNORE},
+    ),
+    "settings": (
+        lambda engine="transformers", **more: kvcalc.settings(engine, **more),
+        {"engine": [*NO_TEXT, None, "", "transfomers"], "word": [*NO_TEXT, None]},
     ),
     "to_yaml": (kvcalc.to_yaml, {"model": [*NO_MODEL, None]}),
     "json_schema": (kvcalc.json_schema, {"what": [*NO_TEXT, None, "", "models"]}),

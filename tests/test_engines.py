@@ -23,6 +23,7 @@ from kvcalc.errors import UsageError
 from kvcalc.extents import Every
 from kvcalc.formats import BF16, FP8, uniform
 from kvcalc.model import Architecture, Model
+from kvcalc.question import question
 
 if TYPE_CHECKING:
     from kvcalc.engines.reservation import WithDraft
@@ -318,6 +319,20 @@ def test_a_comparison_expands_each_scheme_and_plans_each_row_once(
     assert set(expanded.values()) == {1}
     assert len(expanded) >= len(answer.rows)
     assert sorted(planned.values()) == [1] * len(answer.rows)
+
+
+def test_it_allocates_as_it_goes() -> None:
+    """The least common multiple of strides; as often as what one sequence takes fits."""
+    asked = question(1_000, engine="transformers")
+    llama, v4 = kvcalc.load("llama-3.2-1b"), kvcalc.load("deepseek-v4-flash")
+    planned = plan(llama, asked)
+    assert (planned.period, planned.settings) == (1, {})
+    assert planned.capacity(10**9, 1_000).largest_batch == 10**9 // (16 * 2 * 8 * 64 * 2 * 1_000)
+    both = plan(replace(v4, draft=llama), asked)
+    assert (both.period, both.settings) == (128, {})
+    each = both.at(1_000, 1).bytes
+    assert each == planned.at(1_000, 1).bytes + plan(v4, asked).at(1_000, 1).bytes
+    assert both.capacity(3 * each - 1, 1_000).largest_batch == 2
 
 
 def test_an_unknown_engine_is_refused() -> None:

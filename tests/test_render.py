@@ -634,7 +634,9 @@ def test_explain_leads_from_what_is_stored_to_what_an_engine_charges(
 ) -> None:
     asked = ("show", *args, "--engine", "transformers")
     document = parsed(told(*asked, "--json"))
-    _, _, block = told(*asked, "--explain").partition("\nreserved by transformers at T = 131,072")
+    _, _, block = told(*asked, "--explain").partition(
+        "\nreserved by transformers 5.24.0 at T = 131,072"
+    )
     found = re.findall(rf"^  (.+?) += +(-?{NUMBER}) B$", block.partition("\n\n")[0], re.MULTILINE)
     (stored, *terms, charged) = [(rule, number(size)) for rule, size in found]
     assert stored == ("stored", document["stored_bytes"])

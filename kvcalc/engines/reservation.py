@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from kvcalc.question import Setting
 
@@ -33,12 +33,12 @@ class Report:
     log: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Reservation:
+class Reservation(NamedTuple):
     """What an engine charges to a batch: bytes, and the terms that lead there from `stored`.
 
     Of the rank that reserves most, at the stage of that number.
 
+    tell    makes the terms, which most who ask for bytes do not: a tuple is made at once
     pool    bytes that whoever uses the engine's pool pays beside it; None where it has none
     total   bytes over all GPUs, and pool_total the pool's
     report  what the engine would log, where its settings alone decide that
@@ -46,13 +46,18 @@ class Reservation:
     """
 
     bytes: int
-    terms: tuple[Term, ...]
+    tell: Callable[[], tuple[Term, ...]]
     notes: tuple[str, ...] = ()
     stage: int = 0
     pool: int | None = None
     total: int | None = None
     pool_total: int | None = None
     report: Report | None = None
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """By how much each rule differs from what is stored; they add up to the byte."""
+        return self.tell()
 
 
 @dataclass(frozen=True)
@@ -70,9 +75,8 @@ class Capacity:
 class Plan(Protocol):
     """How an engine keeps one model's cache: made once, asked often."""
 
-    @property
-    def settings(self) -> Mapping[str, Setting]:
-        """The engine's own settings, as resolved."""
+    def settings_at(self, context: int | None) -> Mapping[str, Setting]:
+        """The engine's own settings as resolved; None where one follows the context, of several."""
 
     @property
     def period(self) -> int:
@@ -91,7 +95,10 @@ class WithDraft:
 
     model: Plan
     draft: Plan
-    settings: Mapping[str, Setting] = field(default_factory=dict)
+
+    def settings_at(self, context: int | None) -> Mapping[str, Setting]:
+        """Those of the model's plan."""
+        return self.model.settings_at(context)
 
     @property
     def period(self) -> int:
@@ -103,7 +110,7 @@ class WithDraft:
         own, draft = self.model.at(context, batch), self.draft.at(context, batch)
         return Reservation(
             own.bytes + draft.bytes,
-            own.terms + tuple(Term(f"draft: {term.rule}", term.bytes) for term in draft.terms),
+            lambda: own.terms + tuple(Term(f"draft: {one.rule}", one.bytes) for one in draft.terms),
             own.notes + tuple(f"draft: {note}" for note in draft.notes),
         )
 

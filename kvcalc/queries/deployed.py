@@ -116,15 +116,17 @@ class Placed:
         return self.reservation.pool_total if self.reservation and self.total else None
 
 
-def resolved(question: Question, placed: Sequence[Deployed]) -> Question:
-    """The question with the engine's settings as resolved; None where they differ by the row."""
-    of_plans = [one.plan.settings for one in placed if one.plan]
-    if not of_plans:
+def resolved(question: Question, placed: Sequence[Deployed], context: int | None) -> Question:
+    """The question with the engine's settings as resolved; None where they differ by the row.
+
+    context  of the answer; None where there are several
+    """
+    told = [one.plan.settings_at(context) for one in placed if one.plan]
+    if not told:
         return question
-    names = dict.fromkeys(name for settings in of_plans for name in settings)
     found: dict[str, Setting] = {}
-    for name in names:
-        first, *others = (settings.get(name) for settings in of_plans)
+    for name in dict.fromkeys(name for settings in told for name in settings):
+        first, *others = (settings.get(name) for settings in told)
         found[name] = first if all(value == first for value in others) else None
     return replace(question, settings=found)
 

@@ -107,7 +107,7 @@ def show(model: Model, question: Question) -> Breakdown:
     )
     return Breakdown(
         model=adapted,
-        query=resolved(query, [placed]),
+        query=resolved(query, [placed], query.context),
         lines=lines,
         amounts=sum((line.amounts for line in lines), Amounts()),
         reservation=reservation,

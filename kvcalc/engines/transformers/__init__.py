@@ -64,10 +64,9 @@ class TransformersPlan:
             if more and rule in self.own:
                 notes.append(f"{NAME} has its own way with {self.model.name}: {rule.name}")
         total = batch * self.model.cache.stored(context) + sum(term.bytes for term in terms)
-        return Reservation(total, tuple(terms), tuple(notes))
+        return Reservation(total, lambda: tuple(terms), tuple(notes))
 
-    @property
-    def settings(self) -> dict[str, Setting]:
+    def settings_at(self, context: int | None) -> dict[str, Setting]:
         """It has none."""
         return {}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kvcalc.cache import STATE_ROLES
 from kvcalc.engines.vllm.dtypes import bytes_of
 from kvcalc.engines.vllm.specs import Spec
-from kvcalc.engines.vllm.states import state_spec
+from kvcalc.engines.vllm.states import drafted, state_spec
 from kvcalc.errors import UsageError
 from kvcalc.extents import Chunk, Every, Fixed, Window
 from kvcalc.parallel.tensors import heads_of_rank
@@ -43,7 +43,7 @@ class Keeping:
 class Cached:
     """One cache of a layer on one rank: its spec, and the tensors of the ideal that it holds.
 
-    row    bytes of one entry of all of them, as they are kept; of a state, all of it
+    row    bytes of one entry of all of them, as they are kept; of a state, all but drafted columns
     why    what makes that another number of bytes than in the ideal
     held   the same tensors as the ideal stores them on that rank
     """
@@ -77,7 +77,9 @@ def caches_of(scheme: Scheme, keeping: Keeping, *, skipped: bool = False) -> tup
     tensors = tuple(tensor for tensor in scheme.kept if not tensor.shared)
     if any(tensor.role in STATE_ROLES for tensor in tensors):
         spec = state_spec(scheme, tensors, keeping.rules, keeping.settings, keeping.tp)
-        return (Cached(spec, tensors, spec.content, "states in another dtype"),)
+        more = drafted(scheme, tensors, keeping.settings, keeping.tp)
+        why = "states of other widths" if keeping.rules.kda_of_rope else "states in another dtype"
+        return (Cached(spec, tensors, spec.content - more, why),)
     layout = keeping.dtype.own if skipped else keeping.dtype.layout
     found = []
     latents = tuple(tensor for tensor in tensors if tensor.role in ("latent", "rope"))
@@ -112,7 +114,8 @@ def _pair(
 
 def _latents(latents: tuple[CacheTensor, ...], keeping: Keeping, layout: Layout) -> Cached:
     row = bytes_of(latents, layout)
-    return Cached(_attention(latents, keeping, row, mla=True), latents, row, f"rows of {row:,} B")
+    why = f"{layout.name}: rows of {row:,} B"
+    return Cached(_attention(latents, keeping, row, mla=True), latents, row, why)
 
 
 def _expanded(

@@ -58,7 +58,7 @@ def _window(own: tuple[CacheTensor, ...]) -> Cached:
     spec = Spec(
         "window", WINDOW_BLOCK, _padded(content), content, extent.size, mla=True, align=ALIGN
     )
-    return Cached(spec, own, row, f"rows of {row:,} B")
+    return Cached(spec, own, row, f"fp8_ds_mla: rows of {row:,} B")
 
 
 def _compressed(tensors: tuple[CacheTensor, ...], row: int, what: str) -> Cached:
@@ -67,7 +67,7 @@ def _compressed(tensors: tuple[CacheTensor, ...], row: int, what: str) -> Cached
     content = BLOCK // extent.stride * row
     like = (what, extent.stride)
     spec = Spec("full", BLOCK, _padded(content), content, mla=True, align=ALIGN, like=like)
-    return Cached(spec, tensors, row, f"rows of {row:,} B" if what == "rows" else what)
+    return Cached(spec, tensors, row, f"fp8_ds_mla: rows of {row:,} B" if what == "rows" else what)
 
 
 def _state(tensor: CacheTensor, stride: int) -> Cached:

@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.vllm.specs import Demand, Spec, blocks_of
 from kvcalc.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
+
+    from kvcalc.engines.vllm.specs import Spec
 
 PADS_AT_MOST = (3, 2)
 """Groups are as large as the largest kind of layer while that is less than 3/2 of the smallest."""
@@ -31,9 +32,10 @@ class Group:
 
     caches: tuple[Held, ...]
 
-    def blocks(self, demand: Demand) -> int:
-        """Blocks of one request, as of the whole model's group, whichever layers a stage has."""
-        return max(blocks_of(spec, demand) for spec in {held.spec for held in self.caches})
+    @property
+    def spec(self) -> Spec:
+        """That of its first cache: all of one group need as many blocks."""
+        return self.caches[0].spec
 
     def bytes_on(self, stage: range) -> int:
         """Bytes of a block of the layers of a stage."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kvcalc.engines.reservation import Capacity, Report, Reservation
 from kvcalc.engines.vllm.groups import Group, bytes_per_block
-from kvcalc.engines.vllm.specs import Demand
+from kvcalc.engines.vllm.specs import Need, Serving, need_of
 from kvcalc.engines.vllm.terms import Line, terms_of
 from kvcalc.errors import UsageError
 
@@ -30,7 +30,7 @@ class VllmPlan:
     groups   of the whole model
     cached   by layer number and spec, what a cache of a group holds
     stages   the ideal's, for the terms that lead from it
-    settings all of them, as resolved; open is where max_model_len follows the context
+    told     the settings as resolved; max_model_len follows the context where it is None
     """
 
     groups: tuple[Group, ...]
@@ -38,33 +38,40 @@ class VllmPlan:
     stages: tuple[Stage, ...]
     ranks: Ranks
     own: Settings
-    settings: Mapping[str, Setting]
+    told: Mapping[str, Setting]
     outermost: bool
     retained: int
     notes: tuple[str, ...]
     period: int = 1
 
+    def settings_at(self, context: int | None) -> dict[str, Setting]:
+        """The settings as resolved."""
+        return {**self.told, "max_model_len": self.own.max_model_len or context}
+
     def at(self, context: int, batch: int) -> Reservation:
         """Blocks of `context` tokens for each sequence, on the stage whose blocks are largest."""
-        self._must_be_served(context)
-        blocks, ranks = self.blocks(context), self.ranks
-        stage = self.block_bytes.index(max(self.block_bytes))
-        each, sequences = self.block_bytes[stage], ranks.sequences(batch)
-        everywhere = ranks.tp * sum(self.block_bytes)
+        blocks = self.blocks(context)
+        stage, each, everywhere = self._dearest
+        sequences = self.ranks.sequences(batch)
         return Reservation(
-            bytes=sequences * blocks * each,
-            terms=terms_of(self, stage, context, sequences),
-            notes=self.notes,
-            stage=stage,
-            pool=each,
-            total=batch * blocks * everywhere,
-            pool_total=ranks.dp * everywhere,
-            report=self._report(self.own.blocks, context) if self.own.blocks else None,
+            sequences * blocks * each,
+            lambda: terms_of(self, stage, context, sequences),
+            self.notes,
+            stage,
+            each,
+            batch * blocks * everywhere,
+            self.ranks.dp * everywhere,
+            self._report(self.own.blocks, context) if self.own.blocks else None,
         )
+
+    @cached_property
+    def _dearest(self) -> tuple[int, int, int]:
+        """The stage whose blocks are largest, their bytes, and those of all ranks of one copy."""
+        largest = max(self.block_bytes)
+        return self.block_bytes.index(largest), largest, self.ranks.tp * sum(self.block_bytes)
 
     def capacity(self, memory: int, context: int) -> Capacity:
         """What fits into `memory` bytes for the cache on each GPU, a block of which stays null."""
-        self._must_be_served(context)
         found = self.own.blocks or min(
             (memory // each for each in self.block_bytes if each), default=0
         )
@@ -87,15 +94,24 @@ class VllmPlan:
         end = self.stages[stage].end if stage < len(self.stages) - 1 else 10**9
         return range(self.stages[stage].first, end)
 
-    def blocks(self, context: int) -> int:
-        """Blocks of a sequence of so many tokens."""
-        return sum(group.blocks(self.demand(context)) for group in self.groups)
-
-    def demand(self, context: int) -> Demand:
-        """What a request of so many tokens takes."""
+    @cached_property
+    def needs(self) -> tuple[Need, ...]:
+        """What a request needs of each group."""
         own = self.own
         in_flight = own.in_flight(self.ranks.pp)
-        return Demand(context, in_flight, own.batched, self.retained, self.ranks.dcp)
+        serving = Serving(in_flight, own.batched, self.retained, self.ranks.dcp)
+        return tuple(need_of(group.spec, serving) for group in self.groups)
+
+    def blocks(self, context: int) -> int:
+        """Blocks of a sequence of so many tokens. Raises UsageError where none is so long."""
+        longest = self.own.max_model_len
+        if longest is not None and context > longest:
+            text = f"{context:,} tokens are more than max_model_len {longest:,}"
+            raise UsageError(f"vllm serves no such sequence: {text}")
+        total = 0
+        for need in self.needs:
+            total += need.blocks(context)
+        return total
 
     @cached_property
     def lines(self) -> tuple[tuple[tuple[Line, ...], ...], ...]:
@@ -113,12 +129,6 @@ class VllmPlan:
             )
             found.append(tuple(Line(n, spec, cached) for (spec, cached), n in counts.items()))
         return tuple(found)
-
-    def _must_be_served(self, context: int) -> None:
-        longest = self.own.max_model_len
-        if longest is not None and context > longest:
-            text = f"{context:,} tokens are more than max_model_len {longest:,}"
-            raise UsageError(f"vllm serves no such sequence: {text}")
 
     def _report(self, blocks: int, context: int) -> Report:
         """The two numbers of its log, in its arithmetic (v1/core/kv_cache_utils.py)."""

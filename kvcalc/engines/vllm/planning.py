@@ -44,14 +44,13 @@ def plan(model: Model, question: Question) -> VllmPlan:
     held = [Held(layer, one.spec, number) for (layer, number), one in cached.items()]
     unlike = len({one.spec.page for one in cached.values()}) > 1
     groups = packed_groups(held) if target.packs and unlike else groups_of(held)
-    told = settings.told(sizing.block if target.attends else None, sizing.skipped)
     return VllmPlan(
         groups=groups,
         cached=cached,
         stages=stages,
         ranks=target.ranks,
         own=settings,
-        settings=told | {"max_model_len": settings.max_model_len or question.context},
+        told=settings.told(sizing.block if target.attends else None, sizing.skipped),
         outermost=target.packs,
         # as several MTP layers read one token further each
         retained=settings.speculative - 1 if model.predicting > 1 else 0,

@@ -19,6 +19,15 @@ def refuse(target: Target) -> None:
     _stages(target)
     _context_ranks(target)
     _dtype(target)
+    _encoder(target)
+
+
+def _encoder(target: Target) -> None:
+    """A prompt of a model with an encoder is not cut up: one step has to hold it."""
+    longest = target.settings.max_model_len or target.question.tokens
+    if any(s.crosses for s in target.schemes) and target.settings.batched < longest:
+        text = f"max_num_batched_tokens {target.settings.batched:,} is less than {longest:,} tokens"
+        raise UsageError(f"vllm refuses to start: {text}, and a prompt is not cut up here")
 
 
 def _class(target: Target) -> None:

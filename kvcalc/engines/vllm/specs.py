@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from kvcalc.units import MAX_TOKENS
+
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
@@ -58,35 +60,43 @@ class Spec:
 
 
 @dataclass(frozen=True)
-class Demand:
-    """What a request takes: the tokens of it, and those in flight beside a window.
+class Serving:
+    """How a server runs: the tokens in flight beside a window, and those of a step.
 
-    retained  tokens kept beyond a window for further MTP layers
     batched   tokens of one step, of which an encoder's output may be
+    retained  tokens kept beyond a window for further MTP layers
     """
 
-    tokens: int
     in_flight: int
     batched: int
     retained: int = 0
     dcp: int = 1
 
 
-def blocks_of(spec: Spec, demand: Demand) -> int:
-    """Blocks of one request."""
-    tokens = demand.tokens
+@dataclass(frozen=True)
+class Need:
+    """The blocks of a request: as many as hold its tokens, `most` at most, and some `more`."""
+
+    block: int
+    most: int
+    more: int = 0
+    ranks: int = 1
+
+    def blocks(self, tokens: int) -> int:
+        """Blocks of a request of so many tokens."""
+        shared = tokens if self.ranks == 1 else -(-tokens // self.ranks)
+        return -(-min(shared, self.most) // self.block) + self.more
+
+
+def need_of(spec: Spec, serving: Serving) -> Need:
+    """What a request needs of a spec (v1/kv_cache_interface.py, max_memory_usage_bytes)."""
     if spec.kind in ("state", "ring"):
-        return spec.blocks
+        return Need(1, 0, spec.blocks)
     if spec.kind == "window":
-        kept = spec.size - 1 + demand.retained + demand.in_flight
         # a block more, as the first token kept may be the last of a block
-        return _blocks(min(kept, tokens), spec.block) + 1
+        return Need(spec.block, spec.size - 1 + serving.retained + serving.in_flight, 1)
     if spec.kind == "chunk":
-        return _blocks(min(spec.size + demand.in_flight, tokens), spec.block)
+        return Need(spec.block, spec.size + serving.in_flight)
     if spec.kind == "cross":
-        return _blocks(demand.batched, spec.block)
-    return _blocks(_blocks(tokens, demand.dcp), spec.block)
-
-
-def _blocks(tokens: int, block: int) -> int:
-    return -(-tokens // block)
+        return Need(1, 0, -(-serving.batched // spec.block))
+    return Need(spec.block, MAX_TOKENS, ranks=serving.dcp)

@@ -42,12 +42,20 @@ def state_spec(
     return Spec("state", 0, total, total, blocks=blocks, like=(scheme.kind, like))
 
 
+def drafted(scheme: Scheme, tensors: tuple[CacheTensor, ...], settings: Settings, tp: int) -> int:
+    """Bytes of the columns that convolutions keep for drafted tokens."""
+    if scheme.kind in NOT_DRAFTED:
+        return 0
+    columns = (_heads(t, tp) * t.width * HALF_BYTES for t in tensors if t.role == "conv")
+    return settings.speculative * sum(columns)
+
+
 def _bytes(scheme: Scheme, tensor: CacheTensor, rules: Rules, settings: Settings, tp: int) -> int:
     heads = _heads(tensor, tp)
     if tensor.role == "conv":
         assert isinstance(tensor.extent, Fixed)
-        drafted = 0 if scheme.kind in NOT_DRAFTED else settings.speculative
-        return (tensor.extent.count + drafted) * heads * tensor.width * HALF_BYTES
+        more = 0 if scheme.kind in NOT_DRAFTED else settings.speculative
+        return (tensor.extent.count + more) * heads * tensor.width * HALF_BYTES
     stored = state_format(scheme, tensor, rules, settings)
     return stored.entry_bytes(heads * tensor.width) if stored else heads * tensor.width * HALF_BYTES
 

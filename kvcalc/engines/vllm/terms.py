@@ -11,12 +11,13 @@ from kvcalc.engines.reservation import Term
 if TYPE_CHECKING:
     from kvcalc.engines.vllm.caches import Cached
     from kvcalc.engines.vllm.plan import VllmPlan
-    from kvcalc.engines.vllm.specs import Demand, Spec
+    from kvcalc.engines.vllm.specs import Spec
 
-ROUNDING = "pages that a sequence does not fill"
-IN_FLIGHT = "tokens in flight beside a window or chunk"
+ROUNDING = "the last block, which a sequence does not fill"
+IN_FLIGHT = "tokens in flight beside a window or chunk, in whole blocks"
 ONE_MORE = "a block more of each window"
 STATES = "blocks of a state beyond one"
+DRAFTED = "a state's columns for drafted tokens"
 PADDING = "pages padded to the size of the others"
 PADDING_LAYERS = "padding layers, in blocks of the widest group"
 ENCODER = "an encoder's output of as many tokens as a step may have"
@@ -37,14 +38,13 @@ class Line:
 
 def terms_of(plan: VllmPlan, stage: int, tokens: int, sequences: int) -> tuple[Term, ...]:
     """The terms of `sequences` sequences on one stage; they add up to the byte."""
-    demand, found = plan.demand(tokens), Counter[str]()
-    kept = 0
-    for group, lines in zip(plan.groups, plan.lines[stage], strict=True):
-        blocks = group.blocks(demand)
+    found, kept = Counter[str](), 0
+    for need, lines in zip(plan.needs, plan.lines[stage], strict=True):
+        blocks = need.blocks(tokens)
         for line in lines:
             ideal = line.cached.ideal(tokens)
             kept += line.count * ideal
-            for rule, size in _steps(line, ideal, blocks, demand):
+            for rule, size in _steps(line, ideal, blocks, tokens):
                 found[rule] += line.count * size
         filled = sum(line.count * line.spec.page for line in lines)
         found[PADDING_LAYERS] += blocks * (plan.block_bytes[stage] - filled)
@@ -53,15 +53,16 @@ def terms_of(plan: VllmPlan, stage: int, tokens: int, sequences: int) -> tuple[T
     return tuple(Term(rule, sequences * size) for rule, size in ordered if size)
 
 
-def _steps(line: Line, ideal: int, blocks: int, demand: Demand) -> list[tuple[str, int]]:
+def _steps(line: Line, ideal: int, blocks: int, tokens: int) -> list[tuple[str, int]]:
     """From what one cache stores, over what it holds of the same tokens, to its pages."""
     spec, cached = line.spec, line.cached
     if not cached.held:
         return [(cached.why, blocks * spec.page)]
-    live = cached.live(demand.tokens)
+    live = cached.live(tokens)
     steps = [(cached.why, live - ideal)]
     if spec.kind in ("state", "ring"):
-        steps.append((STATES, blocks * spec.content - live))
+        steps.append((DRAFTED, spec.content - live))
+        steps.append((STATES, (blocks - 1) * spec.content))
     elif spec.kind == "cross":
         steps.append((ENCODER, blocks * spec.content - live))
     elif spec.kind in ("window", "chunk"):

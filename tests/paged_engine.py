@@ -29,11 +29,14 @@ class Paged:
 
     ranks: Ranks
     stages: tuple[Stage, ...]
-    settings: Mapping[str, Setting]
+    given: Mapping[str, Setting]
+
+    def settings_at(self, context: int | None) -> Mapping[str, Setting]:
+        return {**self.given, "max_len": self.given["max_len"] or context}
 
     @property
     def block(self) -> int:
-        size = self.settings["block_size"]
+        size = self.given["block_size"]
         assert isinstance(size, int)
         return size
 
@@ -51,7 +54,7 @@ class Paged:
         pools = [one.cache.stored(self.block) for one in self.stages]
         return Reservation(
             of_stages[fullest],
-            (Term("page rounding", rounding),) if rounding else (),
+            lambda: (Term("page rounding", rounding),) if rounding else (),
             (f"a page is of {self.block} tokens",),
             stage=fullest,
             pool=pools[fullest],
@@ -67,7 +70,6 @@ def plan(model: Model, question: Question) -> Paged:
     """Refuses latents on pages of 7 tokens, so that a model's rows may differ."""
     given = read("paged", SETTINGS, question.settings)
     settings = {one.name: given.get(one.name, one.default) for one in SETTINGS}
-    settings["max_len"] = settings["max_len"] or question.context
     settings["backend"] = settings["backend"] or None
     if settings["block_size"] == 7 and any(len(scheme.kept) > 2 for scheme in model.schemes):
         raise UsageError("paged has no pages of 7 tokens for three tensors")

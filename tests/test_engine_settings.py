@@ -15,6 +15,8 @@ from kvcalc.cli import completion
 from kvcalc.engines import ENGINES
 from kvcalc.engines.settings import Declared
 from kvcalc.errors import UsageError
+from kvcalc.queries.deployed import deployed, resolved
+from kvcalc.question import question
 from kvcalc.render import Style, render
 from tests import paged_engine
 
@@ -355,8 +357,16 @@ def test_figures_are_held_to_the_gpu_that_is_shown(
 
 def test_settings_that_differ_by_the_row_are_not_told() -> None:
     answer = kvcalc.compare("gpt2", "deepseek-v3", context=[10, 20], engine="paged")
-    assert answer.query.settings["max_len"] == 10
+    assert answer.query.settings["max_len"] is None
     assert answer.query.settings["block_size"] == 16
+    assert "\nsettings: block_size=16 gpu=h100 prefix_caching=true\n" in f"{answer}\n"
+
+
+def test_settings_that_rows_resolve_otherwise_are_none() -> None:
+    asked = [question(10, engine="paged", settings={"block_size": size}) for size in (16, 32)]
+    placed = [deployed(kvcalc.load("gpt2"), one) for one in asked]
+    found = resolved(asked[0], placed, 10).settings
+    assert (found["block_size"], found["gpu"]) == (None, "h100")
 
 
 def test_csv_has_a_rank_and_settings_as_json(cli: Cli) -> None:

@@ -326,10 +326,10 @@ def test_it_allocates_as_it_goes() -> None:
     asked = question(1_000, engine="transformers")
     llama, v4 = kvcalc.load("llama-3.2-1b"), kvcalc.load("deepseek-v4-flash")
     planned = plan(llama, asked)
-    assert (planned.period, planned.settings) == (1, {})
+    assert (planned.period, planned.settings_at(10)) == (1, {})
     assert planned.capacity(10**9, 1_000).largest_batch == 10**9 // (16 * 2 * 8 * 64 * 2 * 1_000)
     both = plan(replace(v4, draft=llama), asked)
-    assert (both.period, both.settings) == (128, {})
+    assert (both.period, both.settings_at(None)) == (128, {})
     each = both.at(1_000, 1).bytes
     assert each == planned.at(1_000, 1).bytes + plan(v4, asked).at(1_000, 1).bytes
     assert both.capacity(3 * each - 1, 1_000).largest_batch == 2

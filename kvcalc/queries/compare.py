@@ -122,8 +122,8 @@ def compare(
     to = _held_to(candidates, models, asked[0])
     notes += tuple(f"no {c.row.name} row: {c.lack}" for c in candidates if c.lack)
     told = [note for model in models for one in queries for note in notes_on(model, one)]
-    on_gpus = [c.placed for c in shown if c.placed]
-    told_query = resolved(query, on_gpus, None if contexts else query.context)
+    placed = [c.placed for c in shown if c.placed]
+    told_query = resolved(query, placed, None if contexts else query.context)
     return Comparison(
         models=adapted,
         query=replace(told_query, context=None) if contexts else told_query,

@@ -121,13 +121,12 @@ def resolved(question: Question, placed: Sequence[Deployed], context: int | None
 
     context  of the answer; None where there are several
     """
-    of_plans = [one.plan.settings_at(context) for one in placed if one.plan]
-    if not of_plans:
+    told = [one.plan.settings_at(context) for one in placed if one.plan]
+    if not told:
         return question
-    names = dict.fromkeys(name for settings in of_plans for name in settings)
     found: dict[str, Setting] = {}
-    for name in names:
-        first, *others = (settings.get(name) for settings in of_plans)
+    for name in dict.fromkeys(name for settings in told for name in settings):
+        first, *others = (settings.get(name) for settings in told)
         found[name] = first if all(value == first for value in others) else None
     return replace(question, settings=found)
 

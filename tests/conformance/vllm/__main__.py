@@ -122,10 +122,11 @@ def _tally(
     served = [(name, completed(config)) for name, config in configs]
     answers = plans(environment, gpu, served, settings)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "config.json"
         for ((name, config), setting), theirs in zip(
             product(configs, settings), answers, strict=True
         ):
+            path = Path(folder) / name / "config.json"  # kvcalc calls a model by its folder
+            path.parent.mkdir(exist_ok=True)
             path.write_text(json.dumps(config), encoding="utf-8")
             found = _verdict(path, gpu, setting, theirs)
             tally[found.word] += 1

@@ -9,6 +9,18 @@ Each setting gets an answer with the name, its place in the list, and one of the
   failed   why no plan came out that is not vLLM's refusal: a crash, or the time was up
 
 A job runs in a process of its own, so that nothing one model leaves behind reaches the next.
+
+All that is not vLLM's own, none of which computes the size of a cache:
+  1 hollow packages that need a GPU to be imported          hollow.py
+  2 what the hollow Triton and FlashInfer say of themselves  hollow.py
+  3 the driver's library: eight GPUs of the kind asked for   machine.py
+  4 torch.cuda and torch.accelerator, which agree with it    machine.py
+  5 compiled operators: looked up, never run                 machine.py
+  6 parallel groups: sizes and ranks, nothing is sent        ranks.py
+  7 tensors on the meta device: shapes without memory        ranks.py
+  8 model classes looked at in this process                  engine.py
+  9 the workers: each builds its stage, and has the memory   engine.py
+ 10 configuration classes that checkpoints bring themselves  checkpoints.py
 """
 
 from __future__ import annotations

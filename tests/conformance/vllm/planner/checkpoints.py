@@ -1,7 +1,7 @@
 """Configuration classes that published checkpoints bring themselves.
 
 vLLM reads such a file with code from the checkpoint's own repository, which is not at hand. These
-classes stand in: they hold the file's fields as they are, and compute nothing.
+classes stand in (stub 10): they hold the file's fields as they are, and compute nothing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """From a folder with a config.json to what vLLM plans for it, by vLLM's own steps.
 
 The engine core runs as it does in a server: it asks the workers for the specifications of their
-layers, forms groups, and divides the memory. Only the workers are this module's: each builds its
-stage of the model without weights, and says that it has the memory that was asked about.
+layers, forms groups, and divides the memory. Only the workers are this module's (stub 9): each
+builds its stage of the model without weights, and says that it has the memory that was asked about.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.configurations import problems_of
-from tests.conformance.causes import by_cause, cause_of
+from tests.conformance.transformers.causes import by_cause, cause_of
 
 KNOWN = {"model_type": "llama", "num_hidden_layers": 2, "hidden_size": 64}
 HEADS = {"num_attention_heads": 8, "num_key_value_heads": 2}

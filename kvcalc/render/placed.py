@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from kvcalc.question import Question, Setting
 
 HEADING = "settings: "
-WHOLE = {"break_on_hyphens": False, "break_long_words": False}
 BESIDE = 100
 """As many characters of settings stand side by side."""
 
@@ -54,7 +53,14 @@ def set_up(query: Question) -> tuple[str, ...]:
     if not (query.engine and told):
         return ()
     indent = " " * len(HEADING)
-    return tuple(wrap(f"{HEADING}{told}", BESIDE, subsequent_indent=indent, **WHOLE))
+    lines = wrap(
+        f"{HEADING}{told}",
+        BESIDE,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return tuple(lines)
 
 
 def told_of(settings: Mapping[str, Setting]) -> Iterator[tuple[str, str]]:

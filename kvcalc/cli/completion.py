@@ -69,10 +69,13 @@ def settings(context: typer.Context, incomplete: str) -> list[str]:
         return []
     name, equals, value = incomplete.partition("=")
     declared = {one.name: one for one in engine_of(named).SETTINGS}
-    if not equals:
-        return [f"{known}=" for known in declared if known.startswith(name)]
-    values = declared[name].values if name in declared else ()
-    return [f"{name}={one}" for one in values if one.startswith(value)]
+    names = [known for known in declared if known.startswith(name)]
+    if equals or len(names) == 1:  # bash ends a word that is the only one, and a value is to come
+        name = name if equals else names[0]
+        values = declared[name].values if name in declared else ()
+        found = [f"{name}={one}" for one in values if one.startswith(value)]
+        return found or ([] if equals else [f"{name}="])
+    return [f"{known}=" for known in names]
 
 
 def commands(context: typer.Context, incomplete: str) -> list[str]:

@@ -9,10 +9,11 @@ from os.path import join
 from typing import TYPE_CHECKING, Any
 
 from kvcalc import bundle, catalog
-from kvcalc.errors import InputError, UsageError, WrongArgument, briefly, checked, did_you_mean
+from kvcalc.arguments import contexts_of, must_be_ignored, once_from_standard_input
+from kvcalc.errors import InputError, UsageError, WrongArgument, briefly, checked
 from kvcalc.model import Model
 from kvcalc.question import question
-from kvcalc.units import tokens_of
+from kvcalc.units import memory_of
 
 if TYPE_CHECKING:
     from typing import Literal, Unpack
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from kvcalc.queries.compare import Comparison
     from kvcalc.queries.diff import Difference
     from kvcalc.queries.dtypes import Dtypes
+    from kvcalc.queries.fit import Fit
     from kvcalc.queries.listing import Listing
     from kvcalc.queries.settings import EngineSettings
     from kvcalc.queries.show import Breakdown
@@ -96,11 +98,37 @@ def compare(
     _must_be_text("metric", metric)
     if baseline is not None:
         _must_be_text("baseline", baseline)
-    several, single = _contexts(context)
+    several, single = contexts_of(context)
     asking = question(single, batch, _fields(ignore), **asked)
     named, expect = [_known("models", model) for model in models], _texts("expect", expect)
     drafted = _drafted(named, draft, ignore)
     return answer(drafted, asking, metric, baseline, contexts=several, expect=expect)
+
+
+def fit(
+    *models: Reference,
+    memory: int | str,
+    context: Tokens | None = None,
+    draft: Reference | None = None,
+    ignore: Sequence[str] = (),
+    **asked: Unpack[Asked],
+) -> Fit:
+    """What of each model fits into the memory that every GPU has left for the cache.
+
+    memory  bytes, or text with its unit: `40GiB`, `80GB`
+
+    The most sequences of a context, and the longest context of one. Raises InputError, UsageError.
+    """
+    from kvcalc.queries.fit import fit as answer
+
+    if not models:
+        raise WrongArgument("models", "fit needs at least one model")
+    if "batch" in asked:
+        raise WrongArgument("batch", "batch is what fit answers, the most that fits: leave it out")
+    size = checked("memory", memory_of, memory)
+    asking = question(context, 1, _fields(ignore), **asked)
+    named = [_known("models", model) for model in models]
+    return answer(_drafted(named, draft, ignore), asking, size)
 
 
 def check(
@@ -126,14 +154,14 @@ def check(
     _must_be_either("keep_going", keep_going)
     ignore = _fields(ignore)
     given = [thing if isinstance(thing, Claim) else _known("things", thing) for thing in things]
-    _once_from_standard_input([thing for thing in given if isinstance(thing, str)])
+    once_from_standard_input([thing for thing in given if isinstance(thing, str)])
     found = gathering.gathered(given, ignore, allow_outside) if given else gathering.bundled()
     if found.errors and not keep_going:
         raise InputError(found.errors)
     if found.lack:
         raise UsageError(found.lack)
     if not found.errors:
-        _must_be_ignored(ignore, found.models)
+        must_be_ignored(ignore, found.models)
     results, errors = gathering.judged(found, keep_going=keep_going)
     word = select.lower()
     kept = tuple(r for r in results if word in f"{r.id} {r.claim.quote if r.claim else ''}".lower())
@@ -226,10 +254,10 @@ def _drafted(
 def _models(references: Sequence[Known], ignore: Sequence[str] = ()) -> list[Model]:
     ignore = _fields(ignore)
     names = [reference for reference in references if not isinstance(reference, Model)]
-    _once_from_standard_input(names)
+    once_from_standard_input(names)
     loaded = iter(catalog.load_all(names, ignore))
     models = [r if isinstance(r, Model) else next(loaded) for r in references]
-    _must_be_ignored(ignore, models)
+    must_be_ignored(ignore, models)
     return models
 
 
@@ -242,15 +270,6 @@ def _known(argument: str, thing: Reference) -> Known:
     text = f"{briefly(thing)} is neither a model nor the name of one"
     several = isinstance(thing, list | tuple) and argument in ("models", "things")
     raise WrongArgument(argument, f"{text}; give them one by one" if several else text)
-
-
-def _contexts(context: object) -> tuple[tuple[int, ...], Any]:
-    """The contexts of a list, each of which can be, or what is to be the single one."""
-    if isinstance(context, str | bytes) or not isinstance(context, Sequence):
-        return (), context
-    if not context:
-        raise WrongArgument("context", "a list of contexts names at least one")
-    return tuple(checked("context", tokens_of, one) for one in context), None
 
 
 def _fields(ignore: Sequence[str]) -> tuple[str, ...]:
@@ -275,20 +294,3 @@ def _must_be_text(argument: str, value: object) -> None:
 def _must_be_either(argument: str, value: object) -> None:
     if not isinstance(value, bool):
         raise WrongArgument(argument, f"{argument} is true or false, not {briefly(value)}")
-
-
-def _once_from_standard_input(references: Sequence[object]) -> None:
-    """Raises UsageError where standard input is named more than once: it can be read but once."""
-    if references.count("-") > 1:
-        raise UsageError("- is named twice, and standard input can be read once: name a file")
-
-
-def _must_be_ignored(ignore: Sequence[str], models: Sequence[Model]) -> None:
-    """Raises UsageError for a field that was ignored nowhere: it may be misspelt."""
-    done = {name for model in models for name in model.ignored}
-    for name in ignore:
-        if name not in done:
-            text = f"there is no field {name!r} to ignore in what was read of other people's files"
-            known = [field for model in models for field in model.stated]
-            hint = did_you_mean(name, known) or "name it as the message about it does"
-            raise WrongArgument("ignore", f"{text}; {hint}")

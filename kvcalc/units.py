@@ -15,6 +15,9 @@ MAX_TOKENS = 10**12
 """The longest context answered; beyond it a slip of the keyboard is likelier than a wish."""
 
 MAX_BATCH = 10**9
+MAX_MEMORY = 10**18
+"""Bytes for the cache of one GPU; none has a thousandth of that."""
+
 MAX_DIGITS = 60
 """Characters of a number in text; a longer one is no number that anybody means."""
 
@@ -34,6 +37,8 @@ FLOP_UNITS = {
 TOKEN_UNITS = {"": 1, "k": 10**3, "m": 10**6, "K": 2**10, "Ki": 2**10, "M": 2**20, "Mi": 2**20}
 
 _TOKENS = r"(\d{1,3}(?:[,_]\d{3})+|\d+(?:\.\d+)?)\s*([A-Za-z]*)"
+_MEMORY = r"(-?(?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:\.\d+)?)\s*([A-Za-z]*)"
+_SIZED = "write it like {0}GiB, of 2^30 B each, or {0}GB, of 10^9 B"
 _MARKED = r"_|(?<!\d)\d{1,3},\d{3}(?!\d)"
 """What may be a thousands mark, which no item of a list has."""
 
@@ -76,6 +81,35 @@ def check_tokens(tokens: int) -> int:
     if not 1 <= tokens <= MAX_TOKENS:
         raise ValueError(f"{grouped(tokens)} tokens: a context is between 1 and {MAX_TOKENS:,}")
     return tokens
+
+
+def parse_memory(text: str) -> int:
+    """Read memory in bytes: `40GiB`, `80 GB`, `81.79GiB`; never a number without its unit.
+
+    Of a byte a part is none. Raises ValueError.
+    """
+    match = re.fullmatch(_MEMORY, text.strip())
+    if match is None or len(text) > MAX_DIGITS:
+        raise ValueError(f"{briefly(text)} is no size of a memory; {_SIZED.format(40)}")
+    number = re.sub("[,_]", "", match[1])
+    if match[2] not in SIZE_UNITS:
+        have = f"unknown unit {match[2]!r}" if match[2] else f"{briefly(text)} has no unit"
+        raise ValueError(f"{have}; {_SIZED.format(number)}")
+    return check_memory(int(Fraction(number) * SIZE_UNITS[match[2]]))
+
+
+def memory_of(given: int | str) -> int:
+    """Memory as Python gives it, bytes or text as `parse_memory` reads it, or ValueError."""
+    return parse_memory(given) if isinstance(given, str) else check_memory(given)
+
+
+def check_memory(size: int) -> int:
+    """The same number of bytes, or ValueError where no GPU can have so many."""
+    if not isinstance(size, int) or isinstance(size, bool):
+        raise ValueError(f"{briefly(size)} is no number of bytes; text has a unit, such as 40GiB")
+    if not 1 <= size <= MAX_MEMORY:
+        raise ValueError(f"{grouped(size)} B is no memory: give 1 B to {MAX_MEMORY:,} B")
+    return size
 
 
 def check_batch(batch: int) -> int:

@@ -32,6 +32,14 @@ ANSWERS: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
         lambda: kvcalc.show("falcon-7b", "4k", mtp=True),
         ("show", "falcon-7b", "-c", "4k", "--mtp"),
     ),
+    "fit": (
+        lambda: kvcalc.fit("deepseek-v3", memory="40GiB", context="32K", tp=8),
+        ("fit", "deepseek-v3", "--memory", "40GiB", "-c", "32K", "--tp", "8"),
+    ),
+    "fit, with notes": (
+        lambda: kvcalc.fit("mamba2-2.7b", "llama-3.1-8b", memory=10**9, engine="transformers"),
+        ("fit", "mamba2-2.7b", "llama-3.1-8b", "--memory", "1GB", "--engine", "transformers"),
+    ),
     "check": (
         lambda: kvcalc.check("deepseek-v3", "video"),
         ("check", "deepseek-v3", "video"),
@@ -83,6 +91,7 @@ def test_its_data_is_its_document(ask: Callable[[], Any], args: tuple[str, ...],
 def test_notes_are_among_those_that_are_tried() -> None:
     assert ANSWERS["compare, with notes"][0]().told
     assert ANSWERS["show, with notes"][0]().told
+    assert ANSWERS["fit, with notes"][0]().told
     assert ANSWERS["check, with notes"][0]().told
 
 

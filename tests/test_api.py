@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,6 +27,7 @@ FUNCTIONS = {
     "load": 'kvcalc.load("deepseek-v3").name',
     "show": 'kvcalc.show("deepseek-v3", 1).stored',
     "compare": 'len(kvcalc.compare("deepseek-v3").rows)',
+    "fit": 'kvcalc.fit("deepseek-v3", memory="40GiB").fits',
     "check": 'kvcalc.check("deepseek-v3").failed',
     "models": "len(kvcalc.models().models)",
     "diff": 'kvcalc.diff("deepseek-v3", "deepseek-r1").same',
@@ -342,6 +344,18 @@ WRONG: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
             **IGNORE,
         },
     ),
+    "fit": (
+        lambda models="deepseek-v3", memory="1TB", **more: kvcalc.fit(
+            models, memory=memory, **more
+        ),
+        {
+            "models": [*NO_MODEL, None],
+            "memory": ["40", "40G", "x", "", "0GiB", "-1GB", "1" * 5000, 0, None, *NO_NUMBER],
+            **ASKED,
+            "batch": [1, 2, *NO_COUNT],
+            **IGNORE,
+        },
+    ),
     "check": (
         lambda things="deepseek-v3", **more: kvcalc.check(things, **more),
         {
@@ -410,7 +424,7 @@ def test_an_argument_that_there_is_not(argument: str, hint: str) -> None:
 
 def test_models_are_given_one_by_one() -> None:
     models: Any = [MINE, LATENT]
-    for ask in (kvcalc.compare, kvcalc.check):
+    for ask in (kvcalc.compare, kvcalc.check, partial(kvcalc.fit, memory="1GB")):
         with pytest.raises(kvcalc.UsageError, match="give them one by one"):
             ask(models)
 

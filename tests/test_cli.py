@@ -572,6 +572,7 @@ def test_help_is_written_as_people_type(command: str, cli: Cli) -> None:
     [
         ("compare", " MODEL..."),
         ("show", " MODEL"),
+        ("fit", " MODEL..."),
         ("check", " [FILE...]"),
         ("import", " SOURCE"),
         ("diff", " MODEL OTHER"),

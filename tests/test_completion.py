@@ -20,7 +20,7 @@ from tests.conftest import PROGRAM, TIMEOUT, Ran, environment
 if TYPE_CHECKING:
     from tests.conftest import Cli
 
-COMMANDS = ["compare", "show", "check", "list", "import", "diff", "schema", "help"]
+COMMANDS = ["compare", "show", "fit", "check", "list", "import", "diff", "schema", "help"]
 ASYNC = ["async_scheduling=true", "async_scheduling=false"]
 UNTOLD = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
 """With it the shell is what stands behind the option, not what runs the program."""
@@ -61,6 +61,10 @@ def by_bash(words: str) -> dict[str, str]:
         ("kvcalc show x --draft deepseek-v3.", ["deepseek-v3.1", "deepseek-v3.2"]),
         ("kvcalc check v", ["vendors", "video"]),
         ("kvcalc show v", []),
+        ("kvcalc fit deepseek-v3.", ["deepseek-v3.1", "deepseek-v3.2"]),
+        ("kvcalc fit x --mem", ["--memory"]),
+        ("kvcalc fit x --kv-cache", []),
+        ("kvcalc fit x --memory 4GB --engine ", list(ENGINES)),
         ("kvcalc show x --engine ", list(ENGINES)),
         ("kvcalc show x --kv-dtype q8_0/q5", ["q8_0/q5_0", "q8_0/q5_1"]),
         ("kvcalc show x --kv-dtype aut", ["auto"]),

@@ -44,6 +44,8 @@ COMMANDS = (
     Row(("show", "llama-3.1-8b"), 0),
     Row(("show", "nosuch"), 2, answers=False),
     Row(("compare", "llama-3.1-8b"), 0),
+    Row(("fit", "llama-3.1-8b", "--memory", "40GiB"), 0),
+    Row(("fit", "llama-3.1-8b", "--memory", "4GiB"), 1),
     Row(("check", "deepseek-v3.yaml"), 0),
     Row(("check", "REFUTED"), 1),
     Row(("list",), 0),

@@ -66,10 +66,11 @@ MAY_IMPORT = {
     "bundle": set(),
     "catalog": UP_TO_SCHEMA
     | {"bundle", "document", "given", "importers", "inside", "naming", "opening"},
+    "arguments": {"errors", "model", "units"},
     "gathering": UP_TO_QUERIES | {"catalog", "document", "importers", "opening"},
     "render": RESULTS | {"kvcalc"},
     "publish": UP_TO_SCHEMA | {"render"},
-    "api": UP_TO_QUERIES | {"bundle", "catalog", "gathering", "publish"},
+    "api": UP_TO_QUERIES | {"arguments", "bundle", "catalog", "gathering", "publish"},
     "cli": {"errors", "printable", "units", "formats", "expect", "engines", "bundle", "render"}
     | {"kvcalc"},
     "kvcalc": {"api", "errors", "model"},

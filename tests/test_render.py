@@ -90,6 +90,12 @@ ANSWERS = {
     "show, layered": (("show", "gemma-3-27b", "-b", "3"), ""),
     "show, mixed": (("show", "-", "-c", "100"), MIXED),
     "show, nothing stored": (("show", "-", "-c", "1"), EMPTY),
+    "fit": (("fit", "deepseek-v3", "--memory", "40GiB", "--tp", "8", "--pp", "2"), ""),
+    "fit, too little, with an engine": (
+        ("fit", "falcon-7b", "gemma-3-27b", "--memory", "1GB", "--engine", "transformers"),
+        "",
+    ),
+    "fit, nothing stored": (("fit", "-", "-c", "1", "--memory", "1GB"), EMPTY),
     "check": (("check", "deepseek-v3", "gemma-3-27b"), ""),
     "check, refuted": (("check", "-"), REFUTED),
     "check, undefined": (("check", "-"), EMPTY),
@@ -125,7 +131,7 @@ def parsed(text: str) -> Any:
 def elements(document: Any) -> list[dict[str, Any]]:
     """The document's list, as CSV and JSON lines print it."""
     match document["kind"]:
-        case "compare":
+        case "compare" | "fit":
             return list(document["rows"])
         case "check":
             return list(document["results"])
@@ -180,6 +186,7 @@ CONTRACT = {
         "groups",
         "notes",
     },
+    "fit": {"schema_version", "kvcalc_version", "kind", "query", "rows", "notes"},
     "check": {"schema_version", "kvcalc_version", "kind", "passed", "failed", "results"},
     "list": {"schema_version", "kvcalc_version", "kind", "word", "models"},
 }
@@ -201,6 +208,19 @@ ELEMENT = {
         "notes",
     },
     "show": {"name", "role", "entries", "bytes_per_entry", "stored_bytes"},
+    "fit": {
+        "model",
+        "cache_bytes_available",
+        "largest_context",
+        "largest_batch",
+        "fits",
+        "engine_report",
+        "notes",
+        "stored_bytes",
+        "reserved_bytes",
+        "short_bytes",
+        "rank",
+    },
     "check": {
         "id",
         "file",
@@ -239,7 +259,7 @@ def test_json_has_the_keys_of_the_contract(args: tuple[str, ...], stdin: str, to
         assert ELEMENT[args[0]] <= element.keys()
     for result in document.get("expect", []):
         assert ELEMENT["check"] <= result.keys()
-    if args[0] in ("compare", "show"):
+    if args[0] in ("compare", "show", "fit"):
         assert {"context", "batch"} <= document["query"].keys()
 
 

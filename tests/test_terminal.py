@@ -37,6 +37,10 @@ COMMANDS = {
         *("compare", *FIVE, "-q"),
         *("--engine", "transformers", "--metric", "flops"),
     ),
+    "what fits": (
+        *("fit", *FIVE, "-q", "--memory", "800GB"),
+        *("--engine", "transformers", "-c", "32K"),
+    ),
     "claims": ("check", "video"),
     "all that is checked": ("check",),
     "models": ("list",),

@@ -13,8 +13,7 @@ import pytest
 
 import kvcalc
 from kvcalc.engines import plan
-from kvcalc.engines.settings import Setting
-from kvcalc.question import question
+from kvcalc.question import Setting, question
 
 GIB = 2**30
 MEMORY = 40 * GIB
@@ -173,7 +172,7 @@ def _with_steps(asked: dict[str, Any]) -> dict[str, Any]:
     return {**asked, "settings": settings}
 
 
-LOGGED = (
+LOGGED: tuple[tuple[str, int, dict[str, Any], int, float, str], ...] = (
     # blocks of 40 GiB over those of a request: 72,817 / 9,225 and so on
     ("gpt-oss-120b", 131_072, {}, 1_034_609, 7.8934, "7.89x"),
     ("gemma-3-27b", 131_072, {}, 291_658, 2.2252, "2.23x"),

@@ -92,14 +92,15 @@ def model_of(name: str) -> kvcalc.Model:
 def asked(line: dict[str, str]) -> Question:
     """What a line asks."""
     settings = dict(word.split("=") for word in line["settings"].split())
-    sizes = {name: int(line[name] or 1) for name in ("tp", "pp", "dcp")}
     return question(
         int(line["context"] or 131_072),
         engine="vllm",
         kv_dtype=line["kv_dtype"] or "auto",
         mtp="num_speculative_tokens" in settings,
         settings={"max_num_batched_tokens": "8192", **settings},
-        **sizes,
+        tp=int(line["tp"] or 1),
+        pp=int(line["pp"] or 1),
+        dcp=int(line["dcp"] or 1),
     )
 
 

@@ -8,6 +8,7 @@ import typer
 from kvcalc import __version__
 from kvcalc.cli import completion, deployment, options
 from kvcalc.cli.commands import Command, Group, help_of
+from kvcalc.cli.fit import fit
 from kvcalc.cli.options import Files, Model, Models, Source
 from kvcalc.cli.output import Output
 from kvcalc.cli.taking import taking
@@ -121,6 +122,9 @@ def show(
     answer = kvcalc.show(model, **asked)
     out.notes(answer.told)
     out.answer(answer, explain=explain, per_layer=per_layer, metric=metric)
+
+
+app.command(cls=Command)(fit)
 
 
 @app.command(cls=Command)

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import typer
 
-from kvcalc.cli.spellings import ABSENT, ALIASES
+from kvcalc.cli.spellings import ABSENT, ALIASES, NOT_IN
 from kvcalc.errors import (
     InputError,
     InvalidValue,
@@ -54,6 +54,8 @@ def _no_option(error: Any) -> str:
     name, path, command = error.option_name, error.ctx.command_path, error.ctx.command
     text = f"{path} has no option {name}"
     commands, spelt = getattr(command, "commands", {}), ALIASES.get(name, name)
+    if why := NOT_IN.get(error.ctx.info_name, {}).get(spelt):
+        return f"{text}: {why}"
     if commands and name in ABSENT:
         return f"there is no {name}: {ABSENT[name]}"
     if any(spelt in _options(each) for each in commands.values()):

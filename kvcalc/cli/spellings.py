@@ -23,7 +23,10 @@ _SHORT = {"-md": "--draft", "-tp": "--tp", "-pp": "--pp", "-dp": "--dp", "-dcp":
 
 _EXPERTS = "it splits experts and leaves the cache as it is: leave it out"
 _SPLIT = "llama.cpp keeps as much in all, however it is split over GPUs: leave it out"
-_MEMORY = "kvcalc does not fit a cache into a GPU's memory: its answer is what the cache takes"
+_MEMORY = (
+    "kvcalc fit says what fits into the memory that is left for the cache: kvcalc fit MODEL "
+    "--memory 40GiB"
+)
 _PLACED = "where a layer runs changes nothing of what is stored: leave it out"
 _PROMPT = "how a prompt is cut up changes nothing of what is stored: leave it out"
 _AT_MOST = "that is how many an engine runs at most; --batch says how many sequences there are"
@@ -35,8 +38,8 @@ _WEIGHTS = "that is for weights; --kv-dtype says what the cache is kept in"
 _NOT_THERE = {
     _EXPERTS: "--expert-parallel-size --ep --ep-size --enable-expert-parallel",
     _SPLIT: "-sm --split-mode -ts --tensor-split",
-    _MEMORY: "--gpu-memory-utilization --mem-fraction-static --kv-cache-memory-bytes "
-    "--kv-cache-free-gpu-memory-fraction --memory",
+    _MEMORY: "--gpu-memory-utilization --mem-fraction-static --kv-cache-free-gpu-memory-fraction "
+    "--memory --kv-cache-memory --kv-cache-memory-bytes",
     _PLACED: "-ngl --gpu-layers --n-gpu-layers -nkvo --no-kv-offload",
     _PROMPT: "--ubatch-size -ub --chunked-prefill-size",
     _AT_MOST: "--max-running-requests",
@@ -48,7 +51,10 @@ _NOT_THERE = {
     "compare shows windows at full length as a row of its own, no-window": "--swa-full",
     "a model is named without an option, as in kvcalc show deepseek-v3": "-m --model --model-path",
 }
-"""Why an option of engines is not there, and what to do instead."""
+"""Why an option of engines is not there, and what to do instead; a command may have it yet."""
+
+NOT_IN = {"fit": dict.fromkeys(("-b", "--batch"), "the most that fit are its answer: leave it out")}
+"""Why one command does not have an option that others have."""
 
 _SWITCHES = "async-scheduling enable-prefix-caching"
 _SETTINGS = (

@@ -28,3 +28,15 @@ def taking(**bundles: Callable[..., Any]) -> Callable[[Callable[..., None]], Cal
         return wrapped
 
     return decorated
+
+
+def without(bundle: Callable[..., dict[str, Any]], *names: str) -> Callable[..., dict[str, Any]]:
+    """The same function without some of its options, which are not in what it makes either."""
+
+    def fewer(**given: Any) -> dict[str, Any]:
+        return {name: value for name, value in bundle(**given).items() if name not in names}
+
+    parameters = inspect.signature(bundle).parameters.values()
+    kept = [parameter for parameter in parameters if parameter.name not in names]
+    fewer.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
+    return fewer

@@ -62,9 +62,9 @@ class Reservation(NamedTuple):
 
 @dataclass(frozen=True)
 class Capacity:
-    """What fits into so many bytes for the cache on every GPU.
+    """What is served with so many bytes for the cache on every GPU.
 
-    largest_batch  sequences of the context asked for; 0 where not one fits
+    largest_batch  sequences of the context asked for, over all copies; 0 where not one fits
     report         what the engine would log
     """
 
@@ -86,7 +86,11 @@ class Plan(Protocol):
         """What is charged to `batch` sequences of `context` tokens each."""
 
     def capacity(self, memory: int, context: int) -> Capacity:
-        """How many sequences of `context` tokens fit into `memory` bytes on each GPU."""
+        """How many sequences of `context` tokens are served with `memory` bytes on each GPU.
+
+        Those of `period` tokens more are no more. Raises UsageError for a context that the engine
+        does not take.
+        """
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,15 @@ def drafts_of(models: Sequence[Model]) -> str | None:
     return ", ".join(dict.fromkeys(model.draft.name for model in models if model.draft)) or None
 
 
+def names_of(models: Sequence[Model]) -> list[str]:
+    """What models are called beside each other: those of one name with their files."""
+    names = [model.name for model in models]
+    return [
+        name if names.count(name) == 1 else f"{name} ({model.file})"
+        for name, model in zip(names, models, strict=True)
+    ]
+
+
 def beyond(model: Model, context: int) -> tuple[str, ...]:
     """A note where the context is longer than the model was made for."""
     if model.max_context is None or context <= model.max_context:

@@ -14,7 +14,7 @@ from kvcalc.errors import UsageError, WrongArgument, did_you_mean
 from kvcalc.expect import QUANTITIES, Quantity
 from kvcalc.model import Model
 from kvcalc.parallel.ranks import ranks_of
-from kvcalc.queries.asked import drafts_of, filled, notes_on
+from kvcalc.queries.asked import drafts_of, filled, names_of, notes_on
 from kvcalc.queries.check import Result, expected
 from kvcalc.queries.deployed import Deployed, Kept, Placed, Rank, deployed, resolved
 from kvcalc.queries.held import Held, held
@@ -203,12 +203,10 @@ def _schemes(
 
 
 def _models(models: Sequence[Model]) -> list[_Candidate]:
-    names = [model.name for model in models]
-    candidates = []
-    for model in models:
-        name = model.name if names.count(model.name) == 1 else f"{model.name} ({model.file})"
-        candidates.append(_Candidate(name, native_row(model), (name, model.slug, model.file)))
-    return candidates
+    return [
+        _Candidate(name, native_row(model), (name, model.slug, model.file))
+        for name, model in zip(names_of(models), models, strict=True)
+    ]
 
 
 def _named(candidates: Sequence[_Candidate], name: str, argument: str = "baseline") -> _Candidate:

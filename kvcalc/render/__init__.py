@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 VIEWS = {
     "Comparison": "kvcalc.render.compare",
     "Breakdown": "kvcalc.render.show",
+    "Fit": "kvcalc.render.fit",
     "Checked": "kvcalc.render.check",
     "Listing": "kvcalc.render.listing",
     "Dtypes": "kvcalc.render.dtypes",

@@ -164,13 +164,19 @@ RESERVED = (
 RANK_OF = Key(
     "rank", (RANK, type(None)), _rank, "The fullest GPU, which figures are of; null on one."
 )
-PLACED = (
-    RANK_OF,
-    Key("stored_bytes_total", int | None, _total("stored"), "Over all GPUs; null on one."),
-    Key("fixed_bytes_total", int | None, _total("fixed")),
-    Key("read_bytes_per_step_total", int | None, _total("read")),
+STORED_TOTAL = Key(
+    "stored_bytes_total", int | None, _total("stored"), "Over all GPUs; null on one."
+)
+RESERVED_TOTALS = (
     Key("reserved_bytes_total", int | None, "reserved_total"),
     Key("pool_bytes_total", int | None, "pool_total"),
+)
+PLACED = (
+    RANK_OF,
+    STORED_TOTAL,
+    Key("fixed_bytes_total", int | None, _total("fixed")),
+    Key("read_bytes_per_step_total", int | None, _total("read")),
+    *RESERVED_TOTALS,
 )
 REPORT = JsonObject(
     "EngineReportDocument",
@@ -184,6 +190,12 @@ ENGINE_REPORT = Key(
     (REPORT, type(None)),
     lambda thing: _reported(thing.reservation),
     "Null where it depends on the memory, or the engine logs nothing of the kind.",
+)
+FITTED_REPORT = Key(
+    "engine_report",
+    (REPORT, type(None)),
+    _reported,
+    "Of so much memory; null without an engine, or where it logs nothing of the kind.",
 )
 ENGINE_VERSION = Key("engine_version", str | None, says="The version that is modelled.")
 SOURCE = JsonObject(

@@ -124,6 +124,12 @@ def flops(heading: str, values: Iterable[int | None]) -> Column:
 
 def titled(model: Model, query: Question, contexts: Sequence[int] = (), on: str = "") -> str:
     """A title: the model's layers, heads and dtype, what is asked of it, and on which GPU."""
+    draft = model.draft.name if model.draft else None
+    return f"{described(model)}, {asked(query, draft, contexts, on)}"
+
+
+def described(model: Model) -> str:
+    """A model's layers, heads and dtype, behind its name."""
     shapes = {scheme.shape for scheme in model.attention.values()}
     shape = next(iter(shapes)) if len(shapes) == 1 else model.shape
     heads = ""
@@ -134,9 +140,7 @@ def titled(model: Model, query: Question, contexts: Sequence[int] = (), on: str 
     dtype = stored_dtype(model)
     keys = model.index_dtype
     index = f", index keys {keys if isinstance(keys, str) else keys.name}" if keys else ""
-    draft = model.draft.name if model.draft else None
-    about = f"{len(model.layers)} layers{heads}, {dtype}{index}"
-    return f"{model.name}: {about}, {asked(query, draft, contexts, on)}"
+    return f"{model.name}: {len(model.layers)} layers{heads}, {dtype}{index}"
 
 
 def stored_dtype(model: Model) -> str:

@@ -24,6 +24,8 @@ RISE = 100_000_000
 CONTEXTS = (1, 2, 63, 64, 65, 1_000, 4_096, 131_072, 10_000_000)
 CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 FORMATS = ("table", "json", "jsonl", "csv", "markdown", "github", "junit", "sarif")
+AGAIN = (("show",), ("compare",), ("fit",), ("check",))
+"""Commands that are asked for their document, too."""
 
 Promise = Callable[[Attempt, Outcome], str]
 
@@ -51,7 +53,7 @@ def _in_memory(attempt: Attempt, outcome: Outcome) -> str:
 
 
 def _exit_code(attempt: Attempt, outcome: Outcome) -> str:
-    says_no = "check" in attempt.args or "--diff" in attempt.args
+    says_no = {"check", "fit", "--diff"}.intersection(attempt.args)
     known = (0, 1, 2) if says_no else (0, 2)
     return "" if outcome.code in known else f"exit code {outcome.code} of {_question(attempt)}"
 
@@ -133,7 +135,7 @@ def _the_same_in_json(attempt: Attempt, outcome: Outcome) -> str:
     asked = [arg for arg in attempt.args if arg in ("--json", "-f", "-o")]
     # of one in four, as it is run again for this; schema has one form, import with --diff two
     sample = zlib.crc32(repr(attempt).encode(errors="replace")) % 4 == 0
-    if asked or not sample or attempt.args[:1] not in (("show",), ("compare",), ("check",)):
+    if asked or not sample or attempt.args[:1] not in AGAIN:
         return ""
     again = ran(replace(attempt, args=(*attempt.args, "--json")))
     if again.error is not None:

@@ -15,7 +15,7 @@ from tests.fuzz.values import FLOATS, INTEGERS, LOUD, WORDS, once_in
 
 _ALL: dict[str, Any] = getattr(COMMAND, "commands", {})
 COMMANDS = tuple(_ALL)
-READERS = ("show", "compare", "check", "import")
+READERS = ("show", "compare", "fit", "check", "import")
 _OPTIONS = {
     name: [o.opts[-1] for o in command.params if o.opts[0].startswith("-")]
     for name, command in _ALL.items()
@@ -72,6 +72,7 @@ APT: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("--kv-dtype", "--draft-kv-dtype"), ("fp8", "q8_0/q4_0", "auto", "nvfp4")),
     **dict.fromkeys(("--draft", "--diff"), ("llama-3.2-1b", "small.yaml", "config.json", "token")),
     **dict.fromkeys(("-o", "--output"), PLACES),
+    "--memory": ("40GiB", "1kB", "79.2GiB", "0GB", "-1GB", "40", "40G", "9" * 5_000 + "B", ""),
     "--units": ("si", "iec", "bytes"),
     "--metric": ("stored", "read", "growth", "flops"),
     "--baseline": ("mha", "native", "gqa", "small"),

@@ -32,6 +32,11 @@ READING: tuple[tuple[str, ...], ...] = (
     *(("import", "--diff", "llama-3.1-8b"), ("import", "--diff", "llama-3.1-8b", "--json")),
     *(("show", "--draft", "llama-3.2-1b"), ("show", "llama-3.1-8b", "--draft"), ("check",)),
     *(("check", "--json"), ("check", "-f", "junit"), ("check", "-f", "github")),
+    *(("fit", "--memory", "1GB"), ("fit", "--memory", "40GiB", "--json", "-c", "1000")),
+    *(
+        ("fit", "--engine", "transformers", "--memory", "1MB"),
+        ("fit", "--memory", "1PB", "-f", "csv"),
+    ),
     *(("show", "--ignore", "kv_x0"), ("show", "--kv-dtype", "nvfp4", "--metric", "read")),
 )
 

@@ -66,10 +66,12 @@ class Capacity:
 
     largest_batch  sequences of the context asked for, over all copies; 0 where not one fits
     report         what the engine would log
+    notes          what a reader of these should know
     """
 
     largest_batch: int
     report: Report | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Plan(Protocol):

@@ -75,14 +75,19 @@ class Comparison(Answer):
 
     @property
     def told(self) -> tuple[str, ...]:
-        """The notes on all of it, and those on a row by what it is called, each once.
+        """The notes on all of it, and those on rows by what these are called, each once.
 
         What an engine says of every row is one of those on all.
         """
         said = [row.reservation.notes if row.reservation else () for row in self.rows]
         of_all = dict.fromkeys(note for note in said[0] if all(note in notes for notes in said))
-        of_rows = ((row, note) for row in self.rows for note in row.notes if note not in of_all)
-        told = dict.fromkeys(f"{row.label}: {note}" for row, note in of_rows)
+        of_rows: dict[str, dict[str, None]] = {}
+        for row in self.rows:
+            for note in row.notes:
+                of_rows.setdefault(note, {})[row.label] = None
+        told = (
+            f"{'; '.join(rows)}: {note}" for note, rows in of_rows.items() if note not in of_all
+        )
         return (*self.notes, *of_all, *told)
 
     @property

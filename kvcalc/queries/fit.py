@@ -197,7 +197,7 @@ def _fitted(name: str, room: Room, tokens: int) -> Fitted:
         largest_batch=capacity.largest_batch if room.taken(tokens) else None,
         largest_context=None if endless else longest,
         report=capacity.report,
-        notes=native_row(placed.model).notes + of_engine,
+        notes=native_row(placed.model).notes + of_engine + capacity.notes,
     )
     refused = isinstance(longer := room.asked(longest + 1), UsageError)
     ends = (f"the longest context is the engine's own: {longer}",) if refused else ()

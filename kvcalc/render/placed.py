@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from kvcalc.units import System, format_size, size_unit
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
     from kvcalc.queries.deployed import Rank
     from kvcalc.queries.show import Breakdown
     from kvcalc.question import Question, Setting
+
+HEADING = "settings: "
+WHOLE = {"break_on_hyphens": False, "break_long_words": False}
+BESIDE = 100
+"""As many characters of settings stand side by side."""
 
 
 def on(ranks: Sequence[Rank | None]) -> str:
@@ -43,9 +49,12 @@ def _size(size: int, units: System) -> str:
 
 
 def set_up(query: Question) -> tuple[str, ...]:
-    """The engine's settings on a line, as -E takes them; none where it has none."""
+    """The engine's settings, as -E takes them, a few to a line; none where it has none."""
     told = " ".join(f"{name}={value}" for name, value in told_of(query.settings))
-    return (f"settings: {told}",) if query.engine and told else ()
+    if not (query.engine and told):
+        return ()
+    indent = " " * len(HEADING)
+    return tuple(wrap(f"{HEADING}{told}", BESIDE, subsequent_indent=indent, **WHOLE))
 
 
 def told_of(settings: Mapping[str, Setting]) -> Iterator[tuple[str, str]]:

@@ -76,10 +76,15 @@ class VllmPlan:
             (memory // each for each in self.block_bytes if each), default=0
         )
         fitting = max(0, found - 1) // self.blocks(context)
-        at_once = min(fitting, self.own.sequences) * self.ranks.dp
         longest = self.own.max_model_len or context
-        starts = self.blocks(longest) < found
-        return Capacity(at_once if starts else 0, self._report(found, longest) if starts else None)
+        if self.blocks(longest) >= found:
+            return Capacity(0)
+        most = self.own.sequences
+        notes: tuple[str, ...] = ()
+        if fitting > most:
+            notes = (f"{fitting:,} sequences fit, and max_num_seqs lets {most:,} run at once",)
+        served = min(fitting, most) * self.ranks.dp
+        return Capacity(served, self._report(found, longest), notes)
 
     @cached_property
     def block_bytes(self) -> tuple[int, ...]:

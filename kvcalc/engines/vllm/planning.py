@@ -59,10 +59,10 @@ def plan(model: Model, question: Question) -> VllmPlan:
 
 
 def _notes(target: Target) -> tuple[str, ...]:
-    gpu, name = target.settings.gpu.name, target.model.name
+    gpu = target.settings.gpu.name
     told = [f"{NAME} {VERSION} on GPUs of type {gpu}; -E gpu=NAME says another"]
     if not types_of(target.model):
-        told.append(f"{NAME}'s general rules are taken: the architecture of {name} is not known")
+        told.append(f"planned by {NAME}'s general rules, as no architecture of it is known")
     return tuple(told)
 
 

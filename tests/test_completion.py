@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.conftest import Cli
 
 COMMANDS = ["compare", "show", "fit", "check", "list", "import", "diff", "schema", "help"]
+ASYNC = ["async_scheduling=true", "async_scheduling=false"]
 UNTOLD = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
 """With it the shell is what stands behind the option, not what runs the program."""
 
@@ -73,6 +74,12 @@ def by_bash(words: str) -> dict[str, str]:
         ("kvcalc compare x --metric ", ["stored", "growth", "read", "flops"]),
         ("kvcalc show x --units = i", ["iec"]),
         ("kvcalc show x --kv-dtype = fp8_ds", ["fp8_ds_mla"]),
+        ("kvcalc show x --engine transformers -E ", []),
+        ("kvcalc show x --engine vllm -E async_scheduling = t", ["true"]),
+        ("kvcalc show x --engine vllm -E async_scheduling =", ["true", "false"]),
+        ("kvcalc show x --engine vllm -E gpu = h100 -E async_sch", ASYNC),
+        ("kvcalc show x --engine vllm -E gpu = h100 -f j", ["json", "jsonl"]),
+        ("kvcalc show x --engine = vllm --engine-setting gpu = h2", ["h200"]),
         ("kvcalc schema ", ["model", "claims", "output"]),
         ("kvcalc show x --per", ["--per-layer"]),
         ("kvcalc --inst", ["--install-completion"]),

@@ -208,6 +208,8 @@ def test_what_cannot_be_listed(args: tuple[str, ...], words: str, cli: Cli) -> N
     [
         ("paged", "", ["block_size=", "gpu=", "prefix_caching=", "max_len=", "backend="]),
         ("paged", "b", ["block_size=", "backend="]),
+        ("paged", "bl", ["block_size="]),
+        ("paged", "g", ["gpu=h100", "gpu=h200", "gpu=b200"]),
         ("paged", "gpu=h", ["gpu=h100", "gpu=h200"]),
         ("paged", "prefix_caching=", ["prefix_caching=true", "prefix_caching=false"]),
         ("paged", "block_size=", []),

@@ -202,7 +202,13 @@ def test_what_is_read_of_the_top_tokens_is_shared_evenly() -> None:
     answer = kvcalc.show("deepseek-v3.2", 131_072, tp=8, dcp=8)
     assert answer.read == 61 * (256 * 1_152 + 16_384 * 132)
     assert answer.total
-    assert answer.total.read == 8 * answer.read == kvcalc.show("deepseek-v3.2", 131_072).read
+    alone = kvcalc.show("deepseek-v3.2", 131_072)
+    assert answer.total.read == 8 * answer.read == alone.read
+    note = (
+        "DeepSeek-V3.2: the top tokens of a step are taken to lie evenly on the 8 ranks that share"
+    )
+    assert [note in told for told in answer.notes] == [True]
+    assert alone.notes == ()
 
 
 def test_the_rank_that_stores_most_is_named() -> None:

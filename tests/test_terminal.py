@@ -503,3 +503,14 @@ def test_native_is_explained_where_it_stands(cli: Cli) -> None:
     assert several.splitlines()[-1] in cli("list").out.splitlines()
     markdown = cli("compare", "gemma-3-27b", "-f", "markdown").out
     assert "|\n\nnative: the layers as the model ships them: 52 local, 10 global\n" in markdown
+
+
+def test_what_gpus_keep_in_all_is_the_first_column_to_go(terminal: Terminal) -> None:
+    asked = ("compare", "deepseek-v3", "--tp", "8")
+    assert "left out" not in terminal(*asked, columns=80).out
+    ran = terminal(*asked, columns=64)
+    assert "left out: over 8 GPUs; --wide shows all" in ran.out
+    assert max(map(len, shown(ran.out))) <= 64
+    spread = terminal("show", "gemma-3-27b", "--tp", "2", "--pp", "4", columns=80)
+    assert "over 8 GPUs: 11.17 GB stored, 11.17 GB read per step" in spread.out
+    assert max(map(len, shown(spread.out))) <= 80

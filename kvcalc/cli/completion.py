@@ -14,6 +14,9 @@ from kvcalc.engines import ENGINES, engine_of
 
 _PLAIN = re.compile(r"[A-Za-z0-9._+-]+")
 """Names that no shell takes for anything else."""
+SETTING = ("-E", "--engine-setting")
+_NAMED = "_KVCALC_COMPLETE_SETTING"
+"""The setting of which bash completes the value, which is a word of its own there."""
 
 
 def answer(app: typer.Typer) -> None:
@@ -67,12 +70,16 @@ def settings(context: typer.Context, incomplete: str) -> list[str]:
     named = context.params.get("engine")
     if named not in ENGINES:
         return []
+    declared = {one.name: one.values for one in engine_of(named).SETTINGS}
+    if before := os.environ.get(_NAMED):
+        return [one for one in declared.get(before, ()) if one.startswith(incomplete)]
     name, equals, value = incomplete.partition("=")
-    declared = {one.name: one for one in engine_of(named).SETTINGS}
-    if not equals:
-        return [f"{known}=" for known in declared if known.startswith(name)]
-    values = declared[name].values if name in declared else ()
-    return [f"{name}={one}" for one in values if one.startswith(value)]
+    if equals:
+        return [f"{name}={one}" for one in declared.get(name, ()) if one.startswith(value)]
+    names = [known for known in declared if known.startswith(name)]
+    if len(names) == 1:  # bash ends a word that is the only one, and a value is to come
+        return [f"{names[0]}={one}" for one in declared[names[0]] or ("",)]
+    return [f"{known}=" for known in names]
 
 
 def commands(context: typer.Context, incomplete: str) -> list[str]:
@@ -89,9 +96,23 @@ def _take_equals_apart() -> None:
     signs = [n for n, word in enumerate(words[:at]) if word == "=" and words[n - 1][:2] == "--"]
     for n in reversed(signs):
         del words[n]
-    if signs:
-        os.environ["COMP_WORDS"] = "\n".join(words)
-        os.environ["COMP_CWORD"] = str(at - len(signs))
+    at = _take_settings_apart(words, at - len(signs))
+    os.environ["COMP_WORDS"] = "\n".join(words)
+    os.environ["COMP_CWORD"] = str(at)
+
+
+def _take_settings_apart(words: list[str], at: int) -> int:
+    """Leave out the name and the sign of -E gpu=h100, and say which word the last then is."""
+    signs = [n for n, word in enumerate(words[: at + 1]) if word == "=" and words[n - 2] in SETTING]
+    for n in reversed(signs):
+        if n == at:
+            words.insert(n + 1, "")
+            at += 1
+        if n + 1 == at:
+            os.environ[_NAMED] = words[n - 1]
+        del words[n - 1 : n + 1]
+        at -= 2
+    return at
 
 
 def _formats(*, residual: bool) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kvcalc.extents import Fixed
+from kvcalc.extents import Fixed, TopK
 from kvcalc.model import Model
 from kvcalc.question import Question
 from kvcalc.whatif import native_row
@@ -44,6 +44,8 @@ def notes_on(model: Model, question: Question) -> tuple[str, ...]:
         f"{name} has no index keys: the index dtype changes nothing": (
             question.index_dtype is not None and all(tensor.role != "index" for tensor in tensors)
         ),
+        f"{name}: the top tokens of a step are taken to lie evenly on the {question.dcp:,} ranks "
+        "that share them": question.dcp > 1 and any(isinstance(t.reads, TopK) for t in tensors),
         f"{name} has no MTP layers that its file knows of": question.mtp and not model.mtp,
         f"{name}: {_predicting(model, question)} included": question.mtp and bool(model.mtp),
     }

@@ -110,9 +110,7 @@ def compare(
     A ratio is taken to the baseline at the same context. `expect` is held to the rows.
     Raises UsageError where the baseline, or what is expected, speaks of no row of the answer.
     """
-    if metric not in QUANTITIES:
-        hint = did_you_mean(metric, QUANTITIES)
-        raise WrongArgument("metric", f"unknown metric {metric!r}; {hint}")
+    _must_be_known(metric)
     several = [replace(question, context=context) for context in dict.fromkeys(contexts)]
     asked = several or [question]
     queries = [filled(one, models) for one in asked]
@@ -124,14 +122,12 @@ def compare(
     candidates = [_on_gpus(candidate, query) for candidate in found]
     shown = [candidate for candidate in candidates if candidate.placed]
     base = shown[0] if baseline is None else _named(candidates, baseline)
-    to = _held_to(candidates, models, asked[0])
     notes += tuple(f"no {c.row.name} row: {c.lack}" for c in candidates if c.lack)
     told = [note for model in models for one in queries for note in notes_on(model, one)]
-    placed = [c.placed for c in shown if c.placed]
-    told_query = resolved(query, placed, None if contexts else query.context)
+    placed, context = [c.placed for c in shown if c.placed], None if contexts else query.context
     return Comparison(
         models=adapted,
-        query=replace(told_query, context=None) if contexts else told_query,
+        query=replace(resolved(query, placed, context), context=context),
         metric=metric,
         baseline=base.answers[0],
         rows=_rows(shown, base, query.batch, metric, tokens),
@@ -139,9 +135,16 @@ def compare(
         # a draft or a dtype is beside each of them, and what is said of it once enough
         notes=notes + tuple(dict.fromkeys(told)),
         contexts=tokens if contexts else (),
-        held=held(expect, to, tokens),
+        held=held(expect, _held_to(candidates, models, asked[0]), tokens),
         engine_version=version_of(query),
     )
+
+
+def _must_be_known(metric: str) -> None:
+    """Raises WrongArgument for a metric that there is not."""
+    if metric not in QUANTITIES:
+        hint = did_you_mean(metric, QUANTITIES)
+        raise WrongArgument("metric", f"unknown metric {metric!r}; {hint}")
 
 
 def _held_to(candidates: Sequence[_Candidate], models: Sequence[Model], question: Question) -> Held:

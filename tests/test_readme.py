@@ -191,4 +191,12 @@ def test_the_install_commands_can_be_found_by_their_words(words: str, command: s
 
 def test_every_language_of_a_block_is_one_that_is_tried() -> None:
     languages = set(re.findall(r"^```(\w+)$", README, re.MULTILINE))
-    assert languages == {"console", "python", "pycon", "yaml", "sh", "json"}
+    assert languages == {"console", "python", "pycon", "yaml", "sh", "json", "text"}
+
+
+def test_a_part_of_an_answer_is_in_what_the_command_above_it_prints(tmp_path: Path) -> None:
+    parts = list(re.finditer(r"^```text\n(.*?)^```$", README, re.DOTALL | re.MULTILINE))
+    assert parts
+    for part in parts:
+        command = re.findall(r"`(kvcalc [^`]+)`", README[: part.start()])[-1]
+        assert part[1] in run(command, tmp_path).stdout

@@ -6,9 +6,7 @@ said. Blocks and pages are those of its planner (v1/core/kv_cache_planning.py).
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +14,6 @@ import pytest
 import kvcalc
 from kvcalc.engines import plan
 from kvcalc.question import Setting, question
-from kvcalc.render import Style, render
 
 GIB = 2**30
 MEMORY = 40 * GIB
@@ -338,10 +335,3 @@ def test_each_term_by_hand(
     shown = kvcalc.show(model, context, engine="vllm", **_with_steps(asked))
     assert shown.reservation
     assert {term.rule: term.bytes for term in shown.reservation.terms} == terms
-
-
-def test_the_sum_in_the_readme_is_what_explain_prints() -> None:
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    (told,) = re.findall(r"^```text\n(reserved by vllm .*?)\n```$", readme, re.S | re.M)
-    shown = kvcalc.show("deepseek-v4-flash", "128K", engine="vllm")
-    assert told in render(shown, "table", Style(explain=True))

@@ -26,6 +26,7 @@ class Layout:
     even        a head's key and value share a slot of an even number of bytes
     note        what a reader of its bytes should know
     whose       who stores a cache so
+    spelt       the name that was asked for, as engines tell fp8_e5m2 from fp8 and bytes do not
     """
 
     name: str
@@ -34,6 +35,7 @@ class Layout:
     even: bool = False
     note: str = field(default="", compare=False)
     whose: str = field(default="", compare=False)
+    spelt: str = field(default="", compare=False)
 
     def format_of(self, role: str, widths: Widths | None) -> Format | None:
         """The format of a role in a layer with a latent and RoPE key of these widths, if any.

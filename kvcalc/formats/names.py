@@ -154,7 +154,7 @@ def parse_kv_dtype(name: str) -> Layout | None:
     sides = dict(zip(ROLES, name.split("/"), strict=False)) if name.count("/") == 1 else {"": name}
     asked = {role: side for role, side in sides.items() if side.lower() != AUTO}
     if len(asked) == len(sides):
-        return parse_layout(name)
+        return replace(parse_layout(name), spelt=name.removeprefix("torch.").lower())
     return _one_side(*asked.popitem()) if asked else None
 
 

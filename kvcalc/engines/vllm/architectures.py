@@ -31,6 +31,8 @@ class Rules:
     kda_of_rope   KDA's heads are as wide as the RoPE key of its latents
     mtp_window    its MTP layer has a window, as other layers of it
     stages        whether it can be cut into pipeline stages
+    sinks         whether its attention has sinks, which not every backend takes
+    own_backend   whether its class brings its backend along, and none is looked for
     """
 
     latents: bool = False
@@ -45,6 +47,8 @@ class Rules:
     kda_of_rope: bool = False
     mtp_window: bool = False
     stages: bool = True
+    sinks: bool = False
+    own_backend: bool = False
 
 
 PLAIN = Rules()
@@ -78,7 +82,7 @@ _RULES: Mapping[str, Rules] = {
         ],
         LATENTS,
     ),
-    "deepseek_v4": Rules(latents=True, block=256, mtp_window=True),
+    "deepseek_v4": Rules(latents=True, block=256, mtp_window=True, own_backend=True),
     "glm_moe_dsa": Rules(latents=True, blackwell_fp8=True),
     # models/glm5next/common/kda.py: FlashKDA exports a prefill's states every 16 tokens
     "glm5_next": Rules(
@@ -95,7 +99,7 @@ _RULES: Mapping[str, Rules] = {
     "cohere2_moe": Rules(window_more=1),
     # models/falcon.py:173: its attention is told nothing of the cache's dtype
     "falcon": Rules(own_dtype=True),
-    "minimax_m3": Rules(block=128),
+    "minimax_m3": Rules(block=128, own_backend=True),
     # models/config.py: states are fp32 unless the file says mamba_ssm_cache_dtype
     "nemotron_h": NEMOTRON,
     "nemotron_h_puzzle": NEMOTRON,

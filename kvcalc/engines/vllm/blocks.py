@@ -6,44 +6,37 @@ the size of a block.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.vllm.dtypes import bytes_of
-from kvcalc.engines.vllm.settings import ALIGN, AUTO
+from kvcalc.engines.vllm.attending import readers_of
+from kvcalc.engines.vllm.backends import COMPOSITE
+from kvcalc.engines.vllm.dtypes import PER_HEAD, bytes_of
+from kvcalc.engines.vllm.settings import ALIGN
 from kvcalc.engines.vllm.states import exports, state_spec
-from kvcalc.engines.vllm.target import has_state
+from kvcalc.engines.vllm.target import has_state, is_window
 from kvcalc.errors import UsageError
 from kvcalc.parallel.tensors import heads_of_rank
 
 if TYPE_CHECKING:
-    from kvcalc.cache import CacheTensor
-    from kvcalc.engines.vllm.target import Target
+    from collections.abc import Sequence
 
-DEFAULT, KERNEL = 16, 16
-SPARSE = 64
-WIDEST = 512
+    from kvcalc.cache import CacheTensor, Role
+    from kvcalc.engines.vllm.attending import Reader
+    from kvcalc.engines.vllm.target import Target
+    from kvcalc.model import Layer, Model
+
+DEFAULT = 16
 MLA_LEAST = 128
 POOLED_KERNEL = 32
 """Index keys of one kernel block of a pooled index."""
-PREFIX_WIDTHS = (256, 512)
 ENDS = 2
 """Layers at either end that packed dtypes leave in the model's own."""
 HALF_BYTES = 2
-
-BACKENDS = {
-    "FLASH_ATTN": 16,
-    "FLASHINFER": 16,
-    "TRITON_ATTN": 16,
-    "FLASH_ATTN_MLA": 16,
-    "TRITON_MLA": 16,
-    "FLASHINFER_MLA": 32,
-    "FLASHMLA": 64,
-    "CUTLASS_MLA": 128,
-}
-"""The least tokens of a block that each takes; those for latents have MLA in their names."""
+KEY_AND_VALUE: tuple[Role, ...] = ("k", "v")
 
 
 @dataclass(frozen=True)
@@ -55,22 +48,65 @@ class Sizing:
     @cached_property
     def block(self) -> int:
         """Tokens of a block of attention."""
-        if self.target.hybrid:
-            return self._holding_states
-        if self.skipped and self.target.dtype.quantized:
-            return self._holding_unpacked
-        return self.least
+        block = self._holding_states if self.target.hybrid else self.least
+        if not self._some_unpacked:
+            return block
+        # interface.py:880-936: as many tokens as take a kernel's block in the model's own dtype
+        most = HALF_BYTES * self._elements * min(self.readers[0].sizes, default=DEFAULT)
+        return block * -(-most // (block * self._packed))
 
     @cached_property
     def page(self) -> int:
-        """Bytes of a block of one layer of attention, as states, and skipped layers, are padded."""
-        return self.block * self.one
+        """Bytes of a block of one layer of attention, as states are padded."""
+        return self.block * (self._packed if self._some_unpacked else self.one)
+
+    @cached_property
+    def padded(self) -> int | None:
+        """What windows are padded to where some layers stay in the model's dtype."""
+        return self.page if self._some_unpacked else None
 
     @cached_property
     def least(self) -> int:
         """The block that is asked for, or the least that every backend takes."""
+        readers = self.readers
         asked = self.target.settings.block_size or self.target.rules.block
-        return asked or _least(self.target)
+        return asked or _common(readers)
+
+    @cached_property
+    def readers(self) -> tuple[Reader, ...]:
+        """What reads each kind of layer. Raises UsageError where nothing does."""
+        return readers_of(self.target, self.skips)
+
+    @cached_property
+    def _some_unpacked(self) -> bool:
+        return bool(self.skipped and self.target.dtype.quantized and self.readers)
+
+    @cached_property
+    def _pair(self) -> list[CacheTensor]:
+        """Keys and values of one width, as interface.py:852-861 takes all layers to have."""
+        key = next(t for t in self._entries if t.role != "rope")
+        width = sum(t.width for t in self._entries) if self.target.latents else self.target.widest
+        return [replace(key, name=role, role=role, width=width) for role in KEY_AND_VALUE]
+
+    @cached_property
+    def _elements(self) -> int:
+        return sum((tensor.heads or 1) * tensor.width for tensor in self._pair)
+
+    @cached_property
+    def _packed(self) -> int:
+        """Bytes of the same as the first layer's backend packs them, else one for each element."""
+        target, first = self.target, self.readers[0].backend
+        if first in COMPOSITE and target.dtype.name in PER_HEAD:
+            text = "its backends pack tokens unlike, and some layers stay in the model's own dtype"
+            raise UsageError(f"vllm refuses to start: {text}")
+        if target.latents or target.dtype.asked not in first.dtypes:
+            return self._elements
+        return bytes_of(self._pair, target.dtype.layout)
+
+    def skips(self, number: int, model: Model, layer: Layer) -> bool:
+        """Whether a layer is left in the model's dtype."""
+        windows = any(is_window(model.attention[name]) for name in layer)
+        return str(number) in self.skipped or ("sliding_window" in self.skipped and windows)
 
     @cached_property
     def skipped(self) -> frozenset[str]:
@@ -128,34 +164,11 @@ class Sizing:
         found = [exports(scheme, target.rules, target.settings) for scheme in states]
         return None if None in found else math.lcm(*(each for each in found if each))
 
-    @cached_property
-    def _holding_unpacked(self) -> int:
-        """As many tokens as take the bytes of a kernel's block in the model's own dtype."""
-        elements = sum((tensor.heads or 1) * tensor.width for tensor in self._entries)
-        # what is packed counts as a byte an element here, whatever it is packed to
-        one = elements if self.target.dtype.packed else self.one
-        return self.least * -(-HALF_BYTES * elements * KERNEL // (self.least * one))
 
-
-def _least(target: Target) -> int:
-    """The least block that every backend takes, of those that a GPU has."""
-    gpu, backend = target.settings.gpu, target.settings.backend
-    if backend != AUTO:
-        if target.latents != backend.endswith("MLA") or target.sparse:
-            text = f"attention_backend {backend} is not for what {target.model.name} attends with"
-            raise UsageError(f"vllm: {text}; leave it out")
-        return BACKENDS[backend]
-    if target.sparse:
-        if gpu.family < 9:
-            text = f"no backend of the {gpu.name} has sparse latents; -E gpu=h100 and later have"
-            raise UsageError(f"vllm refuses to start: {text}")
-        return SPARSE
-    quantized = target.dtype.quantized
-    if target.latents:
-        if gpu.family == 10:
-            return 32
-        return 64 if quantized and gpu.family == 9 else DEFAULT
-    wide = target.widest
-    hopper = gpu.family == 9 and quantized and wide == WIDEST
-    prefixes = gpu.family == 10 and target.image_prefixes and wide in PREFIX_WIDTHS
-    return 64 if hopper or prefixes else DEFAULT
+def _common(readers: Sequence[Reader]) -> int:
+    """The least block that every backend reads (interface.py:699-740)."""
+    if not readers or all(reader.fits(DEFAULT) for reader in readers):
+        return DEFAULT
+    sizes = (reader.sizes for reader in readers)
+    found = sorted({math.lcm(*some) for some in itertools.product(*sizes)})
+    return next(size for size in found if all(reader.fits(size) for reader in readers))

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kvcalc.cache import STATE_ROLES
-from kvcalc.engines.vllm.dtypes import bytes_of
+from kvcalc.engines.vllm.backends import DIFFKV
+from kvcalc.engines.vllm.dtypes import FP8, PER_HEAD, bytes_of
 from kvcalc.engines.vllm.specs import Spec
 from kvcalc.engines.vllm.states import drafted, state_spec
 from kvcalc.errors import UsageError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from kvcalc.attention.base import Scheme
     from kvcalc.cache import CacheTensor, Settled
     from kvcalc.engines.vllm.architectures import Rules
+    from kvcalc.engines.vllm.attending import Reader
     from kvcalc.engines.vllm.dtypes import Dtype
     from kvcalc.engines.vllm.settings import Settings
     from kvcalc.formats import Layout
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 class Keeping:
     """How one model is kept: what every layer of it goes by.
 
-    block   tokens of a block of attention; page what layers in another dtype are padded to
+    block   tokens of a block of attention
+    page    what windows are padded to, where layers are left in another dtype
+    reader  what reads this layer
     """
 
     rules: Rules
@@ -37,6 +41,7 @@ class Keeping:
     tp: int
     block: int
     page: int | None = None
+    reader: Reader | None = None
 
 
 @dataclass(frozen=True)
@@ -103,13 +108,25 @@ def _pair(
 ) -> Cached:
     """Keys and values, of heads that ranks share."""
     own = tuple(replace(t, heads=heads_of_rank(t, keeping.tp)) for t in pair)
-    spec = _attention(own, keeping, bytes_of(own, layout), mla=False)
-    if skipped and spec.kind == "window" and keeping.page is not None:
-        block = keeping.page // bytes_of(own, layout) // 16 * 16
-        content = block * bytes_of(own, layout)
-        spec = replace(spec, block=block, content=content, page=keeping.page)
+    if keeping.reader and keeping.reader.backend is DIFFKV and layout.name in PER_HEAD:
+        layout = FP8  # its slots have no scales (flash_attn_diffkv.py)
+    row = bytes_of(own, layout)
+    spec = _attention(own, keeping, row, mla=False)
+    if spec.kind == "window" and keeping.reader:
+        spec = _window(spec, keeping, keeping.reader, row)
     why = "layers in the model's own dtype" if skipped else "keys and values in another dtype"
-    return Cached(spec, pair, bytes_of(own, layout), why)
+    return Cached(spec, pair, row, why)
+
+
+def _window(spec: Spec, keeping: Keeping, reader: Reader, row: int) -> Spec:
+    """A window has blocks of its own, the largest that its backend reads (attention.py:622-675)."""
+    block = reader.window_block(keeping.page // row if keeping.page else keeping.block)
+    content = block * row
+    page = keeping.page or content
+    if content > page:
+        text = f"a window's blocks of {content:,} B do not fit pages of {page:,} B"
+        raise UsageError(f"vllm refuses to start: {text} of the other layers")
+    return replace(spec, block=block, content=content, page=page, fixed=keeping.page is not None)
 
 
 def _latents(latents: tuple[CacheTensor, ...], keeping: Keeping, layout: Layout) -> Cached:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kvcalc.cache import ENTRY_ROLES, Storage
-from kvcalc.engines.vllm.settings import NAME
+from kvcalc.engines.vllm.settings import AUTO, NAME
 from kvcalc.errors import UsageError
 from kvcalc.formats import parse_layout
 
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from kvcalc.model import Model
 
 HALF = parse_layout("bf16")
+HALVES = ("bf16", "fp16")
 FP8 = parse_layout("fp8")
 FP8_DS_MLA = parse_layout("fp8_ds_mla")
 DS_MLA = ("fp8_ds_mla", "nvfp4_ds_mla")
 PER_HEAD = ("fp8_per_token_head", "int8_per_token_head", "int4_per_token_head")
 TURBOQUANT = "turboquant_"
 PACKED = ("turboquant_k8v4", "turboquant_4bit_nc", "turboquant_k3v4_nc", "turboquant_3bit_nc")
+TOLD_APART = ("fp8_e4m3", "fp8_e5m2", "fp8_inc", "nvfp4_4over6")
+"""Names that change no byte, and which backend takes them."""
 KNOWN = ("bf16", "fp16", "fp8", *DS_MLA, *PER_HEAD, *PACKED, "nvfp4", "ultraquant_4bit")
 """Names of kvcalc's for the cache dtypes of config/cache.py, without octave, which is ROCm's."""
 
@@ -46,6 +49,13 @@ class Dtype:
         return self.layout.name
 
     @property
+    def asked(self) -> str:
+        """What a backend is asked for: `auto`, or a name of vLLM's."""
+        if not self.quantized:
+            return AUTO
+        return self.layout.spelt if self.layout.spelt in TOLD_APART else self.name
+
+    @property
     def packed(self) -> bool:
         """Whether a head's key and value are packed into one slot."""
         return self.name.startswith(TURBOQUANT) or self.name == "ultraquant_4bit"
@@ -61,10 +71,10 @@ def dtype_of(model: Model, rules: Rules, gpu: Gpu, *, sparse: bool) -> Dtype:
 
     Raises UsageError for one that vLLM has not.
     """
-    own = _own(model)
+    own, asked = _own(model), model.kv_dtype
+    _refuse_other_floats(asked, own)
     if rules.own_dtype:
         return Dtype(HALF)
-    asked = model.kv_dtype
     if asked is None and own.name in ("fp32", "bf16", "fp16"):
         asked = FP8 if rules.blackwell_fp8 and gpu.family == 10 and sparse else HALF
     layout = asked or own
@@ -72,6 +82,14 @@ def dtype_of(model: Model, rules: Rules, gpu: Gpu, *, sparse: bool) -> Dtype:
         known = ", ".join(KNOWN)
         raise UsageError(f"{NAME} has no cache dtype {layout.name}: it takes {known}, or auto")
     return Dtype(layout)
+
+
+def _refuse_other_floats(asked: Layout | None, own: Layout) -> None:
+    """config/vllm.py:1492: 16-bit floats are those of the model; fp32 is served in bf16."""
+    served = "bf16" if own.name == "fp32" else own.name
+    if asked and asked.name in HALVES and served in HALVES and asked.name != served:
+        text = f"a cache in {asked.name} beside a model in {served}"
+        raise UsageError(f"{NAME} refuses to start: {text}; --kv-dtype auto is that model's own")
 
 
 def _own(model: Model) -> Layout:

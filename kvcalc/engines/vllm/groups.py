@@ -68,6 +68,10 @@ def _with_page(spec: Spec, page: int) -> Spec:
     """States are padded; attention takes longer blocks, or is padded where these do not fit."""
     if spec.page == page:
         return spec
+    if spec.fixed and page % spec.page == 0:
+        # kv_cache_interface.py:599: its blocks would be longer than the page that is set for it
+        text = f"pages of windows, of {spec.page:,} B, cannot become {page:,} B"
+        raise UsageError(f"vllm cannot keep these layers in their own dtype: {text}")
     if spec.kind != "state" and page % spec.page == 0:
         return spec.longer(page // spec.page)
     if spec.mla:

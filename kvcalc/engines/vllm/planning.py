@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kvcalc.engines.vllm import deepseek_v4, glm5_next, inkling
 from kvcalc.engines.vllm.architectures import types_of
+from kvcalc.engines.vllm.attending import reader_of
 from kvcalc.engines.vllm.blocks import Sizing
 from kvcalc.engines.vllm.caches import Cached, Keeping, caches_of
 from kvcalc.engines.vllm.groups import Held, groups_of
@@ -14,8 +15,7 @@ from kvcalc.engines.vllm.packing import packed_groups
 from kvcalc.engines.vllm.plan import VllmPlan
 from kvcalc.engines.vllm.refusals import refuse
 from kvcalc.engines.vllm.settings import NAME, VERSION
-from kvcalc.engines.vllm.target import Target, has_state
-from kvcalc.extents import Window
+from kvcalc.engines.vllm.target import Target, has_state, is_window
 from kvcalc.parallel.stages import stages_of
 from kvcalc.parallel.tensors import of_rank
 
@@ -70,7 +70,7 @@ def _cached(target: Target, sizing: Sizing) -> Iterator[tuple[tuple[int, int], C
     """By layer and number, what is kept of every layer, in order; like layers are made once."""
     known: dict[tuple[bool, Layer, bool], tuple[Cached, ...]] = {}
     for number, model, layer in _layers(target):
-        skipped = _skips(sizing, number, model, layer)
+        skipped = sizing.skips(number, model, layer)
         key = (model is target.model, layer, skipped)
         if key not in known:
             known[key] = tuple(_of_layer(target, sizing, model, layer, skipped=skipped))
@@ -97,20 +97,9 @@ def _unlisted(target: Target) -> str:
     names = [name for layer in model.layers for name in layer]
     own = [name for name in names if not has_state(model.attention[name])]
     if target.rules.mtp_window:
-        windows = [name for name in own if _is_window(model.attention[name])]
+        windows = [name for name in own if is_window(model.attention[name])]
         return (windows or own)[-1]
     return own[-1]
-
-
-def _is_window(scheme: Scheme) -> bool:
-    """Whether a layer of it keeps a window and nothing else."""
-    return all(isinstance(tensor.extent, Window) for tensor in scheme.kept)
-
-
-def _skips(sizing: Sizing, number: int, model: Model, layer: Layer) -> bool:
-    """Whether a layer is left in the model's dtype."""
-    windows = any(_is_window(model.attention[name]) for name in layer)
-    return str(number) in sizing.skipped or ("sliding_window" in sizing.skipped and windows)
 
 
 def _of_layer(
@@ -139,9 +128,9 @@ def _of_scheme(
         return deepseek_v4.caches_of(scheme)
     if target.is_of("inkling") and has_state(scheme):
         return inkling.caches_of(scheme, target.model, layer, target.ranks.tp)
-    page = sizing.page if sizing.skipped else None
-    keeping = Keeping(
-        target.rules, target.settings, target.dtype, target.ranks.tp, sizing.block, page
-    )
+    page = sizing.padded
+    reader = reader_of(target, scheme, skipped=skipped)
+    own = (target.rules, target.settings, target.dtype, target.ranks.tp)
+    keeping = Keeping(*own, sizing.block, page, reader)
     found = caches_of(scheme, keeping, skipped=skipped)
     return glm5_next.packed(found, keeping) if target.is_of("glm5_next") else found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvcalc.engines.vllm.architectures import is_gone, never_was
-from kvcalc.engines.vllm.dtypes import DS_MLA, PER_HEAD
+from kvcalc.engines.vllm.dtypes import DS_MLA
 from kvcalc.errors import UsageError
 from kvcalc.extents import Window
 
@@ -77,13 +77,6 @@ def _dtype(target: Target) -> None:
             text = f"DeepSeek-V4's layers are kept as fp8_ds_mla alone, not as {name}"
             raise UsageError(f"vllm refuses to start: {text}")
         return
-    if name in DS_MLA and not target.sparse:
-        raise UsageError(f"vllm refuses to start: {name} is for sparse latents alone")
-    if name.startswith("nvfp4") and gpu.family < 10:
-        text = f"{name} needs Blackwell, and the {gpu.name} is older"
-        raise UsageError(f"vllm refuses to start: {text}; -E gpu=b200 has it")
-    if target.latents and (name in PER_HEAD or dtype.packed):
-        raise UsageError(f"vllm refuses to start: no backend keeps latents in {name}")
     if dtype.packed and gpu.family == 10 and not target.hybrid:
         text = f"{name} leaves layers to FlashInfer, whose blocks are laid out otherwise"
         raise UsageError(f"vllm refuses to start on a {gpu.name}: {text}")

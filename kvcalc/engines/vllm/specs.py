@@ -28,6 +28,7 @@ class Spec:
     blocks   of a request, whatever its length: states and rings
     mla      whether its rows cannot be padded one by one
     align    bytes of which the stride from block to block is a multiple, where it lies outermost
+    fixed    whether its page is given, so that its blocks cannot be longer
     like     whatever else two layers must have in common to share a group
     """
 
@@ -39,6 +40,7 @@ class Spec:
     blocks: int = 0
     mla: bool = False
     align: int = 1
+    fixed: bool = False
     like: Hashable = None
 
     @property

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from kvcalc.attention.recurrent import KDA
 from kvcalc.cache import STATE_ROLES
 from kvcalc.engines.vllm.architectures import rules_of, types_of
-from kvcalc.engines.vllm.dtypes import FP8, FP8_DS_MLA, dtype_of
+from kvcalc.engines.vllm.dtypes import FP8, FP8_DS_MLA, TOLD_APART, dtype_of
 from kvcalc.engines.vllm.settings import settings_of
-from kvcalc.extents import Every
+from kvcalc.extents import Every, Window
 from kvcalc.parallel.ranks import ranks_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from kvcalc.parallel.ranks import Ranks
     from kvcalc.question import Question
 
+BOTH_WAYS = frozenset(["bagel", "gemma3", "molmo2", "moondream3", "paligemma"])
+"""Types of models with images whose tokens attend to each other both ways."""
 DS_MLA_WIDTH = 576
 """Elements of the latent and RoPE key that fp8_ds_mla is laid out for."""
 
@@ -115,7 +117,9 @@ class Target:
         """The dtype of the cache; of sparse latents, that which Hopper's backend makes of fp8."""
         asked = dtype_of(self.model, self.rules, self.settings.gpu, sparse=self.sparse)
         hopper = self.settings.gpu.family == 9
-        if hopper and self.sparse and asked.layout == FP8 and self._latent_width == DS_MLA_WIDTH:
+        ds_mla = asked.layout == FP8 and asked.layout.spelt not in TOLD_APART
+        # FlashMLA is asked first, and knows fp8 by this name alone (flashmla_sparse.py:95)
+        if hopper and self.sparse and ds_mla and self._latent_width == DS_MLA_WIDTH:
             return replace(asked, layout=FP8_DS_MLA)
         return asked
 
@@ -127,7 +131,8 @@ class Target:
     @cached_property
     def widest(self) -> int:
         """Elements of the widest head."""
-        return max((tensor.width for tensor in self.tensors("k")), default=0)
+        kept = (s if self.latents else s.expanded or s for s in self.schemes)
+        return max((t.width for s in kept for t in s.kept if t.role == "k"), default=0)
 
     @cached_property
     def pools(self) -> int:
@@ -137,10 +142,13 @@ class Target:
 
     @cached_property
     def image_prefixes(self) -> bool:
-        """Whether tokens of an image attend to each other both ways: Gemma 4's larger models.
+        """Whether tokens of an image attend to each other both ways.
 
-        Those without, of the same type, are the ones whose layers share caches.
+        transformers_utils/model_arch_config_convertor.py:358; of Gemma 4, its larger models: those
+        without, of the same type, are the ones whose layers share caches.
         """
+        if BOTH_WAYS & set(types_of(self.model)):
+            return True
         return self.is_of("gemma4") and not any(
             tensor.shared for scheme in self.schemes for tensor in scheme.kept
         )
@@ -149,3 +157,8 @@ class Target:
 def has_state(scheme: Scheme) -> bool:
     """Whether a layer of it keeps a state."""
     return any(tensor.role in STATE_ROLES for tensor in scheme.kept)
+
+
+def is_window(scheme: Scheme) -> bool:
+    """Whether a layer of it keeps a window and nothing else."""
+    return all(isinstance(tensor.extent, Window) for tensor in scheme.kept)

@@ -99,6 +99,8 @@ _RULES: Mapping[str, Rules] = {
     "cohere2_moe": Rules(window_more=1),
     # models/falcon.py:173: its attention is told nothing of the cache's dtype
     "falcon": Rules(own_dtype=True),
+    # which attend with sinks (models/gpt_oss.py:186, granite.py:234, granitemoe.py:223, flint)
+    **dict.fromkeys(("gpt_oss", "granite_swa", "granitemoe_swa", "flint"), Rules(sinks=True)),
     "minimax_m3": Rules(block=128, own_backend=True),
     # models/config.py: states are fp32 unless the file says mamba_ssm_cache_dtype
     "nemotron_h": NEMOTRON,

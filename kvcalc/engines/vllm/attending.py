@@ -5,17 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.vllm.backends import (
-    DIFFKV,
-    FP8,
-    HOPPER,
-    INDEX,
-    OWN,
-    WIDEST,
-    Attends,
-    Backend,
-    backend_of,
-)
+from kvcalc.engines.vllm.backends import FP8, HOPPER, OWN, WIDEST, Attends, Backend
+from kvcalc.engines.vllm.choosing import backend_of
+from kvcalc.engines.vllm.kv_backends import DIFFKV
+from kvcalc.engines.vllm.mla_backends import INDEX
 from kvcalc.extents import Chunk, Window
 
 if TYPE_CHECKING:

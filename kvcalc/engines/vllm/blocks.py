@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kvcalc.engines.vllm.attending import readers_of
-from kvcalc.engines.vllm.backends import COMPOSITE
 from kvcalc.engines.vllm.dtypes import PER_HEAD, bytes_of
+from kvcalc.engines.vllm.kv_backends import COMPOSITE
 from kvcalc.engines.vllm.settings import ALIGN
 from kvcalc.engines.vllm.states import exports, state_spec
 from kvcalc.engines.vllm.target import has_state, is_window

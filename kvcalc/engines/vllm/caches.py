@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kvcalc.cache import STATE_ROLES
-from kvcalc.engines.vllm.backends import DIFFKV
 from kvcalc.engines.vllm.dtypes import FP8, PER_HEAD, bytes_of
+from kvcalc.engines.vllm.kv_backends import DIFFKV
 from kvcalc.engines.vllm.specs import Spec
 from kvcalc.engines.vllm.states import drafted, state_spec
 from kvcalc.errors import UsageError

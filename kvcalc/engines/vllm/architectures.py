@@ -79,6 +79,7 @@ _RULES: Mapping[str, Rules] = {
             "deepseek_vl_v2",
             "mistral3",
             "axk2",
+            "youtu",
         ],
         LATENTS,
     ),
@@ -111,54 +112,10 @@ _RULES: Mapping[str, Rules] = {
     "olmo_hybrid": Rules(never_exports=True),
     "mimo_v2": Rules(mtp_window=True),
     "mimo_v2_flash": Rules(mtp_window=True),
-    **dict.fromkeys("gemma3n mamba2 mamba_ssm whisper zamba2 hrm".split(), ONE_STAGE),  # noqa: SIM905
+    # which implement no SupportsPP (model_executor/models), and the wrappers that do not
+    **dict.fromkeys("gemma3n mamba2 mamba_ssm whisper zamba2 hrm dory".split(), ONE_STAGE),  # noqa: SIM905
+    **dict.fromkeys("aria idefics3 smolvlm paddleocr phi4mm nemotron_parse".split(), ONE_STAGE),  # noqa: SIM905
 }
-
-GONE = frozenset(
-    [
-        "bamba",
-        "minimax",
-        "minimax_m1",
-        "minimax_text_01",
-        "baichuan",
-        "qwen",
-        "internlm",
-        "xverse",
-        "persimmon",
-        "mpt",
-        "phi4_multimodal",
-        "phi4flash",
-        "phi3small",
-        "motif",
-        "grok-1",
-        "grok_1",
-    ]
-)
-"""Whose class was in an earlier version (model_executor/models/registry.py)."""
-
-NEVER = frozenset(
-    [
-        "baichuan_m1",
-        "hunyuan",
-        "rwkv7",
-        "xlstm",
-        "recurrent_gemma",
-        "zamba",
-        "zaya",
-        "longcat",
-        "t5",
-        "mt5",
-        "umt5",
-        "bart",
-        "mbart",
-        "pegasus",
-        "marian",
-        "m2m_100",
-        "longcat_flash_lite_sparse",
-        "longcat_lite",
-    ]
-)
-"""Which it never had a class for."""
 
 
 def types_of(model: Model) -> tuple[str, ...]:
@@ -175,23 +132,13 @@ def rules_of(model: Model) -> Rules:
     if not names:
         return LATENTS
     for name in names:
-        for known in (name, _plain(name)):
+        for known in (name, plain(name)):
             if known in _RULES:
                 return _RULES[known]
     return PLAIN
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     for end in ("_text", "_vl"):
         name = name.removesuffix(end)
     return name
-
-
-def is_gone(model: Model) -> bool:
-    """Whether its class was there in an earlier version."""
-    return bool({*types_of(model), *map(_plain, types_of(model))} & GONE)
-
-
-def never_was(model: Model) -> bool:
-    """Whether there was never a class for it."""
-    return bool({*types_of(model), *map(_plain, types_of(model))} & NEVER)

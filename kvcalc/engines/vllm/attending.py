@@ -99,6 +99,7 @@ def _attends(target: Target, scheme: Scheme, *, skipped: bool) -> Attends | None
         nope=key.width - rope if latents else 0,
         rope=rope if latents else 0,
         window=isinstance(key.extent, Window) and not isinstance(key.extent, Chunk),
+        chunk=isinstance(key.extent, Chunk),
         sinks=target.rules.sinks,
         images=target.image_prefixes,
         block=target.settings.block_size,

@@ -47,6 +47,7 @@ class Attends:
     nope: int = 0
     rope: int = 0
     window: bool = False
+    chunk: bool = False
     sinks: bool = False
     images: bool = False
     block: int | None = None

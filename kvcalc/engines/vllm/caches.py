@@ -141,10 +141,11 @@ def _expanded(
     """Keys and values of every head, the values padded to the width of the keys."""
     whole = scheme.expanded
     assert whole is not None
-    keys = [replace(t, heads=heads_of_rank(t, keeping.tp)) for t in whole.kept if t.role == "k"]
-    row = 2 * bytes_of(keys, layout)
+    (key,) = (replace(t, heads=heads_of_rank(t, keeping.tp)) for t in whole.kept if t.role == "k")
+    pair = key, replace(key, name="v", role="v")
+    row = bytes_of(pair, layout)
     why = "latents expanded to the keys and values of every head"
-    return Cached(_attention(tuple(keys), keeping, row, mla=False), latents, row, why)
+    return Cached(_attention(pair, keeping, row, mla=False), latents, row, why)
 
 
 def _index(key: CacheTensor, keeping: Keeping) -> Cached:

@@ -107,11 +107,11 @@ TRITON_FLASHINFER = Backend(
     "TRITON_FLASHINFER", ANY_FP8, _composite_takes, always(64), multiples=False
 )
 FLEX = Backend("FLEX_ATTENTION", FLOATS, lambda a: not a.latents and not a.sinks, always(16))
-# it supports neither windows nor sinks nor images (turboquant_attn.py)
+# it supports no windows, chunks, sinks or images (turboquant_attn.py)
 TURBO = Backend(
     "TURBOQUANT",
     TURBOQUANT,
-    lambda a: not (a.latents or a.window or a.sinks or a.images),
+    lambda a: not (a.latents or a.window or a.chunk or a.sinks or a.images),
     always(16, 32, 64, 128),
     multiples=False,
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.vllm.architectures import is_gone, never_was
 from kvcalc.engines.vllm.dtypes import DS_MLA
+from kvcalc.engines.vllm.served import is_gone, never_was
 from kvcalc.errors import UsageError
 from kvcalc.extents import Window
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.vllm.backends import FP8, HOPPER, OWN, WIDEST, Attends, Backend
+from kvcalc.engines.vllm.backends import BLACKWELL, FP8, HOPPER, OWN, WIDEST, Attends, Backend
 from kvcalc.engines.vllm.choosing import backend_of
-from kvcalc.engines.vllm.kv_backends import DIFFKV
+from kvcalc.engines.vllm.kv_backends import DIFFKV, FLASHINFER, TURBO
 from kvcalc.engines.vllm.mla_backends import INDEX
+from kvcalc.errors import UsageError
 from kvcalc.extents import Chunk, Window
+
+UNLIKE = {FLASHINFER, TURBO}
+"""Backends that lay blocks out otherwise."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +61,10 @@ def readers_of(target: Target, skips: Skips) -> tuple[Reader, ...]:
                     found[reader] = None
                 if reader and reader.attends.sparse:
                     found[Reader(INDEX, reader.attends)] = None
+    if target.settings.gpu.family == BLACKWELL and {one.backend for one in found} >= UNLIKE:
+        # v1/attention/backends/utils.py:274, and flashinfer.py:736 on Blackwell
+        text = f"{target.dtype.name} leaves layers to FlashInfer, whose blocks are laid out"
+        raise UsageError(f"vllm refuses to start on a {target.settings.gpu.name}: {text} otherwise")
     return tuple(found)
 
 

@@ -69,14 +69,8 @@ def _context_ranks(target: Target) -> None:
 
 
 def _dtype(target: Target) -> None:
-    """Which dtypes the backends of a GPU take."""
-    dtype, gpu = target.dtype, target.settings.gpu
-    name = dtype.name
-    if target.is_of("deepseek_v4"):
-        if target.model.kv_dtype and name not in ("fp8", "fp8_ds_mla"):
-            text = f"DeepSeek-V4's layers are kept as fp8_ds_mla alone, not as {name}"
-            raise UsageError(f"vllm refuses to start: {text}")
-        return
-    if dtype.packed and gpu.family == 10 and not target.hybrid:
-        text = f"{name} leaves layers to FlashInfer, whose blocks are laid out otherwise"
-        raise UsageError(f"vllm refuses to start on a {gpu.name}: {text}")
+    """Which dtypes there are layers for that bring their own backend."""
+    name = target.dtype.name
+    if target.is_of("deepseek_v4") and target.model.kv_dtype and name not in ("fp8", DS_MLA[0]):
+        text = f"DeepSeek-V4's layers are kept as {DS_MLA[0]} alone, not as {name}"
+        raise UsageError(f"vllm refuses to start: {text}")

@@ -140,6 +140,8 @@ ROWS = (
     ),
     # the Transformers backend keeps latents wherever kv_lora_rank is stated
     Row(YOUTU, {}, 18_874_368, 256 * 4 * 16 * 1152),
+    # and no index keys: A.X-K2 has no class of its own.
+    Row(INDEXED | {"model_type": "axk2"}, {}, 18_874_368, 256 * 4 * 16 * 1152),
 )
 
 

@@ -31,6 +31,7 @@ class Rules:
     kda_of_rope   KDA's heads are as wide as the RoPE key of its latents
     mtp_window    its MTP layer has a window, as other layers of it
     stages        whether it can be cut into pipeline stages
+    index         whether its index is kept, and picks what a step reads
     sinks         whether its attention has sinks, which not every backend takes
     own_backend   whether its class brings its backend along, and none is looked for
     """
@@ -48,6 +49,7 @@ class Rules:
     mtp_window: bool = False
     stages: bool = True
     sinks: bool = False
+    index: bool = True
     own_backend: bool = False
 
 
@@ -78,7 +80,6 @@ _RULES: Mapping[str, Rules] = {
             "mistral4",
             "deepseek_vl_v2",
             "mistral3",
-            "axk2",
             "youtu",
         ],
         LATENTS,
@@ -102,6 +103,8 @@ _RULES: Mapping[str, Rules] = {
     "falcon": Rules(own_dtype=True),
     # which attend with sinks (models/gpt_oss.py:186, granite.py:234, granitemoe.py:223, flint)
     **dict.fromkeys(("gpt_oss", "granite_swa", "granitemoe_swa", "flint"), Rules(sinks=True)),
+    # without a class of its own: the Transformers backend keeps the latents, and no index
+    "axk2": Rules(latents=True, index=False),
     "minimax_m3": Rules(block=128, own_backend=True),
     # models/config.py: states are fp32 unless the file says mamba_ssm_cache_dtype
     "nemotron_h": NEMOTRON,

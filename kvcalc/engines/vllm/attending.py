@@ -55,7 +55,7 @@ def readers_of(target: Target, skips: Skips) -> tuple[Reader, ...]:
     for model in (model for model in (target.model, target.model.draft) if model):
         for number, layer in enumerate(model.layers):
             for name in layer:
-                scheme = model.attention[name]
+                scheme = target.as_kept(model.attention[name])
                 reader = reader_of(target, scheme, skipped=skips(number, model, layer))
                 if reader:
                     found[reader] = None

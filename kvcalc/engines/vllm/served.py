@@ -22,16 +22,16 @@ NO_MORE = """
 
 NO_CLASS = """
     baichuan_m1 BlueLM btlm bunny-llama bunny-phi bunny-stablelm codeshell cogvlm GOT gpt_refact
-    hf_olmo hunyuan internlmxcomposer2 lara_mini lfm3 llava_llama llava_mistral llava_qwen
-    llava_qwen2 longcat longcat_flash_lite_sparse longcat_lite medusa mixformer-sequential
-    mlp_speculator moss mplug_owl2 open-llama openelm phi-msft rwkv7 skywork stablelm_alpha
-    videollama2_mistral videollama2_qwen2 videollama3_qwen2 Yi
+    hf_olmo hunyuan inkling2 inkling2_loop internlmxcomposer2 lara_mini lfm3 llava_llama
+    llava_mistral llava_qwen llava_qwen2 longcat longcat_flash_lite_sparse longcat_lite medusa
+    mistral_large4 mixformer-sequential mlp_speculator moss mplug_owl2 open-llama openelm phi-msft
+    rwkv7 skywork stablelm_alpha videollama2_mistral videollama2_qwen2 videollama3_qwen2 Yi
 """
 """Neither in its registry nor in transformers."""
 
 NOT_REPLACED = """
-    big_bird codegen cpmant diffllama gpt_neo gpt_neox_japanese megatron-bert openai-gpt prophetnet
-    recurrent_gemma rembert roformer trocr xglm xlstm zamba
+    big_bird codegen cpmant diffllama gpt_neo gpt_neox_japanese megatron-bert openai-gpt
+    prophetnet recurrent_gemma rembert roformer trocr xglm xlstm zamba
 """
 """Whose layers of transformers do not ask for the attention that is put in."""
 

@@ -68,7 +68,9 @@ class Target:
         return self.own_schemes + drafts
 
     def as_kept(self, scheme: Scheme) -> Scheme:
-        """A scheme with other widths, where an architecture has them."""
+        """A scheme with other widths, or without its index, where an architecture has it so."""
+        if not self.rules.index:
+            return scheme.dense or scheme
         if not (self.rules.kda_of_rope and isinstance(scheme, KDA)):
             return scheme
         tensors = (tensor for other in self.model.schemes for tensor in other.kept)

@@ -113,6 +113,7 @@ def _attends(target: Target, scheme: Scheme, *, skipped: bool) -> Attends | None
         block=target.settings.block_size,
         groups=1 if left else groups,
         prudent=target.dtype.packed,
+        dealt=target.ranks.dcp > 1,
         pages_of_64=target.settings.gpu.family == HOPPER
         and target.dtype.asked in FP8
         and target.widest == WIDEST,

@@ -35,6 +35,7 @@ class Attends:
     block   tokens of a block, where they are asked for
     groups  query heads to a KV head, where they divide
     prudent whether FlashAttention is held to its version 2, as packed dtypes do (arg_utils.py:2753)
+    dealt   whether ranks share the tokens of a sequence
     pages_of_64  whether the widest heads of the model are of 512 elements, and the cache is fp8
     """
 
@@ -53,6 +54,7 @@ class Attends:
     block: int | None = None
     groups: int = 1
     prudent: bool = False
+    dealt: bool = False
     pages_of_64: bool = False
 
     @property
@@ -78,6 +80,7 @@ class Backend:
     sizes     tokens of a block that it reads
     multiples whether it reads any multiple of them as one block, or cuts that up
     any_block whether it is not asked if a block that is asked for is one of them
+    dealt     whether its tokens can be dealt out to ranks (`supports_dcp` of its implementation)
     paged     the same as sizes for one layer, where sizes go by what the whole model has
     """
 
@@ -88,12 +91,14 @@ class Backend:
     multiples: bool = True
     paged: Callable[[Attends], tuple[int, ...]] | None = None
     any_block: bool = False
+    dealt: bool = True
 
     def reads(self, attends: Attends) -> bool:
         """Whether it takes a layer."""
         asked = attends.block
         fits = asked is None or self.any_block or self.fits(attends, asked)
-        return attends.dtype in self.dtypes and self.takes(attends) and fits
+        dealt = self.dealt or not attends.dealt
+        return attends.dtype in self.dtypes and self.takes(attends) and fits and dealt
 
     def fits(self, attends: Attends, block: int) -> bool:
         """Whether blocks of so many tokens are some of its own (v1/attention/backend.py)."""

@@ -99,14 +99,16 @@ FLASHINFER = Backend(
     _flashinfer_sizes,
     multiples=False,
 )
-TRITON = Backend("TRITON_ATTN", (*ANY_FP8, *PER_HEAD), _triton_takes, always(16))
+TRITON = Backend("TRITON_ATTN", (*ANY_FP8, *PER_HEAD), _triton_takes, always(16), dealt=False)
 TRITON_FLASH = Backend(
-    "TRITON_FLASH_ATTN", WITH_FP8, _composite_takes, _flash_sizes, paged=_flash_paged
+    "TRITON_FLASH_ATTN", WITH_FP8, _composite_takes, _flash_sizes, paged=_flash_paged, dealt=False
 )
 TRITON_FLASHINFER = Backend(
-    "TRITON_FLASHINFER", ANY_FP8, _composite_takes, always(64), multiples=False
+    "TRITON_FLASHINFER", ANY_FP8, _composite_takes, always(64), multiples=False, dealt=False
 )
-FLEX = Backend("FLEX_ATTENTION", FLOATS, lambda a: not a.latents and not a.sinks, always(16))
+FLEX = Backend(
+    "FLEX_ATTENTION", FLOATS, lambda a: not a.latents and not a.sinks, always(16), dealt=False
+)
 # it supports no windows, chunks, sinks or images (turboquant_attn.py)
 TURBO = Backend(
     "TURBOQUANT",
@@ -114,6 +116,7 @@ TURBO = Backend(
     lambda a: not (a.latents or a.window or a.chunk or a.sinks or a.images),
     always(16, 32, 64, 128),
     multiples=False,
+    dealt=False,
 )
 # of which a model's own class is the only reader (models/mimo_v2.py:320-338)
 DIFFKV = Backend(

@@ -64,6 +64,14 @@ PADDED = SHARED | {
     "q_lora_rank": 768,
 }
 SINKS = LLAMA | {"model_type": "gpt_oss", "head_dim": 64, "sliding_window": 128}
+BLOOM = {
+    "model_type": "bloom",
+    "n_layer": 4,
+    "n_head": 32,
+    "hidden_size": 4096,
+    "torch_dtype": "bfloat16",
+}
+GROUPED = LLAMA | {"num_key_value_heads": 4}
 YOUTU = LATENTS | {"model_type": "youtu", "num_attention_heads": 16, "num_key_value_heads": 16}
 
 
@@ -165,6 +173,8 @@ REFUSED: tuple[tuple[dict[str, Any], dict[str, Any], str], ...] = (
     (INDEXED, {"kv_dtype": "fp8_e5m2"}, "in fp8_e5m2"),
     (LATENTS | {"v_head_dim": 64}, {}, "keys and values of 128 + 64 and 64 elements"),
     (SINKS, {"kv_dtype": "fp8", **on("a100")}, "of the a100"),
+    (BLOOM, {"kv_dtype": "fp8"}, "no fp8 beside ALiBi"),
+    (GROUPED, {"kv_dtype": "int8_per_token_head", "tp": 8, "dcp": 2}, "in int8_per_token_head"),
     (SINKS | {"num_hidden_layers": 8}, {"kv_dtype": "turboquant_k8v4"}, "in turboquant_k8v4"),
     (WINDOWS | {"num_hidden_layers": 8}, {"kv_dtype": "turboquant_k8v4"}, "in turboquant_k8v4"),
     (EIGHT, {"kv_dtype": "turboquant_k8v4", **on("b200")}, "whose blocks are laid out otherwise"),

@@ -33,6 +33,7 @@ class Rules:
     stages        whether it can be cut into pipeline stages
     index         whether its index is kept, and picks what a step reads
     sinks         whether its attention has sinks, which not every backend takes
+    alibi         whether it has ALiBi's slopes
     own_backend   whether its class brings its backend along, and none is looked for
     """
 
@@ -49,6 +50,7 @@ class Rules:
     mtp_window: bool = False
     stages: bool = True
     sinks: bool = False
+    alibi: bool = False
     index: bool = True
     own_backend: bool = False
 
@@ -103,6 +105,7 @@ _RULES: Mapping[str, Rules] = {
     "falcon": Rules(own_dtype=True),
     # which attend with sinks (models/gpt_oss.py:186, granite.py:234, granitemoe.py:223, flint)
     **dict.fromkeys(("gpt_oss", "granite_swa", "granitemoe_swa", "flint"), Rules(sinks=True)),
+    "bloom": Rules(alibi=True),
     # without a class of its own: the Transformers backend keeps the latents, and no index
     "axk2": Rules(latents=True, index=False),
     "minimax_m3": Rules(block=128, own_backend=True),

@@ -110,6 +110,7 @@ def _attends(target: Target, scheme: Scheme, *, skipped: bool) -> Attends | None
         chunk=isinstance(key.extent, Chunk),
         sinks=target.rules.sinks,
         images=target.image_prefixes,
+        alibi=target.rules.alibi,
         block=target.settings.block_size,
         groups=1 if left else groups,
         prudent=target.dtype.packed,

@@ -51,6 +51,7 @@ class Attends:
     chunk: bool = False
     sinks: bool = False
     images: bool = False
+    alibi: bool = False
     block: int | None = None
     groups: int = 1
     prudent: bool = False

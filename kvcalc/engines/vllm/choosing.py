@@ -58,8 +58,17 @@ def backend_of(
         sized = f", in blocks of {attends.block:,} tokens" if attends.block else ""
         text = f"no attention backend of the {attends.gpu.name} takes what {name} {what}{sized}"
         raise UsageError(f"vllm refuses to start: {text}")
+    _must_run(found, attends, name)
+    return found
+
+
+def _must_run(found: Backend, attends: Attends, name: str) -> None:
+    """Raises UsageError for what a backend refuses that has been chosen all the same."""
     if is_dense(attends) and (attends.nope, attends.rope, attends.value) not in PREFILLED:
         widths = f"{attends.nope} + {attends.rope} and {attends.value}"
         text = f"no backend reads a prompt of latents with keys and values of {widths} elements"
         raise UsageError(f"vllm refuses to start: {text}, as {name} has")
-    return found
+    if found is FLASH and attends.alibi and attends.fp8:
+        # its version 2 is taken for ALiBi (fa_utils.py:110, flash_attn.py:1140)
+        text = f"FlashAttention reads no fp8 beside ALiBi's slopes, as {name} has"
+        raise UsageError(f"vllm refuses to start: {text}")

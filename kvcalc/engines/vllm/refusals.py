@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from kvcalc.engines.vllm.target import Target
 
 
+M3 = ("bf16", "fp16", "fp8")
+"""What MiniMax-M3's layers keep alike."""
+
+
 def refuse(target: Target) -> None:
     """Raises UsageError for what vLLM refuses."""
     _class(target)
@@ -74,3 +78,6 @@ def _dtype(target: Target) -> None:
     if target.is_of("deepseek_v4") and target.model.kv_dtype and name not in ("fp8", DS_MLA[0]):
         text = f"DeepSeek-V4's layers are kept as {DS_MLA[0]} alone, not as {name}"
         raise UsageError(f"vllm refuses to start: {text}")
+    if target.is_of("minimax_m3") and name not in M3:
+        text = f"vllm: what MiniMax-M3's sparse layers keep in {name} is not modelled"
+        raise UsageError(f"{text}: they pack nothing, and other layers do")

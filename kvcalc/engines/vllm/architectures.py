@@ -32,6 +32,7 @@ class Rules:
     mtp_window    its MTP layer has a window, as other layers of it
     stages        whether it can be cut into pipeline stages
     index         whether its index is kept, and picks what a step reads
+    tower         heads of its vision tower, where ranks have to share these too
     sinks         whether its attention has sinks, which not every backend takes
     alibi         whether it has ALiBi's slopes
     own_backend   whether its class brings its backend along, and none is looked for
@@ -49,6 +50,7 @@ class Rules:
     kda_of_rope: bool = False
     mtp_window: bool = False
     stages: bool = True
+    tower: int = 0
     sinks: bool = False
     alibi: bool = False
     index: bool = True
@@ -106,6 +108,9 @@ _RULES: Mapping[str, Rules] = {
     # which attend with sinks (models/gpt_oss.py:186, granite.py:234, granitemoe.py:223, flint)
     **dict.fromkeys(("gpt_oss", "granite_swa", "granitemoe_swa", "flint"), Rules(sinks=True)),
     "bloom": Rules(alibi=True),
+    # models/glm4_1v.py: the vision towers of all releases have 12 heads, which ranks share
+    "glm4v": Rules(tower=12),
+    "glm4v_moe": Rules(tower=12),
     # without a class of its own: the Transformers backend keeps the latents, and no index
     "axk2": Rules(latents=True, index=False),
     "minimax_m3": Rules(block=128, own_backend=True),

@@ -21,6 +21,7 @@ def refuse(target: Target) -> None:
     """Raises UsageError for what vLLM refuses."""
     _class(target)
     _stages(target)
+    _tower(target)
     _context_ranks(target)
     _dtype(target)
     _encoder(target)
@@ -47,6 +48,13 @@ def _stages(target: Target) -> None:
     if target.ranks.pp > 1 and not target.rules.stages:
         text = f"vllm refuses to start: the class of {target.model.name} has no pipeline stages"
         raise UsageError(f"{text}; leave --pp out")
+
+
+def _tower(target: Target) -> None:
+    heads, tp = target.rules.tower, target.ranks.tp
+    if heads % tp:
+        text = f"the {heads} heads of its vision tower cannot be split over {tp:,} ranks"
+        raise UsageError(f"vllm refuses to start: {text}; --tp has to divide them")
 
 
 def _context_ranks(target: Target) -> None:

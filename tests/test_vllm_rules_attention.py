@@ -120,6 +120,13 @@ ROWS = (
         338_165_760,
         (129 + 86) * 2 * 48 * 16_384,
     ),
+    # where FlashAttention is asked for, Blackwell reads heads of 256 in blocks of 128
+    Row(
+        LLAMA | {"head_dim": 256},
+        on("b200", attention_backend="FLASH_ATTN"),
+        134_217_728,
+        32 * 4 * 128 * 8192,
+    ),
     # a skipped window of 16 tokens in pages of 32 in fp8: 257 blocks beside 128, 128 and 129
     Row(
         WINDOWS,

@@ -35,6 +35,7 @@ class Rules:
     tower         heads of its vision tower, where ranks have to share these too
     sinks         whether its attention has sinks, which not every backend takes
     alibi         whether it has ALiBi's slopes
+    soft_cap      whether its logits are capped, which not every backend takes
     own_backend   whether its class brings its backend along, and none is looked for
     """
 
@@ -53,6 +54,7 @@ class Rules:
     tower: int = 0
     sinks: bool = False
     alibi: bool = False
+    soft_cap: bool = False
     index: bool = True
     own_backend: bool = False
 
@@ -108,6 +110,8 @@ _RULES: Mapping[str, Rules] = {
     # which attend with sinks (models/gpt_oss.py:186, granite.py:234, granitemoe.py:223, flint)
     **dict.fromkeys(("gpt_oss", "granite_swa", "granitemoe_swa", "flint"), Rules(sinks=True)),
     "bloom": Rules(alibi=True),
+    "gemma2": Rules(soft_cap=True),
+    "vaultgemma": Rules(soft_cap=True),
     # models/glm4_1v.py: the vision towers of all releases have 12 heads, which ranks share
     "glm4v": Rules(tower=12),
     "glm4v_moe": Rules(tower=12),

@@ -111,6 +111,7 @@ def _attends(target: Target, scheme: Scheme, *, skipped: bool) -> Attends | None
         sinks=target.rules.sinks,
         images=target.image_prefixes,
         alibi=target.rules.alibi,
+        soft_cap=target.rules.soft_cap,
         block=target.settings.block_size,
         groups=1 if left else groups,
         prudent=target.dtype.packed,

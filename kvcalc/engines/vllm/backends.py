@@ -52,6 +52,7 @@ class Attends:
     sinks: bool = False
     images: bool = False
     alibi: bool = False
+    soft_cap: bool = False
     block: int | None = None
     groups: int = 1
     prudent: bool = False

@@ -19,7 +19,8 @@ from kvcalc.engines.vllm.backends import (
     is_old,
 )
 
-PREFIX_WIDTHS = (256, 512)
+WIDE = 256
+PREFIX_WIDTHS = (WIDE, 512)
 
 
 def _flash_version(attends: Attends) -> int:
@@ -27,14 +28,14 @@ def _flash_version(attends: Attends) -> int:
     if attends.prudent or attends.gpu.family < HOPPER:
         return 2
     if attends.hopper:
-        return 4 if attends.width > PREFIX_WIDTHS[0] else 3
+        return 4 if attends.width > WIDE else 3
     return 4 if attends.width <= 128 else 2
 
 
 def _flash_takes(attends: Attends) -> bool:
     """flash_attn.py: widths of 8's multiples, and those above 256 where there is version 4."""
     width, version = attends.width, _flash_version(attends)
-    most = WIDEST if attends.gpu.family in (HOPPER, BLACKWELL) else PREFIX_WIDTHS[0]
+    most = WIDEST if attends.gpu.family in (HOPPER, BLACKWELL) else WIDE
     if attends.latents or width % 8 or width > most:
         return False
     if attends.sinks and (attends.gpu.family < HOPPER or attends.prudent):
@@ -49,11 +50,20 @@ def _flash_takes(attends: Attends) -> bool:
 
 def _flash_sizes(attends: Attends) -> tuple[int, ...]:
     """Of the widest heads, version 4 reads fp8 in pages of 64 (flash_attn.py:294-319)."""
-    return (64,) if attends.pages_of_64 else (16,)
+    return (64,) if attends.pages_of_64 else _flash_wide(attends)
 
 
 def _flash_paged(attends: Attends) -> tuple[int, ...]:
-    return (64,) if attends.hopper and attends.fp8 and attends.width == WIDEST else (16,)
+    fp8 = attends.hopper and attends.fp8 and attends.width == WIDEST
+    return (64,) if fp8 else _flash_wide(attends)
+
+
+def _flash_wide(attends: Attends) -> tuple[int, ...]:
+    """On Blackwell, version 4 reads heads of 256 in pages of 128 (fa_utils.py:246-290)."""
+    wide = attends.blackwell and attends.width == attends.value == WIDE
+    plain = attends.dtype == OWN and not (attends.prudent or attends.dealt)
+    other = attends.sinks or attends.soft_cap or attends.images
+    return (128,) if wide and plain and not other else (16,)
 
 
 def _flashinfer_takes(attends: Attends) -> bool:
@@ -77,6 +87,10 @@ def _triton_takes(attends: Attends) -> bool:
     """triton_attn.py; its kernel refuses fp8 before 8.9 (line 515)."""
     quantized = attends.dtype.startswith("fp8")
     return not attends.latents and attends.width >= 32 and not (quantized and is_old(attends))
+
+
+def _flex_takes(attends: Attends) -> bool:
+    return not (attends.latents or attends.sinks or attends.soft_cap)
 
 
 def _composite_takes(attends: Attends) -> bool:
@@ -106,9 +120,7 @@ TRITON_FLASH = Backend(
 TRITON_FLASHINFER = Backend(
     "TRITON_FLASHINFER", ANY_FP8, _composite_takes, always(64), multiples=False, dealt=False
 )
-FLEX = Backend(
-    "FLEX_ATTENTION", FLOATS, lambda a: not a.latents and not a.sinks, always(16), dealt=False
-)
+FLEX = Backend("FLEX_ATTENTION", FLOATS, _flex_takes, always(16), dealt=False)
 # it supports no windows, chunks, sinks or images (turboquant_attn.py)
 TURBO = Backend(
     "TURBOQUANT",

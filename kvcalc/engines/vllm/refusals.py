@@ -86,6 +86,8 @@ def _dtype(target: Target) -> None:
     if target.is_of("deepseek_v4") and target.model.kv_dtype and name not in ("fp8", DS_MLA[0]):
         text = f"DeepSeek-V4's layers are kept as {DS_MLA[0]} alone, not as {name}"
         raise UsageError(f"vllm refuses to start: {text}")
+    if target.latents and target.dtype.packed:
+        raise UsageError(f"vllm refuses to start: no backend keeps latents in {name}")
     if target.is_of("minimax_m3") and name not in M3:
         text = f"vllm: what MiniMax-M3's sparse layers keep in {name} is not modelled"
         raise UsageError(f"{text}: they pack nothing, and other layers do")

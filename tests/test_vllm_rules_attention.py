@@ -71,11 +71,31 @@ BLOOM = {
     "hidden_size": 4096,
     "torch_dtype": "bfloat16",
 }
+UNLIKE = SHARED | {
+    "model_type": "mimo_v2_flash",
+    "num_hidden_layers": 6,
+    "num_attention_heads": 64,
+    "num_key_value_heads": 4,
+    "head_dim": 192,
+    "v_head_dim": 128,
+    "sliding_window": 128,
+    "swa_num_attention_heads": 64,
+    "swa_num_key_value_heads": 8,
+    "swa_head_dim": 192,
+    "swa_v_head_dim": 128,
+    "hybrid_layer_pattern": [0, 1, 1, 1, 1, 0],
+}
+IMAGES = SHARED | {
+    "model_type": "gemma3",
+    "text_config": WINDOWS | {"model_type": "gemma3_text", "sliding_window_pattern": 2},
+    "vision_config": {},
+}
+GLM = {"model_type": "glm4v_moe", "text_config": LLAMA | {"model_type": "glm4v_moe_text"}}
 GROUPED = LLAMA | {"num_key_value_heads": 4}
 YOUTU = LATENTS | {"model_type": "youtu", "num_attention_heads": 16, "num_key_value_heads": 16}
 
 
-def reserved(config: dict[str, Any], **asked: Any) -> int:
+def reserved(config: dict[str, Any] | str, **asked: Any) -> int:
     """Bytes of one sequence of 4,096 tokens."""
     asking = question(4096, engine="vllm", **asked)
     found = plan(kvcalc.load(config).adapted(asking), asking)
@@ -153,6 +173,14 @@ ROWS = (
         318_504_960,
         128 * 4 * 32 * 40 * (2 * 2 * 96 + 102),
     ),
+    # keys of 192 and values of 128 have slots of a byte an element in whatever is a byte or less:
+    # windows of 8 heads in blocks of 16 tokens, full layers of 4 heads in blocks of 32
+    Row(
+        UNLIKE,
+        {"kv_dtype": "int4_per_token_head"},
+        52_592_640,
+        (128 + 2 * 257) * 2 * 16 * 8 * (192 + 128),
+    ),
     # the Transformers backend keeps latents wherever kv_lora_rank is stated
     Row(YOUTU, {}, 18_874_368, 256 * 4 * 16 * 1152),
     # and no index keys: A.X-K2 has no class of its own.
@@ -166,7 +194,23 @@ def test_what_it_sets_aside(row: Row) -> None:
     assert reserved(row.config, **row.asked) == row.reserved
 
 
-REFUSED: tuple[tuple[dict[str, Any], dict[str, Any], str], ...] = (
+REFUSED: tuple[tuple[dict[str, Any] | str, dict[str, Any], str], ...] = (
+    (UNLIKE, {"kv_dtype": "fp8", **on("a100")}, "in fp8"),
+    (UNLIKE, {"kv_dtype": "fp8_e5m2"}, "in fp8_e5m2"),
+    (
+        UNLIKE,
+        {"kv_dtype": "fp8", **on(kv_cache_dtype_skip_layers="sliding_window")},
+        "do not fit pages of 49,152 B",
+    ),
+    (
+        IMAGES,
+        {"kv_dtype": "int8_per_token_head", **on(kv_cache_dtype_skip_layers="0")},
+        "its backends pack tokens unlike",
+    ),
+    ("minimax-m3", {"kv_dtype": "int8_per_token_head"}, "is not modelled"),
+    (LATENTS, {"kv_dtype": "turboquant_k8v4"}, "no backend keeps latents in turboquant_k8v4"),
+    (GLM, {"tp": 8}, "the 12 heads of its vision tower cannot be split over 8 ranks"),
+    ("mpt-7b", {}, "an earlier version served it"),
     (LLAMA, {"kv_dtype": "fp16"}, "a cache in fp16 beside a model in bf16"),
     (LLAMA, {"kv_dtype": "nvfp4_4over6"}, "no attention backend of the h100"),
     (EIGHT, {"kv_dtype": "ultraquant_4bit"}, "no attention backend of the h100"),
@@ -196,6 +240,6 @@ REFUSED: tuple[tuple[dict[str, Any], dict[str, Any], str], ...] = (
 
 
 @pytest.mark.parametrize(("config", "asked", "why"), REFUSED)
-def test_what_it_refuses(config: dict[str, Any], asked: dict[str, Any], why: str) -> None:
+def test_what_it_refuses(config: dict[str, Any] | str, asked: dict[str, Any], why: str) -> None:
     with pytest.raises(UsageError, match=why.replace("+", r"\+")):
         reserved(config, **asked)

@@ -30,8 +30,8 @@ NO_CLASS = """
 """Neither in its registry nor in transformers."""
 
 NOT_REPLACED = """
-    big_bird codegen cpmant diffllama gpt_neo gpt_neox_japanese megatron-bert openai-gpt
-    prophetnet recurrent_gemma rembert roformer trocr xglm xlstm zamba
+    big_bird codegen cpmant diffllama git gpt_neo gpt_neox_japanese megatron-bert musicgen
+    musicgen_melody openai-gpt prophetnet recurrent_gemma rembert roformer trocr xglm xlstm zamba
 """
 """Whose layers of transformers do not ask for the attention that is put in."""
 

@@ -224,6 +224,7 @@ REFUSED: tuple[tuple[dict[str, Any] | str, dict[str, Any], str], ...] = (
     (INDEXED, {"kv_dtype": "fp8_e5m2"}, "in fp8_e5m2"),
     (LATENTS | {"v_head_dim": 64}, {}, "keys and values of 128 + 64 and 64 elements"),
     (SINKS, {"kv_dtype": "fp8", **on("a100")}, "of the a100"),
+    (SINKS, {"tp": 16}, "its 8 KV heads are not repeated on 16 ranks"),
     (BLOOM, {"kv_dtype": "fp8"}, "no fp8 beside ALiBi"),
     (GROUPED, {"kv_dtype": "int8_per_token_head", "tp": 8, "dcp": 2}, "in int8_per_token_head"),
     (SINKS | {"num_hidden_layers": 8}, {"kv_dtype": "turboquant_k8v4"}, "in turboquant_k8v4"),

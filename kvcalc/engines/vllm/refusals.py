@@ -22,6 +22,7 @@ def refuse(target: Target) -> None:
     _class(target)
     _stages(target)
     _tower(target)
+    _kv_heads(target)
     _context_ranks(target)
     _dtype(target)
     _encoder(target)
@@ -55,6 +56,16 @@ def _tower(target: Target) -> None:
     if heads % tp:
         text = f"the {heads} heads of its vision tower cannot be split over {tp:,} ranks"
         raise UsageError(f"vllm refuses to start: {text}; --tp has to divide them")
+
+
+def _kv_heads(target: Target) -> None:
+    """models/gpt_oss.py divides KV heads and repeats none; inkling/nvidia/sconv_swa_attn.py too."""
+    if not (target.is_of("gpt_oss") or target.is_of("inkling")):
+        return
+    heads = min((tensor.heads or 1 for tensor in target.tensors("k")), default=1)
+    if target.ranks.tp > heads:
+        text = f"its {heads} KV heads are not repeated on {target.ranks.tp:,} ranks"
+        raise UsageError(f"vllm refuses to start: {text}; --tp {heads} is the most")
 
 
 def _context_ranks(target: Target) -> None:

@@ -129,14 +129,13 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Share:
-    """What rank number `turn` of `of` keeps, which take the entries of `extent` in turns."""
+    """What the first of `of` ranks keeps, which take the entries of `extent` in turns."""
 
     extent: Extent
     of: int
-    turn: int = 0
 
     def entries(self, tokens: int) -> int:
-        return max(0, (self.extent.entries(tokens) - self.turn + self.of - 1) // self.of)
+        return -(-self.extent.entries(tokens) // self.of)
 
     def growth(self, tokens: int) -> Fraction | int:
         return Fraction(self.extent.growth(tokens)) / self.of
@@ -223,13 +222,12 @@ class TopK:
 
 @dataclass(frozen=True)
 class EvenShare(TopK):
-    """What rank number `turn` of `of` reads of the top `k`, where these fall evenly on them."""
+    """What the first of `of` ranks reads of the top `k`, where these fall evenly on them."""
 
     of: int = 1
-    turn: int = 0
 
     def touched(self, entries: int) -> int:
-        return min(entries, (self.k - self.turn + self.of - 1) // self.of)
+        return min(entries, -(-self.k // self.of))
 
     @property
     def turns(self) -> tuple[int, ...]:

@@ -136,14 +136,23 @@ def test_the_work_of_a_rank(heads: int | None, role: Role, ranks: Ranks, macs: i
 
 @pytest.mark.parametrize(
     ("tokens", "of", "entries"),
-    [(0, 4, [0, 0, 0, 0]), (1, 4, [1, 0, 0, 0]), (10, 4, [3, 3, 2, 2]), (8, 2, [4, 4])],
+    [(0, 4, 0), (1, 4, 1), (10, 4, 3), (8, 2, 4)],
 )
-def test_entries_are_dealt_in_turns(tokens: int, of: int, entries: list[int]) -> None:
-    shares = [Share(Every(), of, turn) for turn in range(of)]
-    assert [share.entries(tokens) for share in shares] == entries
-    assert sum(share.growth(tokens) for share in shares) == 1
-    picked = [EvenShare(tokens, of=of, turn=turn) for turn in range(of)]
-    assert [one.touched(100) for one in picked] == entries
+def test_entries_are_dealt_in_turns(tokens: int, of: int, entries: int) -> None:
+    share = Share(Every(), of)
+    assert share.entries(tokens) == entries
+    assert of * share.growth(tokens) == 1
+    assert EvenShare(tokens, of=of).touched(100) == entries
+
+
+@pytest.mark.parametrize(
+    ("tokens", "read"),
+    # 16 blocks of 128 tokens, of which two ranks have 64 each; the newest is not full
+    [(100, 50), (2_048, 1_024), (2_049, 15 * 64 + 1), (2_052, 15 * 64 + 2), (4_096, 1_024)],
+)
+def test_blocks_are_read_evenly(tokens: int, read: int) -> None:
+    half = of_rank(kept(4, reads=TopBlocks(16, 128)), Ranks(tp=8, dcp=2))
+    assert half.reads.touched(half.extent.entries(tokens)) == read
 
 
 def test_how_shares_are_told() -> None:
@@ -155,9 +164,9 @@ def test_how_shares_are_told() -> None:
     assert (EvenShare(2_048, of=8).turns, EvenShare(2_048, of=8).period) == ((256,), 1)
 
 
-@pytest.mark.parametrize("reads", [TopBlocks(16, 128), TopK(512, 16)])
-def test_blocks_that_no_rank_has_whole_are_refused(reads: Reads) -> None:
-    with pytest.raises(UsageError, match=r"a is read by blocks .*: leave --dcp out"):
+@pytest.mark.parametrize("reads", [TopBlocks(16, 127), TopK(512, 16)])
+def test_blocks_that_ranks_cannot_share_are_refused(reads: Reads) -> None:
+    with pytest.raises(UsageError, match=r"a is read by pools or blocks .*: leave --dcp out"):
         of_rank(kept(None, "latent", reads), Ranks(tp=8, dcp=8))
 
 
@@ -353,13 +362,7 @@ def test_ranks_add_up_to_the_cache_and_its_copies(
     assert (answer.total.stored, answer.total.read) == (wanted, read)
     assert answer.copies == wanted - batch * alone.stored(tokens) >= 0
     stages = stages_of(model, ranks)
-    # one by one: each rank of each stage, of the copies that have that sequence
-    each = [
-        stage.of_turn(rank % ranks.dcp).stored(tokens)
-        for stage in stages
-        for rank in range(ranks.tp)
-    ]
-    assert batch * sum(each) == wanted
+    each = [stage.cache.stored(tokens) for stage in stages]
     assert answer.stored == sequences * max(each)
     assert stages[answer.rank.stage - 1].cache.stored(tokens) == max(each)
     assert answer.rank.alike == (answer.total.stored == ranks.gpus * answer.stored)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from kvcalc.amounts import Amounts
 from kvcalc.cache import Cache, Group
 from kvcalc.errors import UsageError, WrongArgument
-from kvcalc.parallel.tensors import of_rank
+from kvcalc.parallel.tensors import SHARED_OUT, of_rank, of_sharing
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterator
 
     from kvcalc.attention.base import Scheme
     from kvcalc.cache import CacheTensor, Settled
@@ -38,17 +38,22 @@ class Stage:
 
     @cached_property
     def cache(self) -> Cache:
-        """What the rank that keeps most of a sequence keeps of it."""
-        return self.of_turn(0)
+        """What the rank that keeps most of a sequence keeps of it. Raises UsageError."""
+        return Cache(tuple(_split(group, self.ranks, of_rank) for group in self.groups))
 
-    def of_turn(self, turn: int) -> Cache:
-        """What rank number `turn` of context parallelism keeps. Raises UsageError."""
-        return Cache(tuple(_of_rank(group, self.ranks, turn) for group in self.groups))
+    @cached_property
+    def shared(self) -> Cache:
+        """What the ranks that share a sequence's tokens keep of it together; a state as each."""
+        return Cache(tuple(_split(group, self.ranks, of_sharing) for group in self.groups))
 
     def total(self, tokens: int) -> Amounts:
         """What a sequence amounts to over the ranks of one copy of this stage."""
-        turns = (self.of_turn(turn).at(tokens) for turn in range(self.ranks.dcp))
-        return sum(turns, Amounts()).times(self.ranks.copies)
+        found = Amounts()
+        for layers, settled in self.shared.tensors:
+            dealt = settled.tensor.role in SHARED_OUT
+            times = self.ranks.copies if dealt else self.ranks.tp
+            found += settled.at(tokens).times(layers * times)
+        return found
 
 
 def stages_of(model: Model, ranks: Ranks) -> tuple[Stage, ...]:
@@ -89,14 +94,12 @@ def _groups(model: Model, layers: tuple[Layer, ...]) -> tuple[Group, ...]:
     return tuple(model.group(name, n, model.attention[name]) for name, n in counts.items())
 
 
-def _of_rank(group: Group, ranks: Ranks, turn: int) -> Group:
-    def split(settled: Settled) -> Settled:
-        return replace(settled, tensor=of_rank(settled.tensor, ranks, turn))
+def _split(group: Group, ranks: Ranks, split: Callable[[CacheTensor, Ranks], CacheTensor]) -> Group:
+    def of(settled: Settled) -> Settled:
+        return replace(settled, tensor=split(settled.tensor, ranks))
 
     return replace(
-        group,
-        tensors=tuple(map(split, group.tensors)),
-        left_over=tuple(map(split, group.left_over)),
+        group, tensors=tuple(map(of, group.tensors)), left_over=tuple(map(of, group.left_over))
     )
 
 

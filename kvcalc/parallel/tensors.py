@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kvcalc.cache import ENTRY_ROLES
 from kvcalc.errors import UsageError
-from kvcalc.extents import All, EvenShare, Share, TopK
+from kvcalc.extents import All, EvenShare, Share, TopBlocks, TopK
 
 if TYPE_CHECKING:
     from kvcalc.cache import CacheTensor
@@ -23,31 +23,37 @@ SHARED_OUT = ENTRY_ROLES | {"index"}
 """Roles whose entries are of tokens, and are dealt out under context parallelism."""
 
 
-def of_rank(tensor: CacheTensor, ranks: Ranks, turn: int = 0) -> CacheTensor:
-    """What rank number `turn` of context parallelism keeps of a tensor; the first keeps most.
+def of_rank(tensor: CacheTensor, ranks: Ranks) -> CacheTensor:
+    """What the rank that keeps most keeps of a tensor.
 
-    Raises UsageError where its heads cannot be split.
+    Raises UsageError where its heads, or what is read of it, cannot be split.
     """
-    found, dealt = tensor, ranks.dcp > 1 and tensor.role in SHARED_OUT
-    if ranks.tp > 1:
-        among = ranks.copies if dealt else ranks.tp
-        heads = None if tensor.heads is None else heads_of_rank(tensor, among)
-        found = replace(tensor, heads=heads, macs=_macs(tensor, heads, ranks))
-    if not dealt:
+    found = of_sharing(tensor, ranks)
+    if ranks.dcp == 1 or tensor.role not in SHARED_OUT:
         return found
-    extent, reads = Share(found.extent, ranks.dcp, turn), _read(tensor, ranks.dcp, turn)
-    return replace(found, extent=extent, reads=reads)
+    return replace(found, extent=Share(tensor.extent, ranks.dcp), reads=_read(tensor, ranks.dcp))
 
 
-def _read(tensor: CacheTensor, of: int, turn: int) -> Reads:
-    """What one of the ranks reads that share entries. Raises UsageError where nobody knows."""
+def of_sharing(tensor: CacheTensor, ranks: Ranks) -> CacheTensor:
+    """What all ranks that share a sequence's tokens keep of a tensor, together. UsageError."""
+    if ranks.tp == 1:
+        return tensor
+    among = ranks.copies if tensor.role in SHARED_OUT else ranks.tp
+    heads = None if tensor.heads is None else heads_of_rank(tensor, among)
+    return replace(tensor, heads=heads, macs=_macs(tensor, heads, ranks))
+
+
+def _read(tensor: CacheTensor, of: int) -> Reads:
+    """What the first of the ranks reads that share entries. Raises UsageError if nobody knows."""
     reads = tensor.reads
     if isinstance(reads, All):
         return reads
     if isinstance(reads, TopK) and reads.pool == 1:
-        return EvenShare(reads.k, of=of, turn=turn)
-    text = f"{tensor.name} is read by blocks ({reads.rule}), which no rank of {of:,} has whole"
-    raise UsageError(f"{text}: leave --dcp out")
+        return EvenShare(reads.k, of=of)
+    if isinstance(reads, TopBlocks) and reads.size % of == 0:
+        return replace(reads, size=reads.size // of)  # each has as much of every block
+    text = f"{tensor.name} is read by pools or blocks ({reads.rule}), which {of:,} ranks"
+    raise UsageError(f"{text} cannot share evenly: leave --dcp out")
 
 
 def heads_of_rank(tensor: CacheTensor, tp: int) -> int:

@@ -19,21 +19,24 @@ _FORMULA = re.compile(r"\s*(?:[=@\uff1d\uff20]|[-+\uff0b\uff0d][^:])")
 """How text begins that a spreadsheet computes, also with signs of full width; `-:` is none."""
 _NUMBER = re.compile(r"[-+]\d[\d,.]*(?:/\d+| ?[A-Za-z]+|%)?")
 
+NAMED_INSIDE = frozenset({"settings", "rank", "engine_report"})
+
 
 def write(view: View, answer: Any, style: Style) -> str:
     """The answer's list; null is empty, true and false as in JSON, notes and terms are joined.
 
-    What is one thing of several parts, as a rank or settings are, is JSON of its own.
+    What has names of its own inside is JSON.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(view.RECORDS.header)
-    writer.writerows(map(_cell, record.values()) for record in view.RECORDS.of(answer))
+    for record in view.RECORDS.of(answer):
+        writer.writerow(_cell(name, value) for name, value in record.items())
     return out.getvalue()
 
 
-def _cell(value: Any) -> Any:
-    text = json.dumps(value) if isinstance(value, dict) else _joined(value)
+def _cell(name: str, value: Any) -> Any:
+    text = json.dumps(value) if value and name in NAMED_INSIDE else _joined(value)
     return _harmless(text) if isinstance(text, str) else text
 
 

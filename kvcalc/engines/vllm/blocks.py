@@ -55,16 +55,13 @@ class Sizing:
     @cached_property
     def block(self) -> int:
         """Tokens of a block of attention."""
-        if self.target.hybrid:
-            return self._holding_states
-        if self.skipped and self.target.dtype.quantized:
-            return self._holding_unpacked
-        return self.least
+        block = self._holding_states if self.target.hybrid else self.least
+        return self._holding_unpacked(block) if self._mixed else block
 
     @cached_property
     def page(self) -> int:
         """Bytes of a block of one layer of attention, as states, and skipped layers, are padded."""
-        return self.block * self.one
+        return self.block * (self._pair if self._mixed else self.one)
 
     @cached_property
     def least(self) -> int:
@@ -79,7 +76,7 @@ class Sizing:
         Not in hybrids (quantization/turboquant/config.py, get_boundary_skip_layers).
         """
         target, asked = self.target, self.target.settings.skip
-        if not target.dtype.packed or target.hybrid:
+        if not target.dtype.packed or target.hybrid or not target.attends:
             return asked
         trunk = len(target.model.layers) - target.model.predicting
         kept = min(ENDS, trunk // 2)
@@ -114,7 +111,9 @@ class Sizing:
     @cached_property
     def _largest_state(self) -> int:
         target = self.target
-        keeping = (target.rules, target.settings, target.ranks.tp)
+        # of the class: kimi_linear's says what is set, and its layers do not
+        rules = replace(target.rules, states_follow=target.rules.blocks_follow)
+        keeping = (rules, target.settings, target.ranks.tp)
         states = (scheme for scheme in target.schemes if has_state(scheme))
         return max(state_spec(scheme, scheme.kept, *keeping).content for scheme in states)
 
@@ -129,12 +128,25 @@ class Sizing:
         return None if None in found else math.lcm(*(each for each in found if each))
 
     @cached_property
-    def _holding_unpacked(self) -> int:
+    def _mixed(self) -> bool:
+        """Whether layers may be left in the model's own dtype (interface.py:821)."""
+        if self.skipped and self.target.dtype.packed and self.target.hybrid:
+            text = "packed layers beside states and layers that are left out"
+            raise UsageError(f"vllm: {text} are not modelled; leave kv_cache_dtype_skip_layers out")
+        return bool(self.skipped) and self.target.dtype.quantized and self.target.attends
+
+    @cached_property
+    def _pair(self) -> int:
+        """Bytes of a token as if kept as a key and a value, which latents are not."""
+        return 2 * self.one if self.target.latents else self.one
+
+    def _holding_unpacked(self, block: int) -> int:
         """As many tokens as take the bytes of a kernel's block in the model's own dtype."""
         elements = sum((tensor.heads or 1) * tensor.width for tensor in self._entries)
         # what is packed counts as a byte an element here, whatever it is packed to
-        one = elements if self.target.dtype.packed else self.one
-        return self.least * -(-HALF_BYTES * elements * KERNEL // (self.least * one))
+        one = elements if self.target.dtype.packed else self._pair
+        sides, kernel = (2, _least(self.target)) if self.target.latents else (1, KERNEL)
+        return block * -(-sides * HALF_BYTES * elements * kernel // (block * one))
 
 
 def _least(target: Target) -> int:

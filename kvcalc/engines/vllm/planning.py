@@ -15,6 +15,7 @@ from kvcalc.engines.vllm.plan import VllmPlan
 from kvcalc.engines.vllm.refusals import refuse
 from kvcalc.engines.vllm.settings import NAME, VERSION
 from kvcalc.engines.vllm.target import Target, has_state
+from kvcalc.errors import UsageError
 from kvcalc.extents import Window
 from kvcalc.parallel.stages import stages_of
 from kvcalc.parallel.tensors import of_rank
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kvcalc.attention.base import Scheme
+    from kvcalc.engines.vllm.specs import Spec
     from kvcalc.model import Layer, Model
     from kvcalc.question import Question
 
@@ -109,6 +111,8 @@ def _is_window(scheme: Scheme) -> bool:
 
 def _skips(sizing: Sizing, number: int, model: Model, layer: Layer) -> bool:
     """Whether a layer is left in the model's dtype."""
+    if not sizing.target.rules.skips:
+        return False
     windows = any(_is_window(model.attention[name]) for name in layer)
     return str(number) in sizing.skipped or ("sliding_window" in sizing.skipped and windows)
 
@@ -127,9 +131,17 @@ def _of_layer(
                 for s in settled
                 if s.tensor.name in names and not s.tensor.shared
             )
-            state = one.spec.kind == "state" and target.hybrid
-            spec = one.spec.padded(sizing.page) if state else one.spec
-            yield replace(one, held=held, spec=spec)
+            yield replace(one, held=held, spec=_padded(target, sizing, one.spec))
+
+
+def _padded(target: Target, sizing: Sizing, spec: Spec) -> Spec:
+    """A state beside attention takes the page of a block of it."""
+    if spec.kind != "state" or not target.hybrid:
+        return spec
+    if spec.page > sizing.page:
+        text = f"a state of {spec.page:,} B is larger than the {sizing.page:,} B planned for it"
+        raise UsageError(f"vllm refuses to start: {text}; leave mamba_ssm_cache_dtype out")
+    return spec.padded(sizing.page)
 
 
 def _of_scheme(
@@ -139,7 +151,7 @@ def _of_scheme(
         return deepseek_v4.caches_of(scheme)
     if target.is_of("inkling") and has_state(scheme):
         return inkling.caches_of(scheme, target.model, layer, target.ranks.tp)
-    page = sizing.page if sizing.skipped else None
+    page = sizing.page if sizing.skipped and target.attends else None
     keeping = Keeping(
         target.rules, target.settings, target.dtype, target.ranks.tp, sizing.block, page
     )

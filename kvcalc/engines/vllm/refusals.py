@@ -84,6 +84,9 @@ def _dtype(target: Target) -> None:
         raise UsageError(f"vllm refuses to start: {text}; -E gpu=b200 has it")
     if target.latents and (name in PER_HEAD or dtype.packed):
         raise UsageError(f"vllm refuses to start: no backend keeps latents in {name}")
+    if dtype.packed and not target.rules.packs:
+        text = f"{name} does not find which layers of {target.model.name} attend to all"
+        raise UsageError(f"vllm refuses to start: {text}")
     if dtype.packed and gpu.family == 10 and not target.hybrid:
         text = f"{name} leaves layers to FlashInfer, whose blocks are laid out otherwise"
         raise UsageError(f"vllm refuses to start on a {gpu.name}: {text}")

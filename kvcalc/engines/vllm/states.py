@@ -23,9 +23,12 @@ KINDS = ("mamba1", "mamba2", "gdn", "kda", "lightning", "shortconv")
 """Schemes with a state that it has layers for."""
 NOT_DRAFTED = ("mamba1", "lightning")
 """Those without columns for drafted tokens."""
+OF_ITS_DTYPE = ("lightning", "shortconv")
+"""Those in the model's dtype whatever is set (layers/mamba/linear/base.py:55)."""
 HALF_BYTES = 2
 GDN_ALIGN = 64
-GDN_KEY_DIM = 128
+WIDE = 128
+"""The width of a head that the kernels which export a prefill's state are for."""
 
 
 def state_spec(
@@ -61,8 +64,11 @@ def _bytes(scheme: Scheme, tensor: CacheTensor, rules: Rules, settings: Settings
 
 
 def _heads(tensor: CacheTensor, tp: int) -> int:
-    """A rank's heads, channels or groups: Mamba2's groups are extended to one for each rank."""
-    if tensor.name == "conv_bc" and tensor.heads and tensor.heads % tp:
+    """A rank's heads, channels or groups: Mamba2's one group is extended to one for each rank.
+
+    Several are not (layers/mamba/mamba_mixer2.py:318).
+    """
+    if tensor.name == "conv_bc" and tensor.heads == 1:
         return 1
     return heads_of_rank(tensor, tp) if tensor.role == "state" else _divided(tensor, tp)
 
@@ -79,8 +85,10 @@ def state_format(
     scheme: Scheme, tensor: CacheTensor, rules: Rules, settings: Settings
 ) -> Format | None:
     """The dtype of a recurrent state; None is the model's own."""
-    if settings.state_dtype != "auto":
-        return FP32 if settings.state_dtype == "float32" else None
+    if scheme.kind in OF_ITS_DTYPE:
+        return None
+    if settings.state_dtype != "auto" and rules.states_follow:
+        return _asked(scheme, settings)
     if scheme.kind == "kda" or rules.states == "fp32":
         return FP32
     if rules.states is None:
@@ -89,14 +97,23 @@ def state_format(
     return pinned or (FP32 if rules.states.endswith("fp32") else None)
 
 
+def _asked(scheme: Scheme, settings: Settings) -> Format | None:
+    """The dtype that is set (layers/mamba/mamba_utils.py:101, 141)."""
+    if scheme.kind == "kda" and settings.state_dtype == "float16":
+        text = "states of KDA are float32 or bfloat16, not float16"
+        raise UsageError(f"vllm refuses to start: {text}; -E mamba_ssm_cache_dtype says which")
+    return FP32 if settings.state_dtype == "float32" else None
+
+
 def exports(scheme: Scheme, rules: Rules, settings: Settings) -> int | None:
     """Between how many tokens a prefill's state can be exported; None where it cannot."""
     family = settings.gpu.family
     if scheme.kind == "mamba2":
         return 1
+    wide = getattr(scheme, "key_dim", 0) == WIDE
     if scheme.kind == "kda" and family in rules.exports:
-        return rules.export_align
+        # models/kimi_k3/nvidia/kda.py:486: FlashKDA where it can, unless another is set
+        return rules.export_align if wide and settings.kda_backend in ("auto", "flashkda") else None
     if scheme.kind != "gdn" or rules.never_exports or settings.gdn_backend == "triton":
         return None
-    wide = getattr(scheme, "key_dim", 0) == GDN_KEY_DIM
     return GDN_ALIGN if family == 9 or (family in (10, 12) and wide) else None

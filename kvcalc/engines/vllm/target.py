@@ -51,8 +51,9 @@ class Target:
     def settings(self) -> Settings:
         """The settings as resolved for this model."""
         drafts = self.question.mtp or self.model.draft is not None
-        caches = self.attends and not any(scheme.crosses for scheme in self.schemes)
-        return settings_of(self.question, caches_prefixes=caches, drafts=drafts)
+        crosses = any(scheme.crosses for scheme in self.schemes)
+        caches = self.attends and not crosses
+        return settings_of(self.question, caches_prefixes=caches, drafts=drafts, whole=crosses)
 
     @cached_property
     def own_schemes(self) -> tuple[Scheme, ...]:

@@ -1,0 +1,153 @@
+"""States, hybrids and what drafts, as the planner of vLLM 0.33.0 keeps them: each with its sum.
+
+A model is bundled, or a configuration that was given to the planner; an H100, 8,192 tokens a step
+and two batches in flight unless said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+import kvcalc
+from kvcalc.engines import plan
+from kvcalc.errors import UsageError
+from kvcalc.question import question
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one sequence reserves on the dearest rank, and the sum."""
+
+    model: str | dict[str, Any]
+    context: int
+    reserved: int
+    sum: int
+    asked: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+def planned(row: Row | Refused) -> Any:
+    """The bytes that one sequence reserves."""
+    asking = question(row.context, engine="vllm", settings=row.settings, **row.asked)
+    found = plan(kvcalc.load(row.model).adapted(asking), asking)
+    assert found
+    return found.at(row.context, 1).bytes
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What vLLM does not start with, and a word of why."""
+
+    model: str | dict[str, Any]
+    why: str
+    asked: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    context: int = 32_768
+
+
+FP8: dict[str, Any] = {"kv_dtype": "fp8"}
+SKIPPED = {"kv_cache_dtype_skip_layers": "5,7"}
+SKIPPED_WINDOWS = {"kv_cache_dtype_skip_layers": "sliding_window"}
+
+ROWS = (
+    # prefix caching decides the mode: 7 groups of 4 states in 2 blocks, not in 1
+    Row(
+        "jamba-1.5-mini",
+        32_768,
+        555_745_280,
+        (410 + 7 * 2) * 4 * 80 * 4096,
+        {},
+        {"mamba_cache_mode": "none"},
+    ),
+    Row(
+        "jamba-1.5-mini",
+        32_768,
+        546_570_240,
+        (410 + 7) * 4 * 80 * 4096,
+        {},
+        {"mamba_cache_mode": "align", "enable_prefix_caching": False},
+    ),
+    # states of 2 B an element
+    Row(
+        "jamba-1.5-mini",
+        32_768,
+        555_745_280,
+        (410 + 7 * 2) * 4 * 80 * 4096,
+        {},
+        {"mamba_ssm_cache_dtype": "float16"},
+    ),
+    # a block of 16 tokens of bf16, 32,768 B, takes 32 of fp8, whether a layer is left out or not
+    Row(
+        "lfm2-1.2b",
+        32_768,
+        202_113_024,
+        (1024 + 2 * 2) * 6 * 32 * 1024,
+        FP8,
+        SKIPPED_WINDOWS,
+    ),
+    # layer 5 in bf16 has pages of 65,536 B, the other 5 blocks of 64 tokens; 10 states apart
+    Row(
+        "lfm2-1.2b",
+        32_768,
+        236_191_744,
+        (1024 + 5 * 512 + 10 * 2) * 65536,
+        FP8,
+        SKIPPED,
+    ),
+    # the page that skipped layers share is reckoned as a key and a value of 576 B: 3,840 x 1,152
+    Row(
+        "kimi-linear-48b",
+        32_768,
+        340_623_360,
+        (5 + 3 * 2) * 7 * 3840 * 1152,
+        FP8,
+        SKIPPED_WINDOWS,
+    ),
+    # its own layers of latents are not left out
+    Row("kimi-linear-48b", 32_768, 340_623_360, (5 + 3 * 2) * 7 * 3840 * 1152, FP8, SKIPPED),
+    # others are: layer 5 keeps 1,024 x 1,152 B, 6 take 2,048 tokens; 35 states in 2 blocks each
+    Row(
+        "ling-3.0-flash",
+        32_768,
+        233_570_304,
+        (32 + 6 * 16 + 35 * 2) * 1024 * 1152,
+        FP8,
+        SKIPPED,
+    ),
+    # states stay fp32 whatever is set: 5 groups of 7, in pages of 512 x 1,152 B
+    Row(
+        "ling-3.0-flash",
+        32_768,
+        305_528_832,
+        (64 + 5 * 2) * 7 * 512 * 1152,
+        {},
+        {"mamba_ssm_cache_dtype": "bfloat16"},
+    ),
+    # without chunks of a prompt, a step holds the longest: 2,048 blocks of the decoder and encoder
+    Row("whisper-large-v3", 32_768, 10_737_418_240, (2048 + 2048) * 32 * 16 * 5120, {}, {}),
+)
+IDS = [f"{row.model} {row.asked} {row.settings}"[:70] for row in ROWS]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=IDS)
+def test_bytes_of_a_sequence(row: Row) -> None:
+    assert row.sum == row.reserved
+    assert planned(row) == row.reserved
+
+
+REFUSED = (
+    Refused("nemotron-3-nano-30b", "8 parts of conv_bc", {"tp": 16}),
+    Refused("falcon-h1-7b", "attend to all", {"kv_dtype": "turboquant_4bit_nc"}),
+    Refused("zamba2-2.7b", "attend to all", {"kv_dtype": "turboquant_k8v4"}),
+    Refused("kimi-linear-48b", "is larger than", {}, {"mamba_ssm_cache_dtype": "bfloat16"}),
+    Refused("kimi-k3", "float32 or bfloat16", {}, {"mamba_ssm_cache_dtype": "float16"}),
+)
+
+
+@pytest.mark.parametrize("row", REFUSED, ids=[f"{row.model} {row.why}" for row in REFUSED])
+def test_refused_as_vllm_does(row: Refused) -> None:
+    with pytest.raises(UsageError, match=row.why):
+        planned(row)

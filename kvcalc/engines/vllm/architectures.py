@@ -199,9 +199,14 @@ def _plain(name: str) -> str:
 
 def is_gone(model: Model) -> bool:
     """Whether its class was there in an earlier version."""
-    return bool({*types_of(model), *map(_plain, types_of(model))} & GONE)
+    return named_in(model, GONE)
 
 
 def never_was(model: Model) -> bool:
     """Whether there was never a class for it."""
-    return bool({*types_of(model), *map(_plain, types_of(model))} & NEVER)
+    return named_in(model, NEVER)
+
+
+def named_in(model: Model, known: frozenset[str]) -> bool:
+    """Whether one of the types of a model is among those known."""
+    return bool({*types_of(model), *map(_plain, types_of(model))} & known)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from kvcalc.engines.vllm.caches import Keeping
 
 ROWS = 1_024
+BLACKWELL, PAGE = 10, 32
+"""FlashInfer there reads rows in pages (v1/attention/backends/mla/flashinfer_mla_sparse.py:73)."""
 SIDES, HALF_BYTES = 2, 2
 """A key and its gate, in bf16."""
 
@@ -34,7 +36,8 @@ def _aligned(cached: Cached, keeping: Keeping) -> tuple[Cached, ...]:
         return (cached,)
     key = cached.tensors[0]
     if key.role != "index":
-        return (replace(cached, spec=replace(spec, align=cached.row)),)
+        rows = PAGE if keeping.settings.gpu.family == BLACKWELL else 1
+        return (replace(cached, spec=replace(spec, align=rows * cached.row)),)
     assert isinstance(key.extent, Every)
     pool, together = key.extent.stride, math.gcd(ROWS, spec.block)
     align = 1 if together == spec.block else together // pool * cached.row

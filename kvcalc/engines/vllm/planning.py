@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from kvcalc.engines.vllm import deepseek_v4, glm5_next, inkling
 from kvcalc.engines.vllm.architectures import types_of
-from kvcalc.engines.vllm.blocks import Sizing
+from kvcalc.engines.vllm.blocks import DEFAULT, Sizing
 from kvcalc.engines.vllm.caches import Cached, Keeping, caches_of
 from kvcalc.engines.vllm.groups import Held, groups_of
 from kvcalc.engines.vllm.packing import packed_groups
 from kvcalc.engines.vllm.plan import VllmPlan
 from kvcalc.engines.vllm.refusals import refuse
-from kvcalc.engines.vllm.settings import NAME, VERSION
+from kvcalc.engines.vllm.settings import ALIGN, NAME, VERSION
 from kvcalc.engines.vllm.target import Target, has_state
 from kvcalc.errors import UsageError
 from kvcalc.extents import Window
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from kvcalc.attention.base import Scheme
     from kvcalc.engines.vllm.specs import Spec
     from kvcalc.model import Layer, Model
+    from kvcalc.parallel.stages import Stage
     from kvcalc.question import Question
 
 UNLISTED = "an MTP layer that its file does not list"
-BEHIND = 10**6
+BEHIND, FAR = 10**6, 10**9
 """Layers that no stage counts, of a draft or of MTP, are numbered from here on."""
 
 
@@ -42,7 +43,7 @@ def plan(model: Model, question: Question) -> VllmPlan:
     refuse(target)
     stages = stages_of(model, target.ranks)
     sizing, settings = Sizing(target), target.settings
-    cached = dict(_cached(target, sizing))
+    cached = _apart(target, stages, dict(_cached(target, sizing)))
     held = [Held(layer, one.spec, number) for (layer, number), one in cached.items()]
     unlike = len({one.spec.page for one in cached.values()}) > 1
     groups = packed_groups(held) if target.packs and unlike else groups_of(held)
@@ -79,6 +80,28 @@ def _cached(target: Target, sizing: Sizing) -> Iterator[tuple[tuple[int, int], C
         unlisted = number >= BEHIND and model is target.model
         for at, one in enumerate(known[key]):
             yield (number, at), replace(one, held=(), why=UNLISTED) if unlisted else one
+
+
+def _apart(
+    target: Target, stages: Sequence[Stage], cached: dict[tuple[int, int], Cached]
+) -> dict[tuple[int, int], Cached]:
+    """States of a stage without attention in blocks of another size than others.
+
+    The workers of a stage find the size of a block from its own attention (interface.py:747), and
+    leave it as it was where there is none; in align mode states have blocks of that size.
+    """
+    if not target.hybrid or target.settings.mode != ALIGN:
+        return cached
+    attending = {layer for (layer, _), one in cached.items() if one.spec.kind != "state"}
+    ends = [stage.end for stage in stages[:-1]] + [FAR]
+    spans = [range(stage.first, end) for stage, end in zip(stages, ends, strict=True)]
+    apart = [span for span in spans if not any(layer in span for layer in attending)]
+    return {
+        (layer, number): replace(one, spec=replace(one.spec, block=DEFAULT))
+        if any(layer in span for span in apart)
+        else one
+        for (layer, number), one in cached.items()
+    }
 
 
 def _layers(target: Target) -> Iterator[tuple[int, Model, Layer]]:

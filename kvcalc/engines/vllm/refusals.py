@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvcalc.engines.vllm.architectures import is_gone, never_was
+from kvcalc.engines.vllm.drafting import refuse_drafts
 from kvcalc.engines.vllm.dtypes import DS_MLA, PER_HEAD
 from kvcalc.errors import UsageError
 from kvcalc.extents import Window
@@ -20,6 +21,7 @@ def refuse(target: Target) -> None:
     _context_ranks(target)
     _dtype(target)
     _encoder(target)
+    refuse_drafts(target)
 
 
 def _encoder(target: Target) -> None:

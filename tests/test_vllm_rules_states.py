@@ -6,7 +6,7 @@ and two batches in flight unless said.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -27,12 +27,16 @@ class Row:
     sum: int
     asked: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    draft: dict[str, Any] | None = None
 
 
 def planned(row: Row | Refused) -> Any:
     """The bytes that one sequence reserves."""
     asking = question(row.context, engine="vllm", settings=row.settings, **row.asked)
-    found = plan(kvcalc.load(row.model).adapted(asking), asking)
+    model = kvcalc.load(row.model)
+    if row.draft:
+        model = replace(model, draft=kvcalc.load(row.draft))
+    found = plan(model.adapted(asking), asking)
     assert found
     return found.at(row.context, 1).bytes
 
@@ -46,8 +50,36 @@ class Refused:
     asked: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     context: int = 32_768
+    draft: dict[str, Any] | None = None
 
 
+MTP: dict[str, Any] = {"mtp": True}
+LLAMA = {"model_type": "llama", "num_attention_heads": 32, "num_key_value_heads": 8}
+SMALL = {**LLAMA, "num_hidden_layers": 16, "hidden_size": 2048, "head_dim": 64}
+ERNIE = {
+    "model_type": "ernie4_5_moe",
+    "num_hidden_layers": 28,
+    "hidden_size": 2560,
+    "num_attention_heads": 20,
+    "num_key_value_heads": 4,
+    "head_dim": 128,
+}
+QWEN = {
+    "model_type": "qwen3_5_moe_text",
+    "num_hidden_layers": 8,
+    "hidden_size": 8192,
+    "num_attention_heads": 64,
+    "num_key_value_heads": 4,
+    "head_dim": 256,
+    "linear_num_key_heads": 16,
+    "linear_num_value_heads": 128,
+    "linear_key_head_dim": 128,
+    "linear_value_head_dim": 128,
+    "linear_conv_kernel_dim": 4,
+    "full_attention_interval": 4,
+    "mamba_ssm_dtype": "float32",
+    "mtp_num_hidden_layers": 1,
+}
 FP8: dict[str, Any] = {"kv_dtype": "fp8"}
 SKIPPED = {"kv_cache_dtype_skip_layers": "5,7"}
 SKIPPED_WINDOWS = {"kv_cache_dtype_skip_layers": "sliding_window"}
@@ -128,8 +160,45 @@ ROWS = (
     ),
     # without chunks of a prompt, a step holds the longest: 2,048 blocks of the decoder and encoder
     Row("whisper-large-v3", 32_768, 10_737_418_240, (2048 + 2048) * 32 * 16 * 5120, {}, {}),
+    # both of its MTP layers beside 28
+    Row(
+        {**ERNIE, "num_nextn_predict_layers": 2},
+        32_768,
+        2_013_265_920,
+        2048 * 30 * 16 * 2048,
+        MTP,
+    ),
+    # one attention of its MTP layers; states with a column and a block more
+    Row(
+        "nemotron-3-super-120b-fp8",
+        32_768,
+        1_077_608_448,
+        (8 + 5 * 4) * 9 * 4176 * 1024,
+        {**MTP, "kv_dtype": "bf16"},
+    ),
+    # stage 0 has states alone, in blocks that are not those of others: a group of 3 of its own
+    Row(QWEN, 32_768, 622_854_144, (16 + 2 * 4) * 3 * 2112 * 4096, {**MTP, "pp": 3}),
+    # a draft of its own layers leaves its first two in bf16 too, 65,536 B, and not its last
+    Row(
+        "llama-3.1-8b",
+        16_384,
+        1_238_368_256,
+        512 * (4 * 131072 + 28 * 50176 + 2 * 65536 + 14 * 25600),
+        {"kv_dtype": "turboquant_k8v4"},
+        {"num_speculative_tokens": 3},
+        SMALL,
+    ),
+    # on Blackwell latents lie in pages of 32 rows: 11 x (4,456,448 + 71,808) up to 93 x 540,672 B
+    Row(
+        {"model_type": "glm5_next", "text_config": {"model_type": "glm5_next_text"}},
+        1_048_576,
+        6_737_854_464,
+        (121 + 4 * 3 + 1) * 93 * 540672,
+        {},
+        {"gpu": "b200"},
+    ),
 )
-IDS = [f"{row.model} {row.asked} {row.settings}"[:70] for row in ROWS]
+IDS = [f"{row.model} {row.asked} {row.settings}"[-70:] for row in ROWS]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=IDS)
@@ -144,10 +213,34 @@ REFUSED = (
     Refused("zamba2-2.7b", "attend to all", {"kv_dtype": "turboquant_k8v4"}),
     Refused("kimi-linear-48b", "is larger than", {}, {"mamba_ssm_cache_dtype": "bfloat16"}),
     Refused("kimi-k3", "float32 or bfloat16", {}, {"mamba_ssm_cache_dtype": "float16"}),
+    Refused("llama-3.1-8b", "no MTP", MTP),
+    Refused("kimi-linear-48b", "no MTP", MTP),
+    Refused(ERNIE, "lists no MTP layers", MTP),
+    Refused({"model_type": "hy_v4"}, "not modelled", MTP),
+    Refused("deepseek-v3", "--mtp alone", {"mtp_layers": 1}),
+    Refused(
+        {**ERNIE, "num_nextn_predict_layers": 2},
+        "no multiple of 2",
+        MTP,
+        {"num_speculative_tokens": 3},
+    ),
+    Refused(
+        "deepseek-v3",
+        "leaves no slot",
+        MTP,
+        {"num_speculative_tokens": 3, "max_num_batched_tokens": 3, "max_num_seqs": 1},
+    ),
+    Refused("llama-3.1-8b", "beside stages", {"pp": 2}, {}, draft=SMALL),
+    Refused(
+        "lfm2-1.2b",
+        "are not modelled",
+        {"kv_dtype": "turboquant_k8v4"},
+        {"kv_cache_dtype_skip_layers": "2"},
+    ),
 )
 
 
-@pytest.mark.parametrize("row", REFUSED, ids=[f"{row.model} {row.why}" for row in REFUSED])
+@pytest.mark.parametrize("row", REFUSED, ids=[f"{row.model} {row.why}"[-60:] for row in REFUSED])
 def test_refused_as_vllm_does(row: Refused) -> None:
     with pytest.raises(UsageError, match=row.why):
         planned(row)

@@ -1,4 +1,4 @@
-"""What drafts tokens: a model's own MTP layers, as vLLM has them (config/speculative.py)."""
+"""What drafts tokens: a model's own MTP layers, or another model (config/speculative.py)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from kvcalc.errors import UsageError
 
 if TYPE_CHECKING:
     from kvcalc.engines.vllm.target import Target
+    from kvcalc.model import Model
 
 UNLISTED = frozenset(
     [
@@ -38,10 +39,28 @@ OTHERS = frozenset(
 """Those whose MTP layers are not modelled."""
 
 
+MARKED = "read as a draft head"
+"""How the note begins of a draft whose file says that it is a head for another model."""
+
+
+def is_head(draft: Model) -> bool:
+    """Whether its layers are numbered on from the target's, and not from 0 as its own."""
+    return len(draft.layers) == 1 or _is_marked(draft)
+
+
+def _is_marked(draft: Model) -> bool:
+    return any(note.startswith(MARKED) for note in draft.notes)
+
+
 def refuse_drafts(target: Target) -> None:
-    """Raises UsageError for MTP layers that vLLM does not have, or not so."""
+    """Raises UsageError for MTP layers that vLLM does not have, or not so, and for drafts."""
     if target.question.mtp:
         _layers(target)
+    draft = target.model.draft
+    if draft and target.ranks.pp > 1 and not _is_marked(draft):
+        # v1/worker/gpu/spec_decode/standalone_ar/speculator.py:115: it is cut into stages as well
+        text = f"{draft.name} beside stages is not modelled, as it is no head for another model"
+        raise UsageError(f"vllm: {text}; leave --pp out")
     drafted, batched = target.settings.speculative, target.settings.batched
     if drafted and batched <= drafted:
         # config/vllm.py:2371

@@ -9,6 +9,7 @@ from kvcalc.engines.vllm import deepseek_v4, glm5_next, inkling
 from kvcalc.engines.vllm.architectures import types_of
 from kvcalc.engines.vllm.blocks import DEFAULT, Sizing
 from kvcalc.engines.vllm.caches import Cached, Keeping, caches_of
+from kvcalc.engines.vllm.drafting import is_head
 from kvcalc.engines.vllm.groups import Held, groups_of
 from kvcalc.engines.vllm.packing import packed_groups
 from kvcalc.engines.vllm.plan import VllmPlan
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kvcalc.attention.base import Scheme
+    from kvcalc.engines.vllm.dtypes import Dtype
     from kvcalc.engines.vllm.specs import Spec
     from kvcalc.model import Layer, Model
     from kvcalc.parallel.stages import Stage
@@ -73,7 +75,7 @@ def _cached(target: Target, sizing: Sizing) -> Iterator[tuple[tuple[int, int], C
     """By layer and number, what is kept of every layer, in order; like layers are made once."""
     known: dict[tuple[bool, Layer, bool], tuple[Cached, ...]] = {}
     for number, model, layer in _layers(target):
-        skipped = _skips(sizing, number, model, layer)
+        skipped = _skips(sizing, _own_number(target, number, model), model, layer)
         key = (model is target.model, layer, skipped)
         if key not in known:
             known[key] = tuple(_of_layer(target, sizing, model, layer, skipped=skipped))
@@ -116,6 +118,14 @@ def _layers(target: Target) -> Iterator[tuple[int, Model, Layer]]:
             yield BEHIND + 1 + number, draft, layer
 
 
+def _own_number(target: Target, number: int, model: Model) -> int:
+    """The number by which a layer is left out: a head's go on from the target's."""
+    if number <= BEHIND or model is target.model:
+        return number
+    within = number - BEHIND - 1
+    return within + len(target.model.layers) if is_head(model) else within
+
+
 def _unlisted(target: Target) -> str:
     """What an MTP layer keeps: as the trunk's last attention does."""
     model = target.model
@@ -147,7 +157,11 @@ def _of_layer(
     for name in layer:
         scheme = model.attention[name]
         settled = model.storage(scheme).settle(scheme.kept)
-        for one in _of_scheme(target, sizing, target.as_kept(scheme), layer, skipped=skipped):
+        dtype = target.dtype
+        if model is not target.model and model.kv_dtype:
+            dtype = replace(dtype, layout=model.kv_dtype)
+        kept = target.as_kept(scheme)
+        for one in _of_scheme(target, sizing, kept, layer, dtype, skipped=skipped):
             names = {tensor.name for tensor in one.tensors}
             held = tuple(
                 replace(s, tensor=of_rank(s.tensor, target.ranks))
@@ -168,15 +182,13 @@ def _padded(target: Target, sizing: Sizing, spec: Spec) -> Spec:
 
 
 def _of_scheme(
-    target: Target, sizing: Sizing, scheme: Scheme, layer: Layer, *, skipped: bool
+    target: Target, sizing: Sizing, scheme: Scheme, layer: Layer, dtype: Dtype, *, skipped: bool
 ) -> Sequence[Cached]:
     if target.is_of("deepseek_v4"):
         return deepseek_v4.caches_of(scheme)
     if target.is_of("inkling") and has_state(scheme):
         return inkling.caches_of(scheme, target.model, layer, target.ranks.tp)
     page = sizing.page if sizing.skipped and target.attends else None
-    keeping = Keeping(
-        target.rules, target.settings, target.dtype, target.ranks.tp, sizing.block, page
-    )
+    keeping = Keeping(target.rules, target.settings, dtype, target.ranks.tp, sizing.block, page)
     found = caches_of(scheme, keeping, skipped=skipped)
     return glm5_next.packed(found, keeping) if target.is_of("glm5_next") else found

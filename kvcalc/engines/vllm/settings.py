@@ -65,6 +65,12 @@ SETTINGS = (
         (NONE, ALIGN),
     ),
     Declared(
+        "mamba_cache_dtype",
+        AUTO,
+        "of convolutions, and of states whose dtype nothing else says: auto is the model's",
+        (AUTO, "float32", "float16", "bfloat16"),
+    ),
+    Declared(
         "mamba_ssm_cache_dtype",
         AUTO,
         "of recurrent states: auto is the model's dtype, fp32 for KDA and Nemotron-H, and what its "
@@ -111,7 +117,7 @@ SETTINGS = (
     ),
     Declared(
         "num_speculative_tokens",
-        "1 with MTP layers or a draft, else 0",
+        "as many as MTP layers, 1 with a draft, else 0",
         "tokens drafted per step: states keep as many columns and blocks more",
         int,
     ),
@@ -133,6 +139,7 @@ class Settings:
     asynchronous: bool
     prefix_caching: bool
     mode: str
+    conv_dtype: str
     state_dtype: str
     backend: str
     gdn_backend: str
@@ -156,6 +163,7 @@ class Settings:
             "async_scheduling": self.asynchronous,
             "enable_prefix_caching": self.prefix_caching,
             "mamba_cache_mode": self.mode,
+            "mamba_cache_dtype": self.conv_dtype,
             "mamba_ssm_cache_dtype": self.state_dtype,
             "attention_backend": self.backend,
             "gdn_prefill_backend": self.gdn_backend,
@@ -172,12 +180,12 @@ def _by_number(name: str) -> tuple[int, str]:
 
 
 def settings_of(
-    question: Question, *, caches_prefixes: bool, drafts: bool, whole: bool
+    question: Question, *, caches_prefixes: bool, drafted: int, whole: bool
 ) -> Settings:
     """The settings of a question, for a model of which is known what these say.
 
     caches_prefixes  whether a server caches prefixes of such a model unless told otherwise
-    drafts           whether MTP layers or a draft are asked for
+    drafted          tokens that its MTP layers or its draft draft at a time unless told, 0 without
     whole            whether a prompt has to fit into one step
 
     Raises UsageError for what cannot be, or cannot be together.
@@ -193,7 +201,7 @@ def settings_of(
         text = f"max_num_seqs {sequences:,} is more than max_num_batched_tokens {batched:,}"
         raise UsageError(f"{text}, and {NAME} needs one token of each sequence in a step")
     speculative = _number(given, "num_speculative_tokens")
-    if speculative and not drafts:
+    if speculative and not drafted:
         raise UsageError("num_speculative_tokens: nothing drafts them; add --mtp, or --draft MODEL")
     caching = bool(given.get("enable_prefix_caching", caches_prefixes))
     return Settings(
@@ -205,6 +213,7 @@ def settings_of(
         prefix_caching=caching,
         # whatever mode is given (model_executor/models/config.py:762, 780)
         mode=ALIGN if caching else NONE,
+        conv_dtype=str(given.get("mamba_cache_dtype", AUTO)),
         state_dtype=str(given.get("mamba_ssm_cache_dtype", AUTO)),
         backend=str(given.get("attention_backend", AUTO)),
         gdn_backend=str(given.get("gdn_prefill_backend", AUTO)),
@@ -212,7 +221,7 @@ def settings_of(
         skip=_skipped(given),
         blocks=_number(given, "num_gpu_blocks_override"),
         max_model_len=_number(given, "max_model_len"),
-        speculative=(speculative or 1) if drafts else 0,
+        speculative=(speculative or drafted) if drafted else 0,
     )
 
 

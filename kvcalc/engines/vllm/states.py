@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kvcalc.engines.vllm.specs import Spec
 from kvcalc.errors import UsageError
 from kvcalc.extents import Fixed
-from kvcalc.formats import FP32
+from kvcalc.formats import BF16, FP32
 from kvcalc.parallel.tensors import heads_of_rank
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ NOT_DRAFTED = ("mamba1", "lightning")
 """Those without columns for drafted tokens."""
 OF_ITS_DTYPE = ("lightning", "shortconv")
 """Those in the model's dtype whatever is set (layers/mamba/linear/base.py:55)."""
-HALF_BYTES = 2
 GDN_ALIGN = 64
 WIDE = 128
 """The width of a head that the kernels which export a prefill's state are for."""
@@ -49,8 +48,8 @@ def drafted(scheme: Scheme, tensors: tuple[CacheTensor, ...], settings: Settings
     """Bytes of the columns that convolutions keep for drafted tokens."""
     if scheme.kind in NOT_DRAFTED:
         return 0
-    columns = (_heads(t, tp) * t.width * HALF_BYTES for t in tensors if t.role == "conv")
-    return settings.speculative * sum(columns)
+    columns = sum(_heads(t, tp) * t.width for t in tensors if t.role == "conv")
+    return settings.speculative * _own(settings).entry_bytes(columns)
 
 
 def _bytes(scheme: Scheme, tensor: CacheTensor, rules: Rules, settings: Settings, tp: int) -> int:
@@ -58,9 +57,15 @@ def _bytes(scheme: Scheme, tensor: CacheTensor, rules: Rules, settings: Settings
     if tensor.role == "conv":
         assert isinstance(tensor.extent, Fixed)
         more = 0 if scheme.kind in NOT_DRAFTED else settings.speculative
-        return (tensor.extent.count + more) * heads * tensor.width * HALF_BYTES
-    stored = state_format(scheme, tensor, rules, settings)
-    return stored.entry_bytes(heads * tensor.width) if stored else heads * tensor.width * HALF_BYTES
+        columns = heads * tensor.width
+        return (tensor.extent.count + more) * _own(settings).entry_bytes(columns)
+    stored = state_format(scheme, tensor, rules, settings) or _own(settings)
+    return stored.entry_bytes(heads * tensor.width)
+
+
+def _own(settings: Settings) -> Format:
+    """What convolutions are in: the model's own floats of two bytes, unless a setting says fp32."""
+    return FP32 if settings.conv_dtype == "float32" else BF16
 
 
 def _heads(tensor: CacheTensor, tp: int) -> int:
@@ -84,7 +89,7 @@ def _divided(tensor: CacheTensor, tp: int) -> int:
 def state_format(
     scheme: Scheme, tensor: CacheTensor, rules: Rules, settings: Settings
 ) -> Format | None:
-    """The dtype of a recurrent state; None is the model's own."""
+    """The dtype of a recurrent state; None is that of convolutions."""
     if scheme.kind in OF_ITS_DTYPE:
         return None
     if settings.state_dtype != "auto" and rules.states_follow:
@@ -97,12 +102,12 @@ def state_format(
     return pinned or (FP32 if rules.states.endswith("fp32") else None)
 
 
-def _asked(scheme: Scheme, settings: Settings) -> Format | None:
+def _asked(scheme: Scheme, settings: Settings) -> Format:
     """The dtype that is set (layers/mamba/mamba_utils.py:101, 141)."""
     if scheme.kind == "kda" and settings.state_dtype == "float16":
         text = "states of KDA are float32 or bfloat16, not float16"
         raise UsageError(f"vllm refuses to start: {text}; -E mamba_ssm_cache_dtype says which")
-    return FP32 if settings.state_dtype == "float32" else None
+    return FP32 if settings.state_dtype == "float32" else BF16
 
 
 def exports(scheme: Scheme, rules: Rules, settings: Settings) -> int | None:

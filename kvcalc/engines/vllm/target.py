@@ -50,10 +50,13 @@ class Target:
     @cached_property
     def settings(self) -> Settings:
         """The settings as resolved for this model."""
-        drafts = self.question.mtp or self.model.draft is not None
+        drafted = int(self.model.draft is not None)
+        if self.question.mtp:
+            # config/speculative.py:1598: as many as the file has
+            drafted = max(1, self.model.predicting)
         crosses = any(scheme.crosses for scheme in self.schemes)
         caches = self.attends and not crosses
-        return settings_of(self.question, caches_prefixes=caches, drafts=drafts, whole=crosses)
+        return settings_of(self.question, caches_prefixes=caches, drafted=drafted, whole=crosses)
 
     @cached_property
     def own_schemes(self) -> tuple[Scheme, ...]:

@@ -80,6 +80,20 @@ QWEN = {
     "mamba_ssm_dtype": "float32",
     "mtp_num_hidden_layers": 1,
 }
+KIMI = {
+    "model_type": "kimi_linear",
+    "num_hidden_layers": 8,
+    "num_attention_heads": 32,
+    "kv_lora_rank": 512,
+    "qk_rope_head_dim": 64,
+    "linear_attn_config": {
+        "full_attn_layers": [4, 8],
+        "kda_layers": [1, 2, 3, 5, 6, 7],
+        "head_dim": 64,
+        "num_heads": 64,
+        "short_conv_kernel_size": 4,
+    },
+}
 FP8: dict[str, Any] = {"kv_dtype": "fp8"}
 SKIPPED = {"kv_cache_dtype_skip_layers": "5,7"}
 SKIPPED_WINDOWS = {"kv_cache_dtype_skip_layers": "sliding_window"}
@@ -168,6 +182,15 @@ ROWS = (
         2048 * 30 * 16 * 2048,
         MTP,
     ),
+    # a block of 48 is no step: 128 x 16 tokens hold KDA's 1,122,304 B in latents of 576 B
+    Row(
+        KIMI,
+        20_000,
+        37_748_736,
+        (10 + 3 * 2) * 2 * 2048 * 576,
+        FP8,
+        {"block_size": 48},
+    ),
     # one attention of its MTP layers; states with a column and a block more
     Row(
         "nemotron-3-super-120b-fp8",
@@ -213,6 +236,9 @@ REFUSED = (
     Refused("zamba2-2.7b", "attend to all", {"kv_dtype": "turboquant_k8v4"}),
     Refused("kimi-linear-48b", "is larger than", {}, {"mamba_ssm_cache_dtype": "bfloat16"}),
     Refused("kimi-k3", "float32 or bfloat16", {}, {"mamba_ssm_cache_dtype": "float16"}),
+    Refused("glm-5.3-flash", "in blocks of 64 tokens", {}, {"block_size": 32}),
+    Refused("zamba2-2.7b", "by which numbers", FP8, {"kv_cache_dtype_skip_layers": "5"}),
+    Refused("inkling-small", "8 for 16 ranks", {"tp": 16}),
     Refused("llama-3.1-8b", "no MTP", MTP),
     Refused("kimi-linear-48b", "no MTP", MTP),
     Refused(ERNIE, "lists no MTP layers", MTP),

@@ -105,7 +105,8 @@ class Sizing:
         step = math.lcm(step, self._export or 1)
         block = step * -(-self._largest_state // (step * self.one))
         pooled = POOLED_KERNEL * self.target.pools if self.target.pools > 1 else 1
-        kernels = math.lcm(self.least, pooled)
+        # of the backends' own blocks, whatever is asked for (interface.py:1060)
+        kernels = math.lcm(_least(self.target), pooled)
         return max(kernels * -(-block // kernels), self.least)
 
     @cached_property

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kvcalc.engines.vllm.caches import Cached
 from kvcalc.engines.vllm.specs import Spec
+from kvcalc.errors import UsageError
 from kvcalc.extents import Fixed
 
 if TYPE_CHECKING:
@@ -20,16 +21,23 @@ HALF_BYTES = 2
 
 
 def caches_of(scheme: Scheme, model: Model, layer: Layer, tp: int) -> tuple[Cached, ...]:
-    """What one rank keeps of a convolution over the channels of its layer's KV heads."""
+    """What one rank keeps of a convolution over the channels of its layer's KV heads.
+
+    Raises UsageError where ranks are more than these.
+    """
     (conv,) = scheme.kept
     tensors = (tensor for name in layer for tensor in model.attention[name].kept)
     kv_heads = next(tensor.heads or 1 for tensor in tensors if tensor.role == "k")
     assert isinstance(conv.extent, Fixed)
+    if tp > kv_heads:
+        # sconv_swa_attn.py:139
+        text = f"a convolution is kept by KV head, of which there are {kv_heads:,} for {tp:,} ranks"
+        raise UsageError(f"vllm refuses to start: {text}")
     taps, channels = conv.extent.count + 1, (conv.heads or 1) * conv.width
     width = 1
     while width < channels // kv_heads:
         width *= 2
-    row = max(1, kv_heads // tp) * width * HALF_BYTES
+    row = kv_heads // tp * width * HALF_BYTES
     page = taps * row
     spec = Spec("window", taps, page, page, size=taps, like=("convolution", row))
     return (Cached(spec, (conv,), row, "convolutions as windows"),)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvcalc.engines.vllm.architectures import is_gone, never_was
+from kvcalc.engines.vllm.blocks import SPARSE
 from kvcalc.engines.vllm.drafting import refuse_drafts
 from kvcalc.engines.vllm.dtypes import DS_MLA, PER_HEAD
 from kvcalc.errors import UsageError
@@ -22,6 +23,19 @@ def refuse(target: Target) -> None:
     _dtype(target)
     _encoder(target)
     refuse_drafts(target)
+    _settings(target)
+
+
+def _settings(target: Target) -> None:
+    """Settings that a model does not go with."""
+    block, model = target.settings.block_size, target.model
+    if block and target.sparse and block % SPARSE:
+        # v1/attention/backends/mla/indexer.py:286
+        text = f"index keys are in blocks of {SPARSE} tokens, and block_size is {block:,}"
+        raise UsageError(f"vllm refuses to start: {text}")
+    if target.is_of("zamba2") and any(name.isdigit() for name in target.settings.skip):
+        text = f"by which numbers it leaves out layers of {model.name} is not modelled"
+        raise UsageError(f"vllm: {text}; leave kv_cache_dtype_skip_layers out")
 
 
 def _encoder(target: Target) -> None:

@@ -28,6 +28,7 @@ class Rules:
     states_follow whether a setting decides that, and blocks_follow whether for the size of a block
     exports       a prefill's state is exported: a block more in align mode, on these generations
     export_align  tokens between which it can be exported
+    prefills      what else than Triton can be set to prefill its KDA; None where nothing is asked
     never_exports whether its DeltaNet is not
     kda_of_rope   KDA's heads are as wide as the RoPE key of its latents
     mtp_window    its MTP layer has a window, as other layers of it
@@ -46,6 +47,7 @@ class Rules:
     blocks_follow: bool = True
     exports: tuple[int, ...] = ()
     export_align: int = 1
+    prefills: tuple[str, ...] | None = None
     never_exports: bool = False
     kda_of_rope: bool = False
     mtp_window: bool = False
@@ -88,14 +90,26 @@ _RULES: Mapping[str, Rules] = {
     "glm_moe_dsa": Rules(latents=True, blackwell_fp8=True),
     # models/glm5next/common/kda.py: FlashKDA exports a prefill's states every 16 tokens
     "glm5_next": Rules(
-        latents=True, blackwell_fp8=True, states="fp32", exports=(9, 10, 12), export_align=16
+        latents=True,
+        blackwell_fp8=True,
+        states="fp32",
+        exports=(9, 10, 12),
+        export_align=16,
+        prefills=("flashkda",),
     ),
     # models/kimi_k3/nvidia/kda.py, and mla.py:318 of its layers that attend
     "kimi_k3": Rules(
-        latents=True, states="fp32", exports=(9, 10, 12), export_align=16, skips=False
+        latents=True,
+        states="fp32",
+        exports=(9, 10, 12),
+        export_align=16,
+        prefills=("flashkda", "flashinfer"),
+        skips=False,
     ),
     # layers/mamba/gdn/kimi_gdn_linear_attn.py:162: fp32 whatever is set
-    "kimi_linear": Rules(latents=True, states="fp32", states_follow=False, skips=False),
+    "kimi_linear": Rules(
+        latents=True, states="fp32", states_follow=False, prefills=(), skips=False
+    ),
     # models/bailing_moe_v3.py:152, 675: KDA's heads are as wide as the RoPE key, as head_dim is
     # what transformers' configuration makes of it
     # (648: and their states fp32 whatever is set)

@@ -8,11 +8,14 @@ from kvcalc.engines.vllm.architectures import is_gone, never_was
 from kvcalc.engines.vllm.blocks import SPARSE
 from kvcalc.engines.vllm.drafting import refuse_drafts
 from kvcalc.engines.vllm.dtypes import DS_MLA, PER_HEAD
+from kvcalc.engines.vllm.settings import AUTO
 from kvcalc.errors import UsageError
 from kvcalc.extents import Window
 
 if TYPE_CHECKING:
     from kvcalc.engines.vllm.target import Target
+
+BLACKWELL = 10
 
 
 def refuse(target: Target) -> None:
@@ -24,6 +27,23 @@ def refuse(target: Target) -> None:
     _encoder(target)
     refuse_drafts(target)
     _settings(target)
+    _kda(target)
+
+
+def _kda(target: Target) -> None:
+    """models/kimi_k3/nvidia/kda.py:486, glm5next/common/kda.py:137 and kimi_gdn_linear_attn.py."""
+    backend, rules, gpu = target.settings.kda_backend, target.rules, target.settings.gpu
+    if backend in (AUTO, "triton") or rules.prefills is None:
+        return
+    text = f"vllm refuses to start: {backend} does not prefill KDA of {target.model.name}"
+    if backend not in rules.prefills:
+        raise UsageError(f"{text}; leave kda_prefill_backend out")
+    if backend == "flashkda" and gpu.family not in rules.exports:
+        raise UsageError(f"{text} on a {gpu.name}")
+    half = target.settings.state_dtype == "bfloat16"
+    if backend == "flashinfer" and not (gpu.family == BLACKWELL and half):
+        text = f"{text} but on Blackwell, with states in bfloat16"
+        raise UsageError(f"{text}; -E gpu=b200 and mamba_ssm_cache_dtype=bfloat16 have that")
 
 
 def _settings(target: Target) -> None:

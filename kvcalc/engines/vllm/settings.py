@@ -87,7 +87,7 @@ SETTINGS = (
         "gdn_prefill_backend",
         AUTO,
         "of Gated DeltaNet: flashinfer, auto on Hopper and Blackwell, keeps a state of the prompt",
-        (AUTO, "flashinfer", "triton"),
+        (AUTO, "flashinfer", "cutedsl", "triton"),
     ),
     Declared(
         "kda_prefill_backend",

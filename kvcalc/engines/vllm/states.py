@@ -119,6 +119,7 @@ def exports(scheme: Scheme, rules: Rules, settings: Settings) -> int | None:
     if scheme.kind == "kda" and family in rules.exports:
         # models/kimi_k3/nvidia/kda.py:486: FlashKDA where it can, unless another is set
         return rules.export_align if wide and settings.kda_backend in ("auto", "flashkda") else None
-    if scheme.kind != "gdn" or rules.never_exports or settings.gdn_backend == "triton":
+    flashinfer = settings.gdn_backend in ("auto", "flashinfer")
+    if scheme.kind != "gdn" or rules.never_exports or not flashinfer:
         return None
     return GDN_ALIGN if family == 9 or (family in (10, 12) and wide) else None

@@ -80,6 +80,14 @@ QWEN = {
     "mamba_ssm_dtype": "float32",
     "mtp_num_hidden_layers": 1,
 }
+QWEN4 = {"model_type": "qwen4_exp_text"}
+INDEXER = {
+    "indexer_n_heads": 8,
+    "indexer_kv_heads": 1,
+    "indexer_head_dim": 64,
+    "indexer_budget": 2048,
+    "indexer_compress_ratio": 16,
+}
 KIMI = {
     "model_type": "kimi_linear",
     "num_hidden_layers": 8,
@@ -191,6 +199,31 @@ ROWS = (
         FP8,
         {"block_size": 48},
     ),
+    # index keys of 16 tokens in pages of 576 / 16 x 128 B, and a ring; 3 states in groups of 10
+    Row(
+        {**QWEN4, **INDEXER},
+        20_000,
+        532_915_200,
+        (35 + 1 + 3 * 3) * 10 * (576 * 2048 + 36 * 128),
+    ),
+    # 11 layers of index keys with MTP's, in a fourth block of each group of states
+    Row(
+        {**QWEN4, **INDEXER},
+        20_000,
+        625_287_168,
+        (35 + 1 + 3 * 4) * 11 * (576 * 2048 + 36 * 128),
+        MTP,
+    ),
+    # two convolutions of n-grams set the size of a group: 16 of states, 5 of attention; at tp 16
+    # they are the largest state, 147,456 B in 192 tokens of 1,024 B
+    Row({**QWEN4, "ple_layer_ids": [1, 2]}, 20_000, 526_123_008, (16 * 3 + 5 * 35) * 2 * 1179648),
+    Row(
+        {**QWEN4, "ple_layer_ids": [1, 2]},
+        20_000,
+        225_312_768,
+        (16 * 3 + 5 * 105) * 2 * 192 * 1024,
+        {"tp": 16},
+    ),
     # one attention of its MTP layers; states with a column and a block more
     Row(
         "nemotron-3-super-120b-fp8",
@@ -242,6 +275,15 @@ REFUSED = (
     Refused("kimi-linear-48b", "does not prefill", {}, {"kda_prefill_backend": "flashkda"}),
     Refused("kimi-k3", "on a a100", {}, {"kda_prefill_backend": "flashkda", "gpu": "a100"}),
     Refused("kimi-k3", "but on Blackwell", {}, {"kda_prefill_backend": "flashinfer"}),
+    Refused({**QWEN4, **INDEXER, "indexer_compress_ratio": 64}, "do not divide a block of 16"),
+    Refused(
+        {**QWEN4, **INDEXER},
+        "ring of 64 tokens",
+        MTP,
+        {"num_speculative_tokens": 40, "enable_prefix_caching": False},
+    ),
+    Refused({**QWEN4, "ple_layer_ids": [1]}, "no pipeline stages", {"pp": 2}),
+    Refused(QWEN4, "state of n-grams", {"tp": 16}),
     Refused("llama-3.1-8b", "no MTP", MTP),
     Refused("kimi-linear-48b", "no MTP", MTP),
     Refused(ERNIE, "lists no MTP layers", MTP),

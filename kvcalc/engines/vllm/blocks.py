@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from kvcalc.engines.vllm.dtypes import bytes_of
 from kvcalc.engines.vllm.settings import ALIGN, AUTO
-from kvcalc.engines.vllm.states import exports, state_spec
+from kvcalc.engines.vllm.states import exports, state_spec, whole_spec
 from kvcalc.engines.vllm.target import has_state
 from kvcalc.errors import UsageError
 from kvcalc.parallel.tensors import heads_of_rank
@@ -32,6 +32,8 @@ PREFIX_WIDTHS = (256, 512)
 ENDS = 2
 """Layers at either end that packed dtypes leave in the model's own."""
 HALF_BYTES = 2
+NGRAMS = 9 * 8_192 * HALF_BYTES
+"""Bytes of Qwen4's convolution of n-grams, of the class's own sizes."""
 
 BACKENDS = {
     "FLASH_ATTN": 16,
@@ -99,12 +101,21 @@ class Sizing:
     @cached_property
     def _holding_states(self) -> int:
         """As many tokens as take the bytes of a state, in the steps that all backends take."""
+        target, state = self.target, self._largest_state
+        block = self._holding(state)
+        without = target.is_of("qwen4_exp") and not any(map(target.is_whole, target.schemes))
+        if without and block != self._holding(max(state, NGRAMS)):
+            text = "blocks hold a state of n-grams, whose sizes are not known without such layers"
+            raise UsageError(f"vllm: {text}; ask for a smaller --tp")
+        return block
+
+    def _holding(self, state: int) -> int:
         step = max(self.least, DEFAULT)
         if self.target.latents:
             step = max(step, MLA_LEAST)
         step = math.lcm(step, self._export or 1)
-        block = step * -(-self._largest_state // (step * self.one))
-        pooled = POOLED_KERNEL * self.target.pools if self.target.pools > 1 else 1
+        block = step * -(-state // (step * self.one))
+        pooled = POOLED_KERNEL * self.target.pools if self.target.sparse else 1
         # of the backends' own blocks, whatever is asked for (interface.py:1060)
         kernels = math.lcm(_least(self.target), pooled)
         return max(kernels * -(-block // kernels), self.least)
@@ -115,8 +126,11 @@ class Sizing:
         # of the class: kimi_linear's says what is set, and its layers do not
         rules = replace(target.rules, states_follow=target.rules.blocks_follow)
         keeping = (rules, target.settings, target.ranks.tp)
-        states = (scheme for scheme in target.schemes if has_state(scheme))
-        return max(state_spec(scheme, scheme.kept, *keeping).content for scheme in states)
+        states = [scheme for scheme in target.schemes if has_state(scheme)]
+        whole = [scheme for scheme in states if target.is_whole(scheme)]
+        found = [state_spec(s, s.kept, *keeping).content for s in states if s not in whole]
+        beside = (target.sharded_state, rules, target.settings)
+        return max(found + [whole_spec(s.kept[0], *beside)[0].content for s in whole])
 
     @cached_property
     def _export(self) -> int | None:
@@ -124,7 +138,7 @@ class Sizing:
         target = self.target
         if target.settings.mode != ALIGN:
             return None
-        states = (scheme for scheme in target.schemes if has_state(scheme))
+        states = [s for s in target.schemes if has_state(s) and not target.is_whole(s)]
         found = [exports(scheme, target.rules, target.settings) for scheme in states]
         return None if None in found else math.lcm(*(each for each in found if each))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.vllm import deepseek_v4, glm5_next, inkling
+from kvcalc.engines.vllm import deepseek_v4, glm5_next, inkling, qwen4_exp
 from kvcalc.engines.vllm.architectures import types_of
 from kvcalc.engines.vllm.blocks import DEFAULT, Sizing
 from kvcalc.engines.vllm.caches import Cached, Keeping, caches_of
@@ -190,5 +190,9 @@ def _of_scheme(
         return inkling.caches_of(scheme, target.model, layer, target.ranks.tp)
     page = sizing.page if sizing.skipped and target.attends else None
     keeping = Keeping(target.rules, target.settings, dtype, target.ranks.tp, sizing.block, page)
+    if target.is_of("qwen4_exp"):
+        if target.is_whole(scheme):
+            return qwen4_exp.ngrams(scheme, keeping, target.sharded_state)
+        return qwen4_exp.with_ring(caches_of(scheme, keeping, skipped=skipped), keeping)
     found = caches_of(scheme, keeping, skipped=skipped)
     return glm5_next.packed(found, keeping) if target.is_of("glm5_next") else found

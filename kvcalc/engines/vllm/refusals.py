@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kvcalc.engines.vllm import qwen4_exp
 from kvcalc.engines.vllm.architectures import is_gone, never_was
 from kvcalc.engines.vllm.blocks import SPARSE
 from kvcalc.engines.vllm.drafting import refuse_drafts
@@ -53,6 +54,8 @@ def _settings(target: Target) -> None:
         # v1/attention/backends/mla/indexer.py:286
         text = f"index keys are in blocks of {SPARSE} tokens, and block_size is {block:,}"
         raise UsageError(f"vllm refuses to start: {text}")
+    if target.is_of("qwen4_exp"):
+        qwen4_exp.refuse(target.pools, block)
     if target.is_of("zamba2") and any(name.isdigit() for name in target.settings.skip):
         text = f"by which numbers it leaves out layers of {model.name} is not modelled"
         raise UsageError(f"vllm: {text}; leave kv_cache_dtype_skip_layers out")
@@ -76,7 +79,8 @@ def _class(target: Target) -> None:
 
 
 def _stages(target: Target) -> None:
-    if target.ranks.pp > 1 and not target.rules.stages:
+    whole = any(map(target.is_whole, target.schemes))
+    if target.ranks.pp > 1 and (whole or not target.rules.stages):
         text = f"vllm refuses to start: the class of {target.model.name} has no pipeline stages"
         raise UsageError(f"{text}; leave --pp out")
 

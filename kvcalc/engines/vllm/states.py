@@ -37,11 +37,26 @@ def state_spec(
     if scheme.kind not in KINDS:
         raise UsageError(f"vllm has no layer that keeps a {scheme.kind} state")
     total = sum(_bytes(scheme, tensor, rules, settings, tp) for tensor in tensors)
-    blocks = 1 + settings.speculative
-    if settings.mode == "align":
-        blocks = 2 + settings.speculative + (exports(scheme, rules, settings) is not None)
+    blocks = _blocks(scheme, rules, settings)
     like: Hashable = tuple((t.role, t.width, t.heads, t.extent) for t in tensors)
     return Spec("state", 0, total, total, blocks=blocks, like=(scheme.kind, like))
+
+
+def whole_spec(
+    shift: CacheTensor, beside: Scheme, rules: Rules, settings: Settings
+) -> tuple[Spec, int]:
+    """What every rank keeps of a convolution beside another state, and its bytes undrafted."""
+    assert isinstance(shift.extent, Fixed)
+    column, count = _own(settings).entry_bytes(shift.width), shift.extent.count
+    total = (count + settings.speculative) * column
+    blocks = _blocks(beside, rules, settings)
+    return Spec("state", 0, total, total, blocks=blocks, like=shift.name), count * column
+
+
+def _blocks(scheme: Scheme, rules: Rules, settings: Settings) -> int:
+    if settings.mode != "align":
+        return 1 + settings.speculative
+    return 2 + settings.speculative + (exports(scheme, rules, settings) is not None)
 
 
 def drafted(scheme: Scheme, tensors: tuple[CacheTensor, ...], settings: Settings, tp: int) -> int:

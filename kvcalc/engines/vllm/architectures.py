@@ -25,8 +25,10 @@ class Rules:
     block         tokens of a block, whatever the backends take
     blackwell_fp8 on Blackwell, auto is fp8
     states        the dtype of states where the setting is auto; without it the model's
+    states_follow whether a setting decides that, and blocks_follow whether for the size of a block
     exports       a prefill's state is exported: a block more in align mode, on these generations
     export_align  tokens between which it can be exported
+    prefills      what else than Triton can be set to prefill its KDA; None where nothing is asked
     never_exports whether its DeltaNet is not
     kda_of_rope   KDA's heads are as wide as the RoPE key of its latents
     mtp_window    its MTP layer has a window, as other layers of it
@@ -37,6 +39,8 @@ class Rules:
     alibi         whether it has ALiBi's slopes
     soft_cap      whether its logits are capped, which not every backend takes
     own_backend   whether its class brings its backend along, and none is looked for
+    skips         whether layers can be left in the model's dtype
+    packs         whether TurboQuant finds the layers that attend to all
     """
 
     latents: bool = False
@@ -45,8 +49,11 @@ class Rules:
     block: int | None = None
     blackwell_fp8: bool = False
     states: Pins | None = None
+    states_follow: bool = True
+    blocks_follow: bool = True
     exports: tuple[int, ...] = ()
     export_align: int = 1
+    prefills: tuple[str, ...] | None = None
     never_exports: bool = False
     kda_of_rope: bool = False
     mtp_window: bool = False
@@ -57,11 +64,12 @@ class Rules:
     soft_cap: bool = False
     index: bool = True
     own_backend: bool = False
+    skips: bool = True
+    packs: bool = True
 
 
 PLAIN = Rules()
 LATENTS = Rules(latents=True)
-KDA = Rules(latents=True, states="fp32")
 NEMOTRON = Rules(states="its file's or fp32")
 QWEN = Rules(states="its file's")
 ONE_STAGE = Rules(stages=False)
@@ -94,14 +102,32 @@ _RULES: Mapping[str, Rules] = {
     "glm_moe_dsa": Rules(latents=True, blackwell_fp8=True),
     # models/glm5next/common/kda.py: FlashKDA exports a prefill's states every 16 tokens
     "glm5_next": Rules(
-        latents=True, blackwell_fp8=True, states="fp32", exports=(9, 10, 12), export_align=16
+        latents=True,
+        blackwell_fp8=True,
+        states="fp32",
+        exports=(9, 10, 12),
+        export_align=16,
+        prefills=("flashkda",),
     ),
-    # models/kimi_k3/nvidia/kda.py
-    "kimi_k3": Rules(latents=True, states="fp32", exports=(9, 10, 12), export_align=16),
-    "kimi_linear": KDA,
+    # models/kimi_k3/nvidia/kda.py, and mla.py:318 of its layers that attend
+    "kimi_k3": Rules(
+        latents=True,
+        states="fp32",
+        exports=(9, 10, 12),
+        export_align=16,
+        prefills=("flashkda", "flashinfer"),
+        skips=False,
+    ),
+    # layers/mamba/gdn/kimi_gdn_linear_attn.py:162: fp32 whatever is set
+    "kimi_linear": Rules(
+        latents=True, states="fp32", states_follow=False, prefills=(), skips=False
+    ),
     # models/bailing_moe_v3.py:152, 675: KDA's heads are as wide as the RoPE key, as head_dim is
     # what transformers' configuration makes of it
-    "bailing_hybrid": Rules(latents=True, states="fp32", kda_of_rope=True),
+    # (648: and their states fp32 whatever is set)
+    "bailing_hybrid": Rules(
+        latents=True, states="fp32", states_follow=False, blocks_follow=False, kda_of_rope=True
+    ),
     # models/commandr.py:244, cohere2_moe.py:256: a window of one token more
     "cohere2": Rules(window_more=1),
     "cohere2_moe": Rules(window_more=1),
@@ -128,8 +154,12 @@ _RULES: Mapping[str, Rules] = {
     "mimo_v2": Rules(mtp_window=True),
     "mimo_v2_flash": Rules(mtp_window=True),
     # which implement no SupportsPP (model_executor/models), and the wrappers that do not
-    **dict.fromkeys("gemma3n mamba2 mamba_ssm whisper zamba2 hrm dory".split(), ONE_STAGE),  # noqa: SIM905
+    **dict.fromkeys("gemma3n mamba2 mamba_ssm whisper hrm dory".split(), ONE_STAGE),  # noqa: SIM905
     **dict.fromkeys("aria idefics3 smolvlm paddleocr phi4mm nemotron_parse".split(), ONE_STAGE),  # noqa: SIM905
+    # quantization/turboquant/config.py:236: layer_types or layers_block_type would tell them
+    "falcon_h1": Rules(packs=False),
+    "qwen4_exp": Rules(packs=False),
+    "zamba2": Rules(stages=False, packs=False),
 }
 
 
@@ -157,3 +187,8 @@ def plain(name: str) -> str:
     for end in ("_text", "_vl"):
         name = name.removesuffix(end)
     return name
+
+
+def named_in(model: Model, known: frozenset[str]) -> bool:
+    """Whether one of the types of a model is among those known."""
+    return bool({*types_of(model), *map(plain, types_of(model))} & known)

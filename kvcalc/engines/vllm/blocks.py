@@ -16,7 +16,7 @@ from kvcalc.engines.vllm.attending import readers_of
 from kvcalc.engines.vllm.dtypes import PER_HEAD, bytes_of
 from kvcalc.engines.vllm.kv_backends import COMPOSITE
 from kvcalc.engines.vllm.settings import ALIGN
-from kvcalc.engines.vllm.states import exports, state_spec
+from kvcalc.engines.vllm.states import exports, state_spec, whole_spec
 from kvcalc.engines.vllm.target import has_state, is_window
 from kvcalc.errors import UsageError
 from kvcalc.parallel.tensors import heads_of_rank
@@ -36,6 +36,8 @@ POOLED_KERNEL = 32
 ENDS = 2
 """Layers at either end that packed dtypes leave in the model's own."""
 HALF_BYTES = 2
+NGRAMS = 9 * 8_192 * HALF_BYTES
+"""Bytes of Qwen4's convolution of n-grams, of the class's own sizes."""
 KEY_AND_VALUE: tuple[Role, ...] = ("k", "v")
 
 
@@ -79,7 +81,11 @@ class Sizing:
 
     @cached_property
     def _some_unpacked(self) -> bool:
-        return bool(self.skipped and self.target.dtype.quantized and self.readers)
+        found = bool(self.skipped and self.target.dtype.quantized and self.readers)
+        if found and self.target.dtype.packed and self.target.hybrid:
+            text = "packed layers beside states and layers that are left out"
+            raise UsageError(f"vllm: {text} are not modelled; leave kv_cache_dtype_skip_layers out")
+        return found
 
     @cached_property
     def _pair(self) -> list[CacheTensor]:
@@ -105,6 +111,8 @@ class Sizing:
 
     def skips(self, number: int, model: Model, layer: Layer) -> bool:
         """Whether a layer is left in the model's dtype."""
+        if not self.target.rules.skips:
+            return False
         windows = any(is_window(model.attention[name]) for name in layer)
         return str(number) in self.skipped or ("sliding_window" in self.skipped and windows)
 
@@ -115,7 +123,7 @@ class Sizing:
         Not in hybrids (quantization/turboquant/config.py, get_boundary_skip_layers).
         """
         target, asked = self.target, self.target.settings.skip
-        if not target.dtype.packed or target.hybrid:
+        if not target.dtype.packed or target.hybrid or not target.attends:
             return asked
         trunk = len(target.model.layers) - target.model.predicting
         kept = min(ENDS, trunk // 2)
@@ -138,21 +146,36 @@ class Sizing:
     @cached_property
     def _holding_states(self) -> int:
         """As many tokens as take the bytes of a state, in the steps that all backends take."""
+        target, state = self.target, self._largest_state
+        block = self._holding(state)
+        without = target.is_of("qwen4_exp") and not any(map(target.is_whole, target.schemes))
+        if without and block != self._holding(max(state, NGRAMS)):
+            text = "blocks hold a state of n-grams, whose sizes are not known without such layers"
+            raise UsageError(f"vllm: {text}; ask for a smaller --tp")
+        return block
+
+    def _holding(self, state: int) -> int:
         step = max(self.least, DEFAULT)
         if self.target.latents:
             step = max(step, MLA_LEAST)
         step = math.lcm(step, self._export or 1)
-        block = step * -(-self._largest_state // (step * self.one))
-        pooled = POOLED_KERNEL * self.target.pools if self.target.pools > 1 else 1
-        kernels = math.lcm(self.least, pooled)
+        block = step * -(-state // (step * self.one))
+        pooled = POOLED_KERNEL * self.target.pools if self.target.sparse else 1
+        # of the backends' own blocks, whatever is asked for (interface.py:1060)
+        kernels = math.lcm(pooled, *(min(reader.sizes) for reader in self.readers))
         return max(kernels * -(-block // kernels), self.least)
 
     @cached_property
     def _largest_state(self) -> int:
         target = self.target
-        keeping = (target.rules, target.settings, target.ranks.tp)
-        states = (scheme for scheme in target.schemes if has_state(scheme))
-        return max(state_spec(scheme, scheme.kept, *keeping).content for scheme in states)
+        # of the class: kimi_linear's says what is set, and its layers do not
+        rules = replace(target.rules, states_follow=target.rules.blocks_follow)
+        keeping = (rules, target.settings, target.ranks.tp)
+        states = [scheme for scheme in target.schemes if has_state(scheme)]
+        whole = [scheme for scheme in states if target.is_whole(scheme)]
+        found = [state_spec(s, s.kept, *keeping).content for s in states if s not in whole]
+        beside = (target.sharded_state, rules, target.settings)
+        return max(found + [whole_spec(s.kept[0], *beside)[0].content for s in whole])
 
     @cached_property
     def _export(self) -> int | None:
@@ -160,7 +183,7 @@ class Sizing:
         target = self.target
         if target.settings.mode != ALIGN:
             return None
-        states = (scheme for scheme in target.schemes if has_state(scheme))
+        states = [s for s in target.schemes if has_state(s) and not target.is_whole(s)]
         found = [exports(scheme, target.rules, target.settings) for scheme in states]
         return None if None in found else math.lcm(*(each for each in found if each))
 

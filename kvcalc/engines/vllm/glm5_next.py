@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from kvcalc.engines.vllm.caches import Keeping
 
 ROWS = 1_024
-BLACKWELL_ROWS = 32
+BLACKWELL, PAGE = 10, 32
+"""FlashInfer there reads rows in pages (v1/attention/backends/mla/flashinfer_mla_sparse.py:73)."""
 SIDES, HALF_BYTES = 2, 2
 """A key and its gate, in bf16."""
 
@@ -35,9 +36,8 @@ def _aligned(cached: Cached, keeping: Keeping) -> tuple[Cached, ...]:
         return (cached,)
     key = cached.tensors[0]
     if key.role != "index":
-        # a block begins at a page of whole rows: FlashInfer's, on Blackwell, is of 32 (line 73 of
-        # backends/mla/flashinfer_mla_sparse.py), others' of one
-        rows = BLACKWELL_ROWS if keeping.settings.gpu.family == 10 else 1
+        # a block begins at a page of whole rows
+        rows = PAGE if keeping.settings.gpu.family == BLACKWELL else 1
         return (replace(cached, spec=replace(spec, align=rows * cached.row)),)
     assert isinstance(key.extent, Every)
     pool, together = key.extent.stride, math.gcd(ROWS, spec.block)

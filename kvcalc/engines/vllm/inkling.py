@@ -29,7 +29,7 @@ def caches_of(scheme: Scheme, model: Model, layer: Layer, tp: int) -> tuple[Cach
     width = 1
     while width < channels // kv_heads:
         width *= 2
-    row = max(1, kv_heads // tp) * width * HALF_BYTES
+    row = kv_heads // tp * width * HALF_BYTES
     page = taps * row
     spec = Spec("window", taps, page, page, size=taps, like=("convolution", row))
     return (Cached(spec, (conv,), row, "convolutions as windows"),)

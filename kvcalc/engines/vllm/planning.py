@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.vllm import deepseek_v4, glm5_next, inkling
+from kvcalc.engines.vllm import deepseek_v4, glm5_next, inkling, qwen4_exp
 from kvcalc.engines.vllm.architectures import types_of
 from kvcalc.engines.vllm.attending import reader_of
-from kvcalc.engines.vllm.blocks import Sizing
+from kvcalc.engines.vllm.blocks import DEFAULT, Sizing
 from kvcalc.engines.vllm.caches import Cached, Keeping, caches_of
+from kvcalc.engines.vllm.drafting import is_head
 from kvcalc.engines.vllm.groups import Held, groups_of
 from kvcalc.engines.vllm.packing import packed_groups
 from kvcalc.engines.vllm.plan import VllmPlan
 from kvcalc.engines.vllm.refusals import refuse
-from kvcalc.engines.vllm.settings import NAME, VERSION
+from kvcalc.engines.vllm.settings import ALIGN, NAME, VERSION
 from kvcalc.engines.vllm.target import Target, has_state, is_window
+from kvcalc.errors import UsageError
 from kvcalc.parallel.stages import stages_of
 from kvcalc.parallel.tensors import of_rank
 
@@ -23,11 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kvcalc.attention.base import Scheme
+    from kvcalc.engines.vllm.dtypes import Dtype
+    from kvcalc.engines.vllm.specs import Spec
     from kvcalc.model import Layer, Model
+    from kvcalc.parallel.stages import Stage
     from kvcalc.question import Question
 
 UNLISTED = "an MTP layer that its file does not list"
-BEHIND = 10**6
+BEHIND, FAR = 10**6, 10**9
 """Layers that no stage counts, of a draft or of MTP, are numbered from here on."""
 
 
@@ -40,7 +45,7 @@ def plan(model: Model, question: Question) -> VllmPlan:
     refuse(target)
     stages = stages_of(model, target.ranks)
     sizing, settings = Sizing(target), target.settings
-    cached = dict(_cached(target, sizing))
+    cached = _apart(target, stages, dict(_cached(target, sizing)))
     held = [Held(layer, one.spec, number) for (layer, number), one in cached.items()]
     unlike = len({one.spec.page for one in cached.values()}) > 1
     groups = packed_groups(held) if target.packs and unlike else groups_of(held)
@@ -70,13 +75,35 @@ def _cached(target: Target, sizing: Sizing) -> Iterator[tuple[tuple[int, int], C
     """By layer and number, what is kept of every layer, in order; like layers are made once."""
     known: dict[tuple[bool, Layer, bool], tuple[Cached, ...]] = {}
     for number, model, layer in _layers(target):
-        skipped = sizing.skips(number, model, layer)
+        skipped = sizing.skips(_own_number(target, number, model), model, layer)
         key = (model is target.model, layer, skipped)
         if key not in known:
             known[key] = tuple(_of_layer(target, sizing, model, layer, skipped=skipped))
         unlisted = number >= BEHIND and model is target.model
         for at, one in enumerate(known[key]):
             yield (number, at), replace(one, held=(), why=UNLISTED) if unlisted else one
+
+
+def _apart(
+    target: Target, stages: Sequence[Stage], cached: dict[tuple[int, int], Cached]
+) -> dict[tuple[int, int], Cached]:
+    """States of a stage without attention in blocks of another size than others.
+
+    The workers of a stage find the size of a block from its own attention (interface.py:747), and
+    leave it as it was where there is none; in align mode states have blocks of that size.
+    """
+    if not target.hybrid or target.settings.mode != ALIGN:
+        return cached
+    attending = {layer for (layer, _), one in cached.items() if one.spec.kind != "state"}
+    ends = [stage.end for stage in stages[:-1]] + [FAR]
+    spans = [range(stage.first, end) for stage, end in zip(stages, ends, strict=True)]
+    apart = [span for span in spans if not any(layer in span for layer in attending)]
+    return {
+        (layer, number): replace(one, spec=replace(one.spec, block=DEFAULT))
+        if any(layer in span for span in apart)
+        else one
+        for (layer, number), one in cached.items()
+    }
 
 
 def _layers(target: Target) -> Iterator[tuple[int, Model, Layer]]:
@@ -89,6 +116,14 @@ def _layers(target: Target) -> Iterator[tuple[int, Model, Layer]]:
     if draft := model.draft:
         for number, layer in enumerate(draft.layers):
             yield BEHIND + 1 + number, draft, layer
+
+
+def _own_number(target: Target, number: int, model: Model) -> int:
+    """The number by which a layer is left out: a head's go on from the target's."""
+    if number <= BEHIND or model is target.model:
+        return number
+    within = number - BEHIND - 1
+    return within + len(target.model.layers) if is_head(model) else within
 
 
 def _unlisted(target: Target) -> str:
@@ -109,28 +144,43 @@ def _of_layer(
     for name in layer:
         scheme = model.attention[name]
         settled = model.storage(scheme).settle(scheme.kept)
-        for one in _of_scheme(target, sizing, target.as_kept(scheme), layer, skipped=skipped):
+        dtype = target.dtype
+        if model is not target.model and model.kv_dtype:
+            dtype = replace(dtype, layout=model.kv_dtype)
+        kept = target.as_kept(scheme)
+        for one in _of_scheme(target, sizing, kept, layer, dtype, skipped=skipped):
             names = {tensor.name for tensor in one.tensors}
             held = tuple(
                 replace(s, tensor=of_rank(s.tensor, target.ranks))
                 for s in settled
                 if s.tensor.name in names and not s.tensor.shared
             )
-            state = one.spec.kind == "state" and target.hybrid
-            spec = one.spec.padded(sizing.page) if state else one.spec
-            yield replace(one, held=held, spec=spec)
+            yield replace(one, held=held, spec=_padded(target, sizing, one.spec))
+
+
+def _padded(target: Target, sizing: Sizing, spec: Spec) -> Spec:
+    """A state beside attention takes the page of a block of it."""
+    if spec.kind != "state" or not target.hybrid:
+        return spec
+    if spec.page > sizing.page:
+        text = f"a state of {spec.page:,} B is larger than the {sizing.page:,} B planned for it"
+        raise UsageError(f"vllm refuses to start: {text}; leave mamba_ssm_cache_dtype out")
+    return spec.padded(sizing.page)
 
 
 def _of_scheme(
-    target: Target, sizing: Sizing, scheme: Scheme, layer: Layer, *, skipped: bool
+    target: Target, sizing: Sizing, scheme: Scheme, layer: Layer, dtype: Dtype, *, skipped: bool
 ) -> Sequence[Cached]:
     if target.is_of("deepseek_v4"):
         return deepseek_v4.caches_of(scheme)
     if target.is_of("inkling") and has_state(scheme):
         return inkling.caches_of(scheme, target.model, layer, target.ranks.tp)
-    page = sizing.padded
     reader = reader_of(target, scheme, skipped=skipped)
-    own = (target.rules, target.settings, target.dtype, target.ranks.tp)
-    keeping = Keeping(*own, sizing.block, page, reader)
+    own = (target.rules, target.settings, dtype, target.ranks.tp)
+    keeping = Keeping(*own, sizing.block, sizing.padded, reader)
+    if target.is_of("qwen4_exp"):
+        if target.is_whole(scheme):
+            return qwen4_exp.ngrams(scheme, keeping, target.sharded_state)
+        return qwen4_exp.with_ring(caches_of(scheme, keeping, skipped=skipped), keeping)
     found = caches_of(scheme, keeping, skipped=skipped)
     return glm5_next.packed(found, keeping) if target.is_of("glm5_next") else found

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kvcalc.engines.vllm import qwen4_exp
+from kvcalc.engines.vllm.drafting import refuse_drafts
 from kvcalc.engines.vllm.dtypes import DS_MLA
 from kvcalc.engines.vllm.served import is_gone, never_was
+from kvcalc.engines.vllm.settings import AUTO
 from kvcalc.errors import UsageError
 from kvcalc.extents import Window
 
 if TYPE_CHECKING:
     from kvcalc.engines.vllm.target import Target
+
+BLACKWELL = 10
+SPARSE = 64
+"""Tokens of a block of index keys."""
 
 
 M3 = ("bf16", "fp16", "fp8")
@@ -26,6 +33,39 @@ def refuse(target: Target) -> None:
     _context_ranks(target)
     _dtype(target)
     _encoder(target)
+    refuse_drafts(target)
+    _settings(target)
+    _kda(target)
+
+
+def _kda(target: Target) -> None:
+    """models/kimi_k3/nvidia/kda.py:486, glm5next/common/kda.py:137 and kimi_gdn_linear_attn.py."""
+    backend, rules, gpu = target.settings.kda_backend, target.rules, target.settings.gpu
+    if backend in (AUTO, "triton") or rules.prefills is None:
+        return
+    text = f"vllm refuses to start: {backend} does not prefill KDA of {target.model.name}"
+    if backend not in rules.prefills:
+        raise UsageError(f"{text}; leave kda_prefill_backend out")
+    if backend == "flashkda" and gpu.family not in rules.exports:
+        raise UsageError(f"{text} on a {gpu.name}")
+    half = target.settings.state_dtype == "bfloat16"
+    if backend == "flashinfer" and not (gpu.family == BLACKWELL and half):
+        text = f"{text} but on Blackwell, with states in bfloat16"
+        raise UsageError(f"{text}; -E gpu=b200 and mamba_ssm_cache_dtype=bfloat16 have that")
+
+
+def _settings(target: Target) -> None:
+    """Settings that a model does not go with."""
+    block, model = target.settings.block_size, target.model
+    if block and target.sparse and block % SPARSE:
+        # v1/attention/backends/mla/indexer.py:286
+        text = f"index keys are in blocks of {SPARSE} tokens, and block_size is {block:,}"
+        raise UsageError(f"vllm refuses to start: {text}")
+    if target.is_of("qwen4_exp"):
+        qwen4_exp.refuse(target.pools, block)
+    if target.is_of("zamba2") and any(name.isdigit() for name in target.settings.skip):
+        text = f"by which numbers it leaves out layers of {model.name} is not modelled"
+        raise UsageError(f"vllm: {text}; leave kv_cache_dtype_skip_layers out")
 
 
 def _encoder(target: Target) -> None:
@@ -46,7 +86,8 @@ def _class(target: Target) -> None:
 
 
 def _stages(target: Target) -> None:
-    if target.ranks.pp > 1 and not target.rules.stages:
+    whole = any(map(target.is_whole, target.schemes))
+    if target.ranks.pp > 1 and (whole or not target.rules.stages):
         text = f"vllm refuses to start: the class of {target.model.name} has no pipeline stages"
         raise UsageError(f"{text}; leave --pp out")
 
@@ -102,3 +143,6 @@ def _dtype(target: Target) -> None:
     if target.is_of("minimax_m3") and name not in M3:
         text = f"vllm: what MiniMax-M3's sparse layers keep in {name} is not modelled"
         raise UsageError(f"{text}: they pack nothing, and other layers do")
+    if target.dtype.packed and not target.rules.packs:
+        text = f"{name} does not find which layers of {target.model.name} attend to all"
+        raise UsageError(f"vllm refuses to start: {text}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.vllm.architectures import plain, types_of
+from kvcalc.engines.vllm.architectures import named_in
 
 if TYPE_CHECKING:
     from kvcalc.model import Model
@@ -47,13 +47,9 @@ NEVER = frozenset((NO_CLASS + NOT_REPLACED + WITH_ENCODERS).split())
 
 def is_gone(model: Model) -> bool:
     """Whether its class was there in an earlier version."""
-    return bool(_names(model) & GONE)
+    return named_in(model, GONE)
 
 
 def never_was(model: Model) -> bool:
     """Whether there was never a class for it."""
-    return bool(_names(model) & NEVER)
-
-
-def _names(model: Model) -> set[str]:
-    return {*types_of(model), *map(plain, types_of(model))}
+    return named_in(model, NEVER)

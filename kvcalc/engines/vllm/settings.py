@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NAME, VERSION = "vllm", "0.33.0"
 AUTO = "auto"
-ON, OFF, ALIGN = True, False, "align"
+ON, OFF, ALIGN, NONE = True, False, "align", "none"
 
 BACKENDS = (
     *(AUTO, "FLASH_ATTN", "FLASHINFER", "TRITON_ATTN", "FLEX_ATTENTION"),
@@ -60,15 +60,22 @@ SETTINGS = (
     Declared(
         "mamba_cache_mode",
         "align with prefix caching, none without",
-        "whether a sequence keeps a second state, at the end of a block, and one of a prompt",
-        ("none", ALIGN),
+        "whether a sequence keeps a second state, at the end of a block, and one of a prompt; "
+        "enable_prefix_caching decides it, whatever is given",
+        (NONE, ALIGN),
+    ),
+    Declared(
+        "mamba_cache_dtype",
+        AUTO,
+        "of convolutions, and of states whose dtype nothing else says: auto is the model's",
+        (AUTO, "float32", "float16", "bfloat16"),
     ),
     Declared(
         "mamba_ssm_cache_dtype",
         AUTO,
         "of recurrent states: auto is the model's dtype, fp32 for KDA and Nemotron-H, and what its "
         "file says for Qwen3.5",
-        (AUTO, "float32", "bfloat16"),
+        (AUTO, "float32", "float16", "bfloat16"),
     ),
     Declared(
         "attention_backend",
@@ -80,7 +87,14 @@ SETTINGS = (
         "gdn_prefill_backend",
         AUTO,
         "of Gated DeltaNet: flashinfer, auto on Hopper and Blackwell, keeps a state of the prompt",
-        (AUTO, "flashinfer", "triton"),
+        (AUTO, "flashinfer", "cutedsl", "triton"),
+    ),
+    Declared(
+        "kda_prefill_backend",
+        AUTO,
+        "of KDA in Kimi-K3 and GLM-5.3-Flash: flashkda, auto on Hopper and Blackwell, keeps a "
+        "state of the prompt",
+        (AUTO, "flashkda", "flashinfer", "triton"),
     ),
     Declared(
         "kv_cache_dtype_skip_layers",
@@ -103,7 +117,7 @@ SETTINGS = (
     ),
     Declared(
         "num_speculative_tokens",
-        "1 with MTP layers or a draft, else 0",
+        "as many as MTP layers, 1 with a draft, else 0",
         "tokens drafted per step: states keep as many columns and blocks more",
         int,
     ),
@@ -125,9 +139,11 @@ class Settings:
     asynchronous: bool
     prefix_caching: bool
     mode: str
+    conv_dtype: str
     state_dtype: str
     backend: str
     gdn_backend: str
+    kda_backend: str
     skip: frozenset[str]
     blocks: int | None
     max_model_len: int | None
@@ -147,9 +163,11 @@ class Settings:
             "async_scheduling": self.asynchronous,
             "enable_prefix_caching": self.prefix_caching,
             "mamba_cache_mode": self.mode,
+            "mamba_cache_dtype": self.conv_dtype,
             "mamba_ssm_cache_dtype": self.state_dtype,
             "attention_backend": self.backend,
             "gdn_prefill_backend": self.gdn_backend,
+            "kda_prefill_backend": self.kda_backend,
             "kv_cache_dtype_skip_layers": ",".join(sorted(skip, key=_by_number)) or None,
             "num_gpu_blocks_override": self.blocks,
             "max_model_len": self.max_model_len,
@@ -161,23 +179,29 @@ def _by_number(name: str) -> tuple[int, str]:
     return (int(name), "") if name.isdigit() else (10**6, name)
 
 
-def settings_of(question: Question, *, caches_prefixes: bool, drafts: bool) -> Settings:
-    """The settings of a question, for a model of which is known what these two say.
+def settings_of(
+    question: Question, *, caches_prefixes: bool, drafted: int, whole: bool
+) -> Settings:
+    """The settings of a question, for a model of which is known what these say.
 
     caches_prefixes  whether a server caches prefixes of such a model unless told otherwise
-    drafts           whether MTP layers or a draft are asked for
+    drafted          tokens that its MTP layers or its draft draft at a time unless told, 0 without
+    whole            whether a prompt has to fit into one step
 
     Raises UsageError for what cannot be, or cannot be together.
     """
     given = read(NAME, SETTINGS, question.settings)
     gpu = GPUS[str(given.get("gpu", "h100"))]
-    batched = _number(given, "max_num_batched_tokens") or gpu.batched_tokens
+    longest = _number(given, "max_model_len") or question.tokens if whole else 0
+    # engine/arg_utils.py:3194: no default is less than such a prompt
+    default = max(gpu.batched_tokens, longest or 0)
+    batched = _number(given, "max_num_batched_tokens") or default
     sequences = _number(given, "max_num_seqs") or min(gpu.sequences, batched)
     if sequences > batched:
         text = f"max_num_seqs {sequences:,} is more than max_num_batched_tokens {batched:,}"
         raise UsageError(f"{text}, and {NAME} needs one token of each sequence in a step")
     speculative = _number(given, "num_speculative_tokens")
-    if speculative and not drafts:
+    if speculative and not drafted:
         raise UsageError("num_speculative_tokens: nothing drafts them; add --mtp, or --draft MODEL")
     caching = bool(given.get("enable_prefix_caching", caches_prefixes))
     return Settings(
@@ -187,29 +211,22 @@ def settings_of(question: Question, *, caches_prefixes: bool, drafts: bool) -> S
         sequences=sequences,
         asynchronous=bool(given.get("async_scheduling", ON)),
         prefix_caching=caching,
-        mode=_mode(given, caching=caching),
+        # whatever mode is given (model_executor/models/config.py:762, 780)
+        mode=ALIGN if caching else NONE,
+        conv_dtype=str(given.get("mamba_cache_dtype", AUTO)),
         state_dtype=str(given.get("mamba_ssm_cache_dtype", AUTO)),
         backend=str(given.get("attention_backend", AUTO)),
         gdn_backend=str(given.get("gdn_prefill_backend", AUTO)),
+        kda_backend=str(given.get("kda_prefill_backend", AUTO)),
         skip=_skipped(given),
         blocks=_number(given, "num_gpu_blocks_override"),
         max_model_len=_number(given, "max_model_len"),
-        speculative=(speculative or 1) if drafts else 0,
+        speculative=(speculative or drafted) if drafted else 0,
     )
 
 
 def _number(given: Mapping[str, Setting], name: str) -> int | None:
     return cast("int | None", given.get(name))
-
-
-def _mode(given: Mapping[str, Setting], *, caching: bool) -> str:
-    """Prefix caching makes it align, and its absence none (model_executor/models/config.py)."""
-    if given.get("mamba_cache_mode") == ALIGN and not caching:
-        raise UsageError(f"mamba_cache_mode align: {NAME} needs enable_prefix_caching=true for it")
-    if given.get("mamba_cache_mode") == "none" and caching:
-        text = f"mamba_cache_mode none: {NAME} takes align while prefixes are cached"
-        raise UsageError(f"{text}; enable_prefix_caching=false leaves it none")
-    return ALIGN if caching else "none"
 
 
 def _skipped(given: Mapping[str, Setting]) -> frozenset[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kvcalc.engines.vllm.specs import Spec
 from kvcalc.errors import UsageError
 from kvcalc.extents import Fixed
-from kvcalc.formats import FP32
+from kvcalc.formats import BF16, FP32
 from kvcalc.parallel.tensors import heads_of_rank
 
 if TYPE_CHECKING:
@@ -23,9 +23,11 @@ KINDS = ("mamba1", "mamba2", "gdn", "kda", "lightning", "shortconv")
 """Schemes with a state that it has layers for."""
 NOT_DRAFTED = ("mamba1", "lightning")
 """Those without columns for drafted tokens."""
-HALF_BYTES = 2
+OF_ITS_DTYPE = ("lightning", "shortconv")
+"""Those in the model's dtype whatever is set (layers/mamba/linear/base.py:55)."""
 GDN_ALIGN = 64
-GDN_KEY_DIM = 128
+WIDE = 128
+"""The width of a head that the kernels which export a prefill's state are for."""
 
 
 def state_spec(
@@ -35,19 +37,34 @@ def state_spec(
     if scheme.kind not in KINDS:
         raise UsageError(f"vllm has no layer that keeps a {scheme.kind} state")
     total = sum(_bytes(scheme, tensor, rules, settings, tp) for tensor in tensors)
-    blocks = 1 + settings.speculative
-    if settings.mode == "align":
-        blocks = 2 + settings.speculative + (exports(scheme, rules, settings) is not None)
+    blocks = _blocks(scheme, rules, settings)
     like: Hashable = tuple((t.role, t.width, t.heads, t.extent) for t in tensors)
     return Spec("state", 0, total, total, blocks=blocks, like=(scheme.kind, like))
+
+
+def whole_spec(
+    shift: CacheTensor, beside: Scheme, rules: Rules, settings: Settings
+) -> tuple[Spec, int]:
+    """What every rank keeps of a convolution beside another state, and its bytes undrafted."""
+    assert isinstance(shift.extent, Fixed)
+    column, count = _own(settings).entry_bytes(shift.width), shift.extent.count
+    total = (count + settings.speculative) * column
+    blocks = _blocks(beside, rules, settings)
+    return Spec("state", 0, total, total, blocks=blocks, like=shift.name), count * column
+
+
+def _blocks(scheme: Scheme, rules: Rules, settings: Settings) -> int:
+    if settings.mode != "align":
+        return 1 + settings.speculative
+    return 2 + settings.speculative + (exports(scheme, rules, settings) is not None)
 
 
 def drafted(scheme: Scheme, tensors: tuple[CacheTensor, ...], settings: Settings, tp: int) -> int:
     """Bytes of the columns that convolutions keep for drafted tokens."""
     if scheme.kind in NOT_DRAFTED:
         return 0
-    columns = (_heads(t, tp) * t.width * HALF_BYTES for t in tensors if t.role == "conv")
-    return settings.speculative * sum(columns)
+    columns = sum(_heads(t, tp) * t.width for t in tensors if t.role == "conv")
+    return settings.speculative * _own(settings).entry_bytes(columns)
 
 
 def _bytes(scheme: Scheme, tensor: CacheTensor, rules: Rules, settings: Settings, tp: int) -> int:
@@ -55,14 +72,23 @@ def _bytes(scheme: Scheme, tensor: CacheTensor, rules: Rules, settings: Settings
     if tensor.role == "conv":
         assert isinstance(tensor.extent, Fixed)
         more = 0 if scheme.kind in NOT_DRAFTED else settings.speculative
-        return (tensor.extent.count + more) * heads * tensor.width * HALF_BYTES
-    stored = state_format(scheme, tensor, rules, settings)
-    return stored.entry_bytes(heads * tensor.width) if stored else heads * tensor.width * HALF_BYTES
+        columns = heads * tensor.width
+        return (tensor.extent.count + more) * _own(settings).entry_bytes(columns)
+    stored = state_format(scheme, tensor, rules, settings) or _own(settings)
+    return stored.entry_bytes(heads * tensor.width)
+
+
+def _own(settings: Settings) -> Format:
+    """What convolutions are in: the model's own floats of two bytes, unless a setting says fp32."""
+    return FP32 if settings.conv_dtype == "float32" else BF16
 
 
 def _heads(tensor: CacheTensor, tp: int) -> int:
-    """A rank's heads, channels or groups: Mamba2's groups are extended to one for each rank."""
-    if tensor.name == "conv_bc" and tensor.heads and tensor.heads % tp:
+    """A rank's heads, channels or groups: Mamba2's one group is extended to one for each rank.
+
+    Several are not (layers/mamba/mamba_mixer2.py:318).
+    """
+    if tensor.name == "conv_bc" and tensor.heads == 1:
         return 1
     return heads_of_rank(tensor, tp) if tensor.role == "state" else _divided(tensor, tp)
 
@@ -78,9 +104,11 @@ def _divided(tensor: CacheTensor, tp: int) -> int:
 def state_format(
     scheme: Scheme, tensor: CacheTensor, rules: Rules, settings: Settings
 ) -> Format | None:
-    """The dtype of a recurrent state; None is the model's own."""
-    if settings.state_dtype != "auto":
-        return FP32 if settings.state_dtype == "float32" else None
+    """The dtype of a recurrent state; None is that of convolutions."""
+    if scheme.kind in OF_ITS_DTYPE:
+        return None
+    if settings.state_dtype != "auto" and rules.states_follow:
+        return _asked(scheme, settings)
     if scheme.kind == "kda" or rules.states == "fp32":
         return FP32
     if rules.states is None:
@@ -89,14 +117,24 @@ def state_format(
     return pinned or (FP32 if rules.states.endswith("fp32") else None)
 
 
+def _asked(scheme: Scheme, settings: Settings) -> Format:
+    """The dtype that is set (layers/mamba/mamba_utils.py:101, 141)."""
+    if scheme.kind == "kda" and settings.state_dtype == "float16":
+        text = "states of KDA are float32 or bfloat16, not float16"
+        raise UsageError(f"vllm refuses to start: {text}; -E mamba_ssm_cache_dtype says which")
+    return FP32 if settings.state_dtype == "float32" else BF16
+
+
 def exports(scheme: Scheme, rules: Rules, settings: Settings) -> int | None:
     """Between how many tokens a prefill's state can be exported; None where it cannot."""
     family = settings.gpu.family
     if scheme.kind == "mamba2":
         return 1
+    wide = getattr(scheme, "key_dim", 0) == WIDE
     if scheme.kind == "kda" and family in rules.exports:
-        return rules.export_align
-    if scheme.kind != "gdn" or rules.never_exports or settings.gdn_backend == "triton":
+        # models/kimi_k3/nvidia/kda.py:486: FlashKDA where it can, unless another is set
+        return rules.export_align if wide and settings.kda_backend in ("auto", "flashkda") else None
+    flashinfer = settings.gdn_backend in ("auto", "flashinfer")
+    if scheme.kind != "gdn" or rules.never_exports or not flashinfer:
         return None
-    wide = getattr(scheme, "key_dim", 0) == GDN_KEY_DIM
     return GDN_ALIGN if family == 9 or (family in (10, 12) and wide) else None

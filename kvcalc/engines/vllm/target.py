@@ -52,9 +52,13 @@ class Target:
     @cached_property
     def settings(self) -> Settings:
         """The settings as resolved for this model."""
-        drafts = self.question.mtp or self.model.draft is not None
-        caches = self.attends and not any(scheme.crosses for scheme in self.schemes)
-        return settings_of(self.question, caches_prefixes=caches, drafts=drafts)
+        drafted = int(self.model.draft is not None)
+        if self.question.mtp:
+            # config/speculative.py:1598: as many as the file has
+            drafted = max(1, self.model.predicting)
+        crosses = any(scheme.crosses for scheme in self.schemes)
+        caches = self.attends and not crosses
+        return settings_of(self.question, caches_prefixes=caches, drafted=drafted, whole=crosses)
 
     @cached_property
     def own_schemes(self) -> tuple[Scheme, ...]:
@@ -112,7 +116,17 @@ class Target:
     @cached_property
     def packs(self) -> bool:
         """Whether its blocks lie outside layers, so that pages of unlike bytes share one."""
-        return self.is_of("deepseek_v4") or self.is_of("glm5_next")
+        averaged = self.is_of("qwen4_exp") and self.has("index")
+        return averaged or self.is_of("deepseek_v4") or self.is_of("glm5_next")
+
+    def is_whole(self, scheme: Scheme) -> bool:
+        """Whether every rank keeps all of it: Qwen4's convolution of n-grams."""
+        return self.is_of("qwen4_exp") and any(t.role == "shift" for t in scheme.kept)
+
+    @cached_property
+    def sharded_state(self) -> Scheme:
+        """The state that ranks share."""
+        return next(s for s in self.schemes if has_state(s) and not self.is_whole(s))
 
     @cached_property
     def dtype(self) -> Dtype:

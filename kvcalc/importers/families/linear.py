@@ -230,7 +230,7 @@ LINEAR_ATTENTION = (
         parts={LINEAR: _qwen_linear, FULL: full(), SLIDING: windowed()}),
     Family("kimi_linear", defaults=dict(layers=27, hidden=2304, heads=32, **V3, linear_head_dim=128,
             linear_num_heads=32, linear_conv_kernel_dim=4), schedule=_kimi_schedule,
-        parts={LINEAR: _kimi_linear, FULL: latent}, unused=KIMI_UNUSED),
+        parts={LINEAR: _kimi_linear, FULL: latent}, mtp=FULL, unused=KIMI_UNUSED),
     Family("glm5_next_text", "glm5_next", defaults=dict(layers=45, hidden=4096, heads=64,
             kv_lora_rank=512, qk_rope_head_dim=0, qk_nope_head_dim=256, v_head_dim=256,
             index_n_heads=32, **PICKS, index_kpool=16, linear_head_dim=128, linear_num_heads=64,

@@ -256,7 +256,7 @@ MAMBA = (
         names={"head_dim": ("head_dim", "attention_head_dim"), "n_groups": ("n_groups",
             "mamba_n_groups"), "conv_kernel": ("conv_kernel", "mamba_d_conv")},
         unused=(*CHUNKS, "expand", "mamba_expand", "hybrid_override_pattern",
-            "mtp_layers_block_type", "mtp_hybrid_override_pattern")),
+            "mtp_layers_block_type", "mtp_hybrid_override_pattern"), mtp=FULL),
     Family("mamba", "falcon_mamba",
         defaults=dict(layers=32, hidden=768, state_size=16, expand=2, conv_kernel=4),
         schedule=same(LINEAR), parts={LINEAR: _mamba1_alone}),

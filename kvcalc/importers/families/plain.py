@@ -155,7 +155,7 @@ PLAIN = (
     plain("emu3_text_model", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8)),
     ernie("ernie4_5", defaults=dict(layers=18, hidden=1024, heads=16, kv_heads=2, head_dim=128)),
     ernie("ernie4_5_moe", "ernie4_5_vl_moe_text",
-        defaults=dict(layers=28, hidden=2560, heads=20, kv_heads=4)),
+        defaults=dict(layers=28, hidden=2560, heads=20, kv_heads=4), mtp=FULL),
     plain("exaone", defaults=dict(layers=32, hidden=4096, heads=32, kv_heads=8)),
     plain("falcon", defaults=dict(layers=32, hidden=4544, heads=71, multi_query=True),
         parts={FULL: _falcon},

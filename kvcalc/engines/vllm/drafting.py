@@ -1,0 +1,89 @@
+"""What drafts tokens: a model's own MTP layers, or another model (config/speculative.py)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvcalc.engines.vllm.architectures import named_in, types_of
+from kvcalc.errors import UsageError
+
+if TYPE_CHECKING:
+    from kvcalc.engines.vllm.target import Target
+    from kvcalc.model import Model
+
+UNLISTED = frozenset(
+    [
+        *("deepseek_v32", "deepseek_v4", "glm_moe_dsa", "dots3_note"),
+        *("longcat_flash", "mimo_v2", "mimo_v2_flash", "exaone_moe", "exaone4_5"),
+        *("qwen3_next", "qwen3_5", "qwen3_5_moe", "qwen4_exp", "minimax_m3_vl", "glm5_next"),
+    ]
+)
+"""Types with MTP layers, of which there is one where a file says nothing."""
+
+LISTED = frozenset(
+    [
+        # mistral_large_3 is of this type too, and what it drafts with is another model
+        "deepseek_v3",
+        *("mimo", "glm4_moe", "glm4_moe_lite", "glm_ocr", "ernie4_5_moe", "kimi_k3"),
+        *("nemotron_h", "nemotron_h_puzzle", "bailing_hybrid", "hy_v3"),
+    ]
+)
+"""Those whose files have to say how many."""
+
+OTHERS = frozenset(
+    [
+        *("pangu_ultra_moe", "hy_v4", "step3p5", "step3p7", "step5", "step5_vl"),
+        *("inkling_mm_model", "inkling_model"),
+    ]
+)
+"""Those whose MTP layers are not modelled."""
+
+
+MARKED = "read as a draft head"
+"""How the note begins of a draft whose file says that it is a head for another model."""
+
+
+def is_head(draft: Model) -> bool:
+    """Whether its layers are numbered on from the target's, and not from 0 as its own."""
+    return len(draft.layers) == 1 or _is_marked(draft)
+
+
+def _is_marked(draft: Model) -> bool:
+    return any(note.startswith(MARKED) for note in draft.notes)
+
+
+def refuse_drafts(target: Target) -> None:
+    """Raises UsageError for MTP layers that vLLM does not have, or not so, and for drafts."""
+    if target.question.mtp:
+        _layers(target)
+    draft = target.model.draft
+    if draft and target.ranks.pp > 1 and not _is_marked(draft):
+        # v1/worker/gpu/spec_decode/standalone_ar/speculator.py:115: it is cut into stages as well
+        text = f"{draft.name} beside stages is not modelled, as it is no head for another model"
+        raise UsageError(f"vllm: {text}; leave --pp out")
+    if draft and draft.kv_dtype and not _is_marked(draft):
+        text = f"vllm keeps {draft.name}, which is no head for another model, in the model's dtype"
+        raise UsageError(f"{text}; leave --draft-kv-dtype out")
+    drafted, batched = target.settings.speculative, target.settings.batched
+    if drafted and batched <= drafted:
+        # config/vllm.py:2371
+        text = (
+            f"max_num_batched_tokens {batched:,} leaves no slot beside {drafted:,} drafted tokens"
+        )
+        raise UsageError(f"vllm refuses to start: {text}")
+
+
+def _layers(target: Target) -> None:
+    model, drafted, has = target.model, target.settings.speculative, target.model.predicting
+    if target.question.mtp_layers is not None:
+        text = f"vllm has all MTP layers of {model.name} or none, so --mtp alone"
+        raise UsageError(f"{text}; -E num_speculative_tokens=N says how many it drafts with them")
+    if named_in(model, OTHERS):
+        raise UsageError(f"vllm: how it keeps the MTP layers of {model.name} is not modelled")
+    if types_of(model) and not named_in(model, UNLISTED | LISTED):
+        raise UsageError(f"vllm refuses to start: {model.name} is of a type it has no MTP for")
+    if named_in(model, LISTED) and not has:
+        raise UsageError(f"vllm refuses to start: the file of {model.name} lists no MTP layers")
+    if has and drafted > has and drafted % has:
+        text = f"{drafted:,} drafted tokens are no multiple of {has:,} MTP layers"
+        raise UsageError(f"vllm refuses to start: {text}; -E num_speculative_tokens says another")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -118,3 +120,24 @@ def test_an_answer_can_be_compared_and_sent_on() -> None:
     answer = kvcalc.compare("deepseek-v3")
     assert answer == kvcalc.compare("deepseek-v3") != kvcalc.compare("deepseek-v3", batch=2)
     assert str(pickle.loads(pickle.dumps(answer))) == str(answer)
+
+
+ENGINES = ({"engine": "transformers", "draft": "llama-3.2-1b"}, {"engine": "vllm", "tp": 2})
+
+
+@pytest.mark.parametrize("asked", ENGINES, ids=["transformers", "vllm"])
+@pytest.mark.parametrize("ask", [kvcalc.show, kvcalc.compare, partial(kvcalc.fit, memory="1GiB")])
+def test_so_can_one_with_what_an_engine_reserves(
+    ask: Callable[..., Answer], asked: dict[str, Any]
+) -> None:
+    answer = ask("llama-3.1-8b", context=1000, **asked)
+    for copied in (pickle.loads(pickle.dumps(answer)), copy.deepcopy(answer)):
+        assert copied == answer
+        assert copied.to_dict() == answer.to_dict()
+    assert answer == ask("llama-3.1-8b", context=1000, **asked)
+    assert answer != ask("llama-3.1-8b", context=1001, **asked)
+
+
+def test_what_an_engine_reserves_may_be_in_a_set() -> None:
+    kept = [kvcalc.show("llama-3.1-8b", n, engine="vllm").reservation for n in (1, 1, 17)]
+    assert len(set(kept)) == 2

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
     from kvcalc.question import Setting
 
@@ -31,6 +32,16 @@ class Report:
     capacity_tokens: int
     concurrency: float
     log: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Told:
+    """Terms that have been made: as they are compared, copied and kept in files."""
+
+    terms: tuple[Term, ...]
+
+    def __call__(self) -> tuple[Term, ...]:
+        return self.terms
 
 
 class Reservation(NamedTuple):
@@ -58,6 +69,24 @@ class Reservation(NamedTuple):
     def terms(self) -> tuple[Term, ...]:
         """By how much each rule differs from what is stored; they add up to the byte."""
         return self.tell()
+
+    @property
+    def made(self) -> Reservation:
+        """The same with its terms made."""
+        return self._replace(tell=Told(self.terms))
+
+    # what a plan tells by is of that plan alone, and can neither be compared nor pickled
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reservation) and tuple(self.made) == tuple(other.made)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.made))
+
+    def __reduce__(self) -> tuple[type[Reservation], tuple[Any, ...]]:
+        return Reservation, tuple(self.made)
 
 
 @dataclass(frozen=True)

@@ -335,3 +335,30 @@ def test_each_term_by_hand(
     shown = kvcalc.show(model, context, engine="vllm", **_with_steps(asked))
     assert shown.reservation
     assert {term.rule: term.bytes for term in shown.reservation.terms} == terms
+
+
+WHISPER_BLOCK = 32 * 16 * 2 * 20 * 64 * 2
+"""A block of 16 tokens: 32 layers of 20 heads x 64, in bf16."""
+
+
+def test_a_step_is_as_long_as_a_prompt_that_is_not_cut_up() -> None:
+    """Whisper: 563 blocks of 9,000 tokens and as many of its encoder's, also beside a short one."""
+    size = 2 * 563 * WHISPER_BLOCK
+    asked: dict[str, Any] = {"engine": "vllm"}
+    assert kvcalc.show("whisper-large-v3", 9_000, **asked).reserved == size
+    beside = kvcalc.compare("whisper-large-v3", context=[448, 9_000], **asked)
+    rows = {row.context: row for row in beside.rows if row.native}
+    assert [row.reserved for row in rows.values()] == [1_415_577_600, size]
+    assert beside.query.settings["max_num_batched_tokens"] is None
+    # 16,383 blocks but the null one, half of them for either
+    (row,) = kvcalc.fit("whisper-large-v3", memory=16_384 * WHISPER_BLOCK, **asked).rows
+    assert row.largest_context == 16_383 // 2 * 16
+
+
+def test_no_prompt_that_is_not_cut_up_is_longer_than_the_step_that_is_set() -> None:
+    asked: dict[str, Any] = {"engine": "vllm", "settings": {"max_num_batched_tokens": 2_000}}
+    (row,) = kvcalc.fit("whisper-large-v3", memory="40GiB", **asked).rows
+    assert row.largest_context == 2_000
+    for contexts in ([2_001], [448, 2_001]):
+        with pytest.raises(kvcalc.UsageError, match=r"2,000 is less than 2,001 tokens"):
+            kvcalc.compare("whisper-large-v3", context=contexts, **asked)

@@ -30,7 +30,7 @@ class VllmPlan:
     groups   of the whole model
     cached   by layer number and spec, what a cache of a group holds
     stages   the ideal's, for the terms that lead from it
-    told     the settings as resolved; max_model_len follows the context where it is None
+    told     the settings as resolved, but for those that follow the context
     """
 
     groups: tuple[Group, ...]
@@ -46,7 +46,7 @@ class VllmPlan:
 
     def settings_at(self, context: int | None) -> dict[str, Setting]:
         """The settings as resolved."""
-        return {**self.told, "max_model_len": self.own.max_model_len or context}
+        return {**self.told, **self.own.following(context)}
 
     def at(self, context: int, batch: int) -> Reservation:
         """Blocks of `context` tokens for each sequence, on the stage whose blocks are largest."""
@@ -99,12 +99,17 @@ class VllmPlan:
         end = self.stages[stage].end if stage < len(self.stages) - 1 else 10**9
         return range(self.stages[stage].first, end)
 
+    def needs(self, context: int) -> tuple[Need, ...]:
+        """What a request of so many tokens needs of each group. Raises UsageError."""
+        return self._needs_of(self.own.step(context)) if self.own.whole else self._needs
+
     @cached_property
-    def needs(self) -> tuple[Need, ...]:
-        """What a request needs of each group."""
-        own = self.own
-        in_flight = own.in_flight(self.ranks.pp)
-        serving = Serving(in_flight, own.batched, self.retained, self.ranks.dcp)
+    def _needs(self) -> tuple[Need, ...]:
+        return self._needs_of(self.own.batched)
+
+    def _needs_of(self, batched: int) -> tuple[Need, ...]:
+        in_flight = self.own.in_flight(batched, self.ranks.pp)
+        serving = Serving(in_flight, batched, self.retained, self.ranks.dcp)
         return tuple(need_of(group.spec, serving) for group in self.groups)
 
     def blocks(self, context: int) -> int:
@@ -114,7 +119,7 @@ class VllmPlan:
             text = f"{context:,} tokens are more than max_model_len {longest:,}"
             raise UsageError(f"vllm serves no such sequence: {text}")
         total = 0
-        for need in self.needs:
+        for need in self.needs(context):
             total += need.blocks(context)
         return total
 

@@ -32,7 +32,7 @@ def refuse(target: Target) -> None:
     _kv_heads(target)
     _context_ranks(target)
     _dtype(target)
-    _encoder(target)
+    target.settings.step(target.question.tokens)
     refuse_drafts(target)
     _settings(target)
     _kda(target)
@@ -66,14 +66,6 @@ def _settings(target: Target) -> None:
     if target.is_of("zamba2") and any(name.isdigit() for name in target.settings.skip):
         text = f"by which numbers it leaves out layers of {model.name} is not modelled"
         raise UsageError(f"vllm: {text}; leave kv_cache_dtype_skip_layers out")
-
-
-def _encoder(target: Target) -> None:
-    """A prompt of a model with an encoder is not cut up: one step has to hold it."""
-    longest = target.settings.max_model_len or target.question.tokens
-    if any(s.crosses for s in target.schemes) and target.settings.batched < longest:
-        text = f"max_num_batched_tokens {target.settings.batched:,} is less than {longest:,} tokens"
-        raise UsageError(f"vllm refuses to start: {text}, and a prompt is not cut up here")
 
 
 def _class(target: Target) -> None:

@@ -128,6 +128,8 @@ SETTINGS = (
 class Settings:
     """The settings as resolved; what depends on the model is left open as None until it is known.
 
+    batched      max_num_batched_tokens, as given or by default
+    whole        whether a prompt has to fit into one step: by default a step is as long as one
     speculative  num_speculative_tokens, 0 where nothing drafts
     skip         kv_cache_dtype_skip_layers
     """
@@ -148,10 +150,29 @@ class Settings:
     blocks: int | None
     max_model_len: int | None
     speculative: int
+    whole: bool = False
+    batched_given: bool = False
 
-    def in_flight(self, pp: int) -> int:
+    def step(self, context: int) -> int:
+        """Tokens of one step, for sequences of so many. Raises UsageError where that is too few."""
+        longest = self.max_model_len or context
+        if not self.whole or longest <= self.batched:
+            return self.batched
+        if self.batched_given:
+            text = f"max_num_batched_tokens {self.batched:,} is less than {longest:,} tokens"
+            raise UsageError(f"vllm refuses to start: {text}, and a prompt is not cut up here")
+        return longest  # engine/arg_utils.py:3194: no default is less than such a prompt
+
+    def in_flight(self, batched: int, pp: int) -> int:
         """Tokens that are scheduled and not yet settled (config/vllm.py, max_in_flight_tokens)."""
-        return self.batched * (pp + 1 if self.asynchronous else pp)
+        return batched * (pp + 1 if self.asynchronous else pp)
+
+    def following(self, context: int | None) -> dict[str, Setting]:
+        """Those that follow the context; None where there are several contexts."""
+        longest = self.max_model_len or context
+        follows = self.whole and not self.batched_given
+        batched = None if follows and longest is None else self.step(longest or 0)
+        return {"max_num_batched_tokens": batched, "max_model_len": longest}
 
     def told(self, block_size: int | None, skip: frozenset[str]) -> dict[str, Setting]:
         """All settings by their names, as resolved."""
@@ -192,10 +213,8 @@ def settings_of(
     """
     given = read(NAME, SETTINGS, question.settings)
     gpu = GPUS[str(given.get("gpu", "h100"))]
-    longest = _number(given, "max_model_len") or question.tokens if whole else 0
-    # engine/arg_utils.py:3194: no default is less than such a prompt
-    default = max(gpu.batched_tokens, longest or 0)
-    batched = _number(given, "max_num_batched_tokens") or default
+    asked = _number(given, "max_num_batched_tokens")
+    batched = asked or gpu.batched_tokens
     sequences = _number(given, "max_num_seqs") or min(gpu.sequences, batched)
     if sequences > batched:
         text = f"max_num_seqs {sequences:,} is more than max_num_batched_tokens {batched:,}"
@@ -222,6 +241,8 @@ def settings_of(
         blocks=_number(given, "num_gpu_blocks_override"),
         max_model_len=_number(given, "max_model_len"),
         speculative=(speculative or drafted) if drafted else 0,
+        whole=whole,
+        batched_given=asked is not None,
     )
 
 

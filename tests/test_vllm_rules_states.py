@@ -315,3 +315,27 @@ REFUSED = (
 def test_refused_as_vllm_does(row: Refused) -> None:
     with pytest.raises(UsageError, match=row.why):
         planned(row)
+
+
+BESIDE: tuple[tuple[str, str, dict[str, Any], str], ...] = (
+    ("mamba2-2.7b", "llama-3.2-1b", {}, "has states, or attention"),
+    ("llama-3.1-8b", "mamba2-2.7b", {}, "has states, or attention"),
+    ("inkling-small", "lfm2-1.2b", {}, "by unlike rules"),
+    ("qwen2.5-3b", "deepseek-v3", {}, "by unlike rules"),
+    ("deepseek-v3", "deepseek-v4-flash", {}, "by unlike rules"),
+    ("llama-3.1-8b", "command-a-plus", {}, "by unlike rules"),
+    ("deepseek-v3", "llama-3.2-1b", MTP, "leave --mtp or --draft out"),
+)
+
+
+@pytest.mark.parametrize(("model", "draft", "asked", "why"), BESIDE)
+def test_drafts_that_are_not_kept_as_the_model_is(
+    model: str, draft: str, asked: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(UsageError, match=why):
+        kvcalc.show(model, 4_096, draft=draft, engine="vllm", **asked)
+
+
+def test_no_mtp_layer_of_a_model_that_attends_to_nothing() -> None:
+    with pytest.raises(UsageError, match="has no attention"):
+        kvcalc.show("mamba2-2.7b", 2_048, mtp=True, engine="vllm")

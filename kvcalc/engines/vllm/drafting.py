@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.vllm.architectures import named_in, types_of
+from kvcalc.engines.vllm.architectures import named_in, rules_of, types_of
+from kvcalc.engines.vllm.target import has_state
 from kvcalc.errors import UsageError
+from kvcalc.extents import Window
 
 if TYPE_CHECKING:
     from kvcalc.engines.vllm.target import Target
@@ -38,6 +40,8 @@ OTHERS = frozenset(
 )
 """Those whose MTP layers are not modelled."""
 
+PACKAGES = ("deepseek_v4", "glm5_next", "inkling", "qwen4_exp")
+"""Types of whose caches a module of their own tells."""
 
 MARKED = "read as a draft head"
 """How the note begins of a draft whose file says that it is a head for another model."""
@@ -57,6 +61,8 @@ def refuse_drafts(target: Target) -> None:
     if target.question.mtp:
         _layers(target)
     draft = target.model.draft
+    if draft:
+        _beside(target, draft)
     if draft and target.ranks.pp > 1 and not _is_marked(draft):
         # v1/worker/gpu/spec_decode/standalone_ar/speculator.py:115: it is cut into stages as well
         text = f"{draft.name} beside stages is not modelled, as it is no head for another model"
@@ -73,6 +79,38 @@ def refuse_drafts(target: Target) -> None:
         raise UsageError(f"vllm refuses to start: {text}")
 
 
+def _beside(target: Target, draft: Model) -> None:
+    if target.question.mtp:
+        # config/speculative.py has one method
+        text = "one of MTP layers and another model drafts, and both are asked for"
+        raise UsageError(f"vllm refuses to start: {text}; leave --mtp or --draft out")
+    own = [has_state(scheme) for scheme in target.own_schemes]
+    drafts = [has_state(scheme) for scheme in draft.schemes]
+    if (all(own) and not all(drafts)) or (any(drafts) and not any(own)):
+        # interface.py:940 goes by the model alone
+        text = f"{draft.name} beside {target.model.name} is not modelled, as one of them alone"
+        raise UsageError(f"vllm: {text} has states, or attention; leave --draft out")
+    if not _is_marked(draft) and not _is_kept_alike(target, draft):
+        text = f"{draft.name} beside {target.model.name} is not modelled, as their classes keep"
+        raise UsageError(f"vllm: {text} their caches by unlike rules; leave --draft out")
+
+
+def _is_kept_alike(target: Target, draft: Model) -> bool:
+    """Whether a model's rules are those of the draft beside it, as far as it has what they say."""
+    own, its = target.rules, rules_of(draft)
+    for family in PACKAGES:
+        if target.is_of(family) != any(name.startswith(family) for name in types_of(draft)):
+            return False
+    tensors = [tensor for scheme in draft.schemes for tensor in scheme.kept]
+    if any(map(has_state, draft.schemes)) or its.own_backend:
+        return its == own
+    latents = any(tensor.role == "latent" for tensor in tensors)
+    windows = any(isinstance(tensor.extent, Window) for tensor in tensors)
+    return not (latents and (its.latents, its.index) != (own.latents, own.index)) and not (
+        windows and its.window_more != own.window_more
+    )
+
+
 def _layers(target: Target) -> None:
     model, drafted, has = target.model, target.settings.speculative, target.model.predicting
     if target.question.mtp_layers is not None:
@@ -84,6 +122,9 @@ def _layers(target: Target) -> None:
         raise UsageError(f"vllm refuses to start: {model.name} is of a type it has no MTP for")
     if named_in(model, LISTED) and not has:
         raise UsageError(f"vllm refuses to start: the file of {model.name} lists no MTP layers")
+    if not has and not target.attends:
+        text = f"{model.name} has no attention, as an MTP layer would have"
+        raise UsageError(f"vllm refuses to start: {text}; leave --mtp out")
     if has and drafted > has and drafted % has:
         text = f"{drafted:,} drafted tokens are no multiple of {has:,} MTP layers"
         raise UsageError(f"vllm refuses to start: {text}; -E num_speculative_tokens says another")

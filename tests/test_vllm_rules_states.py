@@ -324,6 +324,8 @@ BESIDE: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("qwen2.5-3b", "deepseek-v3", {}, "by unlike rules"),
     ("deepseek-v3", "deepseek-v4-flash", {}, "by unlike rules"),
     ("llama-3.1-8b", "command-a-plus", {}, "by unlike rules"),
+    ("whisper-large-v3", "llama-3.2-1b", {}, "to an encoder's output"),
+    ("llama-3.1-8b", "t5-small", {}, "no class for T5"),
     ("deepseek-v3", "llama-3.2-1b", MTP, "leave --mtp or --draft out"),
 )
 
@@ -339,3 +341,29 @@ def test_drafts_that_are_not_kept_as_the_model_is(
 def test_no_mtp_layer_of_a_model_that_attends_to_nothing() -> None:
     with pytest.raises(UsageError, match="has no attention"):
         kvcalc.show("mamba2-2.7b", 2_048, mtp=True, engine="vllm")
+
+
+def test_a_hybrid_class_caches_prefixes_also_where_no_layer_attends() -> None:
+    """Three layers of LFM2's convolution, 2 x 2,048 elements each: two blocks, as vLLM has them."""
+    config = {
+        "model_type": "lfm2",
+        "num_hidden_layers": 3,
+        "hidden_size": 2_048,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "conv_L_cache": 3,
+        "layer_types": ["conv"] * 3,
+        "torch_dtype": "bfloat16",
+    }
+    assert kvcalc.show(config, 128_000, engine="vllm").reserved == 2 * 3 * 2 * 2_048 * 2
+    assert (
+        kvcalc.show("mamba2-2.7b", 2_048, engine="vllm").query.settings["enable_prefix_caching"]
+        is False
+    )
+
+
+def test_no_plan_of_a_model_that_keeps_nothing() -> None:
+    nothing = {"kind": "gqa", "kv_heads": 2, "shared": True}
+    config = {"name": "N", "heads": 8, "head_dim": 64, "dtype": "bf16", "layers": 4}
+    with pytest.raises(UsageError, match="N keeps nothing"):
+        kvcalc.show({**config, "attention": nothing}, 100, engine="vllm")

@@ -162,6 +162,9 @@ _RULES: Mapping[str, Rules] = {
     "zamba2": Rules(stages=False, packs=False),
 }
 
+STATES_ALONE = frozenset(["mamba", "mamba2", "mamba_ssm", "falcon_mamba"])
+"""Types whose class has no attention (IsAttentionFree); others are hybrids, whatever they list."""
+
 
 def types_of(model: Model) -> tuple[str, ...]:
     """The `model_type`s of a model, the language model's first; none where that is not known."""

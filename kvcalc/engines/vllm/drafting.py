@@ -84,6 +84,9 @@ def _beside(target: Target, draft: Model) -> None:
         # config/speculative.py has one method
         text = "one of MTP layers and another model drafts, and both are asked for"
         raise UsageError(f"vllm refuses to start: {text}; leave --mtp or --draft out")
+    if any(scheme.crosses for scheme in target.schemes):
+        text = f"{draft.name} beside {target.model.name} is not modelled, as one of them attends"
+        raise UsageError(f"vllm: {text} to an encoder's output; leave --draft out")
     own = [has_state(scheme) for scheme in target.own_schemes]
     drafts = [has_state(scheme) for scheme in draft.schemes]
     if (all(own) and not all(drafts)) or (any(drafts) and not any(own)):

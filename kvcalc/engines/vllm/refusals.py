@@ -69,12 +69,14 @@ def _settings(target: Target) -> None:
 
 
 def _class(target: Target) -> None:
-    model = target.model
-    if is_gone(model):
-        text = f"vllm 0.33.0 has no class for {model.name} any more"
-        raise UsageError(f"{text}: an earlier version served it")
-    if never_was(model):
-        raise UsageError(f"vllm 0.33.0 has no class for {model.name}: it serves no such model")
+    for model in (model for model in (target.model, target.model.draft) if model):
+        if is_gone(model):
+            text = f"vllm 0.33.0 has no class for {model.name} any more"
+            raise UsageError(f"{text}: an earlier version served it")
+        if never_was(model):
+            raise UsageError(f"vllm 0.33.0 has no class for {model.name}: it serves no such model")
+    if all(tensor.shared for scheme in target.schemes for tensor in scheme.kept):
+        raise UsageError(f"vllm: {target.model.name} keeps nothing, of which there is no plan")
 
 
 def _stages(target: Target) -> None:

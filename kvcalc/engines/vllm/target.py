@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kvcalc.attention.recurrent import KDA
 from kvcalc.cache import STATE_ROLES
-from kvcalc.engines.vllm.architectures import rules_of, types_of
+from kvcalc.engines.vllm.architectures import STATES_ALONE, named_in, rules_of, types_of
 from kvcalc.engines.vllm.dtypes import FP8, FP8_DS_MLA, TOLD_APART, dtype_of
 from kvcalc.engines.vllm.settings import settings_of
 from kvcalc.extents import Every, Window
@@ -57,7 +57,8 @@ class Target:
             # config/speculative.py:1598: as many as the file has
             drafted = max(1, self.model.predicting)
         crosses = any(scheme.crosses for scheme in self.schemes)
-        caches = self.attends and not crosses
+        hybrids = types_of(self.model) and not named_in(self.model, STATES_ALONE)
+        caches = bool(self.attends or hybrids) and not crosses
         return settings_of(self.question, caches_prefixes=caches, drafted=drafted, whole=crosses)
 
     @cached_property

@@ -284,6 +284,17 @@ REFUSED = (
     ),
     Refused({**QWEN4, "ple_layer_ids": [1]}, "no pipeline stages", {"pp": 2}),
     Refused(QWEN4, "state of n-grams", {"tp": 16}),
+    Refused(
+        {
+            "model_type": "nemotron_h",
+            "hidden_size": 4_096,
+            "num_attention_heads": 32,
+            "num_key_value_heads": 8,
+            "hybrid_override_pattern": "*-*-",
+            "torch_dtype": "bfloat16",
+        },
+        "a state of its class that no layer has",
+    ),
     Refused("llama-3.1-8b", "no MTP", MTP),
     Refused("kimi-linear-48b", "no MTP", MTP),
     Refused(ERNIE, "lists no MTP layers", MTP),

@@ -9,6 +9,7 @@ from kvcalc.engines.vllm.drafting import refuse_drafts
 from kvcalc.engines.vllm.dtypes import DS_MLA
 from kvcalc.engines.vllm.served import is_gone, never_was
 from kvcalc.engines.vllm.settings import AUTO
+from kvcalc.engines.vllm.target import has_state
 from kvcalc.errors import UsageError
 from kvcalc.extents import Window
 
@@ -75,6 +76,9 @@ def _class(target: Target) -> None:
             raise UsageError(f"{text}: an earlier version served it")
         if never_was(model):
             raise UsageError(f"vllm 0.33.0 has no class for {model.name}: it serves no such model")
+    if target.is_of("nemotron_h") and not any(map(has_state, target.own_schemes)):
+        text = f"the blocks of {target.model.name} hold a state of its class that no layer has"
+        raise UsageError(f"vllm: {text}, and that is not modelled")
     if all(tensor.shared for scheme in target.schemes for tensor in scheme.kept):
         raise UsageError(f"vllm: {target.model.name} keeps nothing, of which there is no plan")
 

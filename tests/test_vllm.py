@@ -7,6 +7,7 @@ said. Blocks and pages are those of its planner (v1/core/kv_cache_planning.py).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from time import process_time
 from typing import Any
 
 import pytest
@@ -362,3 +363,22 @@ def test_no_prompt_that_is_not_cut_up_is_longer_than_the_step_that_is_set() -> N
     for contexts in ([2_001], [448, 2_001]):
         with pytest.raises(kvcalc.UsageError, match=r"2,000 is less than 2,001 tokens"):
             kvcalc.compare("whisper-large-v3", context=contexts, **asked)
+
+
+def test_as_many_stages_as_layers_are_planned_about_as_fast_as_one() -> None:
+    config = {"name": "Deep", "heads": 8, "head_dim": 64, "dtype": "bf16", "max_context": 4_096}
+    layers = {"count": 4_000, "pattern": ["state*5", "full"]}
+    state = {"kind": "mamba1", "inner_dim": 64, "state_dim": 16, "conv_kernel": 4}
+    attention = {"state": state, "full": {"kind": "gqa", "kv_heads": 2}}
+    model = kvcalc.load({**config, "layers": layers, "attention": attention})
+
+    def seconds(pp: int) -> float:
+        begun = process_time()
+        asking = question(4_096, engine="vllm", pp=pp)
+        found = plan(model, asking)
+        assert found
+        assert found.at(4_096, 1).terms
+        return process_time() - begun
+
+    # a hundred times as long where each stage looks at all layers
+    assert min(seconds(4_000) for _ in range(3)) < 10 * min(seconds(1) for _ in range(3))

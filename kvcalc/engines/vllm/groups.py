@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from kvcalc.errors import UsageError
@@ -39,7 +42,14 @@ class Group:
 
     def bytes_on(self, stage: range) -> int:
         """Bytes of a block of the layers of a stage."""
-        return sum(held.spec.page for held in self.caches if held.layer in stage)
+        layers, below = self._below
+        return below[bisect_left(layers, stage.stop)] - below[bisect_left(layers, stage.start)]
+
+    @cached_property
+    def _below(self) -> tuple[list[int], list[int]]:
+        """Its layers in order, and bytes of a block of those before each: stages may be many."""
+        ordered = sorted((held.layer, held.spec.page) for held in self.caches)
+        return [layer for layer, _ in ordered], [0, *accumulate(page for _, page in ordered)]
 
 
 def groups_of(caches: Sequence[Held]) -> tuple[Group, ...]:

@@ -124,12 +124,9 @@ class VllmPlan:
         return total
 
     @cached_property
-    def lines(self) -> tuple[tuple[tuple[Line, ...], ...], ...]:
-        """By stage and group, like caches together: how many, and what one of them holds."""
-        return tuple(self._lines(number) for number in range(len(self.stages)))
-
-    def _lines(self, stage: int) -> tuple[tuple[Line, ...], ...]:
-        on_stage = self.layers_of(stage)
+    def lines(self) -> tuple[tuple[Line, ...], ...]:
+        """By group, like caches of the dearest stage together: how many, what one of them holds."""
+        on_stage = self.layers_of(self._dearest[0])
         found = []
         for group in self.groups:
             counts = Counter(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from kvcalc.question import Question
 
 UNLISTED = "an MTP layer that its file does not list"
-BEHIND, FAR = 10**6, 10**9
+BEHIND = 10**6
 """Layers that no stage counts, of a draft or of MTP, are numbered from here on."""
 
 
@@ -94,14 +95,16 @@ def _apart(
     """
     if not target.hybrid or target.settings.mode != ALIGN:
         return cached
-    attending = {layer for (layer, _), one in cached.items() if one.spec.kind != "state"}
-    ends = [stage.end for stage in stages[:-1]] + [FAR]
-    spans = [range(stage.first, end) for stage, end in zip(stages, ends, strict=True)]
-    apart = [span for span in spans if not any(layer in span for layer in attending)]
+    firsts = [stage.first for stage in stages]
+
+    def stage_of(layer: int) -> int:
+        return bisect_right(firsts, layer)
+
+    attending = {stage_of(layer) for (layer, _), one in cached.items() if one.spec.kind != "state"}
     return {
-        (layer, number): replace(one, spec=replace(one.spec, block=DEFAULT))
-        if any(layer in span for span in apart)
-        else one
+        (layer, number): one
+        if stage_of(layer) in attending
+        else replace(one, spec=replace(one.spec, block=DEFAULT))
         for (layer, number), one in cached.items()
     }
 

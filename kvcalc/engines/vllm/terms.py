@@ -37,9 +37,9 @@ class Line:
 
 
 def terms_of(plan: VllmPlan, stage: int, tokens: int, sequences: int) -> tuple[Term, ...]:
-    """The terms of `sequences` sequences on one stage; they add up to the byte."""
+    """The terms of `sequences` sequences on the dearest stage; they add up to the byte."""
     found, kept = Counter[str](), 0
-    for need, lines in zip(plan.needs(tokens), plan.lines[stage], strict=True):
+    for need, lines in zip(plan.needs(tokens), plan.lines, strict=True):
         blocks = need.blocks(tokens)
         for line in lines:
             ideal = line.cached.ideal(tokens)

@@ -141,3 +141,5 @@ def test_so_can_one_with_what_an_engine_reserves(
 def test_what_an_engine_reserves_may_be_in_a_set() -> None:
     kept = [kvcalc.show("llama-3.1-8b", n, engine="vllm").reservation for n in (1, 1, 17)]
     assert len(set(kept)) == 2
+    assert kept[0] == kept[1]
+    assert kept[1] != kept[2]

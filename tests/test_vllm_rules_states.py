@@ -335,6 +335,8 @@ BESIDE: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("qwen2.5-3b", "deepseek-v3", {}, "by unlike rules"),
     ("deepseek-v3", "deepseek-v4-flash", {}, "by unlike rules"),
     ("llama-3.1-8b", "command-a-plus", {}, "by unlike rules"),
+    ("falcon-h1-7b", "nemotron-h-56b", {}, "by unlike rules"),
+    ("llama-3.1-8b", "llama-3.2-1b", {"draft_kv_dtype": "fp8"}, "leave --draft-kv-dtype out"),
     ("whisper-large-v3", "llama-3.2-1b", {}, "to an encoder's output"),
     ("llama-3.1-8b", "t5-small", {}, "no class for T5"),
     ("deepseek-v3", "llama-3.2-1b", MTP, "leave --mtp or --draft out"),

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from kvcalc.engines.vllm.gpus import BLACKWELL, HOPPER
+
 if TYPE_CHECKING:
     from kvcalc.model import Model
 
@@ -105,7 +107,7 @@ _RULES: Mapping[str, Rules] = {
         latents=True,
         blackwell_fp8=True,
         states="fp32",
-        exports=(9, 10, 12),
+        exports=(HOPPER, BLACKWELL),
         export_align=16,
         prefills=("flashkda",),
     ),
@@ -113,7 +115,7 @@ _RULES: Mapping[str, Rules] = {
     "kimi_k3": Rules(
         latents=True,
         states="fp32",
-        exports=(9, 10, 12),
+        exports=(HOPPER, BLACKWELL),
         export_align=16,
         prefills=("flashkda", "flashinfer"),
         skips=False,

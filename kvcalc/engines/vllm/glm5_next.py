@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvcalc.engines.vllm.caches import Cached
+from kvcalc.engines.vllm.gpus import BLACKWELL
 from kvcalc.engines.vllm.specs import Spec
 from kvcalc.extents import Every
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from kvcalc.engines.vllm.caches import Keeping
 
 ROWS = 1_024
-BLACKWELL, PAGE = 10, 32
-"""FlashInfer there reads rows in pages (v1/attention/backends/mla/flashinfer_mla_sparse.py:73)."""
+PAGE = 32
+"""Rows of a page of FlashInfer, on Blackwell (backends/mla/flashinfer_mla_sparse.py:73)."""
 SIDES, HALF_BYTES = 2, 2
 """A key and its gate, in bf16."""
 

@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING
 from kvcalc.engines.vllm import qwen4_exp
 from kvcalc.engines.vllm.drafting import refuse_drafts
 from kvcalc.engines.vllm.dtypes import DS_MLA
+from kvcalc.engines.vllm.gpus import BLACKWELL, HOPPER
 from kvcalc.engines.vllm.served import is_gone, never_was
-from kvcalc.engines.vllm.settings import AUTO
+from kvcalc.engines.vllm.settings import AUTO, VERSION
 from kvcalc.errors import UsageError
 from kvcalc.extents import Window
 
 if TYPE_CHECKING:
     from kvcalc.engines.vllm.target import Target
 
-BLACKWELL = 10
 SPARSE = 64
 """Tokens of a block of index keys."""
-
-
 M3 = ("bf16", "fp16", "fp8")
 """What MiniMax-M3's layers keep alike."""
 
@@ -79,10 +77,10 @@ def _encoder(target: Target) -> None:
 def _class(target: Target) -> None:
     model = target.model
     if is_gone(model):
-        text = f"vllm 0.33.0 has no class for {model.name} any more"
+        text = f"vllm {VERSION} has no class for {model.name} any more"
         raise UsageError(f"{text}: an earlier version served it")
     if never_was(model):
-        raise UsageError(f"vllm 0.33.0 has no class for {model.name}: it serves no such model")
+        raise UsageError(f"vllm {VERSION} has no class for {model.name}: it serves no such model")
 
 
 def _stages(target: Target) -> None:
@@ -114,8 +112,8 @@ def _context_ranks(target: Target) -> None:
     tp, dcp = target.ranks.tp, target.ranks.dcp
     if dcp == 1:
         return
-    hopper_sparse = target.sparse
-    if hopper_sparse and target.settings.gpu.family == 9 and target.dtype.name != DS_MLA[0]:
+    hopper = target.settings.gpu.family == HOPPER
+    if hopper and target.sparse and target.dtype.name != DS_MLA[0]:
         text = f"--dcp is for sparse latents in {DS_MLA[0]} alone"
         raise UsageError(f"vllm refuses to start: {text}; add --kv-dtype fp8")
     for scheme in target.schemes:

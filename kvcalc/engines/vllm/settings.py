@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NAME, VERSION = "vllm", "0.33.0"
 AUTO = "auto"
-ON, OFF, ALIGN, NONE = True, False, "align", "none"
+ALIGN, NONE = "align", "none"
 
 BACKENDS = (
     *(AUTO, "FLASH_ATTN", "FLASHINFER", "TRITON_ATTN", "FLEX_ATTENTION"),
@@ -50,7 +50,7 @@ SETTINGS = (
         "sequences that run at once: no more are served, whatever fits",
         int,
     ),
-    Declared("async_scheduling", ON, "whether one batch more is in flight", bool),
+    Declared("async_scheduling", True, "whether one batch more is in flight", bool),
     Declared(
         "enable_prefix_caching",
         "true, but for models of states alone and with an encoder",
@@ -209,7 +209,7 @@ def settings_of(
         block_size=_number(given, "block_size"),
         batched=batched,
         sequences=sequences,
-        asynchronous=bool(given.get("async_scheduling", ON)),
+        asynchronous=bool(given.get("async_scheduling", True)),
         prefix_caching=caching,
         # whatever mode is given (model_executor/models/config.py:762, 780)
         mode=ALIGN if caching else NONE,

@@ -10,6 +10,7 @@ from kvcalc.attention.recurrent import KDA
 from kvcalc.cache import STATE_ROLES
 from kvcalc.engines.vllm.architectures import rules_of, types_of
 from kvcalc.engines.vllm.dtypes import FP8, FP8_DS_MLA, TOLD_APART, dtype_of
+from kvcalc.engines.vllm.gpus import HOPPER
 from kvcalc.engines.vllm.settings import settings_of
 from kvcalc.extents import Every, Window
 from kvcalc.parallel.ranks import ranks_of
@@ -132,7 +133,7 @@ class Target:
     def dtype(self) -> Dtype:
         """The dtype of the cache; of sparse latents, that which Hopper's backend makes of fp8."""
         asked = dtype_of(self.model, self.rules, self.settings.gpu, sparse=self.sparse)
-        hopper = self.settings.gpu.family == 9
+        hopper = self.settings.gpu.family == HOPPER
         ds_mla = asked.layout == FP8 and asked.layout.spelt not in TOLD_APART
         # FlashMLA is asked first, and knows fp8 by this name alone (flashmla_sparse.py:95)
         if hopper and self.sparse and ds_mla and self._latent_width == DS_MLA_WIDTH:

@@ -286,6 +286,8 @@ REFUSED = (
     Refused(QWEN4, "state of n-grams", {"tp": 16}),
     Refused("llama-3.1-8b", "no MTP", MTP),
     Refused("kimi-linear-48b", "no MTP", MTP),
+    # without an architecture, and without attention that such a layer could be like
+    Refused("mamba2-2.7b", "is not known", MTP),
     Refused(ERNIE, "lists no MTP layers", MTP),
     Refused({"model_type": "hy_v4"}, "not modelled", MTP),
     Refused("deepseek-v3", "--mtp alone", {"mtp_layers": 1}),

@@ -304,6 +304,7 @@ REFUSED = (
         {"num_speculative_tokens": 3, "max_num_batched_tokens": 3, "max_num_seqs": 1},
     ),
     Refused("llama-3.1-8b", "beside stages", {"pp": 2}, {}, draft=SMALL),
+    Refused("mamba2-2.7b", "states alone, is not modelled", {}, {}, draft=SMALL),
     Refused(
         "lfm2-1.2b",
         "are not modelled",

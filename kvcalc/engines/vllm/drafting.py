@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvcalc.engines.vllm.architectures import named_in, types_of
+from kvcalc.engines.vllm.target import has_state
 from kvcalc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ def refuse_drafts(target: Target) -> None:
     if target.question.mtp:
         _layers(target)
     draft = target.model.draft
+    if draft and all(map(has_state, target.own_schemes)):
+        text = f"{draft.name} beside {target.model.name}, which keeps states alone"
+        raise UsageError(f"vllm: {text}, is not modelled")
     if draft and target.ranks.pp > 1 and not _is_marked(draft):
         # v1/worker/gpu/spec_decode/standalone_ar/speculator.py:115: it is cut into stages as well
         text = f"{draft.name} beside stages is not modelled, as it is no head for another model"

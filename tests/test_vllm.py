@@ -252,6 +252,28 @@ def test_a_setting_decides_bytes(
     assert (answer.query.settings["block_size"], answer.reserved) == (block, reserved)
 
 
+def test_settings_as_resolved_ask_the_same_again() -> None:
+    first = kvcalc.show("qwen3-next-80b-a3b", 100_000, engine="vllm")
+    settings: dict[str, Setting] = dict(first.query.settings)
+    again = kvcalc.show("qwen3-next-80b-a3b", 100_000, engine="vllm", settings=settings)
+    assert (again.query, again.reserved) == (first.query, first.reserved)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"mamba_cache_mode": "none"}, "mamba_cache_mode is align"),
+        ({"kv_cache_dtype_skip_layers": "0,48"}, "there is no layer 48 to leave out"),
+    ],
+)
+def test_a_setting_that_decides_nothing_is_told(settings: dict[str, Setting], said: str) -> None:
+    answer = kvcalc.show("qwen3-next-80b-a3b", engine="vllm", settings=settings)
+    assert said in " ".join(answer.notes)
+    right: dict[str, Setting] = {"mamba_cache_mode": "align", "kv_cache_dtype_skip_layers": "47"}
+    told = kvcalc.show("qwen3-next-80b-a3b", engine="vllm", settings=right).notes
+    assert len(told) == len(answer.notes) - 1
+
+
 ROUNDING = "the last block, which a sequence does not fill"
 IN_FLIGHT = "tokens in flight beside a window or chunk, in whole blocks"
 ONE_MORE = "a block more of each window"

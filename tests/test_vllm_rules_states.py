@@ -288,6 +288,7 @@ REFUSED = (
     Refused("kimi-linear-48b", "no MTP", MTP),
     # without an architecture, and without attention that such a layer could be like
     Refused("mamba2-2.7b", "is not known", MTP),
+    Refused("deepseek-v3", "num_speculative_tokens is 0", MTP, {"num_speculative_tokens": 0}),
     Refused(ERNIE, "lists no MTP layers", MTP),
     Refused({"model_type": "hy_v4"}, "not modelled", MTP),
     Refused("deepseek-v3", "--mtp alone", {"mtp_layers": 1}),

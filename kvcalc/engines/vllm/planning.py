@@ -68,6 +68,14 @@ def _notes(target: Target) -> tuple[str, ...]:
     told = [f"{NAME} {VERSION} on GPUs of type {gpu}; -E gpu=NAME says another"]
     if not types_of(target.model):
         told.append(f"planned by {NAME}'s general rules, as no architecture of it is known")
+    given, mode = target.question.settings.get("mamba_cache_mode"), target.settings.mode
+    if given not in (None, mode):
+        told.append(f"mamba_cache_mode is {mode}, as enable_prefix_caching decides it")
+    drafts = target.question.mtp or target.model.draft
+    numbers = sorted(int(name) for name in target.settings.skip if name.isdigit())
+    if not drafts and numbers and numbers[-1] >= len(target.model.layers):
+        text = f"kv_cache_dtype_skip_layers: there is no layer {numbers[-1]:,} to leave out"
+        told.append(f"{text}, as they are numbered from 0")
     return tuple(told)
 
 

@@ -120,6 +120,7 @@ SETTINGS = (
         "as many as MTP layers, 1 with a draft, else 0",
         "tokens drafted per step: states keep as many columns and blocks more",
         int,
+        least=0,
     ),
 )
 
@@ -203,6 +204,8 @@ def settings_of(
     speculative = _number(given, "num_speculative_tokens")
     if speculative and not drafted:
         raise UsageError("num_speculative_tokens: nothing drafts them; add --mtp, or --draft MODEL")
+    if speculative == 0 and drafted:
+        raise UsageError("num_speculative_tokens is 0: leave --mtp, or --draft, out")
     caching = bool(given.get("enable_prefix_caching", caches_prefixes))
     return Settings(
         gpu=gpu,

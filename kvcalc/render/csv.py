@@ -36,7 +36,8 @@ def write(view: View, answer: Any, style: Style) -> str:
 
 
 def _cell(name: str, value: Any) -> Any:
-    text = json.dumps(value) if value and name in NAMED_INSIDE else _joined(value)
+    named = value is not None and name in NAMED_INSIDE
+    text = json.dumps(value) if named else _joined(value)
     return _harmless(text) if isinstance(text, str) else text
 
 

@@ -88,6 +88,22 @@ INDEXER = {
     "indexer_budget": 2048,
     "indexer_compress_ratio": 16,
 }
+INKLING = {
+    "model_type": "inkling_mm_model",
+    "text_config": {
+        "num_hidden_layers": 7,
+        "hidden_size": 3072,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "swa_num_attention_heads": 32,
+        "swa_num_key_value_heads": 8,
+        "swa_head_dim": 128,
+        "sliding_window_size": 512,
+        "conv_kernel_size": 6,
+        "local_layer_ids": [0, 1, 2, 3, 4, 6],
+    },
+}
 KIMI = {
     "model_type": "kimi_linear",
     "num_hidden_layers": 8,
@@ -223,6 +239,16 @@ ROWS = (
         225_312_768,
         (16 * 3 + 5 * 105) * 2 * 192 * 1024,
         {"tp": 16},
+    ),
+    # a layer in each group; convolutions are windows of 6 in pages of 6 x 8 x 1,024 x 2 B
+    Row(INKLING, 100_000, 3_118_497_792, (7 * 2733 + 6 * 1057 + 6250) * 98304),
+    # dtypes of a scale per head are a byte an element: 48 tokens of 2,048 B
+    Row(
+        INKLING,
+        100_000,
+        2_293_727_232,
+        (7 * 2733 + 6 * 353 + 2084) * 48 * 2048,
+        {"kv_dtype": "int8_per_token_head"},
     ),
     # one attention of its MTP layers; states with a column and a block more
     Row(

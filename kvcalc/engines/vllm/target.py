@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kvcalc.attention.recurrent import KDA
 from kvcalc.cache import STATE_ROLES
 from kvcalc.engines.vllm.architectures import rules_of, types_of
-from kvcalc.engines.vllm.dtypes import FP8, FP8_DS_MLA, TOLD_APART, dtype_of
+from kvcalc.engines.vllm.dtypes import FP8, FP8_DS_MLA, PER_HEAD, TOLD_APART, dtype_of
 from kvcalc.engines.vllm.settings import settings_of
 from kvcalc.extents import Every, Window
 from kvcalc.parallel.ranks import ranks_of
@@ -132,6 +132,9 @@ class Target:
     def dtype(self) -> Dtype:
         """The dtype of the cache; of sparse latents, that which Hopper's backend makes of fp8."""
         asked = dtype_of(self.model, self.rules, self.settings.gpu, sparse=self.sparse)
+        if self.is_of("inkling") and asked.name in PER_HEAD:
+            # models/inkling/nvidia/attention.py:183: a byte an element, and no scales
+            return replace(asked, layout=FP8)
         hopper = self.settings.gpu.family == 9
         ds_mla = asked.layout == FP8 and asked.layout.spelt not in TOLD_APART
         # FlashMLA is asked first, and knows fp8 by this name alone (flashmla_sparse.py:95)

@@ -310,6 +310,7 @@ REFUSED = (
     ),
     Refused({**QWEN4, "ple_layer_ids": [1]}, "no pipeline stages", {"pp": 2}),
     Refused(QWEN4, "state of n-grams", {"tp": 16}),
+    Refused("whisper-large-v3", "needs Ada", FP8, {"gpu": "a100"}, context=448),
     Refused("llama-3.1-8b", "no MTP", MTP),
     Refused("kimi-linear-48b", "no MTP", MTP),
     Refused(ERNIE, "lists no MTP layers", MTP),

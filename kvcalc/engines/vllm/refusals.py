@@ -15,7 +15,7 @@ from kvcalc.extents import Window
 if TYPE_CHECKING:
     from kvcalc.engines.vllm.target import Target
 
-BLACKWELL = 10
+BLACKWELL, ADA = 10, 89
 SPARSE = 64
 """Tokens of a block of index keys."""
 
@@ -70,8 +70,15 @@ def _settings(target: Target) -> None:
 
 def _encoder(target: Target) -> None:
     """A prompt of a model with an encoder is not cut up: one step has to hold it."""
+    if not any(scheme.crosses for scheme in target.schemes):
+        return
+    gpu = target.settings.gpu
+    if gpu.capability < ADA and target.dtype.quantized:
+        # v1/attention/backends/triton_attn.py:520, which alone attends to an encoder's there
+        text = f"{target.dtype.name} of what crosses to an encoder needs Ada or later"
+        raise UsageError(f"vllm refuses to start on a {gpu.name}: {text}")
     longest = target.settings.max_model_len or target.question.tokens
-    if any(s.crosses for s in target.schemes) and target.settings.batched < longest:
+    if target.settings.batched < longest:
         text = f"max_num_batched_tokens {target.settings.batched:,} is less than {longest:,} tokens"
         raise UsageError(f"vllm refuses to start: {text}, and a prompt is not cut up here")
 

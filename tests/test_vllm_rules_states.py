@@ -104,6 +104,22 @@ INKLING = {
         "local_layer_ids": [0, 1, 2, 3, 4, 6],
     },
 }
+# which layers have windows is not said: vLLM's class takes none, transformers' five of six
+INKLING_SMALL = {
+    "model_type": "inkling_mm_model",
+    "text_config": {
+        "num_hidden_layers": 42,
+        "hidden_size": 4096,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "swa_num_attention_heads": 32,
+        "swa_num_key_value_heads": 8,
+        "swa_head_dim": 128,
+        "sliding_window_size": 512,
+        "conv_kernel_size": 4,
+    },
+}
 KIMI = {
     "model_type": "kimi_linear",
     "num_hidden_layers": 8,
@@ -242,6 +258,9 @@ ROWS = (
     ),
     # a layer in each group; convolutions are windows of 6 in pages of 6 x 8 x 1,024 x 2 B
     Row(INKLING, 100_000, 3_118_497_792, (7 * 2733 + 6 * 1057 + 6250) * 98304),
+    # 42 layers of all tokens in blocks of 32, 42 convolutions in blocks of 4
+    Row(INKLING_SMALL, 100_000, 39_762_788_352, (4098 + 3125) * 42 * 131072),
+    Row(INKLING_SMALL, 100_000, 4_970_348_544, (4098 + 3125) * 42 * 16384, {"tp": 8}),
     # dtypes of a scale per head are a byte an element: 48 tokens of 2,048 B
     Row(
         INKLING,
@@ -342,3 +361,12 @@ REFUSED = (
 def test_refused_as_vllm_does(row: Refused) -> None:
     with pytest.raises(UsageError, match=row.why):
         planned(row)
+
+
+def test_windows_that_are_not_applied_are_a_term() -> None:
+    shown = kvcalc.show(INKLING_SMALL, 100_000, engine="vllm")
+    assert shown.reservation
+    terms = {term.rule: term.bytes for term in shown.reservation.terms}
+    assert shown.stored + sum(terms.values()) == 39_762_788_352
+    unapplied = "windows of which its file does not say where they are"
+    assert terms[unapplied] == 35 * (100_000 - 512) * 8 * 2 * 128 * 2

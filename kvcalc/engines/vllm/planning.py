@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kvcalc.parallel.stages import Stage
     from kvcalc.question import Question
 
+UNAPPLIED = "windows of which its file does not say where they are"
 UNLISTED = "an MTP layer that its file does not list"
 BEHIND, FAR = 10**6, 10**9
 """Layers that no stage counts, of a draft or of MTP, are numbered from here on."""
@@ -155,7 +156,8 @@ def _of_layer(
                 for s in settled
                 if s.tensor.name in names and not s.tensor.shared
             )
-            yield replace(one, held=held, spec=_padded(target, sizing, one.spec))
+            why = UNAPPLIED if target.keeps_whole(scheme) else one.why
+            yield replace(one, held=held, spec=_padded(target, sizing, one.spec), why=why)
 
 
 def _padded(target: Target, sizing: Sizing, spec: Spec) -> Spec:

@@ -147,6 +147,8 @@ def _dtype(target: Target) -> None:
         raise UsageError(f"vllm refuses to start: {text}")
     if target.latents and target.dtype.packed:
         raise UsageError(f"vllm refuses to start: no backend keeps latents in {name}")
+    if target.is_of("inkling") and target.dtype.packed:
+        raise UsageError(f"vllm: what Inkling's layers keep in {name} is not modelled")
     if target.is_of("minimax_m3") and name not in M3:
         text = f"vllm: what MiniMax-M3's sparse layers keep in {name} is not modelled"
         raise UsageError(f"{text}: they pack nothing, and other layers do")

@@ -72,7 +72,10 @@ class Target:
         return self.own_schemes + drafts
 
     def as_kept(self, scheme: Scheme) -> Scheme:
-        """A scheme with other widths, or without its index, where an architecture has it so."""
+        """A scheme without its index or window, or of other widths, as an architecture has it."""
+        if self.keeps_whole(scheme):
+            others = (own for own in self.model.schemes if not has_state(own))
+            return next((own for own in others if not is_window(own)), scheme)
         if not self.rules.index:
             return scheme.dense or scheme
         if not (self.rules.kda_of_rope and isinstance(scheme, KDA)):
@@ -80,6 +83,13 @@ class Target:
         tensors = (tensor for other in self.model.schemes for tensor in other.kept)
         rope = next((t.width for t in tensors if t.role == "rope"), scheme.key_dim)
         return replace(scheme, key_dim=rope, value_dim=rope)
+
+    def keeps_whole(self, scheme: Scheme) -> bool:
+        """Whether its window is not applied, as the file does not say which layers have one.
+
+        models/inkling/configs.py:100.
+        """
+        return "local_layer_ids" in self.model.unstated and is_window(scheme)
 
     @cached_property
     def attends(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.vllm import qwen4_exp
+from kvcalc.engines.vllm import dots3_note, qwen4_exp
 from kvcalc.engines.vllm.drafting import refuse_drafts
 from kvcalc.engines.vllm.dtypes import DS_MLA
 from kvcalc.engines.vllm.served import is_gone, never_was
@@ -121,16 +121,15 @@ def _context_ranks(target: Target) -> None:
     tp, dcp = target.ranks.tp, target.ranks.dcp
     if dcp == 1:
         return
-    hopper_sparse = target.sparse
-    if hopper_sparse and target.settings.gpu.family == 9 and target.dtype.name != DS_MLA[0]:
+    if any(isinstance(t.extent, Window) for scheme in target.schemes for t in scheme.kept):
+        text = "a window cannot be shared out over ranks of one sequence"
+        raise UsageError(f"vllm refuses to start: {text}; leave --dcp out")
+    if target.sparse and target.settings.gpu.family == 9 and target.dtype.name != DS_MLA[0]:
         text = f"--dcp is for sparse latents in {DS_MLA[0]} alone"
         raise UsageError(f"vllm refuses to start: {text}; add --kv-dtype fp8")
     for scheme in target.schemes:
         expanded = scheme.expanded if not target.rules.latents else None
         for tensor in (expanded or scheme).kept:
-            if isinstance(tensor.extent, Window):
-                text = "a window cannot be shared out over ranks of one sequence"
-                raise UsageError(f"vllm refuses to start: {text}; leave --dcp out")
             if tensor.role != "k" or target.latents:
                 continue
             heads, queries = tensor.heads or 1, getattr(scheme, "heads", 1)
@@ -147,6 +146,8 @@ def _dtype(target: Target) -> None:
         raise UsageError(f"vllm refuses to start: {text}")
     if target.latents and target.dtype.packed:
         raise UsageError(f"vllm refuses to start: no backend keeps latents in {name}")
+    if target.is_of("dots3_note"):
+        dots3_note.refuse(name)
     if target.is_of("inkling") and target.dtype.packed:
         raise UsageError(f"vllm: what Inkling's layers keep in {name} is not modelled")
     if target.is_of("minimax_m3") and name not in M3:

@@ -127,7 +127,7 @@ class Target:
     def packs(self) -> bool:
         """Whether its blocks lie outside layers, so that pages of unlike bytes share one."""
         averaged = self.is_of("qwen4_exp") and self.has("index")
-        return averaged or self.is_of("deepseek_v4") or self.is_of("glm5_next")
+        return averaged or any(map(self.is_of, ("deepseek_v4", "glm5_next", "dots3_note")))
 
     def is_whole(self, scheme: Scheme) -> bool:
         """Whether every rank keeps all of it: Qwen4's convolution of n-grams."""
@@ -156,6 +156,12 @@ class Target:
     def _latent_width(self) -> int:
         kept = next(s.kept for s in self.schemes if any(t.role == "latent" for t in s.kept))
         return sum(tensor.width for tensor in kept if tensor.role in ("latent", "rope"))
+
+    @property
+    def widest_latents(self) -> list[CacheTensor]:
+        """The latent and RoPE key of the scheme whose are widest."""
+        each = ([t for t in s.kept if t.role in ("latent", "rope")] for s in self.schemes)
+        return max(each, key=lambda row: sum(tensor.width for tensor in row))
 
     @cached_property
     def widest(self) -> int:

@@ -22,11 +22,21 @@ A window keeps its last tokens and all in flight, of a step that runs and of the
 block more, as the first of them may be the last of a block: ceil((1,023 + 2 x 8,192) / 16) + 1.
 Groups of 9 and 8 windows leave 1 and 2 pages of each block empty, which are padding layers.
 
-Where layers need pages of unlike bytes, the smaller take more tokens to a block, or are padded; a
-state is one page whatever its length. `gpus`, `settings` and `dtypes` say what is asked for,
-`architectures` what one model has otherwise; `caches` and `states` make a spec of each layer,
-`blocks` finds how many tokens a block has, `groups` and `packing` put layers together, `plan`
-counts, and `terms` tells from where each byte comes.
+Where pages are of unlike bytes, the smaller take more tokens to a block, or are padded to the
+largest; a state is one page whatever its length, and attention takes as many tokens to a block as
+the bytes of a state hold. What a sequence reserves is the sum of its tables' blocks.
+
+To find one's way:
+    gpus, settings, dtypes      what is asked for, and what it comes to
+    architectures, served       what one model has otherwise, and which are not served at all
+    target                      a model and a question, and what follows for all of it
+    attending, choosing         which backend reads a layer; backends, kv_backends, mla_backends
+    blocks                      how many tokens a block has
+    caches, states              what one layer keeps, as specs; drafting, and the layouts of single
+                                models: deepseek_v4, dots3_note, glm5_next, inkling, qwen4_exp
+    groups, packing             which layers share a table, and how large a block is; strides
+    planning, plan, terms       from a model to its plan, what that answers, from where bytes come
+    refusals                    what vLLM refuses to start with
 """
 
 from __future__ import annotations

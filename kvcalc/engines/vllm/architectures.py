@@ -86,7 +86,6 @@ _RULES: Mapping[str, Rules] = {
             "deepseek_v32",
             "deepseek_v41",
             "axk1",
-            "dots3_note",
             "glm4_moe_lite",
             "longcat_flash",
             "pangu_ultra_moe",
@@ -101,6 +100,7 @@ _RULES: Mapping[str, Rules] = {
         LATENTS,
     ),
     "deepseek_v4": Rules(latents=True, block=256, mtp_window=True, own_backend=True),
+    "dots3_note": Rules(latents=True, own_backend=True, mtp_window=True),
     "glm_moe_dsa": Rules(latents=True, blackwell_fp8=True),
     # models/glm5next/common/kda.py: FlashKDA exports a prefill's states every 16 tokens
     "glm5_next": Rules(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.vllm.gpus import BLACKWELL, HOPPER
+from kvcalc.engines.vllm.gpus import ADA, BLACKWELL, HOPPER
 
 if TYPE_CHECKING:
     from kvcalc.engines.vllm.gpus import Gpu
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 OWN = "auto"
 """The model's own floats, under whichever name."""
 E4M3 = ("fp8", "fp8_e4m3")
-ADA = 89
 WIDEST = 512
 FLOATS = (OWN,)
 WITH_FP8 = (*FLOATS, *E4M3)

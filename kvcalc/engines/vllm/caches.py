@@ -69,7 +69,10 @@ class Cached:
             return self.row
         if not self.held:
             return 0
-        return self.row * self.held[0].tensor.extent.entries(tokens)
+        extent = self.held[0].tensor.extent
+        if self.spec.kind == "full" and isinstance(extent, Window):
+            return self.row * tokens
+        return self.row * extent.entries(tokens)
 
 
 def caches_of(scheme: Scheme, keeping: Keeping, *, skipped: bool = False) -> tuple[Cached, ...]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 HOPPER, BLACKWELL = 9, 10
-"""Generations by the first digits of their compute capability; below are Ampere and Ada."""
+"""Generations, by the first digits of their compute capability; below are Ampere and Ada."""
+ADA = 89
+"""The compute capability from which kernels read fp8."""
 LARGE, MIDDLE = 160, 70
 """GiB from which a server's default of batched tokens is larger (engine/arg_utils.py)."""
 

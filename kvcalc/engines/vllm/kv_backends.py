@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from kvcalc.engines.vllm.backends import (
-    ADA,
     ANY_FP8,
     FLOATS,
     OWN,
@@ -15,7 +14,7 @@ from kvcalc.engines.vllm.backends import (
     is_old,
 )
 from kvcalc.engines.vllm.dtypes import PACKED, PER_HEAD
-from kvcalc.engines.vllm.gpus import BLACKWELL, HOPPER
+from kvcalc.engines.vllm.gpus import ADA, BLACKWELL, HOPPER
 
 WIDE = 256
 PREFIX_WIDTHS = (WIDE, 512)

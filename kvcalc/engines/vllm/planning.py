@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.vllm import deepseek_v4, glm5_next, inkling, qwen4_exp
+from kvcalc.engines.vllm import deepseek_v4, dots3_note, glm5_next, inkling, qwen4_exp
 from kvcalc.engines.vllm.architectures import types_of
 from kvcalc.engines.vllm.attending import reader_of
 from kvcalc.engines.vllm.blocks import DEFAULT, Sizing
 from kvcalc.engines.vllm.caches import Cached, Keeping, caches_of
 from kvcalc.engines.vllm.drafting import is_head
+from kvcalc.engines.vllm.dtypes import bytes_of
 from kvcalc.engines.vllm.groups import Held, groups_of
 from kvcalc.engines.vllm.packing import packed_groups
 from kvcalc.engines.vllm.plan import VllmPlan
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from kvcalc.parallel.stages import Stage
     from kvcalc.question import Question
 
+UNAPPLIED = "windows of which its file does not say where they are"
 UNLISTED = "an MTP layer that its file does not list"
 BEHIND, FAR = 10**6, 10**9
 """Layers that no stage counts, of a draft or of MTP, are numbered from here on."""
@@ -139,6 +141,9 @@ def _unlisted(target: Target) -> str:
     model = target.model
     names = [name for layer in model.layers for name in layer]
     own = [name for name in names if not has_state(model.attention[name])]
+    if not own:
+        text = f"{model.name} has no attention that its MTP layers could have"
+        raise UsageError(f"vllm: {text}; leave --mtp out")
     if target.rules.mtp_window:
         windows = [name for name in own if is_window(model.attention[name])]
         return (windows or own)[-1]
@@ -163,7 +168,8 @@ def _of_layer(
                 for s in settled
                 if s.tensor.name in names and not s.tensor.shared
             )
-            yield replace(one, held=held, spec=_padded(target, sizing, one.spec))
+            why = UNAPPLIED if target.keeps_whole(scheme) else one.why
+            yield replace(one, held=held, spec=_padded(target, sizing, one.spec), why=why)
 
 
 def _padded(target: Target, sizing: Sizing, spec: Spec) -> Spec:
@@ -191,4 +197,6 @@ def _of_scheme(
             return qwen4_exp.ngrams(scheme, keeping, target.sharded_state)
         return qwen4_exp.with_ring(caches_of(scheme, keeping, skipped=skipped), keeping)
     found = caches_of(scheme, keeping, skipped=skipped)
+    if target.is_of("dots3_note"):
+        return dots3_note.packed(found, bytes_of(target.widest_latents, dtype.layout))
     return glm5_next.packed(found, keeping) if target.is_of("glm5_next") else found

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.vllm import qwen4_exp
+from kvcalc.engines.vllm import dots3_note, qwen4_exp
 from kvcalc.engines.vllm.drafting import refuse_drafts
 from kvcalc.engines.vllm.dtypes import DS_MLA
-from kvcalc.engines.vllm.gpus import BLACKWELL, HOPPER
+from kvcalc.engines.vllm.gpus import ADA, BLACKWELL, HOPPER
 from kvcalc.engines.vllm.served import is_gone, never_was
 from kvcalc.engines.vllm.settings import AUTO, VERSION
 from kvcalc.errors import UsageError
@@ -68,8 +68,15 @@ def _settings(target: Target) -> None:
 
 def _encoder(target: Target) -> None:
     """A prompt of a model with an encoder is not cut up: one step has to hold it."""
+    if not any(scheme.crosses for scheme in target.schemes):
+        return
+    gpu = target.settings.gpu
+    if gpu.capability < ADA and target.dtype.quantized:
+        # v1/attention/backends/triton_attn.py:520, which alone attends to an encoder's there
+        text = f"{target.dtype.name} of what crosses to an encoder needs Ada or later"
+        raise UsageError(f"vllm refuses to start on a {gpu.name}: {text}")
     longest = target.settings.max_model_len or target.question.tokens
-    if any(s.crosses for s in target.schemes) and target.settings.batched < longest:
+    if target.settings.batched < longest:
         text = f"max_num_batched_tokens {target.settings.batched:,} is less than {longest:,} tokens"
         raise UsageError(f"vllm refuses to start: {text}, and a prompt is not cut up here")
 
@@ -112,6 +119,9 @@ def _context_ranks(target: Target) -> None:
     tp, dcp = target.ranks.tp, target.ranks.dcp
     if dcp == 1:
         return
+    if any(isinstance(t.extent, Window) for scheme in target.schemes for t in scheme.kept):
+        text = "a window cannot be shared out over ranks of one sequence"
+        raise UsageError(f"vllm refuses to start: {text}; leave --dcp out")
     hopper = target.settings.gpu.family == HOPPER
     if hopper and target.sparse and target.dtype.name != DS_MLA[0]:
         text = f"--dcp is for sparse latents in {DS_MLA[0]} alone"
@@ -119,9 +129,6 @@ def _context_ranks(target: Target) -> None:
     for scheme in target.schemes:
         expanded = scheme.expanded if not target.rules.latents else None
         for tensor in (expanded or scheme).kept:
-            if isinstance(tensor.extent, Window):
-                text = "a window cannot be shared out over ranks of one sequence"
-                raise UsageError(f"vllm refuses to start: {text}; leave --dcp out")
             if tensor.role != "k" or target.latents:
                 continue
             heads, queries = tensor.heads or 1, getattr(scheme, "heads", 1)
@@ -138,6 +145,10 @@ def _dtype(target: Target) -> None:
         raise UsageError(f"vllm refuses to start: {text}")
     if target.latents and target.dtype.packed:
         raise UsageError(f"vllm refuses to start: no backend keeps latents in {name}")
+    if target.is_of("dots3_note"):
+        dots3_note.refuse(name)
+    if target.is_of("inkling") and target.dtype.packed:
+        raise UsageError(f"vllm: what Inkling's layers keep in {name} is not modelled")
     if target.is_of("minimax_m3") and name not in M3:
         text = f"vllm: what MiniMax-M3's sparse layers keep in {name} is not modelled"
         raise UsageError(f"{text}: they pack nothing, and other layers do")

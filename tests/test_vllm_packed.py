@@ -59,6 +59,8 @@ PLANS: tuple[tuple[str | dict[str, Any], dict[str, Any], int, int], ...] = (
     ("glm-5.3-flash", {}, 2_227_298_304, (4 * 3 + 31 + 1) * 50_620_416),
     ("glm-5.3-flash", {"tp": 2}, 1_872_955_392, (4 * 3 + 61 + 1) * 25_310_208),
     ("glm-5.3-flash", {"pp": 2}, 1_214_754_816, 44 * 27_608_064),
+    # a token drafted: 12 layers of attention, a block more of each state, rings of 8 slots
+    ("glm-5.3-flash", {"mtp": True}, 2_429_509_632, (3 * 4 + 31 + 1) * 55_216_128),
 )
 
 

@@ -196,3 +196,37 @@ def test_blocks_by_hand() -> None:
         8,
     ]
     assert Need(16, 10**12, ranks=8).blocks(1_025) == 9
+
+
+def reserved(named: str | dict[str, Any], **asked: Any) -> int:
+    """Bytes of one sequence of 1,024 tokens."""
+    shown = kvcalc.show(named, **{"context": 1_024, "engine": "vllm", **asked})
+    assert shown.reservation
+    assert shown.stored + sum(term.bytes for term in shown.reservation.terms) == shown.reserved
+    return shown.reservation.bytes
+
+
+def test_what_the_refused_ones_next_to_it_answer() -> None:
+    # 64 blocks of 32 layers x 8 heads x 2 x 128 x 1 B, which FlashInfer reads on an older GPU
+    assert reserved("llama-3.1-8b", kv_dtype="fp8", settings={"gpu": "a100"}) == 1_024 * 65_536
+    # lightning's states are in the model's dtype: 4 layers of 8 x 64 x 64 x 2 B, two blocks
+    state = {"kind": "lightning", "state_heads": 8, "key_dim": 64, "value_dim": 64}
+    settings = {"enable_prefix_caching": True}
+    assert reserved(model(attention=state), settings=settings) == 2 * 4 * 8 * 64 * 64 * 2
+    # prefilled by FlashInfer on Blackwell, no state of a prompt is kept: 2 blocks of a state, not 3
+    half = {"gpu": "b200", "mamba_ssm_cache_dtype": "bfloat16"}
+    other = reserved("kimi-k3", settings=half)
+    assert reserved("kimi-k3", settings={**half, "kda_prefill_backend": "flashinfer"}) < other
+
+
+def test_an_mtp_layer_that_is_not_listed_has_a_window_as_others() -> None:
+    layers = {"count": 4, "pattern": ["full", "local"]}
+    attention = {
+        "full": {"kind": "gqa", "kv_heads": 2},
+        "local": {"kind": "gqa", "kv_heads": 2, "window": 128},
+    }
+    small = model(architecture="mimo_v2_flash", layers=layers, attention=attention)
+    step = {"max_num_batched_tokens": 16, "max_num_seqs": 1, "async_scheduling": False}
+    # 2 full and, with it, 3 windows: as 3 is not less than 1.5 x 2, groups of 2, one of 1 and 2
+    blocks = 64 + 2 * ((127 + 16 + 15) // 16 + 1)
+    assert reserved(small, mtp=True, settings=step) == blocks * 2 * 16 * 2 * 2 * 64 * 2

@@ -201,11 +201,6 @@ def settings_of(
     if sequences > batched:
         text = f"max_num_seqs {sequences:,} is more than max_num_batched_tokens {batched:,}"
         raise UsageError(f"{text}, and {NAME} needs one token of each sequence in a step")
-    speculative = _number(given, "num_speculative_tokens")
-    if speculative and not drafted:
-        raise UsageError("num_speculative_tokens: nothing drafts them; add --mtp, or --draft MODEL")
-    if speculative == 0 and drafted:
-        raise UsageError("num_speculative_tokens is 0: leave --mtp, or --draft, out")
     caching = bool(given.get("enable_prefix_caching", caches_prefixes))
     return Settings(
         gpu=gpu,
@@ -224,8 +219,17 @@ def settings_of(
         skip=_skipped(given),
         blocks=_number(given, "num_gpu_blocks_override"),
         max_model_len=_number(given, "max_model_len"),
-        speculative=(speculative or drafted) if drafted else 0,
+        speculative=_speculative(given, drafted),
     )
+
+
+def _speculative(given: Mapping[str, Setting], drafted: int) -> int:
+    asked = _number(given, "num_speculative_tokens")
+    if asked and not drafted:
+        raise UsageError("num_speculative_tokens: nothing drafts them; add --mtp, or --draft MODEL")
+    if asked == 0 and drafted:
+        raise UsageError("num_speculative_tokens is 0: leave --mtp, or --draft, out")
+    return drafted if asked is None else asked
 
 
 def _number(given: Mapping[str, Setting], name: str) -> int | None:

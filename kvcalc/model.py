@@ -68,6 +68,8 @@ class Model:
     """Heads and widths for what-ifs in layers that have none of their own."""
     stated_window: int | None = None
     """A window that its file states and the model does not apply; an engine may go by it."""
+    unstated: tuple[str, ...] = ()
+    """Fields of its file that it leaves out and that engines fill in, each in its own way."""
     compare: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What-if schemes to set beside the model's own: fields by kind."""
     mtp: tuple[Layer, ...] = ()

@@ -139,7 +139,7 @@ class _Places:
 
 def _instead(model: Model, attention: Mapping[str, Scheme]) -> Model:
     """The model with other schemes: no architecture is known to run it, no file speaks of it."""
-    return replace(model, attention=attention, architecture=None, stated_window=None)
+    return replace(model, attention=attention, architecture=None, stated_window=None, unstated=())
 
 
 def _what_ifs(places: _Places, own_name: str, notes: list[str]) -> list[Row]:

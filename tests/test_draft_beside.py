@@ -262,7 +262,7 @@ def test_notes_on_a_draft_say_so_once() -> None:
     asked: dict[str, Any] = {"context": 10_000, "kv_dtype": "fp8", "draft": "draft.yaml"}
     beyond = "draft: context 10,000 is beyond Draft's own 8,192 tokens"
     own = (
-        "draft: Draft keeps its own dtype, where vLLM's follows the model's; "
+        "draft: Draft keeps its own dtype, whichever the model's cache is asked for in; "
         "--draft-kv-dtype says another"
     )
     for answer in (

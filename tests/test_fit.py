@@ -522,7 +522,7 @@ def test_what_a_memory_cannot_be(given: str, words: str, cli: Cli) -> None:
         (("--memory", "4GB", "--tp", "2", "--engine", "transformers"), "has no layout for several"),
         (("--memory", "4GB", "--engine", "transfomers"), "did you mean transformers?"),
         (("--memory", "4GB", "--kv-cache-memory-bytes", "4"), "is another name of --memory"),
-        (("--memory", "4GB", "--gpu", "h200"), "say --engine NAME -E gpu=VALUE"),
+        (("--memory", "4GB", "--gpu", "h200"), "say --engine vllm -E gpu=VALUE"),
         (("--memory", "4GB", "--memroy", "4GB"), "did you mean --memory?"),
         (("--kv-cache-memory-bytes", "0"), "--memory: 0 B is no memory"),
         (("--kv-cache-memory-bytes", "1.5"), "--memory: '1.5' has no unit"),

@@ -173,6 +173,23 @@ def test_an_option_that_is_not_there_is_refused_with_the_reason(
 
 
 @pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--block-size", "block_size=VALUE"),
+        ("--mamba_cache_dtype", "mamba_cache_dtype=VALUE"),
+        ("--kda-prefill-backend", "kda_prefill_backend=VALUE"),
+        ("--async-scheduling", "async_scheduling=VALUE"),
+        ("--no-async-scheduling", "async_scheduling=false"),
+    ],
+)
+def test_an_option_that_is_a_setting_of_an_engine(option: str, said: str, cli: Cli) -> None:
+    for args in (("show", LLAMA, option), (option, "show", LLAMA)):
+        ran = cli(*args)
+        assert (ran.code, ran.out) == (2, "")
+        assert f"it is a setting of an engine's own; say --engine vllm -E {said}" in ran.err
+
+
+@pytest.mark.parametrize(
     ("args", "said"),
     [
         (("--ctx", "8K", "show", LLAMA), "has no option --ctx: write it behind the command"),

@@ -6,15 +6,19 @@ said. Blocks and pages are those of its planner (v1/core/kv_cache_planning.py).
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from time import process_time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import kvcalc
 from kvcalc.engines import plan
 from kvcalc.question import Setting, question
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
 
 GIB = 2**30
 MEMORY = 40 * GIB
@@ -193,6 +197,82 @@ def test_the_two_numbers_of_its_log(
         f"GPU KV cache size: {tokens:,} tokens, "
         f"Maximum concurrency for {context:,} tokens per request: {printed}",
     )
+
+
+def test_blocks_that_are_set_are_logged_without_a_memory(cli: Cli) -> None:
+    """27,000 blocks over the 32,000 / 16 of a request: 13.5 of them, 432,000 tokens."""
+    asked = ("llama-3.1-8b", "-c", "32000", "--engine", "vllm", "-E")
+    line = (
+        "GPU KV cache size: 432,000 tokens, "
+        "Maximum concurrency for 32,000 tokens per request: 13.50x"
+    )
+    assert line in cli("show", *asked, "num_gpu_blocks_override=27000").out.splitlines()
+    few = cli("show", *asked, "num_gpu_blocks_override=2000", "--json")
+    assert json.loads(few.out)["engine_report"] is None
+    assert "refuses to start with 2,000 blocks" in few.err
+    assert "need 2,001" in few.err
+    fitted = cli("fit", *asked, "num_gpu_blocks_override=2000", "--memory", "40GiB")
+    assert fitted.code == 1
+
+
+def test_the_log_is_of_the_longest_sequence() -> None:
+    """40 GiB are 20,480 blocks of 16 x 131,072 B: 20 x 1,000 of these, 10.24 x 2,000."""
+    settings: dict[str, Setting] = {"max_model_len": 32_000}
+    found = planned("llama-3.1-8b", 16_000, settings=settings).capacity(MEMORY, 16_000)
+    assert found.largest_batch == 20
+    assert (found.report.capacity_tokens, found.report.concurrency) == (327_680, 10.24)
+
+
+@pytest.mark.parametrize(
+    ("model", "context", "settings", "block", "reserved"),
+    [
+        # FlashMLA reads blocks of 64, and the first of Hopper's of 16
+        ("deepseek-v3", 1_000, {"attention_backend": "FLASHMLA"}, 64, 16 * 64 * 61 * 1_152),
+        # Triton exports no state of a prompt: 544 tokens, and two blocks of each state
+        (
+            "qwen3-next-80b-a3b",
+            262_144,
+            {"gdn_prefill_backend": "triton"},
+            544,
+            (482 + 3 * 2) * 12 * 544 * 2_048,
+        ),
+        # 32 x 128 x 128 + 3 x 8,192 elements in fp32, 2,195,456 B, take 17 x 64 tokens of 2,048 B
+        (
+            "qwen3-next-80b-a3b",
+            262_144,
+            {"mamba_cache_dtype": "float32"},
+            1_088,
+            (241 + 3 * 3) * 12 * 1_088 * 2_048,
+        ),
+    ],
+)
+def test_a_setting_decides_bytes(
+    model: str, context: int, settings: dict[str, Setting], block: int, reserved: int
+) -> None:
+    answer = kvcalc.show(model, context, engine="vllm", settings=settings)
+    assert (answer.query.settings["block_size"], answer.reserved) == (block, reserved)
+
+
+def test_settings_as_resolved_ask_the_same_again() -> None:
+    first = kvcalc.show("qwen3-next-80b-a3b", 100_000, engine="vllm")
+    settings: dict[str, Setting] = dict(first.query.settings)
+    again = kvcalc.show("qwen3-next-80b-a3b", 100_000, engine="vllm", settings=settings)
+    assert (again.query, again.reserved) == (first.query, first.reserved)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"mamba_cache_mode": "none"}, "mamba_cache_mode is align"),
+        ({"kv_cache_dtype_skip_layers": "0,48"}, "there is no layer 48 to leave out"),
+    ],
+)
+def test_a_setting_that_decides_nothing_is_told(settings: dict[str, Setting], said: str) -> None:
+    answer = kvcalc.show("qwen3-next-80b-a3b", engine="vllm", settings=settings)
+    assert said in " ".join(answer.notes)
+    right: dict[str, Setting] = {"mamba_cache_mode": "align", "kv_cache_dtype_skip_layers": "47"}
+    told = kvcalc.show("qwen3-next-80b-a3b", engine="vllm", settings=right).notes
+    assert len(told) == len(answer.notes) - 1
 
 
 ROUNDING = "the last block, which a sequence does not fill"

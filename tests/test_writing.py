@@ -92,6 +92,7 @@ UNIFORM = Model(
     compare={"gqa": {"kv_heads": 16}, "mqa": {}},
     expect=(parse_expectation("mha/mla", "57x"), parse_expectation("mla.stored@128K", "9.21 GB")),
     stated_window=4_096,
+    unstated=("local_layer_ids",),
     max_context=163_840,
     weight_bytes=688_586_727_753,
     confidence="published",
@@ -200,6 +201,7 @@ expect:
   mha/mla: 57x
   mla.stored@128K: 9.21 GB
 stated_window: 4096
+unstated: [local_layer_ids]
 max_context: 163840
 weight_bytes: 688586727753
 confidence: published

@@ -25,7 +25,7 @@ def memory(
         str | None, typer.Option("--kv-cache-memory-bytes", "--kv-cache-memory", hidden=True)
     ] = None,
 ) -> int:
-    """Bytes, as --memory says them, or vLLM's own option does, which takes them without a unit."""
+    """Bytes, as --memory says them, or a server's own option does, which takes no unit."""
     from kvcalc.units import memory_of
 
     if memory is not None and in_bytes is not None:

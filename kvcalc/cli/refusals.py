@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import typer
 
-from kvcalc.cli.spellings import ABSENT, ALIASES, NOT_IN
+from kvcalc.cli.spellings import ALIASES, NOT_IN, absent
 from kvcalc.errors import (
     InputError,
     InvalidValue,
@@ -56,8 +56,8 @@ def _no_option(error: Any) -> str:
     commands, spelt = getattr(command, "commands", {}), ALIASES.get(name, name)
     if why := NOT_IN.get(error.ctx.info_name, {}).get(spelt):
         return f"{text}: {why}"
-    if commands and name in ABSENT:
-        return f"there is no {name}: {ABSENT[name]}"
+    if commands and (why := absent(name)):
+        return f"there is no {name}: {why}"
     if any(spelt in _options(each) for each in commands.values()):
         return f"{text}: write it behind the command"
     near = did_you_mean(name, _options(command))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kvcalc.engines import ENGINES, engine_of
 from kvcalc.errors import UsageError
 
 OWN = {
@@ -56,22 +57,8 @@ _NOT_THERE = {
 NOT_IN = {"fit": dict.fromkeys(("-b", "--batch"), "the most that fit are its answer: leave it out")}
 """Why one command does not have an option that others have."""
 
-_SWITCHES = "async-scheduling enable-prefix-caching"
-_SETTINGS = (
-    f"{_SWITCHES} gpu block-size max-num-batched-tokens max-num-seqs mamba-cache-mode "
-    "mamba-ssm-cache-dtype attention-backend kv-cache-dtype-skip-layers num-gpu-blocks-override "
-    "num-speculative-tokens"
-)
-"""Options of servers that are settings of an engine, which may have them or not."""
-
 ALIASES = {f"--{name}": option for option, names in OWN.items() for name in names.split()} | _SHORT
 ABSENT = {name: why for why, names in _NOT_THERE.items() for name in names.split()}
-_SAID = [(name, name, "VALUE") for name in _SETTINGS.split()]
-_SAID += [(f"no-{name}", name, "false") for name in _SWITCHES.split()]
-ABSENT |= {
-    f"--{typed}": f"{_OWN}; say --engine NAME -E {name.replace('-', '_')}={value}"
-    for typed, name, value in _SAID
-}
 
 
 def as_here(args: list[str], ctx: Any) -> list[str]:
@@ -80,15 +67,34 @@ def as_here(args: list[str], ctx: Any) -> list[str]:
     return [*(_named(arg, ctx) for arg in args[:end]), *args[end:]]
 
 
+def absent(option: str) -> str | None:
+    """Why an option of engines is not there; None where it may be, or nobody has it."""
+    return None if option in ALIASES else ABSENT.get(option) or _of_an_engine(option)
+
+
+def _of_an_engine(option: str) -> str | None:
+    """How an option of servers is said that an engine declares as a setting, or its denial."""
+    if not option.startswith("--"):  # -b4 and its like come here, and need no engine
+        return None
+    typed = option.removeprefix("--").replace("-", "_")
+    for engine in ENGINES:
+        for one in engine_of(engine).SETTINGS:
+            denied = one.takes is bool and typed == f"no_{one.name}"
+            if typed == one.name or denied:
+                value = "false" if denied else "VALUE"
+                return f"{_OWN}; say --engine {engine} -E {one.name}={value}"
+    return None
+
+
 def _named(arg: str, ctx: Any) -> str:
     name, equals, value = arg.partition("=")
     if not name.startswith("-"):
         return arg
-    if name.startswith("--"):  # vLLM takes both
+    if name.startswith("--"):  # engines take both
         name = name.replace("_", "-")
     known = {option for param in ctx.command.params for option in param.opts}
-    if name in ABSENT and name not in known and not ctx.resilient_parsing:
-        ctx.fail(f"there is no {name}: {ABSENT[name]}")
+    if name not in known and not ctx.resilient_parsing and (why := absent(name)):
+        ctx.fail(f"there is no {name}: {why}")
     spelt = ALIASES.get(name, name)
     # what a command does not have is refused as it was typed
     there = spelt in known

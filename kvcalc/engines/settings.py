@@ -70,7 +70,10 @@ class Declared:
 def read(
     engine: str, declared: Sequence[Declared], given: Mapping[str, Setting]
 ) -> dict[str, Setting]:
-    """The settings that are given, by name. Raises UsageError for one that is not the engine's."""
+    """The settings that are given, by name; None leaves one to its default, as not to name it.
+
+    Raises UsageError for one that is not the engine's.
+    """
     known = {one.name: one for one in declared}
     for name in given:
         if name not in known:
@@ -79,4 +82,4 @@ def read(
             hint, where = did_you_mean(name, known), f"kvcalc list --engine {engine} shows all"
             told = f"{hint} {where}" if hint.endswith("?") else where
             raise UsageError(f"{engine} has no setting {briefly(name)}; {told}")
-    return {name: known[name].read(value) for name, value in given.items()}
+    return {name: known[name].read(value) for name, value in given.items() if value is not None}

@@ -48,6 +48,7 @@ class Family:
     encoder   whether there is an encoder before these layers
     note      what a reader of its numbers should know
     amend     what becomes of the kinds of the layers, also where the file lists them
+    filled_in fields that engines fill in, each in its own way, where a file leaves them out
     """
 
     def __init__(
@@ -64,11 +65,12 @@ class Family:
         encoder: bool = False,
         amend: Amend = lambda f, kinds: kinds,
         listing: str = "",
+        filled_in: tuple[str, ...] = (),
     ) -> None:
         self.types, self.name = types, types[0]
         self.parts, self.schedule, self.amend = parts, schedule, amend
         self.defaults, self.names = defaults or {}, names or {}
         self.unused, self.marks, self.mtp, self.note = unused, marks, mtp, note
-        self.encoder = encoder
+        self.encoder, self.filled_in = encoder, filled_in
         self.listings = (*ALIASES["layer_kinds"], listing)
         """The fields that may have an item per layer, which tells its kind."""

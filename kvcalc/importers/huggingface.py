@@ -19,7 +19,7 @@ from kvcalc.importers.identity import (
     say_how_it_is_known,
 )
 from kvcalc.importers.ignoring import names_of, refuse_what_is_read, stated, told, without
-from kvcalc.importers.layers import layers_of, stated_window_of
+from kvcalc.importers.layers import layers_of, stated_window_of, unstated_of
 from kvcalc.importers.limits import refuse_endless
 from kvcalc.importers.storage import INDEX_DTYPE, cache_dtype
 from kvcalc.importers.strangers import pass_over, refuse
@@ -73,6 +73,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
         mtp=parts.layers[len(layers) :],
         shape=_shape(parts.attention),
         stated_window=stated_window,
+        unstated=unstated_of(family, fields),
         max_context=max_context,
         weight_bytes=origin.weight_bytes,
         sources=(Source(origin.source or origin.file, _said(fields, ignored)),),

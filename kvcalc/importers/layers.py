@@ -89,6 +89,11 @@ def _leave_chunks_unread(family: Family, fields: Fields, kinds: Sequence[str]) -
         fields.used.discard(CHUNK)
 
 
+def unstated_of(family: Family, fields: Fields) -> tuple[str, ...]:
+    """Fields of a family that the file leaves out, and that engines fill in otherwise."""
+    return tuple(name for name in family.filled_in if not fields.has(name))
+
+
 def stated_window_of(fields: Fields) -> int | None:
     """A window that the file states and switches off, and that no layer could have anyway.
 

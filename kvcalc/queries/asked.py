@@ -70,7 +70,7 @@ def _on_draft(draft: Model | None, question: Question) -> tuple[str, ...]:
     notes = notes_on(draft, question.of_draft) + native_row(draft.adapted(question.of_draft)).notes
     if question.kv_dtype is None or question.draft_kv_dtype is not None:
         return notes
-    own = f"{draft.name} keeps its own dtype, where vLLM's follows the model's"
+    own = f"{draft.name} keeps its own dtype, whichever the model's cache is asked for in"
     return (*notes, f"{own}; --draft-kv-dtype says another")
 
 

@@ -216,7 +216,7 @@ def _bytes(model: Model, other: Model) -> Iterator[Changed]:
 
 def _facts(model: Model, other: Model) -> Iterator[Changed]:
     stated = [n for n in FACTS if None not in (getattr(model, n), getattr(other, n))]
-    yield from _changed(model, other, (*stated, "stated_window"))
+    yield from _changed(model, other, (*stated, "stated_window", "unstated"))
     runs, shapes = (model.architecture, other.architecture), (model.shape, other.shape)
     # a GGUF has its own name for what Hugging Face calls otherwise
     if runs[0] and runs[1] and runs[0].dialect == runs[1].dialect and runs[0] != runs[1]:

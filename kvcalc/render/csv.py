@@ -36,7 +36,7 @@ def write(view: View, answer: Any, style: Style) -> str:
 
 
 def _cell(name: str, value: Any) -> Any:
-    text = json.dumps(value) if value and name in NAMED_INSIDE else _joined(value)
+    text = json.dumps(value) if name in NAMED_INSIDE and value is not None else _joined(value)
     return _harmless(text) if isinstance(text, str) else text
 
 

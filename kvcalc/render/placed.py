@@ -30,7 +30,7 @@ def on(ranks: Sequence[Rank | None]) -> str:
 
 
 def beside(answer: Breakdown, units: System, *, settings: bool) -> tuple[str, ...]:
-    """What stands below a table: what all GPUs keep, the pool, and the settings where wanted."""
+    """What stands below a table: what all GPUs keep, the pool, the log, settings where wanted."""
     lines = []
     if answer.total and answer.rank:
         kept = {"stored": answer.total.stored, "read per step": answer.total.read}
@@ -40,6 +40,8 @@ def beside(answer: Breakdown, units: System, *, settings: bool) -> tuple[str, ..
         lines.append(f"over {answer.rank.gpus:,} GPUs: {told}")
     if answer.pool is not None:
         lines.append(f"beside what is reserved: {answer.pool:,} B of the pool, whoever uses it")
+    if answer.reservation and answer.reservation.report:
+        lines += answer.reservation.report.log
     return (*lines, *(set_up(answer.query) if settings else ()))
 
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from kvcalc.engines.vllm.gpus import BLACKWELL, HOPPER
+
 if TYPE_CHECKING:
     from kvcalc.model import Model
 
@@ -84,7 +86,6 @@ _RULES: Mapping[str, Rules] = {
             "deepseek_v32",
             "deepseek_v41",
             "axk1",
-            "dots3_note",
             "glm4_moe_lite",
             "longcat_flash",
             "pangu_ultra_moe",
@@ -99,13 +100,14 @@ _RULES: Mapping[str, Rules] = {
         LATENTS,
     ),
     "deepseek_v4": Rules(latents=True, block=256, mtp_window=True, own_backend=True),
+    "dots3_note": Rules(latents=True, own_backend=True, mtp_window=True),
     "glm_moe_dsa": Rules(latents=True, blackwell_fp8=True),
     # models/glm5next/common/kda.py: FlashKDA exports a prefill's states every 16 tokens
     "glm5_next": Rules(
         latents=True,
         blackwell_fp8=True,
         states="fp32",
-        exports=(9, 10, 12),
+        exports=(HOPPER, BLACKWELL),
         export_align=16,
         prefills=("flashkda",),
     ),
@@ -113,7 +115,7 @@ _RULES: Mapping[str, Rules] = {
     "kimi_k3": Rules(
         latents=True,
         states="fp32",
-        exports=(9, 10, 12),
+        exports=(HOPPER, BLACKWELL),
         export_align=16,
         prefills=("flashkda", "flashinfer"),
         skips=False,

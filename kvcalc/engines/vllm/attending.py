@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.vllm.backends import BLACKWELL, FP8, HOPPER, OWN, WIDEST, Attends, Backend
+from kvcalc.engines.vllm.backends import E4M3, OWN, WIDEST, Attends, Backend
 from kvcalc.engines.vllm.choosing import backend_of
+from kvcalc.engines.vllm.gpus import BLACKWELL, HOPPER
 from kvcalc.engines.vllm.kv_backends import DIFFKV, FLASHINFER, TURBO
 from kvcalc.engines.vllm.mla_backends import INDEX
 from kvcalc.errors import UsageError
 from kvcalc.extents import Chunk, Window
-
-UNLIKE = {FLASHINFER, TURBO}
-"""Backends that lay blocks out otherwise."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +21,9 @@ if TYPE_CHECKING:
     from kvcalc.model import Layer, Model
 
     Skips = Callable[[int, Model, Layer], bool]
+
+UNLIKE = {FLASHINFER, TURBO}
+"""Backends of which one lays blocks out otherwise than the other, on Blackwell."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,6 @@ def _attends(target: Target, scheme: Scheme, *, skipped: bool) -> Attends | None
         prudent=target.dtype.packed,
         dealt=target.ranks.dcp > 1,
         pages_of_64=target.settings.gpu.family == HOPPER
-        and target.dtype.asked in FP8
+        and target.dtype.asked in E4M3
         and target.widest == WIDEST,
     )

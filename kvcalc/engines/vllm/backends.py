@@ -9,19 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kvcalc.engines.vllm.gpus import ADA, BLACKWELL, HOPPER
+
 if TYPE_CHECKING:
     from kvcalc.engines.vllm.gpus import Gpu
 
 OWN = "auto"
 """The model's own floats, under whichever name."""
-FP8 = ("fp8", "fp8_e4m3")
-ADA, HOPPER, BLACKWELL = 89, 9, 10
+E4M3 = ("fp8", "fp8_e4m3")
 WIDEST = 512
 FLOATS = (OWN,)
-WITH_FP8 = (*FLOATS, *FP8)
+WITH_FP8 = (*FLOATS, *E4M3)
 ANY_FP8 = (*WITH_FP8, "fp8_e5m2")
-PER_HEAD = ("fp8_per_token_head", "int8_per_token_head", "int4_per_token_head")
-TURBOQUANT = ("turboquant_k8v4", "turboquant_4bit_nc", "turboquant_k3v4_nc", "turboquant_3bit_nc")
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Attends:
     @property
     def fp8(self) -> bool:
         """Whether its entries are fp8 as FlashAttention knows it."""
-        return self.dtype in FP8
+        return self.dtype in E4M3
 
     @property
     def hopper(self) -> bool:

@@ -64,12 +64,13 @@ class Cached:
         return sum(settled.stored(tokens) for settled in self.held)
 
     def live(self, tokens: int) -> int:
-        """Bytes of as many entries, as they are kept here."""
+        """Bytes of as many entries, as they are kept here; asked where some of them are held."""
         if self.spec.kind in ("state", "ring"):
             return self.row
-        if not self.held:
-            return 0
-        return self.row * self.held[0].tensor.extent.entries(tokens)
+        extent = self.held[0].tensor.extent
+        if self.spec.kind == "full" and isinstance(extent, Window):
+            return self.row * tokens
+        return self.row * extent.entries(tokens)
 
 
 def caches_of(scheme: Scheme, keeping: Keeping, *, skipped: bool = False) -> tuple[Cached, ...]:
@@ -170,11 +171,10 @@ def _attention(tensors: Sequence[CacheTensor], keeping: Keeping, row: int, *, ml
     page = block * row
     if isinstance(extent, Fixed):
         return Spec("cross", block, page, page, like=like)
-    if isinstance(extent, Window) and extent.sink:
+    assert isinstance(extent, Window)
+    if extent.sink:
         raise UsageError("vllm keeps no attention sinks beside a window")
     if isinstance(extent, Chunk):
         return Spec("chunk", block, page, page, size=extent.size, mla=mla, like=like)
-    if isinstance(extent, Window):
-        size = extent.size + keeping.rules.window_more
-        return Spec("window", block, page, page, size=size, mla=mla, like=like)
-    raise UsageError(f"vllm: how it keeps {extent.rule} entries is not modelled")
+    size = extent.size + keeping.rules.window_more
+    return Spec("window", block, page, page, size=size, mla=mla, like=like)

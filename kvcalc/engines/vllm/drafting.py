@@ -121,13 +121,13 @@ def _layers(target: Target) -> None:
         raise UsageError(f"{text}; -E num_speculative_tokens=N says how many it drafts with them")
     if named_in(model, OTHERS):
         raise UsageError(f"vllm: how it keeps the MTP layers of {model.name} is not modelled")
+    if not types_of(model) and not has:
+        text = f"whether {model.name} has MTP layers is not known, as no architecture of it is"
+        raise UsageError(f"vllm: {text}; leave --mtp out, or list them in its file")
     if types_of(model) and not named_in(model, UNLISTED | LISTED):
         raise UsageError(f"vllm refuses to start: {model.name} is of a type it has no MTP for")
     if named_in(model, LISTED) and not has:
         raise UsageError(f"vllm refuses to start: the file of {model.name} lists no MTP layers")
-    if not has and not target.attends:
-        text = f"{model.name} has no attention, as an MTP layer would have"
-        raise UsageError(f"vllm refuses to start: {text}; leave --mtp out")
     if has and drafted > has and drafted % has:
         text = f"{drafted:,} drafted tokens are no multiple of {has:,} MTP layers"
         raise UsageError(f"vllm refuses to start: {text}; -E num_speculative_tokens says another")

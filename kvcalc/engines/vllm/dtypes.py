@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kvcalc.cache import ENTRY_ROLES, Storage
+from kvcalc.engines.vllm.gpus import BLACKWELL
 from kvcalc.engines.vllm.settings import AUTO, NAME
 from kvcalc.errors import UsageError
 from kvcalc.formats import parse_layout
@@ -76,7 +77,7 @@ def dtype_of(model: Model, rules: Rules, gpu: Gpu, *, sparse: bool) -> Dtype:
     if rules.own_dtype:
         return Dtype(HALF)
     if asked is None and own.name in ("fp32", "bf16", "fp16"):
-        asked = FP8 if rules.blackwell_fp8 and gpu.family == 10 and sparse else HALF
+        asked = FP8 if rules.blackwell_fp8 and gpu.family == BLACKWELL and sparse else HALF
     layout = asked or own
     if layout.name not in KNOWN:
         known = ", ".join(KNOWN)

@@ -5,12 +5,12 @@ models/glm5next: blocks lie outside layers, whose rows then begin at multiples o
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvcalc.engines.vllm.caches import Cached
+from kvcalc.engines.vllm.gpus import BLACKWELL
 from kvcalc.engines.vllm.specs import Spec
+from kvcalc.engines.vllm.strides import by_keys, by_rows
 from kvcalc.extents import Every
 
 if TYPE_CHECKING:
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
     from kvcalc.engines.vllm.caches import Keeping
 
-ROWS = 1_024
-BLACKWELL, PAGE = 10, 32
-"""FlashInfer there reads rows in pages (v1/attention/backends/mla/flashinfer_mla_sparse.py:73)."""
+PAGE = 32
+"""Rows of a page of FlashInfer, on Blackwell (backends/mla/flashinfer_mla_sparse.py:73)."""
 SIDES, HALF_BYTES = 2, 2
 """A key and its gate, in bf16."""
 
@@ -36,13 +35,9 @@ def _aligned(cached: Cached, keeping: Keeping) -> tuple[Cached, ...]:
         return (cached,)
     key = cached.tensors[0]
     if key.role != "index":
-        # a block begins at a page of whole rows
-        rows = PAGE if keeping.settings.gpu.family == BLACKWELL else 1
-        return (replace(cached, spec=replace(spec, align=rows * cached.row)),)
+        return (by_rows(cached, PAGE if keeping.settings.gpu.family == BLACKWELL else 1),)
     assert isinstance(key.extent, Every)
-    pool, together = key.extent.stride, math.gcd(ROWS, spec.block)
-    align = 1 if together == spec.block else together // pool * cached.row
-    return replace(cached, spec=replace(spec, align=align)), _ring(pool, key.width, keeping)
+    return by_keys(cached), _ring(key.extent.stride, key.width, keeping)
 
 
 def _ring(pool: int, width: int, keeping: Keeping) -> Cached:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-GIB = 2**30
+HOPPER, BLACKWELL = 9, 10
+"""Generations, by the first digits of their compute capability; below are Ampere and Ada."""
+ADA = 89
+"""The compute capability from which kernels read fp8."""
 LARGE, MIDDLE = 160, 70
 """GiB from which a server's default of batched tokens is larger (engine/arg_utils.py)."""
 
@@ -26,7 +29,7 @@ class Gpu:
 
     @property
     def family(self) -> int:
-        """The generation: 8 Ampere and Ada, 9 Hopper, 10 Blackwell, 12 its workstation parts."""
+        """The generation: 8 of Ampere and Ada, 9 of Hopper, 10 of Blackwell."""
         return self.capability // 10
 
     @property

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from kvcalc.engines.vllm.backends import (
-    ADA,
     ANY_FP8,
-    BLACKWELL,
     FLOATS,
-    HOPPER,
     OWN,
-    PER_HEAD,
-    TURBOQUANT,
     WIDEST,
     WITH_FP8,
     Attends,
@@ -18,6 +13,8 @@ from kvcalc.engines.vllm.backends import (
     always,
     is_old,
 )
+from kvcalc.engines.vllm.dtypes import PACKED, PER_HEAD
+from kvcalc.engines.vllm.gpus import ADA, BLACKWELL, HOPPER
 
 WIDE = 256
 PREFIX_WIDTHS = (WIDE, 512)
@@ -124,7 +121,7 @@ FLEX = Backend("FLEX_ATTENTION", FLOATS, _flex_takes, always(16), dealt=False)
 # it supports no windows, chunks, sinks or images (turboquant_attn.py)
 TURBO = Backend(
     "TURBOQUANT",
-    TURBOQUANT,
+    PACKED,
     lambda a: not (a.latents or a.window or a.chunk or a.sinks or a.images),
     always(16, 32, 64, 128),
     multiples=False,

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kvcalc.engines.vllm.backends import (
-    BLACKWELL,
     FLOATS,
-    HOPPER,
     WITH_FP8,
     Attends,
     Backend,
     always,
     is_old,
 )
+from kvcalc.engines.vllm.gpus import BLACKWELL, HOPPER
 
 
 def is_dense(attends: Attends) -> bool:

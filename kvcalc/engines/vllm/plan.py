@@ -53,16 +53,29 @@ class VllmPlan:
         blocks = self.blocks(context)
         stage, each, everywhere = self._dearest
         sequences = self.ranks.sequences(batch)
+        report, notes = self._overridden(context)
         return Reservation(
             sequences * blocks * each,
             lambda: terms_of(self, stage, context, sequences),
-            self.notes,
+            self.notes + notes,
             stage,
             each,
             batch * blocks * everywhere,
             self.ranks.dp * everywhere,
-            self._report(self.own.blocks, context) if self.own.blocks else None,
+            report,
         )
+
+    def _overridden(self, context: int) -> tuple[Report | None, tuple[str, ...]]:
+        """What is logged of blocks that are set, whatever the memory, or that they are too few."""
+        blocks, longest = self.own.blocks, self.own.max_model_len or context
+        if blocks is None:
+            return None, ()
+        if self._starts(blocks, context):
+            return self._report(blocks, context), ()
+        text = (
+            f"a sequence of {longest:,} tokens and the null block need {self.blocks(longest) + 1:,}"
+        )
+        return None, (f"vllm refuses to start with {blocks:,} blocks: {text}",)
 
     @cached_property
     def _dearest(self) -> tuple[int, int, int]:
@@ -76,15 +89,18 @@ class VllmPlan:
             (memory // each for each in self.block_bytes if each), default=0
         )
         fitting = max(0, found - 1) // self.blocks(context)
-        longest = self.own.max_model_len or context
-        if self.blocks(longest) >= found:
+        if not self._starts(found, context):
             return Capacity(0)
         most = self.own.sequences
         notes: tuple[str, ...] = ()
         if fitting > most:
             notes = (f"{fitting:,} sequences fit, and max_num_seqs lets {most:,} run at once",)
         served = min(fitting, most) * self.ranks.dp
-        return Capacity(served, self._report(found, longest), notes)
+        return Capacity(served, self._report(found, context), notes)
+
+    def _starts(self, blocks: int, context: int) -> bool:
+        """Whether a server starts: blocks hold the longest sequence, and one of them is null."""
+        return blocks > self.blocks(self.own.max_model_len or context)
 
     @cached_property
     def block_bytes(self) -> tuple[int, ...]:

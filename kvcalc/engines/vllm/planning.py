@@ -6,12 +6,13 @@ from bisect import bisect_right
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.vllm import deepseek_v4, glm5_next, inkling, qwen4_exp
+from kvcalc.engines.vllm import deepseek_v4, dots3_note, glm5_next, inkling, qwen4_exp
 from kvcalc.engines.vllm.architectures import types_of
 from kvcalc.engines.vllm.attending import reader_of
 from kvcalc.engines.vllm.blocks import DEFAULT, Sizing
 from kvcalc.engines.vllm.caches import Cached, Keeping, caches_of
 from kvcalc.engines.vllm.drafting import is_head
+from kvcalc.engines.vllm.dtypes import bytes_of
 from kvcalc.engines.vllm.groups import Held, groups_of
 from kvcalc.engines.vllm.packing import packed_groups
 from kvcalc.engines.vllm.plan import VllmPlan
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from kvcalc.parallel.stages import Stage
     from kvcalc.question import Question
 
+UNAPPLIED = "windows of which its file does not say where they are"
 UNLISTED = "an MTP layer that its file does not list"
 BEHIND = 10**6
 """Layers that no stage counts, of a draft or of MTP, are numbered from here on."""
@@ -69,6 +71,14 @@ def _notes(target: Target) -> tuple[str, ...]:
     told = [f"{NAME} {VERSION} on GPUs of type {gpu}; -E gpu=NAME says another"]
     if not types_of(target.model):
         told.append(f"planned by {NAME}'s general rules, as no architecture of it is known")
+    given, mode = target.question.settings.get("mamba_cache_mode"), target.settings.mode
+    if given not in (None, mode):
+        told.append(f"mamba_cache_mode is {mode}, as enable_prefix_caching decides it")
+    drafts = target.question.mtp or target.model.draft
+    numbers = sorted(int(name) for name in target.settings.skip if name.isdigit())
+    if not drafts and numbers and numbers[-1] >= len(target.model.layers):
+        text = f"kv_cache_dtype_skip_layers: there is no layer {numbers[-1]:,} to leave out"
+        told.append(f"{text}, as they are numbered from 0")
     return tuple(told)
 
 
@@ -134,6 +144,9 @@ def _unlisted(target: Target) -> str:
     model = target.model
     names = [name for layer in model.layers for name in layer]
     own = [name for name in names if not has_state(model.attention[name])]
+    if not own:
+        text = f"{model.name} has no attention that its MTP layers could have"
+        raise UsageError(f"vllm: {text}; leave --mtp out")
     if target.rules.mtp_window:
         windows = [name for name in own if is_window(model.attention[name])]
         return (windows or own)[-1]
@@ -158,7 +171,8 @@ def _of_layer(
                 for s in settled
                 if s.tensor.name in names and not s.tensor.shared
             )
-            yield replace(one, held=held, spec=_padded(target, sizing, one.spec))
+            why = UNAPPLIED if target.keeps_whole(scheme) else one.why
+            yield replace(one, held=held, spec=_padded(target, sizing, one.spec), why=why)
 
 
 def _padded(target: Target, sizing: Sizing, spec: Spec) -> Spec:
@@ -186,4 +200,6 @@ def _of_scheme(
             return qwen4_exp.ngrams(scheme, keeping, target.sharded_state)
         return qwen4_exp.with_ring(caches_of(scheme, keeping, skipped=skipped), keeping)
     found = caches_of(scheme, keeping, skipped=skipped)
+    if target.is_of("dots3_note"):
+        return dots3_note.packed(found, bytes_of(target.widest_latents, dtype.layout))
     return glm5_next.packed(found, keeping) if target.is_of("glm5_next") else found

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.vllm import qwen4_exp
+from kvcalc.engines.vllm import dots3_note, qwen4_exp
 from kvcalc.engines.vllm.drafting import refuse_drafts
 from kvcalc.engines.vllm.dtypes import DS_MLA
+from kvcalc.engines.vllm.gpus import ADA, BLACKWELL, HOPPER
 from kvcalc.engines.vllm.served import is_gone, never_was
-from kvcalc.engines.vllm.settings import AUTO
+from kvcalc.engines.vllm.settings import AUTO, VERSION
 from kvcalc.engines.vllm.target import has_state
 from kvcalc.errors import UsageError
 from kvcalc.extents import Window
@@ -16,11 +17,8 @@ from kvcalc.extents import Window
 if TYPE_CHECKING:
     from kvcalc.engines.vllm.target import Target
 
-BLACKWELL = 10
 SPARSE = 64
 """Tokens of a block of index keys."""
-
-
 M3 = ("bf16", "fp16", "fp8")
 """What MiniMax-M3's layers keep alike."""
 
@@ -33,7 +31,7 @@ def refuse(target: Target) -> None:
     _kv_heads(target)
     _context_ranks(target)
     _dtype(target)
-    target.settings.step(target.question.tokens)
+    _encoder(target)
     refuse_drafts(target)
     _settings(target)
     _kda(target)
@@ -69,13 +67,26 @@ def _settings(target: Target) -> None:
         raise UsageError(f"vllm: {text}; leave kv_cache_dtype_skip_layers out")
 
 
+def _encoder(target: Target) -> None:
+    """What crosses to an encoder is read by a backend of its own, and a prompt is not cut up."""
+    if not any(scheme.crosses for scheme in target.schemes):
+        return
+    gpu = target.settings.gpu
+    if gpu.capability < ADA and target.dtype.quantized:
+        # v1/attention/backends/triton_attn.py:520, which alone attends to an encoder's there
+        text = f"{target.dtype.name} of what crosses to an encoder needs Ada or later"
+        raise UsageError(f"vllm refuses to start on a {gpu.name}: {text}")
+    target.settings.step(target.question.tokens)
+
+
 def _class(target: Target) -> None:
     for model in (model for model in (target.model, target.model.draft) if model):
         if is_gone(model):
-            text = f"vllm 0.33.0 has no class for {model.name} any more"
+            text = f"vllm {VERSION} has no class for {model.name} any more"
             raise UsageError(f"{text}: an earlier version served it")
         if never_was(model):
-            raise UsageError(f"vllm 0.33.0 has no class for {model.name}: it serves no such model")
+            text = f"vllm {VERSION} has no class for {model.name}"
+            raise UsageError(f"{text}: it serves no such model")
     if target.is_of("nemotron_h") and not any(map(has_state, target.own_schemes)):
         text = f"the blocks of {target.model.name} hold a state of its class that no layer has"
         raise UsageError(f"vllm: {text}, and that is not modelled")
@@ -112,16 +123,16 @@ def _context_ranks(target: Target) -> None:
     tp, dcp = target.ranks.tp, target.ranks.dcp
     if dcp == 1:
         return
-    hopper_sparse = target.sparse
-    if hopper_sparse and target.settings.gpu.family == 9 and target.dtype.name != DS_MLA[0]:
+    if any(isinstance(t.extent, Window) for scheme in target.schemes for t in scheme.kept):
+        text = "a window cannot be shared out over ranks of one sequence"
+        raise UsageError(f"vllm refuses to start: {text}; leave --dcp out")
+    hopper = target.settings.gpu.family == HOPPER
+    if hopper and target.sparse and target.dtype.name != DS_MLA[0]:
         text = f"--dcp is for sparse latents in {DS_MLA[0]} alone"
         raise UsageError(f"vllm refuses to start: {text}; add --kv-dtype fp8")
     for scheme in target.schemes:
         expanded = scheme.expanded if not target.rules.latents else None
         for tensor in (expanded or scheme).kept:
-            if isinstance(tensor.extent, Window):
-                text = "a window cannot be shared out over ranks of one sequence"
-                raise UsageError(f"vllm refuses to start: {text}; leave --dcp out")
             if tensor.role != "k" or target.latents:
                 continue
             heads, queries = tensor.heads or 1, getattr(scheme, "heads", 1)
@@ -138,6 +149,10 @@ def _dtype(target: Target) -> None:
         raise UsageError(f"vllm refuses to start: {text}")
     if target.latents and target.dtype.packed:
         raise UsageError(f"vllm refuses to start: no backend keeps latents in {name}")
+    if target.is_of("dots3_note"):
+        dots3_note.refuse(name)
+    if target.is_of("inkling") and target.dtype.packed:
+        raise UsageError(f"vllm: what Inkling's layers keep in {name} is not modelled")
     if target.is_of("minimax_m3") and name not in M3:
         text = f"vllm: what MiniMax-M3's sparse layers keep in {name} is not modelled"
         raise UsageError(f"{text}: they pack nothing, and other layers do")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NAME, VERSION = "vllm", "0.33.0"
 AUTO = "auto"
-ON, OFF, ALIGN, NONE = True, False, "align", "none"
+ALIGN, NONE = "align", "none"
 
 BACKENDS = (
     *(AUTO, "FLASH_ATTN", "FLASHINFER", "TRITON_ATTN", "FLEX_ATTENTION"),
@@ -50,7 +50,7 @@ SETTINGS = (
         "sequences that run at once: no more are served, whatever fits",
         int,
     ),
-    Declared("async_scheduling", ON, "whether one batch more is in flight", bool),
+    Declared("async_scheduling", True, "whether one batch more is in flight", bool),
     Declared(
         "enable_prefix_caching",
         "true, but for models of states alone and with an encoder",
@@ -120,6 +120,7 @@ SETTINGS = (
         "as many as MTP layers, 1 with a draft, else 0",
         "tokens drafted per step: states keep as many columns and blocks more",
         int,
+        least=0,
     ),
 )
 
@@ -219,16 +220,13 @@ def settings_of(
     if sequences > batched:
         text = f"max_num_seqs {sequences:,} is more than max_num_batched_tokens {batched:,}"
         raise UsageError(f"{text}, and {NAME} needs one token of each sequence in a step")
-    speculative = _number(given, "num_speculative_tokens")
-    if speculative and not drafted:
-        raise UsageError("num_speculative_tokens: nothing drafts them; add --mtp, or --draft MODEL")
     caching = bool(given.get("enable_prefix_caching", caches_prefixes))
     return Settings(
         gpu=gpu,
         block_size=_number(given, "block_size"),
         batched=batched,
         sequences=sequences,
-        asynchronous=bool(given.get("async_scheduling", ON)),
+        asynchronous=bool(given.get("async_scheduling", True)),
         prefix_caching=caching,
         # whatever mode is given (model_executor/models/config.py:762, 780)
         mode=ALIGN if caching else NONE,
@@ -240,10 +238,19 @@ def settings_of(
         skip=_skipped(given),
         blocks=_number(given, "num_gpu_blocks_override"),
         max_model_len=_number(given, "max_model_len"),
-        speculative=(speculative or drafted) if drafted else 0,
+        speculative=_speculative(given, drafted),
         whole=whole,
         batched_given=asked is not None,
     )
+
+
+def _speculative(given: Mapping[str, Setting], drafted: int) -> int:
+    asked = _number(given, "num_speculative_tokens")
+    if asked and not drafted:
+        raise UsageError("num_speculative_tokens: nothing drafts them; add --mtp, or --draft MODEL")
+    if asked == 0 and drafted:
+        raise UsageError("num_speculative_tokens is 0: leave --mtp, or --draft, out")
+    return drafted if asked is None else asked
 
 
 def _number(given: Mapping[str, Setting], name: str) -> int | None:

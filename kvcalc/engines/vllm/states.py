@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kvcalc.engines.vllm.gpus import BLACKWELL, HOPPER
 from kvcalc.engines.vllm.specs import Spec
 from kvcalc.errors import UsageError
 from kvcalc.extents import Fixed
@@ -137,4 +138,4 @@ def exports(scheme: Scheme, rules: Rules, settings: Settings) -> int | None:
     flashinfer = settings.gdn_backend in ("auto", "flashinfer")
     if scheme.kind != "gdn" or rules.never_exports or not flashinfer:
         return None
-    return GDN_ALIGN if family == 9 or (family in (10, 12) and wide) else None
+    return GDN_ALIGN if family == HOPPER or (family == BLACKWELL and wide) else None

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from kvcalc.attention.recurrent import KDA
 from kvcalc.cache import STATE_ROLES
 from kvcalc.engines.vllm.architectures import STATES_ALONE, named_in, rules_of, types_of
-from kvcalc.engines.vllm.dtypes import FP8, FP8_DS_MLA, TOLD_APART, dtype_of
+from kvcalc.engines.vllm.dtypes import FP8, FP8_DS_MLA, PER_HEAD, TOLD_APART, dtype_of
+from kvcalc.engines.vllm.gpus import HOPPER
 from kvcalc.engines.vllm.settings import settings_of
 from kvcalc.extents import Every, Window
 from kvcalc.parallel.ranks import ranks_of
@@ -73,7 +74,10 @@ class Target:
         return self.own_schemes + drafts
 
     def as_kept(self, scheme: Scheme) -> Scheme:
-        """A scheme with other widths, or without its index, where an architecture has it so."""
+        """A scheme without its index or window, or of other widths, as an architecture has it."""
+        if self.keeps_whole(scheme):
+            others = (own for own in self.model.schemes if not has_state(own))
+            return next((own for own in others if not is_window(own)), scheme)
         if not self.rules.index:
             return scheme.dense or scheme
         if not (self.rules.kda_of_rope and isinstance(scheme, KDA)):
@@ -81,6 +85,13 @@ class Target:
         tensors = (tensor for other in self.model.schemes for tensor in other.kept)
         rope = next((t.width for t in tensors if t.role == "rope"), scheme.key_dim)
         return replace(scheme, key_dim=rope, value_dim=rope)
+
+    def keeps_whole(self, scheme: Scheme) -> bool:
+        """Whether its window is not applied, as the file does not say which layers have one.
+
+        models/inkling/configs.py:100.
+        """
+        return "local_layer_ids" in self.model.unstated and is_window(scheme)
 
     @cached_property
     def attends(self) -> bool:
@@ -118,7 +129,7 @@ class Target:
     def packs(self) -> bool:
         """Whether its blocks lie outside layers, so that pages of unlike bytes share one."""
         averaged = self.is_of("qwen4_exp") and self.has("index")
-        return averaged or self.is_of("deepseek_v4") or self.is_of("glm5_next")
+        return averaged or any(map(self.is_of, ("deepseek_v4", "glm5_next", "dots3_note")))
 
     def is_whole(self, scheme: Scheme) -> bool:
         """Whether every rank keeps all of it: Qwen4's convolution of n-grams."""
@@ -133,7 +144,10 @@ class Target:
     def dtype(self) -> Dtype:
         """The dtype of the cache; of sparse latents, that which Hopper's backend makes of fp8."""
         asked = dtype_of(self.model, self.rules, self.settings.gpu, sparse=self.sparse)
-        hopper = self.settings.gpu.family == 9
+        if self.is_of("inkling") and asked.name in PER_HEAD:
+            # models/inkling/nvidia/attention.py:183: a byte an element, and no scales
+            return replace(asked, layout=FP8)
+        hopper = self.settings.gpu.family == HOPPER
         ds_mla = asked.layout == FP8 and asked.layout.spelt not in TOLD_APART
         # FlashMLA is asked first, and knows fp8 by this name alone (flashmla_sparse.py:95)
         if hopper and self.sparse and ds_mla and self._latent_width == DS_MLA_WIDTH:
@@ -144,6 +158,12 @@ class Target:
     def _latent_width(self) -> int:
         kept = next(s.kept for s in self.schemes if any(t.role == "latent" for t in s.kept))
         return sum(tensor.width for tensor in kept if tensor.role in ("latent", "rope"))
+
+    @property
+    def widest_latents(self) -> list[CacheTensor]:
+        """The latent and RoPE key of the scheme whose are widest."""
+        each = ([t for t in s.kept if t.role in ("latent", "rope")] for s in self.schemes)
+        return max(each, key=lambda row: sum(tensor.width for tensor in row))
 
     @cached_property
     def widest(self) -> int:

@@ -114,6 +114,7 @@ INKLING_UNUSED = (
 )
 
 inkling = partial(Family, schedule=_inkling_schedule, unused=INKLING_UNUSED,
+    filled_in=("local_layer_ids",),
     parts={HYBRID: both(full(), _convs(USUAL, "conv_kernel_size", outputs=True)),
         HYBRID_SLIDING: both(windowed(INKLING_LOCAL, "sliding_window_size"),
             _convs(INKLING_LOCAL, "conv_kernel_size", outputs=True))},

@@ -125,6 +125,9 @@ class ModelForm(TypedDict, total=False):
         StatedWindow | None,
         "a window that its file states and the model does not apply; an engine may go by it",
     ]
+    unstated: Annotated[
+        list[str] | None, "fields of its file that it leaves out and that engines fill in"
+    ]
     max_context: Annotated[Context | None, "native context in tokens"]
     parameters: Annotated[Big | None, "parameters in all"]
     active_parameters: Annotated[Big | None, "parameters used per token"]

@@ -79,6 +79,7 @@ class _Reading:
                 mtp=mtp,
                 file=file,
                 stated_window=form.get("stated_window"),
+                unstated=tuple(form.get("unstated") or ()),
                 architecture=_architecture(form.get("architecture")),
                 **_facts(form),
             )

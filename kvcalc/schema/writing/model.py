@@ -42,6 +42,8 @@ def to_yaml(model: Model, comments: Sequence[str] = ()) -> str:
     expect = [line for e in model.expect for line in field(e.entry, e.figure.text, 2)]
     lines += section("expect", expect)
     lines += _fields({"stated_window": model.stated_window})
+    if model.unstated:
+        lines += field("unstated", list(model.unstated))
     lines += _fields(_facts(model))
     lines += section("sources", [line for source in model.sources for line in _source(source)])
     return "\n".join(lines) + "\n"

@@ -410,6 +410,13 @@ def test_drafts_that_are_not_kept_as_the_model_is(
         kvcalc.show(model, 4_096, draft=draft, engine="vllm", **asked)
 
 
+def test_a_draft_of_latents_is_beside_no_row_that_keeps_none() -> None:
+    beside: dict[str, Any] = {"draft": "mistral-large-3", "engine": "vllm"}
+    answer = kvcalc.compare("ling-3.0-flash", context=4_096, **beside)
+    assert [row.label for row in answer.rows if row.native]
+    assert any(note.startswith("no mqa row") and "unlike rules" in note for note in answer.told)
+
+
 def test_a_hybrid_class_caches_prefixes_also_where_no_layer_attends() -> None:
     """Three layers of LFM2's convolution, 2 x 2,048 elements each: two blocks, as vLLM has them."""
     config = {

@@ -108,6 +108,8 @@ def _is_kept_alike(target: Target, draft: Model) -> bool:
     if any(map(has_state, draft.schemes)) or its.own_backend:
         return its == own
     latents = any(tensor.role == "latent" for tensor in tensors)
+    if latents and not any(t.role == "latent" for s in target.own_schemes for t in s.kept):
+        return False
     windows = any(isinstance(tensor.extent, Window) for tensor in tensors)
     return not (latents and (its.latents, its.index) != (own.latents, own.index)) and not (
         windows and its.window_more != own.window_more

@@ -60,9 +60,11 @@ def test_without_an_engine_there_are_none() -> None:
     assert kvcalc.show("gpt2", 10, engine="transformers").to_dict()["query"]["settings"] == {}
 
 
-def test_the_last_of_two_counts(cli: Cli) -> None:
-    ran = cli("show", "gpt2", *PAGED, "-E", "gpu=h200", "-E", "gpu=b200", "--json")
+def test_the_same_setting_twice(cli: Cli) -> None:
+    ran = cli("show", "gpt2", *PAGED, "-E", "gpu=b200", "-E", "gpu=b200", "--json")
     assert json.loads(ran.out)["query"]["settings"]["gpu"] == "b200"
+    ran = cli("show", "gpt2", *PAGED, "-E", "gpu=h200", "-E", "gpu=b200")
+    assert (ran.code, ran.err) == (2, "Error: -E gpu is given twice, as h200 and b200\n")
 
 
 @pytest.mark.parametrize(

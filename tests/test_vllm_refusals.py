@@ -230,3 +230,13 @@ def test_an_mtp_layer_that_is_not_listed_has_a_window_as_others() -> None:
     # 2 full and, with it, 3 windows: as 3 is not less than 1.5 x 2, groups of 2, one of 1 and 2
     blocks = 64 + 2 * ((127 + 16 + 15) // 16 + 1)
     assert reserved(small, mtp=True, settings=step) == blocks * 2 * 16 * 2 * 2 * 64 * 2
+
+
+def test_a_model_of_no_known_type_is_planned_by_the_general_rules() -> None:
+    shown = kvcalc.show(model(), 1_000, engine="vllm")
+    # 63 blocks of 4 layers x 16 tokens x 2 heads x 2 x 64 x 2 B
+    assert shown.reserved == 63 * 4 * 16 * 512
+    assert "planned by vllm's general rules, as no model_type of it is known" in shown.notes
+    known = kvcalc.show(model(architecture="llama"), 1_000, engine="vllm")
+    assert known.reserved == shown.reserved
+    assert not any("general rules" in note for note in known.notes)

@@ -64,11 +64,13 @@ Settings = Annotated[
 
 
 def settings_of(given: Sequence[str]) -> dict[str, str]:
-    """An engine's settings by their names; one that is given twice is as the last says."""
-    found = {}
+    """An engine's settings by their names. Raises UsageError where two differ on one."""
+    found: dict[str, str] = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not name.strip() or not equals or not value.strip():
             raise UsageError(f"-E {text}: write NAME=VALUE, such as -E block_size=64")
-        found[name.strip()] = value.strip()
+        known = found.setdefault(name.strip(), value.strip())
+        if known != value.strip():
+            raise UsageError(f"-E {name.strip()} is given twice, as {known} and {value.strip()}")
     return found

@@ -133,7 +133,7 @@ def sheet(answer: Comparison, style: Style) -> Sheet:
         tuple(columns),
         tuple("own" if row.native and not several else None for row in rows),
         below,
-        _native(answer) + set_up(query),
+        _native(answer) + set_up(query, style.width),
         "" if all(result.ok for result in (*answer.expect, *answer.held)) else FAILED,
     )
 

@@ -90,7 +90,7 @@ def sheet(answer: Fit, style: Style) -> Sheet:
         tuple(columns),
         tuple(None if row.fits else "failed" for row in rows),
         tuple(line for row in rows for line in _below(row, several, answer, style.units)),
-        set_up(answer.query),
+        set_up(answer.query, style.width),
         "" if answer.fits else WANTING,
     )
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kvcalc.queries.deployed import Rank
     from kvcalc.queries.show import Breakdown
     from kvcalc.question import Question, Setting
+    from kvcalc.render import Style
 
 HEADING = "settings: "
 BESIDE = 100
@@ -29,9 +30,9 @@ def on(ranks: Sequence[Rank | None]) -> str:
     return told[0] if told else ""
 
 
-def beside(answer: Breakdown, units: System, *, settings: bool) -> tuple[str, ...]:
-    """What stands below a table: what all GPUs keep, the pool, the log, settings where wanted."""
-    lines = []
+def beside(answer: Breakdown, style: Style) -> tuple[str, ...]:
+    """What stands below a table: what all GPUs keep, the pool, the log, and the settings."""
+    lines, units = [], style.units
     if answer.total and answer.rank:
         kept = {"stored": answer.total.stored, "read per step": answer.total.read}
         kept |= {} if answer.reserved_total is None else {"reserved": answer.reserved_total}
@@ -42,22 +43,26 @@ def beside(answer: Breakdown, units: System, *, settings: bool) -> tuple[str, ..
         lines.append(f"beside what is reserved: {answer.pool:,} B of the pool, whoever uses it")
     if answer.reservation and answer.reservation.report:
         lines += answer.reservation.report.log
-    return (*lines, *(set_up(answer.query) if settings else ()))
+    # where the sum is written out, they stand below that
+    return (*lines, *(() if style.explain else set_up(answer.query, style.width)))
 
 
 def _size(size: int, units: System) -> str:
     return format_size(size, size_unit([size], units), 2)
 
 
-def set_up(query: Question) -> tuple[str, ...]:
-    """The engine's settings, as -E takes them, a few to a line; none where it has none."""
+def set_up(query: Question, width: int | None) -> tuple[str, ...]:
+    """The engine's settings, as -E takes them, a few to a line; none where it has none.
+
+    width  of the terminal, None where there is none
+    """
     told = " ".join(f"{name}={value}" for name, value in told_of(query.settings))
     if not (query.engine and told):
         return ()
     indent = " " * len(HEADING)
     lines = wrap(
         f"{HEADING}{told}",
-        BESIDE,
+        BESIDE if width is None else min(BESIDE, width),
         subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,

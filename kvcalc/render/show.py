@@ -143,7 +143,7 @@ def sheet(answer: Breakdown, style: Style) -> Sheet:
         tuple(columns),
         (None,) * (len(rows) - 1) + ("total",),
         explain(answer, style.metric) if style.explain else (),
-        beside(answer, style.units, settings=not style.explain),
+        beside(answer, style),
     )
 
 

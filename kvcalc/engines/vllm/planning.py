@@ -70,7 +70,7 @@ def _notes(target: Target) -> tuple[str, ...]:
     gpu = target.settings.gpu.name
     told = [f"{NAME} {VERSION} on GPUs of type {gpu}; -E gpu=NAME says another"]
     if not types_of(target.model):
-        told.append(f"planned by {NAME}'s general rules, as no architecture of it is known")
+        told.append(f"planned by {NAME}'s general rules, as no model_type of it is known")
     given, mode = target.question.settings.get("mamba_cache_mode"), target.settings.mode
     if given not in (None, mode):
         told.append(f"mamba_cache_mode is {mode}, as enable_prefix_caching decides it")

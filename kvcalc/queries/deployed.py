@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from kvcalc.amounts import Amounts
 from kvcalc.engines import plan
 from kvcalc.parallel.ranks import Ranks, ranks_of
-from kvcalc.parallel.stages import Stage, stages_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from kvcalc.cache import Cache
     from kvcalc.engines.reservation import Plan, Reservation
     from kvcalc.model import Model
+    from kvcalc.parallel.stages import Stage
     from kvcalc.question import Question, Setting
 
 
@@ -137,5 +137,8 @@ def deployed(model: Model, question: Question) -> Deployed:
     if ranks.layers:  # of a single stage, too, they may be wrong
         ranks.partition(len(model.layers) - model.predicting)
     planned = plan(model, question)
-    stages = stages_of(model, ranks) if ranks.gpus > 1 else ()
-    return Deployed(model, ranks, stages, planned)
+    if ranks.gpus == 1:
+        return Deployed(model, ranks, (), planned)
+    from kvcalc.parallel.stages import stages_of
+
+    return Deployed(model, ranks, stages_of(model, ranks), planned)

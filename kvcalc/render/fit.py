@@ -37,6 +37,7 @@ ROW = JsonObject(
     Key("context", int),
     keys.STORED,
     *keys.RESERVED,
+    keys.POOL,
     Key("short_bytes", int, "short", "What is wanting for one sequence; 0 where it fits."),
     keys.RANK_OF,
     keys.STORED_TOTAL,

@@ -159,8 +159,8 @@ RANK = JsonObject(
 RESERVED = (
     Key("reserved_bytes", int | None, "reserved", "What the engine charges; null without one."),
     Key("reserved_terms", ([TERM], type(None)), _terms, "What leads there from `stored_bytes`."),
-    Key("pool_bytes", int | None, "pool", "What the engine's pool costs beside that."),
 )
+POOL = Key("pool_bytes", int | None, "pool", "What the engine's pool costs beside that.")
 RANK_OF = Key(
     "rank", (RANK, type(None)), _rank, "The fullest GPU, which figures are of; null on one."
 )
@@ -172,6 +172,7 @@ RESERVED_TOTALS = (
     Key("pool_bytes_total", int | None, "pool_total"),
 )
 PLACED = (
+    POOL,
     RANK_OF,
     STORED_TOTAL,
     Key("fixed_bytes_total", int | None, _total("fixed")),

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import kvcalc
+from kvcalc.errors import InputError
 from kvcalc.importers.families.compressed import COMPRESSED
 from kvcalc.importers.families.convolution import CONVOLUTION
 from kvcalc.importers.families.latent import LATENT
@@ -1443,3 +1444,44 @@ def test_deepseek_v41_as_it_is_published() -> None:
     assert shown.growth == 3 * Fraction(288 + 68, 2) + 288 + 68 == 890
     assert shown.fixed == 40 * 128 * 528
     assert model.cache.contents == kvcalc.load("deepseek-v4.1-flash").cache.contents
+
+
+NEMOTRON = {
+    "model_type": "nemotron_h",
+    "num_hidden_layers": 3,
+    "hybrid_override_pattern": "M*E",
+    "num_attention_heads": 8,
+    "num_key_value_heads": 2,
+    "head_dim": 16,
+    "mamba_num_heads": 4,
+    "mamba_head_dim": 8,
+    "ssm_state_size": 16,
+    "n_groups": 2,
+    "conv_kernel": 4,
+    "num_nextn_predict_layers": 2,
+}
+ONE_ATTENTION: tuple[dict[str, Any], ...] = (
+    {},
+    {"mtp_hybrid_override_pattern": "*E"},
+    {"mtp_layers_block_type": ["attention", "moe"]},
+)
+OTHERWISE = (
+    {"mtp_hybrid_override_pattern": "*EM"},
+    {"mtp_hybrid_override_pattern": "E"},
+    {"mtp_layers_block_type": ["mamba", "moe"]},
+)
+
+
+@pytest.mark.parametrize("stated", ONE_ATTENTION)
+def test_an_mtp_layer_of_nemotron_is_one_attention(stated: dict[str, Any]) -> None:
+    model = kvcalc.load({**NEMOTRON, **stated})
+    # 2 x 2 KV heads x 16 x 2 B a token and layer: one of the trunk, two of MTP
+    with_mtp = kvcalc.show(model, 100, mtp=True, kv_dtype="bf16").stored
+    assert with_mtp - kvcalc.show(model, 100, kv_dtype="bf16").stored == 2 * 100 * 128
+
+
+@pytest.mark.parametrize("stated", OTHERWISE)
+def test_another_mtp_layer_of_nemotron_is_refused(stated: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="is not of one attention"):
+        kvcalc.load({**NEMOTRON, **stated})
+    assert kvcalc.load({**NEMOTRON, **stated, "num_nextn_predict_layers": 0}).mtp == ()

@@ -126,13 +126,16 @@ def stated_window_of(fields: Fields) -> int | None:
 def mtp_layers_of(family: Family, fields: Fields) -> list[tuple[Scheme, ...]]:
     """What each layer of multi-token prediction keeps; none where the family knows none."""
     count = fields.optional("mtp_layers", least=0) or 0
-    if not family.mtp:
+    if not (family.mtp and count):
         return []
     if count > MAX_LAYERS:
         fields.wrong("mtp_layers", f"is more than {MAX_LAYERS:,}")
         raise InvalidValue(list(fields.problems))
     last = fields.at(fields.count("layers") - 1)
-    return [family.parts[family.mtp](last)] * count
+    layer = family.parts[family.mtp](last)
+    if fields.problems:
+        raise InvalidValue(list(fields.problems))
+    return [layer] * count
 
 
 def _read_what_others_need(family: Family, fields: Fields) -> None:

@@ -116,6 +116,9 @@ def _falcon_h1(f: Fields) -> tuple[Scheme, ...]:
     return (*full()(f), scheme)
 
 
+MTP = "multi-token prediction"
+"""The kind of a layer that no list of layers has."""
+
 NEMOTRON = {"M": LINEAR, "*": FULL, "-": MLP, "E": MOE}
 
 
@@ -126,6 +129,17 @@ def _nemotron_schedule(f: Fields) -> Sequence[str]:
         f.problem("hybrid_override_pattern (or layers_block_type) is missing", "layers_block_type")
         return []
     return [NEMOTRON.get(letter, letter) for letter in pattern]
+
+
+def _nemotron_mtp(f: Fields) -> tuple[Scheme, ...]:
+    """An MTP layer of one attention: `*E`, or `attention` and `moe`, as its releases say it."""
+    pattern, kinds = f.word("mtp_hybrid_override_pattern"), f.items("mtp_layers_block_type", str)
+    stated = [NEMOTRON.get(letter, letter) for letter in pattern or ""] or list(kinds or ())
+    attending = [kind for kind in stated if kind in (FULL, "attention")]
+    if stated and (len(attending) != 1 or not {*stated} <= {FULL, "attention", MLP, MOE}):
+        name = "mtp_hybrid_override_pattern" if pattern else "mtp_layers_block_type"
+        f.wrong(name, "is not of one attention, and what else an MTP layer keeps is not known")
+    return full()(f)
 
 
 def _zamba_full(f: Fields) -> tuple[Scheme, ...]:
@@ -252,11 +266,11 @@ MAMBA = (
             conv_kernel=4, n_groups=8, mamba_num_heads=128, mamba_head_dim=64, ssm_state_size=128),
         listing="hybrid_override_pattern", schedule=_nemotron_schedule,
         parts={LINEAR: _mamba2("mamba_num_heads", "mamba_head_dim", "ssm_state_size", "n_groups",
-            "conv_kernel"), FULL: full(), MOE: none, MLP: none},
+            "conv_kernel"), FULL: full(), MOE: none, MLP: none, MTP: _nemotron_mtp},
         names={"head_dim": ("head_dim", "attention_head_dim"), "n_groups": ("n_groups",
             "mamba_n_groups"), "conv_kernel": ("conv_kernel", "mamba_d_conv")},
         unused=(*CHUNKS, "expand", "mamba_expand", "hybrid_override_pattern",
-            "mtp_layers_block_type", "mtp_hybrid_override_pattern"), mtp=FULL),
+            "mtp_layers_block_type", "mtp_hybrid_override_pattern"), mtp=MTP),
     Family("mamba", "falcon_mamba",
         defaults=dict(layers=32, hidden=768, state_size=16, expand=2, conv_kernel=4),
         schedule=same(LINEAR), parts={LINEAR: _mamba1_alone}),

@@ -169,7 +169,7 @@ STATES_ALONE = frozenset(["mamba", "mamba2", "mamba_ssm", "falcon_mamba"])
 
 
 def types_of(model: Model) -> tuple[str, ...]:
-    """The `model_type`s of a model, the language model's first; none where that is not known."""
+    """The `model_type`s of a model, the outermost first; none where that is not known."""
     named = model.architecture
     if named is None or named.dialect != "huggingface":
         return ()

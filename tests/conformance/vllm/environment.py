@@ -40,7 +40,7 @@ def is_built(environment: Path) -> bool:
 
 
 def build(environment: Path) -> None:
-    """Make it with pip, in about a minute. Raises CalledProcessError."""
+    """Make it with pip. Raises CalledProcessError."""
     subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
     _pip(environment, "install", "--requirement", str(REQUIREMENTS))
     with tempfile.TemporaryDirectory() as folder:

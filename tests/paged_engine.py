@@ -62,6 +62,10 @@ class Paged:
             pool_total=each * sum(pools),
         )
 
+    @property
+    def cut(self) -> None:
+        return None
+
     def capacity(self, memory: int, context: int) -> Capacity:
         return Capacity(memory // self.at(context, 1).bytes)
 

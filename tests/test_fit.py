@@ -253,6 +253,7 @@ class Paged:
 
     limit: int = MAX_TOKENS
     period: int = 1
+    cut: None = None
 
     def settings_at(self, context: int | None) -> dict[str, Setting]:
         return {}

@@ -50,11 +50,11 @@ TOLD: list[tuple[str, str, Keys, int, int, str]] = [
     # SmallThinker-21B's: the first of four attends to everything: (1,000 + 3 x 100) x 4 x 256 x 2
     ("smallthinker", "smallthinker", {**heads(4, 2560, 28, 4, 128), WINDOW: 100}, 1000, 2_662_400,
      "a window of 100 tokens; llama.cpp takes 4,096 whatever is stated"),
-    # attention, Mamba-2, attention with a feed-forward width: 2 x 1,000 x 8 x 256 x 2
-    # + 8,192 x 128 x 4 + 3 x (8,192 + 2 x 8 x 128) x 2
+    # attention, Mamba-2, attention with a feed-forward width, which is an MLP to llama.cpp:
+    # 1,000 x 8 x 256 x 2 + 8,192 x 128 x 4 + 3 x (8,192 + 2 x 8 x 128) x 2
     ("nemotron_h", "nemotron_h", {**heads(3, 4096, 32, [8, 0, 8], 128), **ssm(8192, 128, 128, 8),
-      "feed_forward_length": [0, 0, 21504]}, 1000, 12_447_744,
-     "llama.cpp keeps nothing of a layer that has KV heads and a feed-forward width"),
+      "feed_forward_length": [0, 0, 21504]}, 1000, 8_351_744,
+     "a layer with KV heads and a feed-forward width is an MLP, as llama.cpp has it"),
     # an index key for every token: 576 x 2 + 128 + 4 = 1,284
     ("deepseek32", "deepseek32", {**latent(1, 128, 512, 64, 192, 128), **INDEX, KPOOL: 4}, 1000,
      1_284_000, "attention.indexer.kpool pools nothing in deepseek32, as llama.cpp has it"),

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from kvcalc.model import Model
     from kvcalc.question import Question
 
-ENGINES = {"transformers": "kvcalc.engines.transformers", "vllm": "kvcalc.engines.vllm"}
+ENGINES = {
+    "transformers": "kvcalc.engines.transformers",
+    "vllm": "kvcalc.engines.vllm",
+    "llama.cpp": "kvcalc.engines.llama_cpp",
+    "ollama": "kvcalc.engines.llama_cpp.ollama",
+}
 """The module of each engine, by the name that `--engine` takes; imported when it is asked for."""
 
 

@@ -113,6 +113,11 @@ class Plan(Protocol):
     def period(self) -> int:
         """Tokens after which it charges as much again, or more, than for so many less."""
 
+    @property
+    def cut(self) -> tuple[int, ...] | None:
+        """Layers of each GPU where it deals them out by a rule of its own; None: as evenly as can
+        be."""
+
     def at(self, context: int, batch: int) -> Reservation:
         """What is charged to `batch` sequences of `context` tokens each."""
 
@@ -134,6 +139,10 @@ class WithDraft:
     def settings_at(self, context: int | None) -> Mapping[str, Setting]:
         """Those of the model's plan."""
         return self.model.settings_at(context)
+
+    @property
+    def cut(self) -> None:
+        """None is for several GPUs."""
 
     @property
     def period(self) -> int:

@@ -56,18 +56,20 @@ class Stage:
         return found
 
 
-def stages_of(model: Model, ranks: Ranks) -> tuple[Stage, ...]:
+def stages_of(model: Model, ranks: Ranks, *, across: bool = False) -> tuple[Stage, ...]:
     """A model cut into stages; its MTP layers, and its draft, are on the last.
 
+    across  whether a layer may read the cache of one on another stage
+
     Raises WrongArgument where it cannot be cut so, heads cannot be split, or a layer reads the
-    cache of one on another stage.
+    cache of one on another stage and must not.
     """
     _must_split(model, ranks)
     trunk = len(model.layers) - model.predicting
     ends = [*accumulate(ranks.partition(trunk))]
     ends[-1] += model.predicting
     firsts = [0, *ends[:-1]]
-    if ranks.pp > 1:
+    if ranks.pp > 1 and not across:
         _refuse_a_cut(model, firsts, "pp" if ranks.layers is None else "pp_layers")
     drafts = () if model.draft is None else _draft_groups(model.draft, ranks)
     return tuple(

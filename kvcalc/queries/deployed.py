@@ -141,4 +141,7 @@ def deployed(model: Model, question: Question) -> Deployed:
         return Deployed(model, ranks, (), planned)
     from kvcalc.parallel.stages import stages_of
 
-    return Deployed(model, ranks, stages_of(model, ranks), planned)
+    cut = planned.cut if planned else None
+    if cut:
+        ranks = replace(ranks, layers=cut)
+    return Deployed(model, ranks, stages_of(model, ranks, across=cut is not None), planned)

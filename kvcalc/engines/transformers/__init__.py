@@ -71,6 +71,10 @@ class TransformersPlan:
         return {}
 
     @property
+    def cut(self) -> None:
+        """It has no layout for several GPUs."""
+
+    @property
     def period(self) -> int:
         """What is carried of a stride that is not full falls to nothing where it is."""
         after = (layers for _, changed in self.steps for _, layers in changed)

@@ -48,6 +48,10 @@ class VllmPlan:
         """The settings as resolved."""
         return {**self.told, **self.own.following(context)}
 
+    @property
+    def cut(self) -> None:
+        """Stages are as even as can be."""
+
     def at(self, context: int, batch: int) -> Reservation:
         """Blocks of `context` tokens for each sequence, on the stage whose blocks are largest."""
         blocks = self.blocks(context)

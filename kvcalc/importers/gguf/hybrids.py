@@ -23,6 +23,7 @@ HASHED = "hashed_ngrams"
 ATTENTION = (
     *("heads", "kv_heads", "key_dim", "value_dim", "rope_dim"),
     *("kv_lora_rank", "key_dim_mla", "value_dim_mla"),
+    *("index_n_heads", "index_head_dim", "index_topk", "compress_ratios"),
 )
 STATES = (
     *("conv_kernel", "inner_size", "state_size", "time_step_rank", "group_count"),
@@ -74,19 +75,17 @@ def qwen4exp(f: Fields) -> Sequence[str]:
 
 
 def nemotron(f: Fields) -> Sequence[str]:
-    """Without KV heads, layers that have a feed-forward width are MLPs, the others recurrent."""
+    """Layers that have a feed-forward width are MLPs; of the others those with KV heads attend."""
     f.spare("recurrent_layers")
     widths, attended = f.get("feed_forward"), attends(f)
 
     def kind(layer: int) -> str:
         width = widths[layer] if isinstance(widths, list) and layer < len(widths) else widths
+        if not width:
+            return FULL if attended(layer) else LINEAR
         if attended(layer):
-            if width:
-                f.note(
-                    "llama.cpp keeps nothing of a layer that has KV heads and a feed-forward width"
-                )
-            return FULL
-        return MLP if width else LINEAR
+            f.note("a layer with KV heads and a feed-forward width is an MLP, as llama.cpp has it")
+        return MLP
 
     within = trunk(f)
     return _halves(f, [kind(i) if i < within else FULL for i in range(f.count("layers"))])

@@ -124,7 +124,7 @@ HARMLESS = frozenset(
 """Harmless in the architectures that kvcalc knows."""
 
 HARMLESS_PREFIXES = (
-    *("altup.", "hyper_connection.", "attn_res.", "hrm.", "adapters."),
+    *("altup.", "hyper_connection.", "attn_res.", "hrm.", "adapters.", "decision."),
     # Ollama's files hold the encoders of images and sound too
     *("vision.", "audio.", "mm."),
 )

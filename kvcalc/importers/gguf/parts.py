@@ -129,12 +129,22 @@ def _latent_fields(f: Fields) -> dict[str, Any]:
     return {"heads": f.count("heads"), **widths}
 
 
+EXPANDED = "of this file llama.cpp keeps the keys and values of every head"
+
+
 def latent(f: Fields) -> tuple[Scheme, ...]:
-    """Multi-head latent attention; llama.cpp expands it where a file lacks key_length_mla."""
+    """Multi-head latent attention; llama.cpp expands it where a file lacks key_length_mla.
+
+    Without the width of the RoPE key, too, no latent is known, and what it keeps is counted.
+    """
+    if not f.has("key_dim_mla") and not f.has("rope_dim"):
+        f.spare("kv_lora_rank")
+        f.note(f"the latent's RoPE key is not in it: counted as {EXPANDED.partition('keeps ')[2]}")
+        return full(f)
     scheme = MLA(**_latent_fields(f))
     if f.has("key_dim_mla"):
         return (scheme,)
-    f.note("counted as its latent; of this file llama.cpp keeps the keys and values of every head")
+    f.note(f"counted as its latent; {EXPANDED}")
     return (scheme,)
 
 

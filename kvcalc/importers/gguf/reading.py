@@ -92,6 +92,7 @@ def read_model(values: Mapping[str, Any], weights: Weights, origin: Origin) -> M
         sources=(Source(origin.source or origin.file, ", ".join((said, *told(ignored)))),),
         file=origin.file,
         notes=(DTYPE_NOTE, *origin.notes, *weights.notes, *fields.notes, *told(ignored)),
+        unstated=_unstated(fields),
         outdated={"kv_dtype": DTYPE_NOTE, "index_dtype": INDEX_DTYPE},
         architecture=Architecture(name, "gguf"),
         ignored=ignored,
@@ -176,6 +177,13 @@ def _kinds(row: Family, f: Fields) -> Sequence[str]:
     if kinds and len(kinds) != f.count("layers") and trunk(f) != f.count("layers"):
         f.wrong("mtp_layers", "counts layers of prediction among others that are not alike")
     return kinds
+
+
+def _unstated(f: Fields) -> tuple[str, ...]:
+    """Keys that it lacks, and by which llama.cpp would keep latents."""
+    key = KEYS["key_dim_mla"]
+    lacks = f.has("kv_lora_rank") and f"{f.names_of('kv_lora_rank')[0]}" in f.read
+    return (key,) if lacks and not f.has("key_dim_mla") else ()
 
 
 def _say_what_is_odd(name: str, row: Family, f: Fields) -> None:

@@ -1,0 +1,111 @@
+"""What is otherwise for an architecture: src/models/*.cpp and llama-model.cpp, create_memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How llama.cpp keeps the cache of an architecture.
+
+    windows     whether it applies the windows of its layers; those of others keep every token
+    window      tokens of a window, whatever a file says
+    slides_at   how many layers a model must have for its windows to be applied
+    hybrid      whether it keeps states beside attention, if a file has layers of either or not
+    rolls_back  whether its states can be rolled back
+    expands     whether the keys and values of every head are kept in a latent's place
+    keeps       how many of the first layers keep a cache, the others reading those
+    pooled      rows of an index key's width in a cell of the index, where keys are pooled
+    no_flash    whether it has no flash attention
+    values      whether what is a key and a value at once is kept twice
+    predicts    how many layers of multi-token prediction may have a context of their own
+    indexes     whether these have an index there too
+    leaks       whether the model's own context keeps those layers too, where a file has them
+    converts    whether a converted file has them among its own
+    """
+
+    windows: bool = False
+    window: int | None = None
+    slides_at: int | None = None
+    hybrid: bool = False
+    rolls_back: bool = False
+    expands: bool = False
+    keeps: int | None = None
+    pooled: int = 1
+    no_flash: bool = False
+    values: bool = False
+    predicts: int = 0
+    indexes: bool = False
+    leaks: bool = False
+    converts: bool = True
+
+
+PLAIN = Rules()
+"""Of an architecture without ways of its own."""
+
+UNKNOWN = Rules(windows=True)
+"""Of a model that names no architecture: what most have that have such layers."""
+
+_WINDOWS = """
+    afmoe cohere2 cohere2moe deepseek4 dflash dots3note exaone4 exaone-moe gemma2 gemma3 gemma3n
+    gemma4 gpt-oss granite_swa laguna lfm2 llama4 maple mellum mimo2 muse-glimmer olmo2 plamo3
+    smallthinker spark2_5 step35
+"""
+_HYBRID = """
+    bailingmoe3 clef falcon-h1 glm5-next granitehybrid jamba kimi-k3 kimi-linear lfm2 lfm2moe
+    minimax-01 nemotron_h nemotron_h_moe plamo2 qwen35 qwen35moe qwen3next qwen4exp
+"""
+_ROLLS_BACK = """
+    bailingmoe3 deepseek4 glm5-next kimi-k3 lfm2 lfm2moe nemotron_h nemotron_h_moe qwen35 qwen35moe
+    qwen4exp
+"""
+
+_PREDICTS = """
+    bailingmoe3 cohere2moe deepseek2 deepseek32 deepseek4 glm-dsa glm4moe nemotron_h_moe qwen35
+    qwen35moe qwen3next qwen4exp
+"""
+_PREDICTS_MORE = "hy_v3 mimo2 step35"
+"""Those with a graph of multi-token prediction (LLM_GRAPH_TYPE_DECODER_MTP), of one layer alone,
+and of several."""
+_LEAKS = """
+    bailingmoe3 deepseek4 falcon-h1 granitehybrid hy_v4 jamba kimi-k3 kimi-linear lfm2 lfm2moe
+    minimax-m3 plamo2
+"""
+"""Those whose layers of prediction no filter takes out of the model's own context."""
+
+
+def _table() -> dict[str, Rules]:
+    found: dict[str, Rules] = {}
+
+    def add(names: str, **own: bool | int) -> None:
+        for name in names.split():
+            found[name] = replace(found.get(name, PLAIN), **own)  # type: ignore[arg-type]
+
+    add(_WINDOWS, windows=True)
+    add("llama4", window=8192)
+    add("smallthinker", window=4096)
+    add("exaone4", slides_at=64)
+    add(_HYBRID, hybrid=True)
+    add(_ROLLS_BACK, rolls_back=True)
+    add("minicpm3 plm", expands=True)
+    add("gemma3n", keeps=20)
+    add("glm5-next", pooled=3)
+    add("qwen4exp", pooled=2)
+    add("grok", no_flash=True)
+    add("dflash", values=True)
+    add(_PREDICTS, predicts=1)
+    add(_PREDICTS_MORE, predicts=512)
+    add("qwen4exp", indexes=True)
+    add(_LEAKS, leaks=True)
+    add(" ".join({*_LEAKS.split()} - {"bailingmoe3"}), converts=False)
+    return found
+
+
+RULES = _table()
+"""By the name of a GGUF architecture; others go by PLAIN."""
+
+
+def rules_of(architecture: str | None) -> Rules:
+    """The rules of a GGUF architecture; None is a model that names none."""
+    return UNKNOWN if architecture is None else RULES.get(architecture, PLAIN)

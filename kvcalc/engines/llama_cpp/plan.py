@@ -1,0 +1,158 @@
+"""The plan of one model: its contexts' caches, what they take, and what they serve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kvcalc.engines.llama_cpp.cells import Cells
+from kvcalc.engines.llama_cpp.settings import MAX_SLOTS
+from kvcalc.engines.llama_cpp.states import Compressing, States
+from kvcalc.engines.llama_cpp.terms import terms_of
+from kvcalc.engines.reservation import Capacity, Report, Reservation, Term
+from kvcalc.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kvcalc.cache import Cache
+    from kvcalc.engines.llama_cpp.memories import Memory
+    from kvcalc.engines.llama_cpp.settings import Room, Settings
+    from kvcalc.question import Setting
+
+SLOTS = ("n_ctx", "n_parallel", "kv_unified")
+"""Settings of which llama-server has defaults of its own."""
+SERVER_SLOTS = 4
+"""Of llama-server where nobody says how many, and they share n_ctx (tools/server/server.cpp)."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is on one GPU, or of a draft: caches, and the ideal's of the same layers."""
+
+    memories: tuple[Memory, ...]
+    cache: Cache
+
+    def size(self, room: Room) -> int:
+        """Bytes of all of it."""
+        return sum(memory.size(room) for memory in self.memories)
+
+    def terms(self, room: Room, tokens: int, sequences: int) -> tuple[Term, ...]:
+        """From what is stored of so many sequences to what is allocated."""
+        stored = self.cache.stored(tokens)
+        return terms_of(self.memories, room, tokens, sequences, stored)
+
+
+def part_of(memories: tuple[Memory, ...], layers: range, cache: Cache) -> Part:
+    """What these layers have of some caches."""
+    return Part(tuple(_on(memory, layers) for memory in memories), cache)
+
+
+def _on(memory: Memory, layers: range) -> Memory:
+    if isinstance(memory, Cells):
+        return replace(memory, rows=tuple(item for item in memory.rows if item[0] in layers))
+    if isinstance(memory, States):
+        return replace(memory, states=tuple(item for item in memory.states if item[0] in layers))
+    return replace(memory, layers=tuple(item for item in memory.layers if item[0] in layers))
+
+
+@dataclass(frozen=True)
+class LlamaPlan:
+    """How llama.cpp keeps a model, its MTP layers and its draft.
+
+    memories  of the model and its MTP layers, in the order in which they are logged
+    parts     what is on each GPU
+    draft     what the draft's context has
+    own       the settings
+    asked     the names of those that were given
+    cut       layers of each GPU; None on one
+    slots     how many there can be
+    """
+
+    memories: tuple[Memory, ...]
+    parts: tuple[Part, ...]
+    draft: Part | None
+    own: Settings
+    asked: frozenset[str]
+    notes: tuple[str, ...] = ()
+    cut: tuple[int, ...] | None = None
+    slots: int = MAX_SLOTS
+
+    def settings_at(self, context: int | None) -> dict[str, Setting]:
+        """The settings as resolved."""
+        return self.own.told(context)
+
+    @property
+    def period(self) -> int:
+        """More tokens never take fewer cells."""
+        return 1
+
+    def at(self, context: int, batch: int) -> Reservation:
+        """What a context made for sequences of so many tokens allocates, whatever the batch."""
+        room = self.own.room(context)
+        sizes = [part.size(room) for part in self.parts]
+        fullest = sizes.index(max(sizes))
+        drafts = self.draft.size(room) if self.draft else 0
+        return Reservation(
+            sizes[fullest] + drafts,
+            lambda: tuple(self._terms(self.parts[fullest], room, context, batch)),
+            (*self.notes, *self._told(room, context)),
+            fullest,
+            total=sum(sizes) + drafts,
+            report=self._report(room, context),
+        )
+
+    def _terms(self, part: Part, room: Room, tokens: int, batch: int) -> Iterator[Term]:
+        yield from part.terms(room, tokens, batch)
+        for term in self.draft.terms(room, tokens, batch) if self.draft else ():
+            yield Term(f"draft: {term.rule}", term.bytes)
+
+    def _told(self, room: Room, context: int) -> Iterator[str]:
+        """What a reader of the figure should know."""
+        if context > room.cells:
+            text = f"a slot has {room.cells:,} cells, and a sequence of {context:,} tokens"
+            yield f"{text} does not fit: raise n_ctx, or lower n_parallel"
+        if self.own.launcher.server and context >= SERVER_SLOTS and not self.asked & set(SLOTS):
+            usual = replace(self.own, n_ctx=context, n_parallel=SERVER_SLOTS, kv_unified=True)
+            size, own = (self._total(one) for one in (usual.room(context), room))
+            if size != own:
+                text = f"llama-server's defaults, {SERVER_SLOTS} slots that share n_ctx"
+                yield f"{text} {context:,}, allocate {size:,} B"
+
+    def _total(self, room: Room) -> int:
+        drafts = self.draft.size(room) if self.draft else 0
+        return sum(part.size(room) for part in self.parts) + drafts
+
+    def _report(self, room: Room, context: int) -> Report:
+        """The lines that it logs, and how many sequences of so many tokens its cells hold."""
+        memories = (*self.memories, *(self.draft.memories if self.draft else ()))
+        lines = tuple(one.line(room) for one in memories if not isinstance(one, Compressing))
+        held = min(room.slots, room.n_ctx / context)
+        return Report(room.n_ctx, float(held), lines)
+
+    def capacity(self, memory: int, context: int) -> Capacity:
+        """As many slots as fit, with n_ctx for that many, or those that are asked for."""
+        free = "n_parallel" not in self.asked
+        best, found = 0, None
+        for slots in range(1, self.slots + 1) if free else (self.own.n_parallel,):
+            try:
+                room = replace(self.own, n_parallel=slots).room(context)
+            except UsageError:
+                if best or not free:
+                    break
+                raise
+            drafts = self.draft.size(room) if self.draft else 0
+            if max(part.size(room) for part in self.parts) + drafts > memory:
+                continue
+            if (served := _served(room, context)) > best:
+                best, found = served, room
+        if found is None:
+            return Capacity(0)
+        name = self.own.launcher.name
+        most = (f"{name} has at most {best:,} slots",) if free and best == self.slots else ()
+        return Capacity(best, self._report(found, context), most)
+
+
+def _served(room: Room, context: int) -> int:
+    """How many sequences of so many tokens there are cells for, one in each slot."""
+    return min(room.slots, room.streams * (room.cells // context))

@@ -1,0 +1,158 @@
+"""From a model and a question to its plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kvcalc.engines.llama_cpp.architectures import rules_of
+from kvcalc.engines.llama_cpp.cells import Cells
+from kvcalc.engines.llama_cpp.converted import architecture_of, drops_mtp
+from kvcalc.engines.llama_cpp.devices import layers_of_devices
+from kvcalc.engines.llama_cpp.launcher import Launcher
+from kvcalc.engines.llama_cpp.memories import Target, memories_of, predicting_memories_of
+from kvcalc.engines.llama_cpp.plan import LlamaPlan, Part, part_of
+from kvcalc.engines.llama_cpp.refusals import (
+    refuse_class,
+    refuse_draft,
+    refuse_layout,
+    refuse_predicting,
+    refuse_question,
+    refuse_target,
+)
+from kvcalc.engines.llama_cpp.settings import NAME, SETTINGS, most_slots, settings_of
+from kvcalc.parallel.ranks import ranks_of
+from kvcalc.parallel.stages import stages_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kvcalc.engines.llama_cpp.memories import Memory
+    from kvcalc.engines.llama_cpp.settings import Settings
+    from kvcalc.model import Model
+    from kvcalc.parallel.ranks import Ranks
+    from kvcalc.question import Question
+
+UNSTATED = "attention.key_length_mla"
+"""A GGUF key without which latents are kept as the keys and values of every head."""
+BEHIND = 10**9
+"""No model has so many layers."""
+
+
+LLAMA_CPP = Launcher(NAME, SETTINGS)
+"""llama.cpp by its own defaults."""
+
+
+def plan(model: Model, question: Question) -> LlamaPlan:
+    """How llama.cpp keeps a model, and the MTP layers or the draft beside it.
+
+    Raises UsageError for settings that it has not, and for what it refuses.
+    """
+    return plan_of(model, question, LLAMA_CPP)
+
+
+def plan_of(model: Model, question: Question, launcher: Launcher) -> LlamaPlan:
+    """The same as another program starts it. Raises UsageError."""
+    ranks = ranks_of(question)
+    refuse_layout(ranks)
+    refuse_question(question)
+    target = target_of(model, question, launcher)
+    own = memories_of(target)
+    refuse_target(target, own)
+    predicting: tuple[Memory, ...] = ()
+    if question.mtp:
+        refuse_predicting(target)
+        drafting = replace(target, settings=target.settings.of_draft)
+        predicting = predicting_memories_of(drafting)
+        refuse_target(drafting, predicting)
+    memories = (*own, *predicting)
+    cut = _cut(target, ranks)
+    return LlamaPlan(
+        memories,
+        _parts(model, ranks, cut, memories),
+        _draft(model, question, target.settings, ranks),
+        target.settings,
+        frozenset(question.settings),
+        tuple(_notes(target, memories)) + launcher.notes,
+        cut,
+        most_slots(launcher, target.architecture),
+    )
+
+
+def target_of(model: Model, question: Question, launcher: Launcher) -> Target:
+    """A model, as a context is made for it. Raises UsageError."""
+    architecture = architecture_of(model)
+    refuse_class(model, architecture)
+    rules = rules_of(architecture)
+    if UNSTATED in model.unstated:
+        rules = replace(rules, expands=True)
+    settings = settings_of(question, rules, launcher, architecture)
+    trunk = len(model.layers) - model.predicting
+    behind = model.layers[trunk:] or model.mtp
+    gguf = model.architecture is not None and model.architecture.dialect == "gguf"
+    return Target(
+        model,
+        architecture,
+        rules,
+        settings,
+        model.layers[:trunk],
+        behind,
+        in_file=gguf or (rules.converts and not drops_mtp(model, architecture)),
+    )
+
+
+def _cut(target: Target, ranks: Ranks) -> tuple[int, ...] | None:
+    """Layers of each GPU: those asked for, or as llama.cpp deals them out; None on one."""
+    trunk = len(target.trunk)
+    if ranks.pp == 1:
+        return None
+    if ranks.layers is not None:
+        return ranks.partition(trunk)
+    return layers_of_devices(ranks.pp, trunk, target.blocks)
+
+
+def _parts(
+    model: Model, ranks: Ranks, cut: tuple[int, ...] | None, memories: tuple[Memory, ...]
+) -> tuple[Part, ...]:
+    alone = replace(model, draft=None)
+    if cut is None:
+        return (Part(memories, alone.cache),)
+    stages = stages_of(alone, replace(ranks, layers=cut), across=True)
+    ends = [*(stage.end for stage in stages[:-1]), BEHIND]
+    return tuple(
+        part_of(memories, range(stage.first, end), stage.cache)
+        for stage, end in zip(stages, ends, strict=True)
+    )
+
+
+def _draft(model: Model, question: Question, own: Settings, ranks: Ranks) -> Part | None:
+    """The context of a draft: cells and slots as the model's, types of its own."""
+    if model.draft is None:
+        return None
+    refuse_draft(ranks)
+    found = target_of(model.draft, replace(question, mtp=False), own.launcher)
+    target = replace(found, settings=own.of_draft)
+    memories = memories_of(target)
+    refuse_target(target, memories)
+    return Part(memories, model.draft.cache)
+
+
+def _notes(target: Target, memories: tuple[Memory, ...]) -> Iterator[str]:
+    """What is true of it at any context."""
+    model, own = target.model, target.settings
+    if target.architecture is None:
+        if target.window:
+            yield f"{NAME}: no architecture is named; windows are kept as where one applies them"
+    elif model.architecture and model.architecture.dialect != "gguf":
+        yield f"{NAME}: as the GGUF architecture {target.architecture}"
+    if target.architecture == "t5":
+        yield f"{NAME} keeps as many layers as a T5's encoder has, counted as those of its decoder"
+    if target.window and not any(
+        isinstance(one, Cells) and one.window is not None for one in memories
+    ):
+        yield f"{NAME} does not apply the windows of {target.architecture}: it keeps every token"
+    if (
+        not any(isinstance(one, Cells) for one in memories)
+        and (own.type_k, own.type_v) != ("f16",) * 2
+    ):
+        yield f"type_k and type_v change nothing: {model.name} keeps states alone, in f32"

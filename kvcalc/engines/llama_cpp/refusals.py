@@ -1,0 +1,118 @@
+"""What llama.cpp refuses to start with (llama-context.cpp, llama_init_from_model)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvcalc.attention.compressed import SharedKV
+from kvcalc.engines.llama_cpp.cells import Cells
+from kvcalc.engines.llama_cpp.converted import drops_mtp
+from kvcalc.engines.llama_cpp.layers import elements
+from kvcalc.engines.llama_cpp.settings import NAME, VERSION
+from kvcalc.engines.llama_cpp.types import BLOCK
+from kvcalc.errors import UsageError, WrongArgument
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kvcalc.engines.llama_cpp.memories import Memory, Target
+    from kvcalc.model import Model
+    from kvcalc.parallel.ranks import Ranks
+    from kvcalc.question import Question
+
+MAX_LAYERS = 512
+"""LLAMA_MAX_LAYERS (llama-hparams.h)."""
+
+
+def refuse_layout(ranks: Ranks) -> None:
+    """Raises WrongArgument for GPUs that share more than whole layers."""
+    for name in ("tp", "dp", "dcp"):
+        if getattr(ranks, name) > 1:
+            text = f"{NAME} gives whole layers to each GPU (split-mode layer)"
+            raise WrongArgument(name, f"{text}: name their number by --pp, and leave --{name} out")
+
+
+def refuse_question(question: Question) -> None:
+    """Raises UsageError for what is asked of the cache and llama.cpp has no way to do."""
+    if question.index_dtype is not None:
+        text = f"{NAME} keeps index keys in the type of keys"
+        raise UsageError(f"{text}: leave --index-dtype out, or say --kv-dtype")
+
+
+def refuse_class(model: Model, architecture: str | None) -> None:
+    """Raises UsageError for a model that its converter makes no GGUF file of."""
+    if architecture is None and model.architecture is not None:
+        told = model.architecture.inner or model.architecture.name
+        text = f"{NAME} {VERSION} has no architecture for {model.name} ({told})"
+        raise UsageError(f"{text}: it runs no such model")
+
+
+def refuse_draft(ranks: Ranks) -> None:
+    """Raises WrongArgument for a draft beside a model on several GPUs."""
+    if ranks.pp > 1:
+        text = f"on which of several GPUs {NAME} has a draft is not modelled"
+        raise WrongArgument("pp", f"{text}: leave --pp, or --draft, out")
+
+
+def refuse_predicting(target: Target) -> None:
+    """Raises UsageError for MTP layers that no context is made of."""
+    layers, most = len(target.predicting), target.rules.predicts
+    if drops_mtp(target.model, target.architecture):
+        text = f"its converter leaves the MTP layers of {target.model.name} out"
+        raise UsageError(f"{NAME} {VERSION} has no MTP for it: {text}; leave --mtp out")
+    if target.architecture is not None and layers > most:
+        text = f"{NAME} {VERSION} has no graph of {layers:,} MTP layers in {target.architecture}"
+        raise UsageError(f"{text}; leave --mtp out")
+
+
+def refuse_target(target: Target, memories: Sequence[Memory]) -> None:
+    """Raises UsageError for a model, or a draft, in types that it cannot be kept in."""
+    if len(target.trunk) + len(target.predicting) > MAX_LAYERS:
+        text = f"{NAME} has models of at most {MAX_LAYERS} layers"
+        raise UsageError(f"{text}, and {target.model.name} has {len(target.trunk):,}")
+    own = target.settings
+    attending = [memory for memory in memories if isinstance(memory, Cells)]
+    keys_alone = any(one.v is None for cells in attending for _, one in cells.rows)
+    if keys_alone and own.type_k != own.type_v:
+        text = f"model does not support different K ({own.type_k}) and V ({own.type_v}) cache types"
+        raise UsageError(f"{NAME} refuses to start: {text}; {_NAME_ONE}")
+    if own.quantized[1] and own.transposed:
+        text = f"quantized V cache ({own.type_v}) requires flash_attn to be enabled"
+        raise UsageError(f"{NAME} refuses to start: {text}")
+    _refuse_blocks(target, attending)
+
+
+_NAME_ONE = "latents are kept as keys alone: name one type"
+
+
+def _refuse_blocks(target: Target, attending: Sequence[Cells]) -> None:
+    """Quantized types are in blocks of one head, or of one row where flash attention is off."""
+    own = target.settings
+    quantized = dict(zip("kv", own.quantized, strict=True))
+    for side, type_, width in () if own.transposed else _heads(target):
+        if quantized[side] and width % BLOCK:
+            text = f"{side.upper()} cache type {type_} with block size {BLOCK} does not divide"
+            raise UsageError(f"{NAME} refuses to start: {text} n_embd_head_{side}={width}")
+    for cells in attending:
+        for _, one in cells.rows:
+            if own.quantized[0] and one.k % BLOCK:
+                text = f"a row of {one.k:,} elements is not in blocks of {BLOCK}"
+                raise UsageError(f"{NAME} refuses {own.type_k}: {text}")
+
+
+def _heads(target: Target) -> Iterator[tuple[str, str, int]]:
+    """The widths of heads, as the header has them: of latents, a latent is the value."""
+    own = target.settings
+    names = dict.fromkeys(name for layer in target.trunk for name in layer)
+    for scheme in (target.model.attention[name] for name in names):
+        if target.rules.expands and scheme.expanded:
+            scheme = scheme.expanded
+        for tensor in scheme.kept:
+            if tensor.role in ("k", "v"):
+                yield tensor.role, getattr(own, f"type_{tensor.role}"), tensor.width
+        if isinstance(scheme, SharedKV):
+            width = scheme.shape.key_dim
+            yield from (("k", own.type_k, width), ("v", own.type_v, width))
+        elif latent := elements(scheme.kept, "latent"):
+            both = latent + elements(scheme.kept, "rope")
+            yield from (("k", own.type_k, both), ("v", own.type_v, latent))

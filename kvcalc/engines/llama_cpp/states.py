@@ -1,0 +1,72 @@
+"""Recurrent states, which `type_k` and `type_v` leave alone: they are in f32, one for each slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kvcalc.engines.llama_cpp.cells import mib
+
+if TYPE_CHECKING:
+    from kvcalc.cache import Settled
+    from kvcalc.engines.llama_cpp.layers import State
+    from kvcalc.engines.llama_cpp.settings import Room, Settings
+
+F32 = 4
+ALIGNMENT = 32
+"""Bytes that a tensor in a buffer of the CPU is padded to (ggml-backend.cpp)."""
+
+
+def aligned(size: int) -> int:
+    """Bytes of a tensor in its buffer."""
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+@dataclass(frozen=True)
+class States:
+    """A `llama_memory_recurrent`: for each slot, and each step that can be rolled back, a row.
+
+    layers  of the model, with or without a state
+    """
+
+    states: tuple[tuple[int, State], ...]
+    settings: Settings
+    layers: int
+
+    def rows(self, room: Room) -> int:
+        """States of one layer."""
+        return room.slots * (1 + self.settings.n_rs_seq)
+
+    def size(self, room: Room) -> int:
+        """Bytes of all of it, each tensor aligned."""
+        rows = self.rows(room)
+        return sum(
+            aligned(F32 * rows * part) for _, one in self.states for part in (one.r, one.s, one.p)
+        )
+
+    def line(self, room: Room) -> str:
+        """What is logged of it (llama-memory-recurrent.cpp)."""
+        each = F32 * self.rows(room)
+        r, s, p = (each * sum(getattr(one, part) for _, one in self.states) for part in "rsp")
+        return (
+            f"llama_memory_recurrent: size = {mib(r + s + p)} MiB ({room.slots:6d} cells, "
+            f"{self.layers:3d} layers, {room.slots:2d} seqs {self.settings.n_rs_seq:2d} rs_seq), "
+            f"R (f32): {mib(r)} MiB, S (f32): {mib(s)} MiB, P (f32): {mib(p)} MiB"
+        )
+
+
+@dataclass(frozen=True)
+class Compressing:
+    """What DeepSeek-V4's compressors keep of tokens that no entry holds yet: keys and scores.
+
+    layers    by number, elements of both
+    """
+
+    layers: tuple[tuple[int, int], ...]
+    settings: Settings
+    kept: tuple[Settled, ...] = ()
+
+    def size(self, room: Room) -> int:
+        """Bytes of all of it, each tensor aligned."""
+        rows = room.slots * (1 + self.settings.n_rs_seq)
+        return sum(2 * aligned(F32 * rows * part // 2) for _, part in self.layers)

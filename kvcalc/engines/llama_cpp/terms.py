@@ -1,0 +1,98 @@
+"""From what is stored to what is allocated: every way in which llama.cpp keeps more, or less."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from kvcalc.engines.llama_cpp.cells import Cells
+from kvcalc.engines.llama_cpp.layers import elements
+from kvcalc.engines.llama_cpp.states import F32, States
+from kvcalc.engines.llama_cpp.types import row
+from kvcalc.engines.reservation import Term
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kvcalc.cache import Settled
+    from kvcalc.engines.llama_cpp.layers import Row
+    from kvcalc.engines.llama_cpp.memories import Memory
+    from kvcalc.engines.llama_cpp.settings import Room
+
+ELSEWHERE = "tensors that it does not keep"
+TYPES = "the types of keys and values, whatever a file says"
+PADDED = "values padded to those of the widest layer, without flash attention"
+UNAPPLIED = "windows that are not applied: every token is kept"
+CELLS = "cells beyond the tokens: of every slot, in 256s"
+BESIDE = "cells beside a window: n_ubatch, of every slot, in 256s"
+F32_STATES = "states and convolutions in f32"
+SLOTS = "states of every slot, and of steps to roll back"
+COMPRESSORS = "states of compressors"
+
+
+def terms_of(
+    memories: Iterable[Memory], room: Room, tokens: int, sequences: int, stored: int
+) -> tuple[Term, ...]:
+    """The terms of `sequences` sequences of so many tokens; they add up to the byte.
+
+    stored  bytes that the ideal stores of one of them
+    """
+    found = Counter[str]()
+    kept = 0
+    for memory in memories:
+        if isinstance(memory, Cells):
+            kept += _of_cells(memory, room, tokens, sequences, found)
+        elif isinstance(memory, States):
+            kept += _of_states(memory, room, tokens, sequences, found)
+        else:
+            found[COMPRESSORS] += memory.size(room)
+    found[ELSEWHERE] = sequences * (kept - stored)
+    ordered = sorted(found.items(), key=lambda item: item[0] != ELSEWHERE)
+    return tuple(Term(rule, size) for rule, size in ordered if size)
+
+
+def _ideal(kept: Iterable[Settled], tokens: int) -> int:
+    return sum(one.stored(tokens) for one in kept)
+
+
+def _of_cells(memory: Cells, room: Room, tokens: int, sequences: int, found: Counter[str]) -> int:
+    """Adds the steps from the ideal to the cells; what the ideal stores of one sequence."""
+    ideal = live = 0
+    for one, layers in Counter(one for _, one in memory.rows).items():
+        steps = _steps(memory, one, tokens)
+        ideal += layers * steps[0][1]
+        live += layers * steps[-1][1]
+        for (_, before), (rule, after) in pairwise(steps):
+            found[rule] += sequences * layers * (after - before)
+    found[CELLS if memory.window is None else BESIDE] += memory.size(room) - sequences * live
+    return ideal
+
+
+def _steps(memory: Cells, one: Row, tokens: int) -> list[tuple[str, int]]:
+    """Bytes of one sequence in a layer: as the ideal has it, and after each rule."""
+    kept = [settled.tensor for settled in one.kept]
+    entries = max((tensor.extent.entries(tokens) for tensor in kept), default=0)
+    own = memory.settings
+    keys = row(own.type_k, elements(kept, "k", "latent", "rope", "index"))
+    typed = keys + row(own.type_v, elements(kept, "v"))
+    bare = memory.key_bytes(one) + memory.value_bytes(one, padding=False)
+    padded = memory.key_bytes(one) + memory.value_bytes(one)
+    per_token = tokens if memory.window is None and memory.ratio is None else entries
+    return [
+        ("", _ideal(one.kept, tokens)),
+        (TYPES, typed * entries),
+        (one.why, bare * entries),
+        (PADDED, padded * entries),
+        (UNAPPLIED if one.why == "" else one.why, padded * (per_token if kept else 0)),
+    ]
+
+
+def _of_states(memory: States, room: Room, tokens: int, sequences: int, found: Counter[str]) -> int:
+    ideal = single = 0
+    for one, layers in Counter(one for _, one in memory.states).items():
+        ideal += layers * _ideal(one.kept, tokens)
+        single += layers * F32 * (one.r + one.s + one.p)
+    found[F32_STATES] += sequences * (single - ideal)
+    found[SLOTS] += memory.size(room) - sequences * single
+    return ideal

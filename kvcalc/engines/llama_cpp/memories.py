@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from kvcalc.model import Layer, Model
 
 Memory = Cells | States | Compressing
+VALUE = "attention.value_length"
 RATIO = {CSA_ENTRIES: 4, HCA_ENTRIES: 128, CSA_INDEX: 4}
 
 
@@ -65,6 +66,14 @@ class Target:
     def blocks(self) -> int:
         """Layers of the file."""
         return len(self.trunk) + (len(self.predicting) if self.in_file else 0)
+
+    @property
+    def no_value(self) -> bool:
+        """Whether its file does not say how wide the value of a latent is, which decides blocks."""
+        named = self.model.architecture
+        if named is None or self.rules.latent_value or self.rules.expands:
+            return False
+        return VALUE in self.model.unstated if named.dialect == "gguf" else self.rules.no_value
 
     @property
     def schemes(self) -> tuple[Scheme, ...]:

@@ -88,9 +88,9 @@ class Target:
 
     @property
     def window(self) -> int | None:
-        """Tokens of its windows; None without. Raises UsageError where these differ."""
+        """Tokens of its windows; None without. Raises UsageError where they differ and are applied."""
         sizes = {size for scheme in self.schemes if (size := window_of(scheme))}
-        if len(sizes) > 1:
+        if len(sizes) > 1 and self.rules_here.windows:
             told = " and ".join(f"{size:,}" for size in sorted(sizes))
             text = f"{NAME} has one length of window for all layers that have one"
             raise UsageError(f"{text}; {self.model.name} has {told} tokens")

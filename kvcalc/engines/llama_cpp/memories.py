@@ -88,7 +88,7 @@ class Target:
 
     @property
     def window(self) -> int | None:
-        """Tokens of its windows; None without. Raises UsageError where they differ and are applied."""
+        """Tokens of its windows; None without. Raises UsageError where they differ, if applied."""
         sizes = {size for scheme in self.schemes if (size := window_of(scheme))}
         if len(sizes) > 1 and self.rules_here.windows:
             told = " and ".join(f"{size:,}" for size in sorted(sizes))
@@ -121,6 +121,9 @@ def memories_of(target: Target) -> tuple[Memory, ...]:
     states = [(number, one.state) for number, one in enumerate(kept) if one.state]
     hybrid = target.rules.hybrid or bool(states)
     rows = _by_cache(kept)
+    if target.rules.indexes and len(rows[INDEX]) < len(rows[FULL]):
+        text = f"{NAME} keeps index keys in every layer of {target.architecture} that attends"
+        raise UsageError(f"{text}, and how wide those of {target.model.name} are is not known")
     if not hybrid:  # a layer without attention has a row all the same, of nothing
         empty = [(n, Row(0, 0)) for n, layer in enumerate(layers) if not layer]
         rows[FULL] = sorted([*rows[FULL], *empty], key=lambda item: item[0])

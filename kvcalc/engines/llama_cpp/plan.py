@@ -112,10 +112,13 @@ class LlamaPlan:
         if context > room.cells:
             text = f"a slot has {room.cells:,} cells, and a sequence of {context:,} tokens"
             yield f"{text} does not fit: raise n_ctx, or lower n_parallel"
-        if self.own.launcher.server and context >= SERVER_SLOTS and not self.asked & set(SLOTS):
+        if self.own.launcher.server and not self.asked & set(SLOTS):
             usual = replace(self.own, n_ctx=context, n_parallel=SERVER_SLOTS, kv_unified=True)
-            size, own = (self._total(one) for one in (usual.room(context), room))
-            if size != own:
+            try:
+                size = self._total(usual.room(context))
+            except UsageError:  # a batch is less than its slots
+                return
+            if size != self._total(room):
                 text = f"llama-server's defaults, {SERVER_SLOTS} slots that share n_ctx"
                 yield f"{text} {context:,}, allocate {size:,} B"
 
@@ -134,13 +137,14 @@ class LlamaPlan:
         """As many slots as fit, with n_ctx for that many, or those that are asked for."""
         free = "n_parallel" not in self.asked
         best, found = 0, None
-        for slots in range(1, self.slots + 1) if free else (self.own.n_parallel,):
+        counts = range(1, self.slots + 1) if free else (self.own.n_parallel,)
+        for slots in counts:
             try:
                 room = replace(self.own, n_parallel=slots).room(context)
             except UsageError:
-                if best or not free:
-                    break
-                raise
+                if slots == counts[0]:
+                    raise
+                break
             drafts = self.draft.size(room) if self.draft else 0
             if max(part.size(room) for part in self.parts) + drafts > memory:
                 continue

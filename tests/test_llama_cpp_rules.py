@@ -52,8 +52,17 @@ def test_an_index_of_pooled_keys(tmp_path: pathlib.Path) -> None:
         "llama_kv_cache: size =    1.06 MiB (  4096 cells,   1 layers,  1/1 seqs), "
         "K (q8_0):    1.06 MiB, V (f16):    0.00 MiB",
     )
-    # its MTP layer has an index there too, in types of its own
-    assert shown(found, T, mtp=True, settings=settings).reserved == own + T * (2 * 512 + 256) * 2
+    # its MTP layer has an index there too, in types of its own, and a line of no states
+    answer = shown(found, T, mtp=True, settings=settings)
+    assert answer.reserved == own + T * (2 * 512 + 256) * 2
+    assert lines(answer)[3:] == (
+        "llama_kv_cache: size =    8.00 MiB (  4096 cells,   1 layers,  1/1 seqs), "
+        "K (f16):    4.00 MiB, V (f16):    4.00 MiB",
+        "llama_memory_recurrent: size =    0.00 MiB (     1 cells,   4 layers,  1 seqs  0 rs_seq), "
+        "R (f32):    0.00 MiB, S (f32):    0.00 MiB, P (f32):    0.00 MiB",
+        "llama_kv_cache: size =    2.00 MiB (  4096 cells,   1 layers,  1/1 seqs), "
+        "K (f16):    2.00 MiB, V (f16):    0.00 MiB",
+    )
 
 
 def test_nothing_is_rolled_back_where_there_are_no_states(tmp_path: pathlib.Path) -> None:
@@ -109,6 +118,38 @@ def test_layers_of_prediction_have_a_context(
     assert answer.reserved == reserved
     assert answer.reservation
     assert answer.stored + sum(term.bytes for term in answer.reservation.terms) == reserved
+
+
+@pytest.mark.parametrize(
+    ("of", "log"),
+    [
+        # 4,096 and 128 + 512, of 768 cells, of 2 x 64 twice: 2 MiB, or 0.375
+        (
+            "far",
+            (
+                "llama_kv_cache: size =    2.00 MiB (  4096 cells,   1 layers,  1/1 seqs), "
+                "K (f16):    1.00 MiB, V (f16):    1.00 MiB",
+                "llama_kv_cache: size =    0.00 MiB (   768 cells,   0 layers,  1/1 seqs), "
+                "K (f16):    0.00 MiB, V (f16):    0.00 MiB",
+            ),
+        ),
+        (
+            "near",
+            (
+                "llama_kv_cache: size =    0.00 MiB (  4096 cells,   0 layers,  1/1 seqs), "
+                "K (f16):    0.00 MiB, V (f16):    0.00 MiB",
+                "llama_kv_cache: size =    0.38 MiB (   768 cells,   1 layers,  1/1 seqs), "
+                "K (f16):    0.19 MiB, V (f16):    0.19 MiB",
+            ),
+        ),
+    ],
+)
+def test_where_windows_are_applied_there_are_two_caches(of: str, log: tuple[str, ...]) -> None:
+    attention = {"near": {**GQA, "window": 128}, "far": GQA}
+    layers = {"count": 4, "pattern": ["near*3", "far"]}
+    fields = {"architecture": "cohere2_moe", "attention": attention, "layers": layers}
+    found = model(**fields, mtp={"count": 1, "list": [of]})
+    assert lines(shown(found, T, mtp=True))[2:] == log
 
 
 # 80 layers of 8 x 128 twice, and 16 of 8 x 64

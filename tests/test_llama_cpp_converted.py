@@ -118,7 +118,7 @@ llama IQuestCoderForCausalLM llama: iquestcoder
 llama Llama4ForCausalLM llama4: llama4 llama4_text
 llama LlamaForCausalLM llama: llama
 llama LlavaForConditionalGeneration llama: llava
-llama MistralForCausalLM llama: mistral
+llama MistralForCausalLM llama: ministral mistral
 llama MixtralForCausalLM llama: mixtral
 llama SmolLM3ForCausalLM smollm3: smollm3
 llama VoxtralForConditionalGeneration llama: voxtral
@@ -206,7 +206,7 @@ def test_each_type_becomes_what_its_class_does() -> None:
 # bundled models that name an architecture of which conversion/__init__.py has no class
 NO_CLASS = """
 a.x-k2 baichuan-m1-14b deepseek-v4.1-flash hunyuan-large inkling inkling-2-mini inkling-2-small
-inkling-small kolibri-1 mimo-7b ministral-8b-2410 muse-spark-816b opt-66b phi-4-mini-flash
+inkling-small kolibri-1 mimo-7b muse-spark-816b opt-66b phi-4-mini-flash
 recurrentgemma-2b step-3 whisper-large-v3 xlstm-7b zamba2-2.7b
 """.split()  # noqa: SIM905  a list would take a page
 

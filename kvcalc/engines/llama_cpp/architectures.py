@@ -18,6 +18,8 @@ class Rules:
     keeps       how many of the first layers keep a cache, the others reading those
     pooled      rows of an index key's width in a cell of the index, where keys are pooled
     no_flash    whether it has no flash attention
+    latent_value  whether its loader takes a value to be as wide as a latent, whatever a file says
+    no_value    whether files as converted do not say how wide a value is
     values      whether what is a key and a value at once is kept twice
     predicts    how many layers of multi-token prediction may have a context of their own
     indexes     whether these have an index there too
@@ -34,6 +36,8 @@ class Rules:
     keeps: int | None = None
     pooled: int = 1
     no_flash: bool = False
+    latent_value: bool = False
+    no_value: bool = False
     values: bool = False
     predicts: int = 0
     indexes: bool = False
@@ -93,6 +97,8 @@ def _table() -> dict[str, Rules]:
     add("glm5-next", pooled=3)
     add("qwen4exp", pooled=2)
     add("grok", no_flash=True)
+    add("glm5-next kimi-k3", latent_value=True)
+    add("kimi-linear", no_value=True)
     add("dflash", values=True)
     add(_PREDICTS, predicts=1)
     add(_PREDICTS_MORE, predicts=512)

@@ -84,6 +84,7 @@ _TYPES = {
         "janus",
         "llama",
         "llava",
+        "ministral",
         "mistral",
         "mixtral",
         "voxtral",

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from kvcalc.model import Layer, Model
 
 Memory = Cells | States | Compressing
+VALUE = "attention.value_length"
 RATIO = {CSA_ENTRIES: 4, HCA_ENTRIES: 128, CSA_INDEX: 4}
 
 
@@ -67,6 +68,14 @@ class Target:
         return len(self.trunk) + (len(self.predicting) if self.in_file else 0)
 
     @property
+    def no_value(self) -> bool:
+        """Whether its file does not say how wide the value of a latent is, which decides blocks."""
+        named = self.model.architecture
+        if named is None or self.rules.latent_value or self.rules.expands:
+            return False
+        return VALUE in self.model.unstated if named.dialect == "gguf" else self.rules.no_value
+
+    @property
     def schemes(self) -> tuple[Scheme, ...]:
         """Of all its layers, of prediction or not."""
         names = dict.fromkeys(name for layer in (*self.trunk, *self.predicting) for name in layer)
@@ -79,9 +88,9 @@ class Target:
 
     @property
     def window(self) -> int | None:
-        """Tokens of its windows; None without. Raises UsageError where these differ."""
+        """Tokens of its windows; None without. Raises UsageError where they differ and are applied."""
         sizes = {size for scheme in self.schemes if (size := window_of(scheme))}
-        if len(sizes) > 1:
+        if len(sizes) > 1 and self.rules_here.windows:
             told = " and ".join(f"{size:,}" for size in sorted(sizes))
             text = f"{NAME} has one length of window for all layers that have one"
             raise UsageError(f"{text}; {self.model.name} has {told} tokens")

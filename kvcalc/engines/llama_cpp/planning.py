@@ -60,7 +60,7 @@ def plan_of(model: Model, question: Question, launcher: Launcher) -> LlamaPlan:
     own = memories_of(target)
     refuse_target(target, own)
     predicting: tuple[Memory, ...] = ()
-    if question.mtp:
+    if question.mtp and target.predicting:
         refuse_predicting(target)
         drafting = replace(target, settings=target.settings.of_draft)
         predicting = predicting_memories_of(drafting)

@@ -82,12 +82,16 @@ def refuse_target(target: Target, memories: Sequence[Memory]) -> None:
     _refuse_blocks(target, attending)
 
 
+_FLOATS = "name f16, bf16 or f32"
 _NAME_ONE = "latents are kept as keys alone: name one type"
 
 
 def _refuse_blocks(target: Target, attending: Sequence[Cells]) -> None:
     """Quantized types are in blocks of one head, or of one row where flash attention is off."""
     own = target.settings
+    if target.no_value and any(own.quantized):
+        text = "its file does not say how wide a value is (attention.value_length)"
+        raise UsageError(f"{NAME}: whether blocks divide it is not known, as {text}; {_FLOATS}")
     quantized = dict(zip("kv", own.quantized, strict=True))
     for side, type_, width in () if own.transposed else _heads(target):
         if quantized[side] and width % BLOCK:

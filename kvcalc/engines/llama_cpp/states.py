@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kvcalc.engines.llama_cpp.cells import mib
@@ -40,14 +42,23 @@ class States:
     def size(self, room: Room) -> int:
         """Bytes of all of it, each tensor aligned."""
         rows = self.rows(room)
-        return sum(
-            aligned(F32 * rows * part) for _, one in self.states for part in (one.r, one.s, one.p)
-        )
+        return sum(layers * aligned(F32 * rows * part) for part, layers in self._parts.items())
+
+    @cached_property
+    def _parts(self) -> Counter[int]:
+        """How many tensors there are of so many elements."""
+        return Counter(part for _, one in self.states for part in (one.r, one.s, one.p))
+
+    @cached_property
+    def _whole(self) -> tuple[int, int, int]:
+        """Elements of R, S and P over all layers."""
+        r, s, p = (sum(getattr(one, part) for _, one in self.states) for part in "rsp")
+        return r, s, p
 
     def line(self, room: Room) -> str:
         """What is logged of it (llama-memory-recurrent.cpp)."""
         each = F32 * self.rows(room)
-        r, s, p = (each * sum(getattr(one, part) for _, one in self.states) for part in "rsp")
+        r, s, p = (each * part for part in self._whole)
         return (
             f"llama_memory_recurrent: size = {mib(r + s + p)} MiB ({room.slots:6d} cells, "
             f"{self.layers:3d} layers, {room.slots:2d} seqs {self.settings.n_rs_seq:2d} rs_seq), "
@@ -69,4 +80,9 @@ class Compressing:
     def size(self, room: Room) -> int:
         """Bytes of all of it, each tensor aligned."""
         rows = room.slots * (1 + self.settings.n_rs_seq)
-        return sum(2 * aligned(F32 * rows * part // 2) for _, part in self.layers)
+        return sum(n * 2 * aligned(F32 * rows * part // 2) for part, n in self._parts.items())
+
+    @cached_property
+    def _parts(self) -> Counter[int]:
+        """How many layers there are of so many elements."""
+        return Counter(part for _, part in self.layers)

@@ -180,10 +180,10 @@ def _kinds(row: Family, f: Fields) -> Sequence[str]:
 
 
 def _unstated(f: Fields) -> tuple[str, ...]:
-    """Keys that it lacks, and by which llama.cpp would keep latents."""
-    key = KEYS["key_dim_mla"]
-    lacks = f.has("kv_lora_rank") and f"{f.names_of('kv_lora_rank')[0]}" in f.read
-    return (key,) if lacks and not f.has("key_dim_mla") else ()
+    """Keys of latents that a file lacks and that decide how llama.cpp keeps them."""
+    if f.names_of("kv_lora_rank")[0] not in f.read:
+        return ()
+    return tuple(KEYS[name] for name in ("key_dim_mla", "value_dim") if not f.has(name))
 
 
 def _say_what_is_odd(name: str, row: Family, f: Fields) -> None:

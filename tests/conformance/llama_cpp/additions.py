@@ -96,6 +96,7 @@ OF_EXPERTS = frozenset(
 """Architectures that have experts throughout: without them an assertion fails, and names no key."""
 
 OTHERWISE: Mapping[str, Mapping[str, Any]] = {
+    "rwkv7": {"attention.gate_lora_rank": 16},
     "deepseek4": {"expert_gating_func": 4},
     "cohere2moe": {"attention.layer_norm_rms_epsilon": 1e-5},
     "bailingmoe3": {"rope.dimension_sections": [8, 12, 12, 0]},

@@ -16,6 +16,15 @@ from tests.conformance.llama_cpp.ask_llama_cpp import Job
 from tests.conformance.llama_cpp.headers import header
 from tests.conformance.llama_cpp.settings import Setting
 
+NAMELESS = {
+    "deepseek-67b": "llama",
+    "mamba2-2.7b": "mamba2",
+    "mistral-large-3": "deepseek2",
+    "mistral-small-3-24b": "llama",
+    "rwkv7-2.9b": "rwkv7",
+}
+"""Bundled models that name no architecture, and that of their published GGUF files."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -43,7 +52,7 @@ def bundled(settings: Sequence[Setting], only: str | None) -> Iterator[Case]:
         if only and name not in only.split(","):
             continue
         model = kvcalc.load(name)
-        architecture = architecture_of(model)
+        architecture = architecture_of(model) or NAMELESS.get(name)
         if architecture is not None:
             yield Case(name, name, architecture, header(model, architecture), settings)
 

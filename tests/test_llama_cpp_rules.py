@@ -259,6 +259,8 @@ def test_a_gpu_has_what_its_layers_keep(
 ) -> None:
     answer = shown(name, **{"context": T, **asked})
     assert (answer.reserved, answer.reserved_total) == (reserved, total)
+    assert answer.reservation
+    assert answer.stored + sum(term.bytes for term in answer.reservation.terms) == reserved
     assert f"(layers {layers})" in str(answer.rank)
 
 
@@ -379,15 +381,19 @@ CONTEXTS = st.integers(9, 20_000)
 
 
 @quick
-@given(MODELS, ASKED, CONTEXTS, st.integers(1, 3), st.sampled_from(["f16", "f32", "q8_0"]))
+@given(MODELS, ASKED, CONTEXTS, st.data())
 def test_terms_add_up(
-    given: dict[str, Any], asked: dict[str, Setting], context: int, batch: int, dtype: str
+    given: dict[str, Any], asked: dict[str, Setting], context: int, data: st.DataObject
 ) -> None:
+    dtype = data.draw(st.sampled_from(["f16", "f32", "q8_0"]))
     assume(dtype != "q8_0" or asked.get("flash_attn") != "off")
-    answer = shown(given, context, batch=batch, kv_dtype=dtype, settings=asked)
+    gpus, batch = data.draw(st.integers(1, given["layers"]["count"])), data.draw(st.integers(1, 3))
+    answer = shown(given, context, batch=batch, kv_dtype=dtype, pp=gpus, settings=asked)
     assert answer.reservation
     terms = sum(term.bytes for term in answer.reservation.terms)
     assert answer.stored + terms == answer.reserved
+    alone = shown(given, context, kv_dtype=dtype, settings=asked)
+    assert alone.reserved == (answer.reserved_total if gpus > 1 else answer.reserved)
 
 
 @quick

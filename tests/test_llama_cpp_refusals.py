@@ -304,6 +304,28 @@ ACCEPTED: tuple[tuple[str | dict[str, Any], dict[str, Any], int], ...] = (
         {},
         T * 1024,
     ),
+    # windows that a loader states itself (src/models/): chunks of 8,192, and 512 a step; 4,096
+    (
+        model(attention={**GQA, "chunk": 4096}, architecture="llama4"),
+        {"context": 16_384},
+        8704 * 4 * 512,
+    ),
+    (
+        model(attention={**GQA, "window": 100}, architecture="smallthinker"),
+        {"context": 16_384},
+        4608 * 4 * 512,
+    ),
+    # and the 20 layers of Gemma 3n that keep a cache, whichever share one
+    (model(layers=24, architecture="gemma3n"), {}, T * 20 * 512),
+    (
+        model(
+            attention={"own": GQA, "read": {**GQA, "shared": True}},
+            layers={"count": 24, "list": ["own*8", "read*16"]},
+            architecture="gemma3n",
+        ),
+        {},
+        T * 20 * 512,
+    ),
     # an index tensor by tensor
     (
         custom(KEY, VALUE, {"name": "i", "role": "index", "width": 32, "every": 4}),
@@ -315,7 +337,7 @@ ACCEPTED: tuple[tuple[str | dict[str, Any], dict[str, Any], int], ...] = (
 
 @pytest.mark.parametrize(("given", "asked", "reserved"), ACCEPTED)
 def test_what_is_kept(given: str | dict[str, Any], asked: dict[str, Any], reserved: int) -> None:
-    answer = shown(given, T, **asked)
+    answer = shown(given, **{"context": T, **asked})
     assert answer.reserved == reserved
     assert answer.reservation
     assert answer.stored + sum(term.bytes for term in answer.reservation.terms) == reserved

@@ -230,6 +230,8 @@ def dots3(f: Fields) -> Sequence[str]:
             if not isinstance(f.get(name), list):
                 f.wrong(name, "must be an array with an item per layer")
         return []
+    if any(slide and indexer for slide, indexer in zip(slides, own, strict=False)):
+        f.wrong("index_types", "gives a layer with a window an indexer, which would read nothing")
     kinds = [
         SLIDING if slide else INDEXED if indexer else PICKED
         for slide, indexer in zip(slides, own, strict=False)
@@ -259,6 +261,10 @@ def by_ratio(f: Fields) -> Sequence[str]:
         return []
     if len(ratios) < within:
         f.wrong("compress_ratios", f"has {len(ratios):,} items for {within:,} layers")
+    if any(ratios[within : f.count("layers")]):
+        f.wrong(
+            "compress_ratios", "compresses layers of prediction, which attend to a window alone"
+        )
     return [*(f"ratio {ratio}" for ratio in ratios[:within]), *["ratio 0"] * len_mtp(f)]
 
 

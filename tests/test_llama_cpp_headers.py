@@ -1,0 +1,103 @@
+"""GGUF headers that are rare, or odd, as llama.cpp b11434 allocates for them: bytes by hand.
+
+The library itself was asked for each of them. Types are f16, 2 B, and states f32, 4 B.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+import kvcalc
+from kvcalc.errors import InputError
+from tests.headers import BASE, INDEX, PATTERN, WINDOW, heads, latent, ssm, write
+
+if TYPE_CHECKING:
+    import pathlib
+
+    from kvcalc.model import Model
+    from kvcalc.question import Setting
+    from tests.headers import Keys
+
+MTP = "nextn_predict_layers"
+RECURRENT = "attention.recurrent_layers"
+NARROW: Keys = {"attention.key_length_swa": 32, "attention.value_length_swa": 32}
+GDN = ssm(256, 16, 4, 2)
+"""A convolution of 3 x (256 + 2 x 2 x 16) and a state of 16 x 256: 20,224 B."""
+
+
+class Row(NamedTuple):
+    """What is allocated for a header; `log` is what the last line says of layers and of slots."""
+
+    what: str
+    arch: str
+    keys: Keys
+    context: int
+    settings: dict[str, Setting]
+    reserved: int
+    log: str
+    mtp: bool = False
+
+
+# a layer of 2 heads of 64, 256 cells: 256 x 2 x 128 x 2 = 131,072
+ROWS = (
+    # the widths of windows are not applied either: 2 x 131,072
+    Row("widths of unused windows", "phi3", {**heads(2, 256, 4, 2), WINDOW: 512, **NARROW},
+        256, {}, 262_144, "(   256 cells,   2 layers,  1/1 seqs)"),
+    # 131,072, and 3 x 256 x 2 x 64 x 2 = 196,608
+    Row("widths of chunks", "llama4", {**heads(4, 256, 4, 2), **NARROW},
+        256, {}, 327_680, "(   256 cells,   3 layers,  1/1 seqs)"),
+    # a layer of MTP attends, whatever the array says of it: 131,072 + 20,224, and 131,072
+    Row("MTP said to be recurrent", "qwen35",
+        {**heads(3, 256, 4, 2, 64), **GDN, RECURRENT: [True, False, True], MTP: 1}, 256, {},
+        282_368, "(   256 cells,   1 layers,  1/1 seqs)", mtp=True),
+)  # fmt: skip
+
+
+def loaded(tmp_path: pathlib.Path, arch: str, keys: Keys) -> Model:
+    return kvcalc.load(str(write(tmp_path / "model.gguf", arch, {**BASE, **keys})))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.what)
+def test_headers(tmp_path: pathlib.Path, row: Row) -> None:
+    model = loaded(tmp_path, row.arch, row.keys)
+    answer = kvcalc.show(
+        model, context=row.context, engine="llama.cpp", settings=row.settings, mtp=row.mtp
+    )
+    assert answer.reservation is not None
+    assert answer.reservation.bytes == row.reserved
+    assert answer.stored + sum(term.bytes for term in answer.reservation.terms) == row.reserved
+    assert answer.reservation.report is not None
+    assert row.log in answer.reservation.report.log[-1]
+
+
+DOTS3: dict[str, Any] = {
+    **latent(2, 4, 512, 64, 192, 128), **INDEX, WINDOW: 512, PATTERN: [1, 0],
+    "attention.kv_lora_rank_swa": 256, "attention.key_length_swa": 320,
+    "attention.key_length_mla_swa": 192, "attention.value_length_mla_swa": 128,
+}  # fmt: skip
+V4: dict[str, Any] = {
+    **heads(3, 512, 8, 1, 64), **INDEX, "rope.dimension_count": 32, WINDOW: 128, MTP: 1,
+}  # fmt: skip
+
+REFUSED: tuple[tuple[str, Keys, str], ...] = (
+    # llama.cpp would keep an index of a layer that never reads one
+    ("dots3note", {**DOTS3, "attention.indexer.types": [1, 1]}, "an indexer"),
+    # and, in the model's own context, entries of a layer that compresses none
+    ("deepseek4", {**V4, "attention.compress_ratios": [0, 4, 128]}, "layers of prediction"),
+    # it has an index in every layer, and reads no list of them
+    (
+        "deepseek32",
+        {**latent(2, 4, 512, 64, 192, 128), **INDEX, "attention.indexer.types": [1, 0]},
+        "attention.indexer.types",
+    ),
+)
+
+
+@pytest.mark.parametrize(("arch", "keys", "told"), REFUSED, ids=[row[0] for row in REFUSED])
+def test_headers_that_llama_cpp_reads_otherwise(
+    tmp_path: pathlib.Path, arch: str, keys: Keys, told: str
+) -> None:
+    with pytest.raises(InputError, match=told):
+        loaded(tmp_path, arch, keys)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 import kvcalc
-from kvcalc.errors import InputError
+from kvcalc.errors import InputError, UsageError
 from tests.headers import BASE, INDEX, PATTERN, WINDOW, heads, latent, ssm, write
 
 if TYPE_CHECKING:
@@ -70,6 +70,24 @@ def test_headers(tmp_path: pathlib.Path, row: Row) -> None:
     assert answer.stored + sum(term.bytes for term in answer.reservation.terms) == row.reserved
     assert answer.reservation.report is not None
     assert row.log in answer.reservation.report.log[-1]
+
+
+NO_ENGINE: tuple[tuple[str, Keys, str], ...] = (
+    # llama-arch.cpp has its name, and llama-model.cpp no class for it
+    ("gptj", {}, "has no architecture for model .gptj."),
+    ("llama9", {}, "has no architecture for model .llama9."),
+    ("clef", {**GDN, "full_attention_interval": 2}, "keeps no cache of clef"),
+)
+
+
+@pytest.mark.parametrize(("arch", "keys", "told"), NO_ENGINE)
+def test_what_llama_cpp_keeps_no_cache_of(
+    tmp_path: pathlib.Path, arch: str, keys: Keys, told: str
+) -> None:
+    model = loaded(tmp_path, arch, {**heads(2, 256, 4, 2), **keys})
+    assert kvcalc.show(model, context=256).stored > 0
+    with pytest.raises(UsageError, match=told):
+        kvcalc.show(model, context=256, engine="llama.cpp")
 
 
 DOTS3: dict[str, Any] = {

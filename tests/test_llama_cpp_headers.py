@@ -42,6 +42,19 @@ class Row(NamedTuple):
 
 # a layer of 2 heads of 64, 256 cells: 256 x 2 x 128 x 2 = 131,072
 ROWS = (
+    # two lines of the MTP context, one of them of no layer:
+    # 1,024 cells, and as many of the window, 512 + 512: 524,288 each, and 524,288 of MTP
+    Row("MTP beside windows", "mimo2",
+        {**heads(3, 256, 4, 2, 64), WINDOW: 512, PATTERN: [1, 0, 0], MTP: 1}, 1024, {},
+        1_572_864, "(  1024 cells,   0 layers,  1/1 seqs)", mtp=True),
+    # attention of MTP layers too, and no states of theirs: 3 x 131,072
+    # and 2 x (3 x (512 + 2 x 16) + 16 x 512) x 4 = 78,592
+    Row("states of MTP layers", "falcon-h1",
+        {**heads(3, 256, 4, 2, 64), **ssm(512, 16, 4, 1), MTP: 1}, 256, {},
+        471_808, "(     1 cells,   2 layers,  1 seqs  0 rs_seq)"),
+    # 2 x 131,072, and nothing to roll back
+    Row("no state", "qwen35", {**heads(2, 256, 4, 2, 64), **GDN, "full_attention_interval": 1},
+        256, {"n_rs_seq": 2}, 262_144, "(     1 cells,   2 layers,  1 seqs  0 rs_seq)"),
     # the widths of windows are not applied either: 2 x 131,072
     Row("widths of unused windows", "phi3", {**heads(2, 256, 4, 2), WINDOW: 512, **NARROW},
         256, {}, 262_144, "(   256 cells,   2 layers,  1/1 seqs)"),

@@ -118,13 +118,14 @@ def memories_of(target: Target) -> tuple[Memory, ...]:
     kept = _kept(target, layers)
     if target.compresses:
         return _of_compressed(target, kept)
-    states = [(number, one.state) for number, one in enumerate(kept) if one.state]
+    trunk = len(target.trunk)  # llama-memory-recurrent.cpp goes no further
+    states = [(number, one.state) for number, one in enumerate(kept[:trunk]) if one.state]
     hybrid = target.rules.hybrid or bool(states)
     rows = _by_cache(kept)
     if not hybrid:  # a layer without attention has a row all the same, of nothing
         empty = [(n, Row(0, 0)) for n, layer in enumerate(layers) if not layer]
         rows[FULL] = sorted([*rows[FULL], *empty], key=lambda item: item[0])
-    recurrent = States(tuple(states), target.settings, len(target.trunk))
+    recurrent = States(tuple(states), target.settings, trunk)
     if hybrid and not target.rules.hybrid and not any(rows.values()):
         return (recurrent,)
     attending = _attending(target, rows, last=hybrid)
@@ -173,13 +174,17 @@ def _by_cache(kept: Sequence[Kept]) -> dict[str, list[tuple[int, Row]]]:
 def _attending(
     target: Target, rows: dict[str, list[tuple[int, Row]]], *, last: bool
 ) -> tuple[Memory, ...]:
-    """The cells of layers that attend; the index comes last, or before the window."""
+    """The cells of layers that attend; the index comes last, or before the window.
+
+    Where windows are applied there are cells of them, be it for no layer of this context.
+    """
     own, wide = target.settings, target.widest
     found = [Cells(tuple(rows[FULL]), own, widest=wide)]
     window = Cells(tuple(rows[WINDOW]), own, target.window, widest=wide)
     index = Cells(tuple(rows[INDEX]), own, widest=_widest(rows[INDEX]) if own.transposed else None)
     order = (window, index) if last else (index, window)
-    return (*found, *(cells for cells in order if cells.rows))
+    applied = window if target.rules_here.windows and target.window else None
+    return (*found, *(cells for cells in order if cells.rows or cells is applied))
 
 
 def _widest(rows: Sequence[tuple[int, Row]]) -> int:

@@ -59,9 +59,10 @@ class States:
         """What is logged of it (llama-memory-recurrent.cpp)."""
         each = F32 * self.rows(room)
         r, s, p = (each * part for part in self._whole)
+        steps = self.settings.n_rs_seq if self.states else 0  # of none, none is rolled back
         return (
             f"llama_memory_recurrent: size = {mib(r + s + p)} MiB ({room.slots:6d} cells, "
-            f"{self.layers:3d} layers, {room.slots:2d} seqs {self.settings.n_rs_seq:2d} rs_seq), "
+            f"{self.layers:3d} layers, {room.slots:2d} seqs {steps:2d} rs_seq), "
             f"R (f32): {mib(r)} MiB, S (f32): {mib(s)} MiB, P (f32): {mib(p)} MiB"
         )
 

@@ -61,6 +61,13 @@ ROWS = (
     # 131,072, and 3 x 256 x 2 x 64 x 2 = 196,608
     Row("widths of chunks", "llama4", {**heads(4, 256, 4, 2), **NARROW},
         256, {}, 327_680, "(   256 cells,   3 layers,  1/1 seqs)"),
+    # an index beside the layer of MTP too, which no filter takes out: 3 x 131,072 for attention;
+    # of 2 layers that are not dense a key of 32 and a value of 64: 2 x 256 x 96 x 2
+    Row("an index of MTP layers", "minimax-m3",
+        {**heads(3, 256, 4, 2, 64), "attention.indexer.head_count": 2,
+         "attention.indexer.key_length": 32, "attention.indexer.top_k": 16,
+         "attention.indexer.block_size": 4, "leading_dense_block_count": 1, MTP: 1}, 256, {},
+        491_520, "(   256 cells,   2 layers,  1/1 seqs)"),
     # a layer of MTP attends, whatever the array says of it: 131,072 + 20,224, and 131,072
     Row("MTP said to be recurrent", "qwen35",
         {**heads(3, 256, 4, 2, 64), **GDN, RECURRENT: [True, False, True], MTP: 1}, 256, {},
@@ -117,6 +124,24 @@ REFUSED: tuple[tuple[str, Keys, str], ...] = (
     ("dots3note", {**DOTS3, "attention.indexer.types": [1, 1]}, "an indexer"),
     # and, in the model's own context, entries of a layer that compresses none
     ("deepseek4", {**V4, "attention.compress_ratios": [0, 4, 128]}, "layers of prediction"),
+    # it asserts that some layer slides where the file states a window
+    (
+        "gemma3",
+        {**heads(2, 256, 4, 2), WINDOW: 512, PATTERN: [0, 0]},
+        "no layer that has the window",
+    ),
+    ("cohere2moe", {**heads(1, 256, 4, 2), WINDOW: 512}, "block_count leaves no layer"),
+    # layers 2 and 3 read layer 1, and over a window layer 0
+    (
+        "gemma4",
+        {
+            **heads(4, 256, 4, 2),
+            WINDOW: 512,
+            PATTERN: [0, 1, 1, 0],
+            "attention.shared_kv_layers": 2,
+        },
+        "has full_attention layers read layer 1",
+    ),
     # it has an index in every layer, and reads no list of them
     (
         "deepseek32",

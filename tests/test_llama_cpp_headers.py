@@ -157,3 +157,13 @@ def test_headers_that_llama_cpp_reads_otherwise(
 ) -> None:
     with pytest.raises(InputError, match=told):
         loaded(tmp_path, arch, keys)
+
+
+def test_too_little_memory_is_none_that_fits_whatever_the_batch(tmp_path: pathlib.Path) -> None:
+    """A slot of 256 cells takes 262,144 B; a ninth would want a batch of more than 8."""
+    model = loaded(tmp_path, "llama", heads(2, 256, 4, 2))
+    for memory, most in ((262_143, 0), (262_144, 1), (2**30, 8)):
+        found = kvcalc.fit(
+            model, memory=memory, context=256, engine="llama.cpp", settings={"n_batch": 8}
+        )
+        assert found.rows[0].largest_batch == most

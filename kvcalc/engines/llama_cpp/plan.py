@@ -138,9 +138,9 @@ class LlamaPlan:
             try:
                 room = replace(self.own, n_parallel=slots).room(context)
             except UsageError:
-                if best or not free:
-                    break
-                raise
+                if free and slots == 1:
+                    raise
+                break
             drafts = self.draft.size(room) if self.draft else 0
             if max(part.size(room) for part in self.parts) + drafts > memory:
                 continue

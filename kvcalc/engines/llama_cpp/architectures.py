@@ -57,7 +57,7 @@ _WINDOWS = """
     smallthinker spark2_5 step35
 """
 _HYBRID = """
-    bailingmoe3 clef falcon-h1 glm5-next granitehybrid jamba kimi-k3 kimi-linear lfm2 lfm2moe
+    bailingmoe3 falcon-h1 glm5-next granitehybrid jamba kimi-k3 kimi-linear lfm2 lfm2moe
     minimax-01 nemotron_h nemotron_h_moe plamo2 qwen35 qwen35moe qwen3next qwen4exp
 """
 _ROLLS_BACK = """
@@ -110,6 +110,10 @@ def _table() -> dict[str, Rules]:
 
 RULES = _table()
 """By the name of a GGUF architecture; others go by PLAIN."""
+
+
+CACHELESS = frozenset("bert clef llada llada-moe".split())  # noqa: SIM905  as the lists above
+"""Architectures of which every batch is a whole text: create_memory makes nothing."""
 
 
 def rules_of(architecture: str | None) -> Rules:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from kvcalc.attention.heads import GQA, MHA
 from kvcalc.attention.recurrent import KDA, Mamba2, Recurrent
+from kvcalc.engines.llama_cpp.architectures import RULES
 
 if TYPE_CHECKING:
     from kvcalc.model import Architecture, Model
@@ -132,6 +133,13 @@ CONVERTED: Mapping[str, str] = MappingProxyType(
     | {kind: name for name, kinds in _TYPES.items() for kind in kinds}
 )
 """The architecture by `model_type`, where what the model keeps does not say another."""
+
+_GGUF_ALONE = """
+    arwkv7 clef eagle3 graniteswitch llama-embed nanbeige pockettts qwen3tts rwkv6qwen2 talkie
+""".split()  # noqa: SIM905  as above
+"""Architectures that it loads and that no published `model_type` is told apart by."""
+LOADS = frozenset((*CONVERTED.values(), *RULES, *_GGUF_ALONE))
+"""Of what kvcalc reads, the architectures that it loads (llama-model.cpp, llama_model_mapping)."""
 
 _AROUND = {("kimi_k3", "kimi_linear"): "kimi-k3", ("mistral3", "mistral"): "mistral3"}
 """Where the class of what is around the text goes before that of the text (conversion/base.py)."""

@@ -118,7 +118,8 @@ def memories_of(target: Target) -> tuple[Memory, ...]:
     kept = _kept(target, layers)
     if target.compresses:
         return _of_compressed(target, kept)
-    states = [(number, one.state) for number, one in enumerate(kept) if one.state]
+    trunk = len(target.trunk)  # llama-memory-recurrent.cpp goes no further
+    states = [(number, one.state) for number, one in enumerate(kept[:trunk]) if one.state]
     hybrid = target.rules.hybrid or bool(states)
     rows = _by_cache(kept)
     if target.rules.indexes and len(rows[INDEX]) < len(rows[FULL]):
@@ -185,7 +186,10 @@ def _by_cache(kept: Sequence[Kept]) -> dict[str, list[tuple[int, Row]]]:
 def _attending(
     target: Target, rows: dict[str, list[tuple[int, Row]]], *, last: bool
 ) -> tuple[Memory, ...]:
-    """The cells of layers that attend; the index comes last, or before the window."""
+    """The cells of layers that attend; the index comes last, or before the window.
+
+    Where windows are applied there are cells of them, be it for no layer of this context.
+    """
     own, wide = target.settings, target.widest
     found = [Cells(tuple(rows[FULL]), own, widest=wide)]
     window = Cells(tuple(rows[WINDOW]), own, target.window, widest=wide)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvcalc.attention.compressed import SharedKV
+from kvcalc.engines.llama_cpp.architectures import CACHELESS
 from kvcalc.engines.llama_cpp.cells import Cells
-from kvcalc.engines.llama_cpp.converted import drops_mtp
+from kvcalc.engines.llama_cpp.converted import LOADS, drops_mtp
 from kvcalc.engines.llama_cpp.layers import elements
 from kvcalc.engines.llama_cpp.settings import NAME, VERSION
 from kvcalc.engines.llama_cpp.types import BLOCK
@@ -40,11 +41,16 @@ def refuse_question(question: Question) -> None:
 
 
 def refuse_class(model: Model, architecture: str | None) -> None:
-    """Raises UsageError for a model that its converter makes no GGUF file of."""
-    if architecture is None and model.architecture is not None:
-        told = model.architecture.inner or model.architecture.name
-        text = f"{NAME} {VERSION} has no architecture for {model.name} ({told})"
+    """Raises UsageError for a model that it has no architecture for, or no cache."""
+    named = model.architecture
+    if named is not None and architecture not in LOADS:
+        text = (
+            f"{NAME} {VERSION} has no architecture for {model.name} ({named.inner or named.name})"
+        )
         raise UsageError(f"{text}: it runs no such model")
+    if architecture in CACHELESS:
+        text = f"{NAME} {VERSION} keeps no cache of {architecture}, which sees a whole text at once"
+        raise UsageError(f"{text}: leave the engine out")
 
 
 def refuse_draft(ranks: Ranks) -> None:

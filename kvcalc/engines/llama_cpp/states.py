@@ -60,6 +60,7 @@ class States:
         each = F32 * self.rows(room)
         steps = self.settings.n_rs_seq if self.states else 0
         r, s, p = (each * part for part in self._whole)
+        steps = self.settings.n_rs_seq if self.states else 0  # of none, none is rolled back
         return (
             f"llama_memory_recurrent: size = {mib(r + s + p)} MiB ({room.slots:6d} cells, "
             f"{self.layers:3d} layers, {room.slots:2d} seqs {steps:2d} rs_seq), "

@@ -93,7 +93,7 @@ TABLE = (
     Family("gemma4", parts=SHARED, schedule=sharing(interleaved(None))),
     # latents
     _latent("deepseek2", "mistral4", "minicpm3", "plm", schedule=alike()),
-    _latent("deepseek32", schedule=picking(schedules.every_indexer)),
+    _latent("deepseek32", schedule=alike(INDEXED)),
     _latent("glm-dsa", schedule=picking(schedules.glm_indexers)),
     _latent("hy_v4", schedule=schedules.hy_v4),
     _latent("dots3note", parts={**DSA, SLIDING: parts.latent_sliding}, schedule=schedules.dots3),

@@ -57,7 +57,7 @@ def by_interval(interval: int) -> Schedule:
         f.spare("full_interval")
         chosen = switches(f, "recurrent_layers", one=True)
         if chosen is not None:
-            return _halves(f, by_list(f, chosen, LINEAR, FULL))
+            return _halves(f, by_list(f, chosen[: trunk(f)], LINEAR, FULL))
         size = f.optional("full_interval") or interval
         return _halves(f, by_rule(f, lambda i: (i + 1) % size != 0, LINEAR, FULL))
 

@@ -68,9 +68,8 @@ def sliding(f: Fields) -> tuple[Scheme, ...]:
 
 def sliding_unused(f: Fields) -> tuple[Scheme, ...]:
     """A window that the model has, and that llama.cpp does not use."""
-    own = sizes(f, sliding=True)
     f.note("the window is the model's; llama.cpp does not use it here and keeps every token")
-    return (keyed(**own, window=f.count("window")),)
+    return (keyed(**sizes(f), window=f.count("window")),)
 
 
 def sliding_4096(f: Fields) -> tuple[Scheme, ...]:
@@ -89,7 +88,7 @@ def chunked(f: Fields) -> tuple[Scheme, ...]:
     chunk = f.count("window")
     if chunk != LLAMA4_CHUNK:
         f.note(f"chunks of {chunk:,} tokens; llama.cpp takes {LLAMA4_CHUNK:,} whatever is stated")
-    return (keyed(**sizes(f), chunk=chunk),)
+    return (keyed(**sizes(f, sliding=True), chunk=chunk),)
 
 
 def router(f: Fields) -> tuple[Scheme, ...]:

@@ -135,16 +135,24 @@ def interleaved(
             f.spare("pattern")
             return alike()(f)
         if chosen is not None:
-            return by_list(f, chosen, kind, FULL)
+            return _some(f, kind, by_list(f, chosen, kind, FULL))
         size = f.optional("pattern", least=0)
         size = period if size is None else size
         if size is None:
             f.count("pattern")
             return []
         place = 0 if first else size - 1
-        return by_rule(f, lambda i: not size or i % size != place, kind, FULL)
+        return _some(f, kind, by_rule(f, lambda i: not size or i % size != place, kind, FULL))
 
     return schedule
+
+
+def _some(f: Fields, kind: str, kinds: Sequence[str]) -> Sequence[str]:
+    """The same kinds, of which some must slide where a window is: llama.cpp asserts so."""
+    if kind not in kinds and kind != UNUSED:
+        name = "pattern" if f.has("pattern") else "layers"
+        f.wrong(name, "leaves no layer that has the window: they contradict each other")
+    return kinds
 
 
 def exaone4(f: Fields) -> Sequence[str]:
@@ -170,9 +178,17 @@ def sharing(schedule: Schedule, keeping: int | None = None) -> Schedule:
             text = f"is {count:,} of {len(kinds):,} layers: none would keep a cache"
             f.wrong("shared_layers", text)
         own = len(kinds) - count
+        _hold_reads(f, kinds, own if keeping is None else keeping)
         return [kind if i < own else f"shared_{kind}" for i, kind in enumerate(kinds)]
 
     return shared
+
+
+def _hold_reads(f: Fields, kinds: Sequence[str], own: int) -> None:
+    """llama.cpp: a layer reads the last that keeps a cache, or, over a window, that before it."""
+    for kind, read in ((FULL, own - 1), (SLIDING, own - 2)):
+        if kind in kinds[own:] and (read < 0 or kinds[read] != kind):
+            f.wrong("shared_layers", f"has {kind} layers read layer {read:,}, which is none")
 
 
 def picking(usual: Callable[[Fields], Sequence[bool]]) -> Schedule:
@@ -230,6 +246,8 @@ def dots3(f: Fields) -> Sequence[str]:
             if not isinstance(f.get(name), list):
                 f.wrong(name, "must be an array with an item per layer")
         return []
+    if any(slide and indexer for slide, indexer in zip(slides, own, strict=False)):
+        f.wrong("index_types", "gives a layer with a window an indexer, which would read nothing")
     kinds = [
         SLIDING if slide else INDEXED if indexer else PICKED
         for slide, indexer in zip(slides, own, strict=False)
@@ -247,7 +265,7 @@ def pooled(f: Fields) -> Sequence[str]:
 def after_dense(f: Fields) -> Sequence[str]:
     """The leading dense layers attend to everything, the others pick blocks."""
     dense = f.count("dense_layers", least=0)
-    return by_rule(f, lambda i: i >= dense, SPARSE, FULL)
+    return [SPARSE if i >= dense else FULL for i in range(f.count("layers"))]
 
 
 def by_ratio(f: Fields) -> Sequence[str]:
@@ -259,6 +277,10 @@ def by_ratio(f: Fields) -> Sequence[str]:
         return []
     if len(ratios) < within:
         f.wrong("compress_ratios", f"has {len(ratios):,} items for {within:,} layers")
+    if any(ratios[within : f.count("layers")]):
+        f.wrong(
+            "compress_ratios", "compresses layers of prediction, which attend to a window alone"
+        )
     return [*(f"ratio {ratio}" for ratio in ratios[:within]), *["ratio 0"] * len_mtp(f)]
 
 

@@ -178,7 +178,7 @@ def test_an_option_that_is_not_there_is_refused_with_the_reason(
         ("--block-size", "block_size=VALUE"),
         ("--mamba_cache_dtype", "mamba_cache_dtype=VALUE"),
         ("--kda-prefill-backend", "kda_prefill_backend=VALUE"),
-        ("--async-scheduling", "async_scheduling=VALUE"),
+        ("--async-scheduling", "async_scheduling=true"),
         ("--no-async-scheduling", "async_scheduling=false"),
     ],
 )

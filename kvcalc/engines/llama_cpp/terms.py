@@ -21,13 +21,16 @@ if TYPE_CHECKING:
     from kvcalc.engines.llama_cpp.settings import Room
 
 ELSEWHERE = "tensors that it does not keep"
-TYPES = "the types of keys and values, whatever a file says"
+TYPES = "cells in type_k and type_v, not in the dtype of the model"
 PADDED = "values padded to those of the widest layer, without flash attention"
 UNAPPLIED = "windows that are not applied: every token is kept"
-CELLS = "cells beyond the tokens: of every slot, in 256s"
-BESIDE = "cells beside a window: n_ubatch, of every slot, in 256s"
+SLOTS = "as many slots as n_parallel says, whatever the batch"
+CELLS = "cells beyond the tokens: n_ctx, in 256s"
+BESIDE = "cells beside a window: n_ubatch, in 256s"
+AT_LENGTH = "windows as long as n_ctx: swa_full"
 F32_STATES = "states and convolutions in f32"
-SLOTS = "states of every slot, and of steps to roll back"
+STEPS = "states to roll back to: n_rs_seq"
+ALIGNED = "tensors of states in whole 32 B"
 COMPRESSORS = "states of compressors"
 
 
@@ -65,7 +68,10 @@ def _of_cells(memory: Cells, room: Room, tokens: int, sequences: int, found: Cou
         live += layers * steps[-1][1]
         for (_, before), (rule, after) in pairwise(steps):
             found[rule] += sequences * layers * (after - before)
-    found[CELLS if memory.window is None else BESIDE] += memory.size(room) - sequences * live
+    found[SLOTS] += (room.slots - sequences) * live
+    beside = AT_LENGTH if memory.settings.swa_full else BESIDE
+    rest = CELLS if memory.window is None else beside
+    found[rest] += memory.size(room) - room.slots * live
     return ideal
 
 
@@ -94,5 +100,8 @@ def _of_states(memory: States, room: Room, tokens: int, sequences: int, found: C
         ideal += layers * _ideal(one.kept, tokens)
         single += layers * F32 * (one.r + one.s + one.p)
     found[F32_STATES] += sequences * (single - ideal)
-    found[SLOTS] += memory.size(room) - sequences * single
+    found[SLOTS] += (room.slots - sequences) * single
+    rows = memory.rows(room)
+    found[STEPS] += (rows - room.slots) * single
+    found[ALIGNED] += memory.size(room) - rows * single
     return ideal

@@ -11,8 +11,11 @@ import kvcalc
 from kvcalc.engines import engine_of
 from kvcalc.engines.llama_cpp import terms
 from kvcalc.engines.llama_cpp.settings import OPTIONS, SETTINGS
+from tests.headers import heads, write
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import Cli
 
 LLAMA = "llama-3.1-8b"
@@ -116,6 +119,7 @@ def test_ollama_says_whose_bytes_are_counted(cli: Cli) -> None:
 
 
 ARCHITECTURE = "counted as llama.cpp's GGUF architecture"
+LACKS = "a slot has 16,384 cells, and a sequence of 32,768 tokens does not fit"
 
 
 @pytest.mark.parametrize(
@@ -150,6 +154,25 @@ ARCHITECTURE = "counted as llama.cpp's GGUF architecture"
                 f"{ARCHITECTURE} gemma4",
                 "ollama takes smaller batches where memory is short: windows keep less then",
             ],
+        ),
+        # a file of it has them, and no filter takes them out of the model's own context
+        (
+            "ling-3.0-flash",
+            {"settings": {"n_parallel": 1}},
+            [
+                f"{ARCHITECTURE} bailingmoe3",
+                "llama.cpp keeps the 1 MTP layer(s) of bailingmoe3 in any case",
+            ],
+        ),
+        (
+            LLAMA,
+            {"settings": {"n_ctx": 16_384}},
+            [f"{ARCHITECTURE} llama", f"{LACKS}: raise n_ctx"],
+        ),
+        (
+            LLAMA,
+            {"settings": {"n_ctx": 32_768, "n_parallel": 2}},
+            [f"{ARCHITECTURE} llama", f"{LACKS}: raise n_ctx, or lower n_parallel"],
         ),
         *(
             (
@@ -230,3 +253,42 @@ def test_what_fits_is_told_as_slots(cli: Cli) -> None:
 def test_no_more_than_there_are_slots(model: str, engine: str, said: str) -> None:
     (row,) = kvcalc.fit(model, memory="400GiB", context="1K", engine=engine).rows
     assert said in row.notes
+
+
+def test_the_terms_come_from_what_is_stored_to_what_is_allocated() -> None:
+    """First what one sequence's rows are made otherwise by, then how many of them there are."""
+    answer = kvcalc.show("deepseek-v4-flash", 8192, engine="llama.cpp", settings={"n_parallel": 2})
+    assert answer.reservation
+    assert [term.rule for term in answer.reservation.terms] == [
+        terms.TYPES, terms.SLOTS, terms.CELLS, terms.BESIDE, terms.COMPRESSORS,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "rule", "layers", "per_token"),
+    [
+        # the layer of prediction keeps a latent of 512 and a RoPE key of 64 in f16
+        ("ling-3.0-flash", terms.BESIDE_THESE, 1, (512 + 64) * 2),
+        # T5 small keeps 6 layers of 8 x 64 in what crosses, of 512 tokens, in fp32
+        ("t5-small", terms.NOT_KEPT, -6, 0),
+    ],
+)
+def test_layers_that_are_kept_or_not(model: str, rule: str, layers: int, per_token: int) -> None:
+    answer = kvcalc.show(model, 8192, engine="llama.cpp")
+    assert answer.reservation
+    (first, *_) = answer.reservation.terms
+    of_crossing = 2 * 8 * 64 * 512 * 4
+    assert (first.rule, first.bytes) == (rule, layers * (8192 * per_token or of_crossing))
+
+
+def test_a_gguf_file_has_an_architecture_of_its_own(tmp_path: Path) -> None:
+    path = write(tmp_path / "model.gguf", "llama", heads(2, 4096, 32, 8) | {"context_length": 8192})
+    answer = kvcalc.show(path, 8192, engine="llama.cpp")
+    assert answer.reservation
+    assert answer.reservation.notes == ()
+    assert answer.reservation.bytes == 2 * 8192 * (CELL // 32)
+    assert answer.reservation.report
+    assert answer.reservation.report.log == (
+        "llama_kv_cache: size =   64.00 MiB (  8192 cells,   2 layers,  1/1 seqs), "
+        "K (f16):   32.00 MiB, V (f16):   32.00 MiB",
+    )

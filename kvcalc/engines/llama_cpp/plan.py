@@ -114,7 +114,8 @@ class LlamaPlan:
             yield f"{text}: what is reserved is the same whatever the batch"
         if context > room.cells:
             text = f"a slot has {room.cells:,} cells, and a sequence of {context:,} tokens"
-            yield f"{text} does not fit: raise n_ctx, or lower n_parallel"
+            fewer = ", or lower n_parallel" if room.streams > 1 else ""
+            yield f"{text} does not fit: raise n_ctx{fewer}"
         if self.own.launcher.server and context >= SERVER_SLOTS and not self.asked & set(SLOTS):
             usual = replace(self.own, n_ctx=context, n_parallel=SERVER_SLOTS, kv_unified=True)
             size, own = (self._total(one) for one in (usual.room(context), room))

@@ -149,6 +149,9 @@ def _notes(target: Target, memories: tuple[Memory, ...], asked: frozenset[str]) 
         yield f"counted as {NAME}'s GGUF architecture {target.architecture}"
     if target.architecture == "t5":
         yield f"{NAME} keeps as many layers as a T5's encoder has, counted as those of its decoder"
+    if target.predicting and target.in_file and target.rules.leaks:
+        layers = f"{len(target.predicting):,} MTP layer(s) of {target.architecture}"
+        yield f"{NAME} keeps the {layers} in any case"
     if target.window and not windows:
         yield f"{NAME} does not apply the windows of {target.architecture}: it keeps every token"
     if not attending and (own.type_k, own.type_v) != ("f16", "f16"):

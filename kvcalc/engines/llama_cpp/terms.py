@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from kvcalc.engines.llama_cpp.memories import Memory
     from kvcalc.engines.llama_cpp.settings import Room
 
-ELSEWHERE = "tensors that it does not keep"
+NOT_KEPT = "tensors that are not kept"
+BESIDE_THESE = "layers that are kept beside those counted"
 TYPES = "cells in type_k and type_v, not in the dtype of the model"
 PADDED = "values padded to those of the widest layer, without flash attention"
 UNAPPLIED = "windows that are not applied: every token is kept"
@@ -32,6 +33,9 @@ F32_STATES = "states and convolutions in f32"
 STEPS = "states to roll back to: n_rs_seq"
 ALIGNED = "tensors of states in whole 32 B"
 COMPRESSORS = "states of compressors"
+
+LAST = (SLOTS, CELLS, BESIDE, AT_LENGTH, STEPS, ALIGNED, COMPRESSORS)
+"""What makes a context of one sequence's rows and states comes behind what makes those."""
 
 
 def terms_of(
@@ -50,9 +54,10 @@ def terms_of(
             kept += _of_states(memory, room, tokens, sequences, found)
         else:
             found[COMPRESSORS] += memory.size(room)
-    found[ELSEWHERE] = sequences * (kept - stored)
-    ordered = sorted(found.items(), key=lambda item: item[0] != ELSEWHERE)
-    return tuple(Term(rule, size) for rule, size in ordered if size)
+    others = Term(NOT_KEPT if kept < stored else BESIDE_THESE, sequences * (kept - stored))
+    ordered = sorted(found, key=lambda rule: LAST.index(rule) if rule in LAST else -1)
+    terms = (others, *(Term(rule, found[rule]) for rule in ordered))
+    return tuple(term for term in terms if term.bytes)
 
 
 def _ideal(kept: Iterable[Settled], tokens: int) -> int:

@@ -112,6 +112,16 @@ def test_an_engine_that_is_spelt_otherwise(name: str, meant: str, cli: Cli) -> N
     assert ran.err.startswith(f"Error: unknown engine '{name}'; did you mean {meant}")
 
 
+def test_the_log_is_printed_as_it_is(cli: Cli) -> None:
+    """Between fences in Markdown, which would fold its blanks, and before the sums."""
+    line = "\nllama_kv_cache: size = 1024.00 MiB (  8192 cells,  32 layers,  1/1 seqs), "
+    shown = ("show", LLAMA, "-c", "8192", *LLAMA_CPP)
+    assert f"\n```{line}" in cli(*shown, "-f", "markdown").out
+    assert f" n_rs_seq=0\n{line}" in cli(*shown).out
+    out = cli(*shown, "--explain").out
+    assert f"\n{line}" in out.partition("\nstored at T = ")[0]
+
+
 def test_ollama_says_whose_bytes_are_counted(cli: Cli) -> None:
     version = f"0.33.0-rc2 with llama.cpp {engine_of('llama.cpp').VERSION}"
     assert cli("show", LLAMA, *OLLAMA).out.splitlines()[0].endswith(f"reserved by ollama {version}")

@@ -216,11 +216,13 @@ def test_what_is_told_beside_the_figure(
         ),
         # 20 layers of windows of 512 tokens, 2 x 2 x 256 x 2 B each: 512 more, or all 8,192
         ("gemma-4-e4b", 1, {}, {terms.BESIDE: 20 * 2048 * 512}),
+        # 49 of 80 layers attend: the others have values of 8 x 128 too
+        ("nemotron-super-49b", 1, {"flash_attn": "off"}, {terms.PADDED: 31 * 8192 * 2048}),
         ("gemma-4-e4b", 1, {"swa_full": True}, {terms.AT_LENGTH: 20 * 2048 * (8_192 - 512)}),
     ],
 )
 def test_the_terms_say_which_rule_it_is(
-    model: str, batch: int, settings: dict[str, int], expected: dict[str, int]
+    model: str, batch: int, settings: dict[str, int | str], expected: dict[str, int]
 ) -> None:
     answer = kvcalc.show(model, 8192, batch, engine="llama.cpp", settings=settings)
     assert answer.reservation

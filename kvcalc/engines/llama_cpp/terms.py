@@ -83,7 +83,8 @@ def _of_cells(memory: Cells, room: Room, tokens: int, sequences: int, found: Cou
 def _steps(memory: Cells, one: Row, tokens: int) -> list[tuple[str, int]]:
     """Bytes of one sequence in a layer: as the ideal has it, and after each rule."""
     kept = [settled.tensor for settled in one.kept]
-    entries = max((tensor.extent.entries(tokens) for tensor in kept), default=0)
+    # a layer that keeps nothing has values all the same where these are as wide as the widest
+    entries = max((tensor.extent.entries(tokens) for tensor in kept), default=tokens)
     own = memory.settings
     keys = row(own.type_k, elements(kept, "k", "latent", "rope", "index"))
     typed = keys + row(own.type_v, elements(kept, "v"))
@@ -95,7 +96,7 @@ def _steps(memory: Cells, one: Row, tokens: int) -> list[tuple[str, int]]:
         (TYPES, typed * entries),
         (one.why, bare * entries),
         (PADDED, padded * entries),
-        (UNAPPLIED if one.why == "" else one.why, padded * (per_token if kept else 0)),
+        (UNAPPLIED if one.why == "" else one.why, padded * per_token),
     ]
 
 

@@ -243,7 +243,7 @@ NOTED: tuple[tuple[str | dict[str, Any], dict[str, Any], int, str], ...] = (
         model(attention={**GQA, "window": 16}),
         {},
         768 * 4 * 512,
-        "no architecture is named; windows",
+        "no architecture is named: counted",
     ),
     # two lengths that are not applied
     (
@@ -253,7 +253,7 @@ NOTED: tuple[tuple[str | dict[str, Any], dict[str, Any], int, str], ...] = (
         "does not apply the windows of llama",
     ),
     ("t5-small", {"context": 512}, 512 * 6 * 2048, "as many layers as a T5's encoder has"),
-    ("deepseek-r1", {}, T * 61 * 1152, "as the GGUF architecture deepseek2"),
+    ("deepseek-r1", {}, T * 61 * 1152, "counted as llama.cpp's GGUF architecture deepseek2"),
 )
 
 

@@ -15,8 +15,9 @@ alone. Recurrent states are in f32, one for each slot, and for each step that ma
 Several GPUs take whole layers: what is allocated in all stays as it is.
 
 To find one's way:
-    settings, types           what is asked for, and what it comes to; the types of cells
+    settings, types, launcher what is asked for, and what it comes to; the types of cells
     converted, architectures  whose rules a model goes by, and what is otherwise for each
+    target                    a model as a context is made for it
     layers                    what one layer keeps, in llama.cpp's rows
     cells, states             the caches that a context has, and their lines
     memories                  which caches a model gets, and in which order

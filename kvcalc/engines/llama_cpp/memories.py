@@ -9,10 +9,9 @@ DeepSeek-V4                           full (of no layer), window, csa, hca, lid,
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kvcalc.attention.compressed import SharedKV
 from kvcalc.engines.llama_cpp.cells import Cells
 from kvcalc.engines.llama_cpp.layers import (
     CSA_ENTRIES,
@@ -23,9 +22,7 @@ from kvcalc.engines.llama_cpp.layers import (
     TWICE,
     WINDOW,
     Row,
-    elements,
     kept_of,
-    window_of,
 )
 from kvcalc.engines.llama_cpp.settings import NAME
 from kvcalc.engines.llama_cpp.states import Compressing, States
@@ -34,81 +31,12 @@ from kvcalc.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from kvcalc.attention.base import Scheme
-    from kvcalc.engines.llama_cpp.architectures import Rules
     from kvcalc.engines.llama_cpp.layers import Kept, State
-    from kvcalc.engines.llama_cpp.settings import Settings
-    from kvcalc.model import Layer, Model
+    from kvcalc.engines.llama_cpp.target import Target
+    from kvcalc.model import Layer
 
 Memory = Cells | States | Compressing
-VALUE = "attention.value_length"
 RATIO = {CSA_ENTRIES: 4, HCA_ENTRIES: 128, CSA_INDEX: 4}
-
-
-@dataclass(frozen=True)
-class Target:
-    """A model as a context is made for it.
-
-    architecture       the GGUF architecture that it is of; None where it names none at all
-    trunk, predicting  its layers, without those of multi-token prediction, and those
-    in_file            whether those are in the file of the model, and not in one of their own
-    """
-
-    model: Model
-    architecture: str | None
-    rules: Rules
-    settings: Settings
-    trunk: tuple[Layer, ...]
-    predicting: tuple[Layer, ...]
-    in_file: bool = True
-
-    @property
-    def blocks(self) -> int:
-        """Layers of the file."""
-        return len(self.trunk) + (len(self.predicting) if self.in_file else 0)
-
-    @property
-    def no_value(self) -> bool:
-        """Whether its file does not say how wide the value of a latent is, which decides blocks."""
-        named = self.model.architecture
-        if named is None or self.rules.latent_value or self.rules.expands:
-            return False
-        return VALUE in self.model.unstated if named.dialect == "gguf" else self.rules.no_value
-
-    @property
-    def schemes(self) -> tuple[Scheme, ...]:
-        """Of all its layers, of prediction or not."""
-        names = dict.fromkeys(name for layer in (*self.trunk, *self.predicting) for name in layer)
-        return tuple(self.model.attention[name] for name in names)
-
-    @property
-    def compresses(self) -> bool:
-        """Whether it keeps DeepSeek-V4's entries, which are keys alone."""
-        return not self.rules.values and any(isinstance(one, SharedKV) for one in self.schemes)
-
-    @property
-    def window(self) -> int | None:
-        """Tokens of its windows; None without. Raises UsageError where they differ, if applied."""
-        sizes = {size for scheme in self.schemes if (size := window_of(scheme))}
-        if len(sizes) > 1 and self.rules_here.windows:
-            told = " and ".join(f"{size:,}" for size in sorted(sizes))
-            text = f"{NAME} has one length of window for all layers that have one"
-            raise UsageError(f"{text}; {self.model.name} has {told} tokens")
-        return self.rules.window or max(sizes) if sizes else None
-
-    @property
-    def rules_here(self) -> Rules:
-        """The rules, without windows in a model for which the loader does not apply them."""
-        at = self.rules.slides_at
-        return self.rules if at in (None, len(self.trunk)) else replace(self.rules, windows=False)
-
-    @property
-    def widest(self) -> int | None:
-        """Elements that a value is padded to; None where values are as they come."""
-        if not self.settings.transposed:
-            return None
-        schemes = (s.expanded or s if self.rules.expands else s for s in self.schemes)
-        return max((elements(scheme.kept, "v") for scheme in schemes), default=0)
 
 
 def memories_of(target: Target) -> tuple[Memory, ...]:

@@ -5,22 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.llama_cpp.architectures import rules_of
 from kvcalc.engines.llama_cpp.cells import Cells
-from kvcalc.engines.llama_cpp.converted import architecture_of, drops_mtp
 from kvcalc.engines.llama_cpp.devices import layers_of_devices
 from kvcalc.engines.llama_cpp.launcher import Launcher
-from kvcalc.engines.llama_cpp.memories import Target, memories_of, predicting_memories_of
+from kvcalc.engines.llama_cpp.memories import memories_of, predicting_memories_of
 from kvcalc.engines.llama_cpp.plan import LlamaPlan, Part, part_of
 from kvcalc.engines.llama_cpp.refusals import (
-    refuse_class,
     refuse_draft,
     refuse_layout,
     refuse_predicting,
     refuse_question,
     refuse_target,
 )
-from kvcalc.engines.llama_cpp.settings import NAME, SETTINGS, most_slots, settings_of
+from kvcalc.engines.llama_cpp.settings import NAME, SETTINGS, most_slots
+from kvcalc.engines.llama_cpp.target import target_of
 from kvcalc.parallel.ranks import ranks_of
 from kvcalc.parallel.stages import stages_of
 
@@ -29,12 +27,11 @@ if TYPE_CHECKING:
 
     from kvcalc.engines.llama_cpp.memories import Memory
     from kvcalc.engines.llama_cpp.settings import Settings
+    from kvcalc.engines.llama_cpp.target import Target
     from kvcalc.model import Model
     from kvcalc.parallel.ranks import Ranks
     from kvcalc.question import Question
 
-UNSTATED = "attention.key_length_mla"
-"""A GGUF key without which latents are kept as the keys and values of every head."""
 BEHIND = 10**9
 """No model has so many layers."""
 
@@ -76,28 +73,6 @@ def plan_of(model: Model, question: Question, launcher: Launcher) -> LlamaPlan:
         tuple(_notes(target, memories, frozenset(question.settings))),
         cut,
         most_slots(launcher, target.architecture),
-    )
-
-
-def target_of(model: Model, question: Question, launcher: Launcher) -> Target:
-    """A model, as a context is made for it. Raises UsageError."""
-    architecture = architecture_of(model)
-    refuse_class(model, architecture)
-    rules = rules_of(architecture)
-    if UNSTATED in model.unstated:
-        rules = replace(rules, expands=True)
-    settings = settings_of(question, rules, launcher, architecture)
-    trunk = len(model.layers) - model.predicting
-    behind = model.layers[trunk:] or model.mtp
-    gguf = model.architecture is not None and model.architecture.dialect == "gguf"
-    return Target(
-        model,
-        architecture,
-        rules,
-        settings,
-        model.layers[:trunk],
-        behind,
-        in_file=gguf or (rules.converts and not drops_mtp(model, architecture)),
     )
 
 

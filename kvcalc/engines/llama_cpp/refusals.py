@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvcalc.attention.compressed import SharedKV
-from kvcalc.engines.llama_cpp.architectures import CACHELESS
 from kvcalc.engines.llama_cpp.cells import Cells
-from kvcalc.engines.llama_cpp.converted import LOADS, drops_mtp
+from kvcalc.engines.llama_cpp.converted import drops_mtp
 from kvcalc.engines.llama_cpp.layers import elements
 from kvcalc.engines.llama_cpp.settings import NAME, VERSION
 from kvcalc.engines.llama_cpp.types import BLOCK
@@ -16,8 +15,8 @@ from kvcalc.errors import UsageError, WrongArgument
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kvcalc.engines.llama_cpp.memories import Memory, Target
-    from kvcalc.model import Model
+    from kvcalc.engines.llama_cpp.memories import Memory
+    from kvcalc.engines.llama_cpp.target import Target
     from kvcalc.parallel.ranks import Ranks
     from kvcalc.question import Question
 
@@ -38,19 +37,6 @@ def refuse_question(question: Question) -> None:
     if question.index_dtype is not None:
         text = f"{NAME} keeps index keys in the type of keys"
         raise UsageError(f"{text}: leave --index-dtype out, or say --kv-dtype")
-
-
-def refuse_class(model: Model, architecture: str | None) -> None:
-    """Raises UsageError for a model that it has no architecture for, or no cache."""
-    named = model.architecture
-    if named is not None and architecture not in LOADS:
-        text = (
-            f"{NAME} {VERSION} has no architecture for {model.name} ({named.inner or named.name})"
-        )
-        raise UsageError(f"{text}: it runs no such model")
-    if architecture in CACHELESS:
-        text = f"{NAME} {VERSION} keeps no cache of {architecture}, which sees a whole text at once"
-        raise UsageError(f"{text}: leave the engine out")
 
 
 def refuse_draft(ranks: Ranks) -> None:

@@ -198,7 +198,7 @@ def dtypes(word: str = "") -> Dtypes:
 def settings(engine: str, word: str = "") -> EngineSettings:
     """The settings of an engine, which `show` and `compare` take by name, and what each decides.
 
-    word  lists those alone that have it in their name or help
+    word  lists those alone that have it in a name or their help
 
     Raises UsageError where there is no such engine, or no such setting.
     """

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MAX_TOKENS = 10**12
 """The longest context answered; beyond it a slip of the keyboard is likelier than a wish."""
+BETWEEN = f"a context is between 1 and {MAX_TOKENS:,}"
 
 MAX_BATCH = 10**9
 MAX_MEMORY = 10**18
@@ -62,6 +63,8 @@ def tokens_of(given: int | str) -> int:
 
 def parse_contexts(text: str) -> int | tuple[int, ...]:
     """Read a context, or several as in `8K,32K`; `131,072` is one. Raises ValueError."""
+    if text.strip() == "0":  # as servers are told to take the model's own
+        raise ValueError(f"0 tokens: {BETWEEN}; left out, it is the model's own, 131,072 at most")
     if "," not in text or re.fullmatch(_TOKENS, text.strip()):
         return parse_tokens(text)
     if re.search(_MARKED, text):
@@ -79,7 +82,7 @@ def check_tokens(tokens: int) -> int:
     if not isinstance(tokens, int) or isinstance(tokens, bool):
         raise ValueError(f"{briefly(tokens)} is not a whole number of tokens")
     if not 1 <= tokens <= MAX_TOKENS:
-        raise ValueError(f"{grouped(tokens)} tokens: a context is between 1 and {MAX_TOKENS:,}")
+        raise ValueError(f"{grouped(tokens)} tokens: {BETWEEN}")
     return tokens
 
 

@@ -15,9 +15,9 @@ from kvcalc.question import Question, Setting
 
 VERSION = "1.2.3"
 SETTINGS = (
-    Declared("block_size", 16, "Tokens of a page.", int),
+    Declared("block_size", 16, "Tokens of a page.", int, also=("-tpp", "--tokens-per-page")),
     Declared("gpu", "h100", "What it runs on.", ("h100", "h200", "b200")),
-    Declared("prefix_caching", True, "Whether pages are kept for others.", bool),
+    Declared("prefix_caching", True, "Whether pages are kept for others.", bool, also=("-rc",)),
     Declared("max_len", None, "The longest sequence; the context where nothing is said.", int, 2),
     Declared("backend", "", "How attention is computed.", str),
 )

@@ -21,6 +21,7 @@ from kvcalc.render import Style, render
 from tests import paged_engine
 
 if TYPE_CHECKING:
+    from kvcalc.engines.reservation import Reservation
     from kvcalc.question import Setting
     from tests.conftest import Cli
 
@@ -79,6 +80,13 @@ def test_the_same_setting_twice(cli: Cli) -> None:
             (*PAGED, "-E", "blocksize=1"),
             "paged has no setting 'blocksize'; did you mean block_size? "
             "kvcalc list --engine paged shows all",
+        ),
+        *(
+            (
+                (*PAGED, "-E", f"{name}=1"),
+                f"paged has no setting '{name}'; did you mean block_size?",
+            )
+            for name in ("tokens_per_page", "tpp", "TOKENS-per-page")
         ),
         (
             (*PAGED, "-E", "zzz=1"),
@@ -147,23 +155,24 @@ def test_the_settings_of_an_engine_are_listed(cli: Cli) -> None:
     table = cli("list", *PAGED).out
     assert table.startswith("Settings of paged 1.2.3\n\nsetting         default  values ")
     assert (
-        "\nprefix_caching  true     true, false       Whether pages are kept for others.\n" in table
+        "\nprefix_caching  true     true, false       Whether pages are kept for others."
+        f"{' ' * 24}-rc\n" in table
     )
     told = json.loads(cli("list", *PAGED, "--json").out)
     assert (told["kind"], told["engine"], told["engine_version"]) == ("settings", "paged", "1.2.3")
     assert told["settings"][:3] == [
         {
             "name": "block_size", "default": 16, "type": "integer", "values": [], "least": 1,
-            "help": "Tokens of a page.",
+            "help": "Tokens of a page.", "also": ["-tpp", "--tokens-per-page"],
         },
         {
             "name": "gpu", "default": "h100", "type": "string", "values": ["h100", "h200", "b200"],
-            "least": None, "help": "What it runs on.",
+            "least": None, "help": "What it runs on.", "also": [],
         },
         {
             "name": "prefix_caching", "default": True, "type": "boolean",
             "values": ["true", "false"], "least": None,
-            "help": "Whether pages are kept for others.",
+            "help": "Whether pages are kept for others.", "also": ["-rc"],
         },
     ]  # fmt: skip
     rows = list(csv.DictReader(io.StringIO(cli("list", *PAGED, "-f", "csv").out)))
@@ -181,6 +190,7 @@ def test_settings_of_a_word(cli: Cli) -> None:
         "block_size",
         "prefix_caching",
     ]
+    assert [one.name for one in kvcalc.settings("paged", "-RC").settings] == ["prefix_caching"]
     ran = cli("list", *PAGED, "zzz")
     assert (ran.code, ran.out) == (2, "")
     assert "no setting of paged has 'zzz' in its name or help; kvcalc list --engine" in ran.err
@@ -386,3 +396,35 @@ def test_csv_has_a_rank_and_settings_as_json(cli: Cli) -> None:
             json.loads(row["rank"]),
             json.loads(row["settings"]),
         )
+
+
+def test_an_option_of_a_server_is_a_setting_of_the_engine_that_is_named(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of several engines that have it the one that is named, else the first."""
+    monkeypatch.setitem(ENGINES, "other", ENGINES["paged"])
+    for args, said in (
+        (("-tpp", "8"), "paged -E block_size=VALUE"),
+        (("--engine", "other", "--tokens-per-page=8"), "other -E block_size=VALUE"),
+        (("--tokens_per_page", "8", "--backend=other"), "other -E block_size=VALUE"),
+        (("-rc",), "paged -E prefix_caching=true"),
+        (("-no-rc", "--engine", "nosuch"), "paged -E prefix_caching=false"),
+        (("--no-rc", "--", "--engine", "other"), "paged -E prefix_caching=false"),
+    ):
+        ran = cli("show", "gpt2", *args)
+        (name,) = {*args} & {"-rc", "-no-rc", "--no-rc", "-tpp"} or {"--tokens-per-page"}
+        told = f"there is no {name}: it is a setting of an engine's own; say --engine {said}\n"
+        assert (ran.code, ran.err) == (2, f"Error: {told}")
+
+
+def test_what_an_engine_says_of_one_of_several_models_is_said_by_its_name(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = paged_engine.Paged.at
+
+    def noting(self: paged_engine.Paged, context: int, batch: int) -> Reservation:
+        return at(self, context, batch)._replace(notes=(f"{self.stages[-1].end} layers",))
+
+    monkeypatch.setattr(paged_engine.Paged, "at", noting)
+    ran = cli("compare", "gemma-3-27b", "gpt2", "-c", "100", *PAGED)
+    assert ran.err == "note: Gemma 3 27B: 62 layers\nnote: GPT-2 (124M): 12 layers\n"

@@ -140,6 +140,10 @@ def test_an_engine_of_one_dtype_takes_the_side_that_is_left_into_account(
         (("deepseek-v3", "-ctv", "q4_0"), "keeps a latent instead: name one dtype, such as q4_0"),
         ((LLAMA, "-ctkd", "q8_0"), "add --draft MODEL"),
         ((LLAMA, "--max-model-len", "0"), "a context is between 1 and"),
+        (
+            (LLAMA, "-c", "0"),
+            "1 and 1,000,000,000,000; left out, it is the model's own, 131,072 at most\n",
+        ),
         ((LLAMA, "--no-such-thing"), "has no option --no-such-thing"),
     ],
 )
@@ -178,7 +182,7 @@ def test_an_option_that_is_not_there_is_refused_with_the_reason(
         ("--block-size", "block_size=VALUE"),
         ("--mamba_cache_dtype", "mamba_cache_dtype=VALUE"),
         ("--kda-prefill-backend", "kda_prefill_backend=VALUE"),
-        ("--async-scheduling", "async_scheduling=VALUE"),
+        ("--async-scheduling", "async_scheduling=true"),
         ("--no-async-scheduling", "async_scheduling=false"),
     ],
 )

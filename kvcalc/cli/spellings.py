@@ -1,5 +1,6 @@
 """Options as engines call them: other names of kvcalc's own, and those that it does not have."""
 
+from itertools import pairwise
 from typing import Any
 
 from kvcalc.engines import ENGINES, engine_of
@@ -11,7 +12,8 @@ OWN = {
     "--batch": "batch-size max-batch-size bs",
     "--kv-dtype": "kv-cache-dtype kv-cache-type cache-type cache-dtype",
     "--engine": "backend",
-    "--draft": "draft-model model-draft speculative-model speculative-draft-model-path",
+    "--draft": "draft-model model-draft speculative-model speculative-draft-model-path "
+    "spec-draft-model",
     "--tp": "tensor-parallel-size tensor-parallel tp-size",
     "--pp": "pipeline-parallel-size pipeline-parallel pp-size",
     "--dp": "data-parallel-size data-parallel dp-size",
@@ -23,7 +25,7 @@ _SHORT = {"-md": "--draft", "-tp": "--tp", "-pp": "--pp", "-dp": "--dp", "-dcp":
 """The same with one dash."""
 
 _EXPERTS = "it splits experts and leaves the cache as it is: leave it out"
-_SPLIT = "llama.cpp keeps as much in all, however it is split over GPUs: leave it out"
+_SPLIT = "whole layers go to a GPU: --pp says to how many, --pp-layers how many layers each has"
 _MEMORY = (
     "kvcalc fit says what fits into the memory that is left for the cache: kvcalc fit MODEL "
     "--memory 40GiB"
@@ -33,7 +35,6 @@ _PROMPT = "how a prompt is cut up changes nothing of what is stored: leave it ou
 _AT_MOST = "that is how many an engine runs at most; --batch says how many sequences there are"
 _PAGES = "kvcalc counts entries that are live; how an engine pages them is a setting of its own"
 _OWN = "it is a setting of an engine's own"
-_SLOTS = "llama.cpp shares its context among its slots; say --context for one, and --batch"
 _TOGETHER = "engines count one sequence or all by it; say --context for one, and --batch"
 _WEIGHTS = "that is for weights; --kv-dtype says what the cache is kept in"
 _NOT_THERE = {
@@ -42,14 +43,11 @@ _NOT_THERE = {
     _MEMORY: "--gpu-memory-utilization --mem-fraction-static --kv-cache-free-gpu-memory-fraction "
     "--memory --kv-cache-memory --kv-cache-memory-bytes",
     _PLACED: "-ngl --gpu-layers --n-gpu-layers -nkvo --no-kv-offload",
-    _PROMPT: "--ubatch-size -ub --chunked-prefill-size",
+    _PROMPT: "--chunked-prefill-size",
     _AT_MOST: "--max-running-requests",
-    _SLOTS: "-np --parallel",
     _TOGETHER: "--max-total-tokens --max-num-tokens",
     _WEIGHTS: "--dtype --quantization",
     _PAGES: "--page-size",
-    "how attention is computed changes nothing of what is stored: leave it out": "-fa --flash-attn",
-    "compare shows windows at full length as a row of its own, no-window": "--swa-full",
     "a model is named without an option, as in kvcalc show deepseek-v3": "-m --model --model-path",
 }
 """Why an option of engines is not there, and what to do instead; a command may have it yet."""
@@ -64,36 +62,47 @@ ABSENT = {name: why for why, names in _NOT_THERE.items() for name in names.split
 def as_here(args: list[str], ctx: Any) -> list[str]:
     """What is typed, with every option under the name that it has here."""
     end = args.index("--") if "--" in args else len(args)
-    return [*(_named(arg, ctx) for arg in args[:end]), *args[end:]]
+    engine = _engine_in(args[:end])
+    return [*(_named(arg, ctx, engine) for arg in args[:end]), *args[end:]]
 
 
-def absent(option: str) -> str | None:
+def _engine_in(args: list[str]) -> str | None:
+    """The engine that is named, if any is: of several that have a setting it is the one meant."""
+    for name, value in pairwise(word for arg in args for word in arg.split("=", 1)):
+        if value in ENGINES and ALIASES.get(name, name) == "--engine":
+            return value
+    return None
+
+
+def absent(option: str, engine: str | None = None) -> str | None:
     """Why an option of engines is not there; None where it may be, or nobody has it."""
-    return None if option in ALIASES else ABSENT.get(option) or _of_an_engine(option)
+    return None if option in ALIASES else ABSENT.get(option) or _of_an_engine(option, engine)
 
 
-def _of_an_engine(option: str) -> str | None:
+def _of_an_engine(option: str, named: str | None) -> str | None:
     """How an option of servers is said that an engine declares as a setting, or its denial."""
-    if not option.startswith("--"):  # -b4 and its like come here, and need no engine
-        return None
-    typed = option.removeprefix("--").replace("-", "_")
-    for engine in ENGINES:
+    typed = option.lstrip("-")
+    if not option.startswith("--") and not (typed.replace("-", "").isalpha() and len(typed) > 1):
+        return None  # -b4 and its like come here, and need no engine
+    typed = typed.replace("-", "_")
+    for engine in (named, *ENGINES) if named else ENGINES:
         for one in engine_of(engine).SETTINGS:
-            denied = one.takes is bool and typed == f"no_{one.name}"
-            if typed == one.name or denied:
-                value = "false" if denied else "VALUE"
+            denied = one.takes is bool and typed.startswith("no_")
+            name = typed.removeprefix("no_") if denied else typed
+            if name == one.name or one.is_called(name):
+                value = "false" if denied else "true" if one.takes is bool else "VALUE"
                 return f"{_OWN}; say --engine {engine} -E {one.name}={value}"
     return None
 
 
-def _named(arg: str, ctx: Any) -> str:
+def _named(arg: str, ctx: Any, engine: str | None) -> str:
     name, equals, value = arg.partition("=")
     if not name.startswith("-"):
         return arg
     if name.startswith("--"):  # engines take both
         name = name.replace("_", "-")
     known = {option for param in ctx.command.params for option in param.opts}
-    if name not in known and not ctx.resilient_parsing and (why := absent(name)):
+    if name not in known and not ctx.resilient_parsing and (why := absent(name, engine)):
         ctx.fail(f"there is no {name}: {why}")
     spelt = ALIASES.get(name, name)
     # what a command does not have is refused as it was typed

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from kvcalc.errors import UsageError, briefly, did_you_mean
 from kvcalc.question import Setting
 
 MAX_NUMBER = 10**12
+NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 ON, OFF = ("true", "1", "on", "yes"), ("false", "0", "off", "no")
 
 
@@ -19,6 +21,7 @@ class Declared:
     default  what it is where nothing is said, in words where that depends
     help     what it decides
     takes    the values that it may have; or int, bool, str for any of these
+    also     what else it is called: options of servers, and the names that others have for it
     """
 
     name: str
@@ -26,6 +29,11 @@ class Declared:
     help: str
     takes: type | tuple[str, ...]
     least: int = 1
+    also: tuple[str, ...] = ()
+
+    def is_called(self, name: str) -> bool:
+        """Whether a name is one of its others, with dashes or without, in capitals or not."""
+        return _plain(name) in map(_plain, self.also)
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -67,10 +75,19 @@ class Declared:
         return number
 
 
+def _plain(name: str) -> str:
+    return name.lstrip("-").replace("-", "_").lower()
+
+
 def read(
-    engine: str, declared: Sequence[Declared], given: Mapping[str, Setting]
+    engine: str,
+    declared: Sequence[Declared],
+    given: Mapping[str, Setting],
+    options: Mapping[str, str] = NO_OPTIONS,
 ) -> dict[str, Setting]:
     """The settings that are given, by name; None leaves one to its default, as not to name it.
+
+    options  those of kvcalc that say what an engine has a name of its own for, by that name
 
     Raises UsageError for one that is not the engine's.
     """
@@ -79,7 +96,18 @@ def read(
         if name not in known:
             if not known:
                 raise UsageError(f"{engine} has no settings: leave {briefly(name)} out")
-            hint, where = did_you_mean(name, known), f"kvcalc list --engine {engine} shows all"
-            told = f"{hint} {where}" if hint.endswith("?") else where
-            raise UsageError(f"{engine} has no setting {briefly(name)}; {told}")
+            text = f"{engine} has no setting {briefly(name)}"
+            if _plain(name) in options:
+                raise UsageError(f"{text}: it is {options[_plain(name)]} here")
+            raise UsageError(f"{text}; {_instead(engine, name, declared)}")
     return {name: known[name].read(value) for name, value in given.items() if value is not None}
+
+
+def _instead(engine: str, name: str, declared: Sequence[Declared]) -> str:
+    """Which settings may be meant, and where all are."""
+    meant = [one.name for one in declared if one.is_called(name)]
+    hint = f"did you mean {' or '.join(meant)}?"
+    if not meant:
+        hint = did_you_mean(name, [one.name for one in declared])
+    where = f"kvcalc list --engine {engine} shows all"
+    return f"{hint} {where}" if hint.endswith("?") else where

@@ -77,6 +77,7 @@ class Comparison(Answer):
     def told(self) -> tuple[str, ...]:
         """The notes on all of it, and those on rows by what these are called, each once.
 
+        A row of several models is called by its model: they may have one scheme's name.
         What an engine says of every row is one of those on all.
         """
         said = [row.reservation.notes if row.reservation else () for row in self.rows]
@@ -84,7 +85,8 @@ class Comparison(Answer):
         of_rows: dict[str, dict[str, None]] = {}
         for row in self.rows:
             for note in row.notes:
-                of_rows.setdefault(note, {})[row.label] = None
+                called = row.model if len(self.models) > 1 else row.label
+                of_rows.setdefault(note, {})[called] = None
         told = (
             f"{'; '.join(rows)}: {note}" for note, rows in of_rows.items() if note not in of_all
         )

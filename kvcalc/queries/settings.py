@@ -19,9 +19,11 @@ class EngineSettings(Answer):
     settings: tuple[Declared, ...]
 
     def with_word(self, word: str) -> EngineSettings:
-        """Those alone that have a word in their name or help. Raises UsageError where none has."""
+        """Those alone that have a word in a name or their help. Raises UsageError without one."""
         wanted = word.lower()
-        found = tuple(s for s in self.settings if wanted in f"{s.name} {s.help}".lower())
+        found = tuple(
+            s for s in self.settings if wanted in " ".join((s.name, s.help, *s.also)).lower()
+        )
         if not found:
             text = f"no setting of {self.engine} has {briefly(word)} in its name or help"
             raise UsageError(f"{text}; kvcalc list --engine {self.engine} shows them all")

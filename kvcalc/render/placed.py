@@ -31,7 +31,7 @@ def on(ranks: Sequence[Rank | None]) -> str:
 
 
 def beside(answer: Breakdown, style: Style) -> tuple[str, ...]:
-    """What stands below a table: what all GPUs keep, the pool, the log, and the settings."""
+    """What stands below a table: what all GPUs keep, the pool, and the settings."""
     lines, units = [], style.units
     if answer.total and answer.rank:
         kept = {"stored": answer.total.stored, "read per step": answer.total.read}
@@ -41,8 +41,6 @@ def beside(answer: Breakdown, style: Style) -> tuple[str, ...]:
         lines.append(f"over {answer.rank.gpus:,} GPUs: {told}")
     if answer.pool is not None:
         lines.append(f"beside what is reserved: {answer.pool:,} B of the pool, whoever uses it")
-    if answer.reservation and answer.reservation.report:
-        lines += answer.reservation.report.log
     # where the sum is written out, they stand below that
     return (*lines, *(() if style.explain else set_up(answer.query, style.width)))
 

@@ -20,6 +20,7 @@ SETTING = JsonObject(
     Key("values", [str], lambda setting: list(setting.values), "Empty where that is no list."),
     Key("least", int | None, lambda setting: _least(setting), "Of a number, the least there is."),
     Key("help", str),
+    Key("also", [str], lambda setting: list(setting.also), "What else it is called."),
 )
 SETTINGS = Each("settings", SETTING)
 ENGINE, MODELLED = Key("engine", str), Key("engine_version", str, "version", "That is modelled.")
@@ -43,11 +44,13 @@ def sheet(answer: EngineSettings, style: Style) -> Sheet:
     found, engine = answer.settings, f"{answer.engine} {answer.version}"
     if not found:
         return Sheet(f"{engine} has no settings of its own", ())
+    others = any(one.also for one in found)
     columns = (
         text("setting", (one.name for one in found)),
         text("default", (in_words(one.default) for one in found), folds=10),
         text("values", (_told(one) for one in found), 1, folds=12),
         text("what it decides", (one.help for one in found), folds=20),
+        *([text("also", (", ".join(s.also) for s in found), 2, folds=12)] if others else []),
     )
     how = "-E setting=value changes one, beside --engine; the default holds where none is given"
     return Sheet(f"Settings of {engine}", columns, below=(how,))

@@ -142,9 +142,18 @@ def sheet(answer: Breakdown, style: Style) -> Sheet:
         titled(answer.model, answer.query, on=on([answer.rank])),
         tuple(columns),
         (None,) * (len(rows) - 1) + ("total",),
-        explain(answer, style.metric) if style.explain else (),
+        _below(answer, style),
         beside(answer, style),
     )
+
+
+def _below(answer: Breakdown, style: Style) -> tuple[str, ...]:
+    """What the engine would log, and the sums."""
+    report = answer.reservation.report if answer.reservation else None
+    log = report.log if report else ()
+    if not style.explain:
+        return log
+    return (*log, *([""] if log else []), *explain(answer, style.metric))
 
 
 def _rows(answer: Breakdown, per_layer: bool) -> Iterator[_Row]:

@@ -20,7 +20,7 @@ class Launcher:
     batches   tokens of a batch, and of a step, by the most cells for which they are so many; the
               last for any more. Empty where they do not depend on these
     single    architectures that it gives one slot alone
-    notes     what a reader of its figures should know
+    windows   what a reader should know of how many tokens windows keep by its defaults
     server    whether llama-server's own defaults are told of where they come to other bytes
     """
 
@@ -28,7 +28,7 @@ class Launcher:
     declared: Sequence[Declared]
     batches: tuple[tuple[int, int], ...] = ()
     single: frozenset[str] = field(default=frozenset())
-    notes: tuple[str, ...] = ()
+    windows: str = ""
     server: bool = True
 
     def batch(self, cells: int) -> int:

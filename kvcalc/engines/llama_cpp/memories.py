@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from kvcalc.attention.base import Scheme
     from kvcalc.engines.llama_cpp.architectures import Rules
-    from kvcalc.engines.llama_cpp.layers import Kept
+    from kvcalc.engines.llama_cpp.layers import Kept, State
     from kvcalc.engines.llama_cpp.settings import Settings
     from kvcalc.model import Layer, Model
 
@@ -88,7 +88,7 @@ class Target:
 
     @property
     def window(self) -> int | None:
-        """Tokens of its windows; None without. Raises UsageError where they differ and are applied."""
+        """Tokens of its windows; None without. Raises UsageError where they differ, if applied."""
         sizes = {size for scheme in self.schemes if (size := window_of(scheme))}
         if len(sizes) > 1 and self.rules_here.windows:
             told = " and ".join(f"{size:,}" for size in sorted(sizes))
@@ -122,16 +122,26 @@ def memories_of(target: Target) -> tuple[Memory, ...]:
     states = [(number, one.state) for number, one in enumerate(kept[:trunk]) if one.state]
     hybrid = target.rules.hybrid or bool(states)
     rows = _by_cache(kept)
+    if target.rules.indexes and len(rows[INDEX]) < len(rows[FULL]):
+        text = f"{NAME} keeps index keys in every layer of {target.architecture} that attends"
+        raise UsageError(f"{text}, and how wide those of {target.model.name} are is not known")
     if not hybrid:  # a layer without attention has a row all the same, of nothing
         empty = [(n, Row(0, 0)) for n, layer in enumerate(layers) if not layer]
         rows[FULL] = sorted([*rows[FULL], *empty], key=lambda item: item[0])
-    recurrent = States(tuple(states), target.settings, trunk)
-    if hybrid and not target.rules.hybrid and not any(rows.values()):
-        return (recurrent,)
-    attending = _attending(target, rows, last=hybrid)
     if not hybrid:
-        return attending
+        return _attending(target, rows, last=False)
+    if not target.rules.hybrid and not any(rows.values()):
+        return (States(tuple(states), target.settings, len(target.trunk)),)
+    return _of_hybrid(target, rows, states)
+
+
+def _of_hybrid(
+    target: Target, rows: dict[str, list[tuple[int, Row]]], states: Sequence[tuple[int, State]]
+) -> tuple[Memory, ...]:
+    """Cells of layers that attend, states, and the index last."""
+    attending = _attending(target, rows, last=True)
     index = attending[-1:] if rows[INDEX] else ()
+    recurrent = States(tuple(states), target.settings, len(target.trunk))
     return (*attending[: len(attending) - len(index)], recurrent, *index)
 
 
@@ -143,6 +153,8 @@ def predicting_memories_of(target: Target) -> tuple[Memory, ...]:
     for name, found in _by_cache(kept).items():
         if name != INDEX or target.rules.indexes:
             rows[name] = [(first + number, _predicting(one, target)) for number, one in found]
+    if target.rules.indexes:  # the one memory of a hybrid that is made without its states
+        return _of_hybrid(target, rows, ())
     return _attending(target, rows, last=False)
 
 
@@ -183,8 +195,8 @@ def _attending(
     window = Cells(tuple(rows[WINDOW]), own, target.window, widest=wide)
     index = Cells(tuple(rows[INDEX]), own, widest=_widest(rows[INDEX]) if own.transposed else None)
     order = (window, index) if last else (index, window)
-    applied = window if target.rules_here.windows and target.window else None
-    return (*found, *(cells for cells in order if cells.rows or cells is applied))
+    slides = target.rules_here.windows and target.window is not None
+    return (*found, *(one for one in order if one.rows or (slides and one is window)))
 
 
 def _widest(rows: Sequence[tuple[int, Row]]) -> int:

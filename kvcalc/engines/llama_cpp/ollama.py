@@ -1,8 +1,8 @@
-"""Ollama: llama.cpp by the defaults that its source states (main at fb30760, 2026-08-21).
+"""Ollama: llama.cpp by the defaults that its source states (v0.33.0-rc2, fb30760, 2026-08-21).
 
 llm/llama_server.go starts llama-server with `-c`, `-np`, `-b` and `-ub`, so that slots never share
 cells; server/sched.go says how many tokens a batch has and which architectures have one slot. It
-brings llama.cpp b10488; what is counted here is the version of this engine.
+brings llama.cpp b10488; what is counted is the version that the engine beside this one models.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from kvcalc.engines.llama_cpp.launcher import Launcher
 from kvcalc.engines.llama_cpp.planning import plan_of
 from kvcalc.engines.llama_cpp.settings import SETTINGS as OWN
-from kvcalc.engines.llama_cpp.settings import VERSION
+from kvcalc.engines.llama_cpp.settings import VERSION as LIBRARY
 
 if TYPE_CHECKING:
     from kvcalc.engines.llama_cpp.plan import LlamaPlan
     from kvcalc.model import Model
     from kvcalc.question import Question
 
-__all__ = ["SETTINGS", "VERSION", "plan"]
+VERSION = f"0.33.0-rc2 with llama.cpp {LIBRARY}"
 
 BATCHES = ((4096, 512), (32_768, 1024), (32_769, 2048))
 """server/sched.go:870."""
@@ -39,7 +39,7 @@ OLLAMA = Launcher(
         lfm2 lfm2moe nemotron_h nemotron_h_moe qwen35 qwen35moe qwen3next qwen3vl qwen3vlmoe
         """.split()  # noqa: SIM905
     ),
-    ("ollama takes smaller batches where memory is short, which changes what windows keep",),
+    "ollama takes smaller batches where memory is short: windows keep less then",
     server=False,
 )
 

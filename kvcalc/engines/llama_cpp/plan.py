@@ -96,7 +96,7 @@ class LlamaPlan:
         return Reservation(
             sizes[fullest] + drafts,
             lambda: tuple(self._terms(self.parts[fullest], room, context, batch)),
-            (*self.notes, *self._told(room, context)),
+            (*self.notes, *self._told(room, context, batch)),
             fullest,
             total=sum(sizes) + drafts,
             report=self._report(room, context),
@@ -107,15 +107,22 @@ class LlamaPlan:
         for term in self.draft.terms(room, tokens, batch) if self.draft else ():
             yield Term(f"draft: {term.rule}", term.bytes)
 
-    def _told(self, room: Room, context: int) -> Iterator[str]:
+    def _told(self, room: Room, context: int, batch: int) -> Iterator[str]:
         """What a reader of the figure should know."""
+        if batch > room.slots:
+            text = f"n_parallel is {room.slots:,}, for a batch of {batch:,} sequences"
+            yield f"{text}: what is reserved is the same whatever the batch"
         if context > room.cells:
             text = f"a slot has {room.cells:,} cells, and a sequence of {context:,} tokens"
-            yield f"{text} does not fit: raise n_ctx, or lower n_parallel"
-        if self.own.launcher.server and context >= SERVER_SLOTS and not self.asked & set(SLOTS):
+            fewer = ", or lower n_parallel" if room.streams > 1 else ""
+            yield f"{text} does not fit: raise n_ctx{fewer}"
+        if self.own.launcher.server and not self.asked & set(SLOTS):
             usual = replace(self.own, n_ctx=context, n_parallel=SERVER_SLOTS, kv_unified=True)
-            size, own = (self._total(one) for one in (usual.room(context), room))
-            if size != own:
+            try:
+                size = self._total(usual.room(context))
+            except UsageError:  # a batch is less than its slots
+                return
+            if size != self._total(room):
                 text = f"llama-server's defaults, {SERVER_SLOTS} slots that share n_ctx"
                 yield f"{text} {context:,}, allocate {size:,} B"
 
@@ -134,11 +141,12 @@ class LlamaPlan:
         """As many slots as fit, with n_ctx for that many, or those that are asked for."""
         free = "n_parallel" not in self.asked
         best, found = 0, None
-        for slots in range(1, self.slots + 1) if free else (self.own.n_parallel,):
+        counts = range(1, self.slots + 1) if free else (self.own.n_parallel,)
+        for slots in counts:
             try:
                 room = replace(self.own, n_parallel=slots).room(context)
             except UsageError:
-                if free and slots == 1:
+                if slots == counts[0]:
                     raise
                 break
             drafts = self.draft.size(room) if self.draft else 0
@@ -148,9 +156,18 @@ class LlamaPlan:
                 best, found = served, room
         if found is None:
             return Capacity(0)
-        name = self.own.launcher.name
-        most = (f"{name} has at most {best:,} slots",) if free and best == self.slots else ()
-        return Capacity(best, self._report(found, context), most)
+        return Capacity(best, self._report(found, context), tuple(self._slots_told(found, best)))
+
+    def _slots_told(self, room: Room, served: int) -> Iterator[str]:
+        """Which slots serve so many sequences, where nobody asked for a number of them."""
+        if "n_parallel" in self.asked:
+            return
+        if served > 1:
+            slots = f"n_parallel={room.slots} n_ctx={room.n_ctx}"
+            yield f"sequences are slots: {served:,} are {slots}, as logged; reserved is of one"
+        if served == self.slots:
+            slots = f"{served:,} slot{'s' if served > 1 else ''}"
+            yield f"{self.own.launcher.name} has at most {slots} for it"
 
 
 def _served(room: Room, context: int) -> int:

@@ -73,7 +73,7 @@ def plan_of(model: Model, question: Question, launcher: Launcher) -> LlamaPlan:
         _draft(model, question, target.settings, ranks),
         target.settings,
         frozenset(question.settings),
-        tuple(_notes(target, memories)) + launcher.notes,
+        tuple(_notes(target, memories, frozenset(question.settings))),
         cut,
         most_slots(launcher, target.architecture),
     )
@@ -137,22 +137,24 @@ def _draft(model: Model, question: Question, own: Settings, ranks: Ranks) -> Par
     return Part(memories, model.draft.cache)
 
 
-def _notes(target: Target, memories: tuple[Memory, ...]) -> Iterator[str]:
+def _notes(target: Target, memories: tuple[Memory, ...], asked: frozenset[str]) -> Iterator[str]:
     """What is true of it at any context."""
     model, own = target.model, target.settings
+    attending = [memory for memory in memories if isinstance(memory, Cells)]
+    windows = any(memory.window is not None for memory in attending)
     if target.architecture is None:
         if target.window:
-            yield f"{NAME}: no architecture is named; windows are kept as where one applies them"
+            yield f"no architecture is named: counted as one of {NAME}'s that apply windows"
     elif model.architecture and model.architecture.dialect != "gguf":
-        yield f"{NAME}: as the GGUF architecture {target.architecture}"
+        yield f"counted as {NAME}'s GGUF architecture {target.architecture}"
     if target.architecture == "t5":
         yield f"{NAME} keeps as many layers as a T5's encoder has, counted as those of its decoder"
-    if target.window and not any(
-        isinstance(one, Cells) and one.window is not None for one in memories
-    ):
+    if target.predicting and target.in_file and target.rules.leaks:
+        layers = f"{len(target.predicting):,} MTP layer(s) of {target.architecture}"
+        yield f"{NAME} keeps the {layers} in any case"
+    if target.window and not windows:
         yield f"{NAME} does not apply the windows of {target.architecture}: it keeps every token"
-    if (
-        not any(isinstance(one, Cells) for one in memories)
-        and (own.type_k, own.type_v) != ("f16",) * 2
-    ):
+    if not attending and (own.type_k, own.type_v) != ("f16", "f16"):
         yield f"type_k and type_v change nothing: {model.name} keeps states alone, in f32"
+    if own.launcher.windows and windows and not (own.swa_full or asked & {"n_batch", "n_ubatch"}):
+        yield own.launcher.windows

@@ -73,33 +73,40 @@ def refuse_predicting(target: Target) -> None:
 
 def refuse_target(target: Target, memories: Sequence[Memory]) -> None:
     """Raises UsageError for a model, or a draft, in types that it cannot be kept in."""
-    if len(target.trunk) + len(target.predicting) > MAX_LAYERS:
+    if (layers := len(target.trunk) + len(target.predicting)) > MAX_LAYERS:
         text = f"{NAME} has models of at most {MAX_LAYERS} layers"
-        raise UsageError(f"{text}, and {target.model.name} has {len(target.trunk):,}")
+        raise UsageError(f"{text}, and {target.model.name} has {layers:,}")
     own = target.settings
-    attending = [memory for memory in memories if isinstance(memory, Cells)]
-    keys_alone = any(one.v is None for cells in attending for _, one in cells.rows)
-    if keys_alone and own.type_k != own.type_v:
+    if _keys_alone(target) and own.type_k != own.type_v:
         text = f"model does not support different K ({own.type_k}) and V ({own.type_v}) cache types"
         raise UsageError(f"{NAME} refuses to start: {text}; {_NAME_ONE}")
     if own.quantized[1] and own.transposed:
         text = f"quantized V cache ({own.type_v}) requires flash_attn to be enabled"
         raise UsageError(f"{NAME} refuses to start: {text}")
-    _refuse_blocks(target, attending)
+    _refuse_blocks(target, [memory for memory in memories if isinstance(memory, Cells)])
 
 
 _FLOATS = "name f16, bf16 or f32"
 _NAME_ONE = "latents are kept as keys alone: name one type"
 
 
+def _keys_alone(target: Target) -> bool:
+    """Whether it keeps latents, or DeepSeek-V4's entries; an index beside values is no matter."""
+    return target.compresses or any(
+        elements(scheme.kept, "latent")
+        for scheme in target.schemes
+        if not isinstance(scheme, SharedKV) and not (target.rules.expands and scheme.expanded)
+    )
+
+
 def _refuse_blocks(target: Target, attending: Sequence[Cells]) -> None:
-    """Quantized types are in blocks of one head, or of one row where flash attention is off."""
+    """Quantized types are in blocks of one head; without flash attention its graph ends so."""
     own = target.settings
     if target.no_value and any(own.quantized):
         text = "its file does not say how wide a value is (attention.value_length)"
         raise UsageError(f"{NAME}: whether blocks divide it is not known, as {text}; {_FLOATS}")
     quantized = dict(zip("kv", own.quantized, strict=True))
-    for side, type_, width in () if own.transposed else _heads(target):
+    for side, type_, width in _heads(target):
         if quantized[side] and width % BLOCK:
             text = f"{side.upper()} cache type {type_} with block size {BLOCK} does not divide"
             raise UsageError(f"{NAME} refuses to start: {text} n_embd_head_{side}={width}")

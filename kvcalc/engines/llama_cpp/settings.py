@@ -32,42 +32,72 @@ SETTINGS = (
         "the context asked for, times n_parallel",
         "cells (tokens) of all slots together, padded to 256",
         int,
+        also=("--ctx-size",),
     ),
-    Declared("n_parallel", 1, "slots: sequences that are kept at once (n_seq_max)", int),
+    Declared(
+        "n_parallel",
+        1,
+        "slots: sequences that are kept at once",
+        int,
+        also=("-np", "--parallel", "n_seq_max", "num_parallel", "OLLAMA_NUM_PARALLEL"),
+    ),
     Declared(
         "kv_unified",
         False,
         "whether the slots share all cells, instead of an equal part for each",
         bool,
+        also=("-kvu",),
     ),
-    Declared("n_batch", 2048, "tokens of a batch: n_ubatch is at most as many", int),
+    Declared(
+        "n_batch",
+        2048,
+        "tokens of a batch, of which a step takes at most all",
+        int,
+        also=("--batch-size", "num_batch"),
+    ),
     Declared(
         "n_ubatch",
         512,
-        "tokens of one step: so many are kept beside a window; 0 is as many as n_batch",
+        "tokens of a step: so many are kept beside a window; 0 is as many as n_batch",
         int,
         least=0,
+        also=("-ub", "--ubatch-size", "num_batch"),
     ),
     Declared("swa_full", False, "whether windows keep every token", bool),
     Declared(
         "flash_attn",
         AUTO,
-        "off pads the values of every layer to the widest, and refuses quantized ones",
+        "off pads values to those of the widest layer, and refuses quantized ones",
         (AUTO, ON, OFF),
+        also=("-fa", "--flash-attention", "OLLAMA_FLASH_ATTENTION"),
     ),
-    Declared("type_k", "f16, or what --kv-dtype says", "type of keys, and of latents", TYPES),
-    Declared("type_v", "f16, or what --kv-dtype says", "type of values", TYPES),
+    Declared(
+        "type_k",
+        "f16, or what --kv-dtype says",
+        "type of keys, and of latents",
+        TYPES,
+        also=("-ctk", "--cache-type-k"),
+    ),
+    Declared(
+        "type_v",
+        "f16, or what --kv-dtype says",
+        "type of values",
+        TYPES,
+        also=("-ctv", "--cache-type-v"),
+    ),
     Declared(
         "type_k_draft",
         "f16, or what --draft-kv-dtype says",
         "type of keys in the context of a draft, or of MTP layers",
         TYPES,
+        also=("-ctkd", "--cache-type-k-draft", "--spec-draft-type-k"),
     ),
     Declared(
         "type_v_draft",
         "f16, or what --draft-kv-dtype says",
         "type of values in the context of a draft, or of MTP layers",
         TYPES,
+        also=("-ctvd", "--cache-type-v-draft", "--spec-draft-type-v"),
     ),
     Declared(
         "n_rs_seq",
@@ -77,6 +107,19 @@ SETTINGS = (
         least=0,
     ),
 )
+
+OPTIONS = {
+    "num_ctx": "--context",
+    "context_length": "--context",
+    "ollama_context_length": "--context",
+    "cache_type": "--kv-dtype",
+    "kv_cache_type": "--kv-dtype",
+    "ollama_kv_cache_type": "--kv-dtype",
+    "split_mode": "--pp",
+    "tensor_split": "--pp-layers",
+    "model_draft": "--draft",
+}
+"""What is no setting here, but an option of kvcalc: `num_ctx` is of one slot, `n_ctx` of all."""
 
 
 def padded(cells: int) -> int:
@@ -186,7 +229,7 @@ def settings_of(
 
     Raises UsageError for what cannot be.
     """
-    given = read(launcher.name, launcher.declared, question.settings)
+    given = read(launcher.name, launcher.declared, question.settings, OPTIONS)
     usual: dict[str, Setting] = {one.name: one.default for one in SETTINGS}
     follows = dict.fromkeys(("n_batch", "n_ubatch") if launcher.batches else ())
     taken = {**usual, "n_ctx": None, **follows, **given}

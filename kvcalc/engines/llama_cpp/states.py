@@ -58,6 +58,7 @@ class States:
     def line(self, room: Room) -> str:
         """What is logged of it (llama-memory-recurrent.cpp)."""
         each = F32 * self.rows(room)
+        steps = self.settings.n_rs_seq if self.states else 0
         r, s, p = (each * part for part in self._whole)
         steps = self.settings.n_rs_seq if self.states else 0  # of none, none is rolled back
         return (

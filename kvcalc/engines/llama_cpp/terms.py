@@ -20,15 +20,22 @@ if TYPE_CHECKING:
     from kvcalc.engines.llama_cpp.memories import Memory
     from kvcalc.engines.llama_cpp.settings import Room
 
-ELSEWHERE = "tensors that it does not keep"
-TYPES = "the types of keys and values, whatever a file says"
+NOT_KEPT = "tensors that are not kept"
+BESIDE_THESE = "layers that are kept beside those counted"
+TYPES = "cells in type_k and type_v, not in the dtype of the model"
 PADDED = "values padded to those of the widest layer, without flash attention"
 UNAPPLIED = "windows that are not applied: every token is kept"
-CELLS = "cells beyond the tokens: of every slot, in 256s"
-BESIDE = "cells beside a window: n_ubatch, of every slot, in 256s"
+SLOTS = "as many slots as n_parallel says, whatever the batch"
+CELLS = "cells beyond the tokens: n_ctx, in 256s"
+BESIDE = "cells beside a window: n_ubatch, in 256s"
+AT_LENGTH = "windows as long as n_ctx: swa_full"
 F32_STATES = "states and convolutions in f32"
-SLOTS = "states of every slot, and of steps to roll back"
+STEPS = "states to roll back to: n_rs_seq"
+ALIGNED = "tensors of states in whole 32 B"
 COMPRESSORS = "states of compressors"
+
+LAST = (SLOTS, CELLS, BESIDE, AT_LENGTH, STEPS, ALIGNED, COMPRESSORS)
+"""What makes a context of one sequence's rows and states comes behind what makes those."""
 
 
 def terms_of(
@@ -47,9 +54,10 @@ def terms_of(
             kept += _of_states(memory, room, tokens, sequences, found)
         else:
             found[COMPRESSORS] += memory.size(room)
-    found[ELSEWHERE] = sequences * (kept - stored)
-    ordered = sorted(found.items(), key=lambda item: item[0] != ELSEWHERE)
-    return tuple(Term(rule, size) for rule, size in ordered if size)
+    others = Term(NOT_KEPT if kept < stored else BESIDE_THESE, sequences * (kept - stored))
+    ordered = sorted(found, key=lambda rule: LAST.index(rule) if rule in LAST else -1)
+    terms = (others, *(Term(rule, found[rule]) for rule in ordered))
+    return tuple(term for term in terms if term.bytes)
 
 
 def _ideal(kept: Iterable[Settled], tokens: int) -> int:
@@ -65,14 +73,18 @@ def _of_cells(memory: Cells, room: Room, tokens: int, sequences: int, found: Cou
         live += layers * steps[-1][1]
         for (_, before), (rule, after) in pairwise(steps):
             found[rule] += sequences * layers * (after - before)
-    found[CELLS if memory.window is None else BESIDE] += memory.size(room) - sequences * live
+    found[SLOTS] += (room.slots - sequences) * live
+    beside = AT_LENGTH if memory.settings.swa_full else BESIDE
+    rest = CELLS if memory.window is None else beside
+    found[rest] += memory.size(room) - room.slots * live
     return ideal
 
 
 def _steps(memory: Cells, one: Row, tokens: int) -> list[tuple[str, int]]:
     """Bytes of one sequence in a layer: as the ideal has it, and after each rule."""
     kept = [settled.tensor for settled in one.kept]
-    entries = max((tensor.extent.entries(tokens) for tensor in kept), default=0)
+    # a layer that keeps nothing has values all the same where these are as wide as the widest
+    entries = max((tensor.extent.entries(tokens) for tensor in kept), default=tokens)
     own = memory.settings
     keys = row(own.type_k, elements(kept, "k", "latent", "rope", "index"))
     typed = keys + row(own.type_v, elements(kept, "v"))
@@ -84,7 +96,7 @@ def _steps(memory: Cells, one: Row, tokens: int) -> list[tuple[str, int]]:
         (TYPES, typed * entries),
         (one.why, bare * entries),
         (PADDED, padded * entries),
-        (UNAPPLIED if one.why == "" else one.why, padded * (per_token if kept else 0)),
+        (UNAPPLIED if one.why == "" else one.why, padded * per_token),
     ]
 
 
@@ -94,5 +106,8 @@ def _of_states(memory: States, room: Room, tokens: int, sequences: int, found: C
         ideal += layers * _ideal(one.kept, tokens)
         single += layers * F32 * (one.r + one.s + one.p)
     found[F32_STATES] += sequences * (single - ideal)
-    found[SLOTS] += memory.size(room) - sequences * single
+    found[SLOTS] += (room.slots - sequences) * single
+    rows = memory.rows(room)
+    found[STEPS] += (rows - room.slots) * single
+    found[ALIGNED] += memory.size(room) - rows * single
     return ideal

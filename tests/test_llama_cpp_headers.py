@@ -142,6 +142,17 @@ REFUSED: tuple[tuple[str, Keys, str], ...] = (
         },
         "has full_attention layers read layer 1",
     ),
+    # only a width tells a layer of prediction from one that attends
+    (
+        "nemotron_h_moe",
+        {
+            **heads(3, 256, 4, [0, 2, 2], 64),
+            **ssm(512, 16, 4, 1),
+            MTP: 1,
+            "feed_forward_length": [0, 0, 0],
+        },
+        "feed_forward_length is 0",
+    ),
     # it has an index in every layer, and reads no list of them
     (
         "deepseek32",

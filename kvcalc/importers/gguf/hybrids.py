@@ -79,13 +79,18 @@ def nemotron(f: Fields) -> Sequence[str]:
     f.spare("recurrent_layers")
     widths, attended = f.get("feed_forward"), attends(f)
 
+    def is_mlp(layer: int) -> bool:
+        return bool(widths[layer : layer + 1] != [0] if isinstance(widths, list) else widths)
+
     def kind(layer: int) -> str:
-        width = widths[layer] if isinstance(widths, list) and layer < len(widths) else widths
-        if not width:
+        if not is_mlp(layer):
             return FULL if attended(layer) else LINEAR
         if attended(layer):
             f.note("a layer with KV heads and a feed-forward width is an MLP, as llama.cpp has it")
         return MLP
 
     within = trunk(f)
+    if not all(map(is_mlp, range(within, f.count("layers")))):
+        text = "is 0 of a layer of prediction, which llama.cpp then takes for one of the model"
+        f.wrong("feed_forward", text)
     return _halves(f, [kind(i) if i < within else FULL for i in range(f.count("layers"))])

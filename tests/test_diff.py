@@ -232,6 +232,11 @@ def test_two_entries(
             replace(ONE, architecture=Architecture("wrapper", inner="qwen3_moe")),
             ["architecture: qwen3_moe and wrapper (qwen3_moe)"],
         ),
+        (
+            replace(ONE, unstated=("a", "b")),
+            ONE,
+            ["unstated: a, b and none"],
+        ),
         # the model's own heads, where a layer has none
         (replace(ONE, shape=Shape(2, 2, 2)), replace(ONE, shape=Shape(1, 1, 1)), []),
         (

@@ -52,6 +52,9 @@ ROWS = (
     Row("states of MTP layers", "falcon-h1",
         {**heads(3, 256, 4, 2, 64), **ssm(512, 16, 4, 1), MTP: 1}, 256, {},
         471_808, "(     1 cells,   2 layers,  1 seqs  0 rs_seq)"),
+    # the cells of as many layers as the encoder has: 5 x 256 x 8 x (64 + 64) x 2
+    Row("a short decoder", "t5", {**heads(5, 512, 8, 8, 64), "decoder_block_count": 3}, 256, {},
+        2_621_440, "(   256 cells,   5 layers,  1/1 seqs)"),
     # 2 x 131,072, and nothing to roll back
     Row("no state", "qwen35", {**heads(2, 256, 4, 2, 64), **GDN, "full_attention_interval": 1},
         256, {"n_rs_seq": 2}, 262_144, "(     1 cells,   2 layers,  1 seqs  0 rs_seq)"),

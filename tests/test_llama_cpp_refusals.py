@@ -252,7 +252,7 @@ NOTED: tuple[tuple[str | dict[str, Any], dict[str, Any], int, str], ...] = (
         T * 4 * 512,
         "does not apply the windows of llama",
     ),
-    ("t5-small", {"context": 512}, 512 * 6 * 2048, "as many layers as a T5's encoder has"),
+    ("t5-small", {"context": 512}, 512 * 6 * 2048, "as many layers as the encoder has"),
     ("deepseek-r1", {}, T * 61 * 1152, "counted as llama.cpp's GGUF architecture deepseek2"),
 )
 

@@ -262,6 +262,8 @@ def _word(value: object) -> str:
         return value.name
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
+        return ", ".join(value) or "none"
     if isinstance(value, tuple):
         return "; ".join(f"{t.name} {t.heads or 1} x {t.width} ({t.extent.rule})" for t in value)
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -16,6 +16,7 @@ class Rules:
     rolls_back  whether its states can be rolled back
     expands     whether the keys and values of every head are kept in a latent's place
     keeps       how many of the first layers keep a cache, the others reading those
+    alike       whether a layer that keeps nothing has the cells of the others: an encoder's
     pooled      rows of an index key's width in a cell of the index, where keys are pooled
     no_flash    whether it has no flash attention
     latent_value  whether its loader takes a value to be as wide as a latent, whatever a file says
@@ -34,6 +35,7 @@ class Rules:
     rolls_back: bool = False
     expands: bool = False
     keeps: int | None = None
+    alike: bool = False
     pooled: int = 1
     no_flash: bool = False
     latent_value: bool = False
@@ -94,6 +96,7 @@ def _table() -> dict[str, Rules]:
     add(_ROLLS_BACK, rolls_back=True)
     add("minicpm3 plm", expands=True)
     add("gemma3n", keeps=20)
+    add("t5", alike=True)
     add("glm5-next", pooled=3)
     add("qwen4exp", pooled=2)
     add("grok", no_flash=True)

@@ -53,10 +53,10 @@ def memories_of(target: Target) -> tuple[Memory, ...]:
     if target.rules.indexes and len(rows[INDEX]) < len(rows[FULL]):
         text = f"{NAME} keeps index keys in every layer of {target.architecture} that attends"
         raise UsageError(f"{text}, and how wide those of {target.model.name} are is not known")
-    if not hybrid:  # a layer without attention has a row all the same, of nothing
-        empty = [(n, Row(0, 0)) for n, layer in enumerate(layers) if not layer]
-        rows[FULL] = sorted([*rows[FULL], *empty], key=lambda item: item[0])
-    if not hybrid:
+    if not hybrid:  # a layer without attention has a row all the same, if of nothing
+        empty = replace(rows[FULL][0][1], kept=()) if target.rules.alike else Row(0, 0)
+        more = [(number, empty) for number, layer in enumerate(layers) if not layer]
+        rows[FULL] = sorted([*rows[FULL], *more], key=lambda item: item[0])
         return _attending(target, rows, last=False)
     if not target.rules.hybrid and not any(rows.values()):
         return (States(tuple(states), target.settings, len(target.trunk)),)

@@ -122,8 +122,8 @@ def _notes(target: Target, memories: tuple[Memory, ...], asked: frozenset[str]) 
             yield f"no architecture is named: counted as one of {NAME}'s that apply windows"
     elif model.architecture and model.architecture.dialect != "gguf":
         yield f"counted as {NAME}'s GGUF architecture {target.architecture}"
-    if target.architecture == "t5":
-        yield f"{NAME} keeps as many layers as a T5's encoder has, counted as those of its decoder"
+        if target.rules.alike:
+            yield f"{NAME} keeps as many layers as the encoder has, counted as those of the decoder"
     if target.predicting and target.in_file and target.rules.leaks:
         layers = f"{len(target.predicting):,} MTP layer(s) of {target.architecture}"
         yield f"{NAME} keeps the {layers} in any case"

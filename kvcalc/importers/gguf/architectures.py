@@ -70,7 +70,7 @@ TABLE = (
     ),
     _plain("nanbeige", schedule=schedules.looped),
     Family("graniteswitch", parts={**PLAIN, ROUTER: parts.router}, schedule=schedules.routed),
-    Family("t5", parts={FULL: parts.crossing}, schedule=schedules.decoder,
+    Family("t5", parts={FULL: parts.crossing, NONE: none}, schedule=schedules.decoder,
         note="llama.cpp keeps no cache of cross attention: it computes it anew at every step"),
     # windows: how many layers make a period, of which one attends to everything
     _windowed("gemma2", schedule=interleaved(2), defaults={"window": 4096}),

@@ -285,9 +285,11 @@ def by_ratio(f: Fields) -> Sequence[str]:
 
 
 def decoder(f: Fields) -> Sequence[str]:
-    """The layers of a decoder; the encoder's keep nothing."""
+    """The layers of a decoder; those that an encoder has more than it keep nothing."""
     layers = f.count("layers")
-    return [FULL] * (layers_of(f, "decoder_layers") or layers)
+    own = layers_of(f, "decoder_layers") or layers
+    more = 0 if len_mtp(f) else layers - own
+    return [*[FULL] * own, *[NONE] * more]
 
 
 def dflash(f: Fields) -> Sequence[str]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from kvcalc.engines.llama_cpp.cells import mib
 
 if TYPE_CHECKING:
-    from kvcalc.cache import Settled
     from kvcalc.engines.llama_cpp.layers import State
     from kvcalc.engines.llama_cpp.settings import Room, Settings
 
@@ -58,7 +57,6 @@ class States:
     def line(self, room: Room) -> str:
         """What is logged of it (llama-memory-recurrent.cpp)."""
         each = F32 * self.rows(room)
-        steps = self.settings.n_rs_seq if self.states else 0
         r, s, p = (each * part for part in self._whole)
         steps = self.settings.n_rs_seq if self.states else 0  # of none, none is rolled back
         return (
@@ -72,12 +70,11 @@ class States:
 class Compressing:
     """What DeepSeek-V4's compressors keep of tokens that no entry holds yet: keys and scores.
 
-    layers    by number, elements of both
+    layers  by number, elements of both
     """
 
     layers: tuple[tuple[int, int], ...]
     settings: Settings
-    kept: tuple[Settled, ...] = ()
 
     def size(self, room: Room) -> int:
         """Bytes of all of it, each tensor aligned."""

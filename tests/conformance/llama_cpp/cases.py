@@ -31,7 +31,6 @@ class Case:
     """A header, and what kvcalc is given in its place.
 
     reference  a bundled model's name, or the path of a GGUF file
-    recorded   what the library said of each setting, where a file tells
     """
 
     name: str
@@ -39,7 +38,6 @@ class Case:
     architecture: str
     keys: Mapping[str, Any]
     settings: Sequence[Setting]
-    recorded: Sequence[Mapping[str, Any]] = ()
 
     @property
     def job(self) -> Job:
@@ -73,4 +71,4 @@ def of_rows(file: Path, folder: Path, only: str | None) -> Iterator[Case]:
         path.parent.mkdir()
         write_header(path, architecture, keys)
         settings = [Setting.recorded(row["settings"]) for row in rows]
-        yield Case(name, str(path), architecture, keys, settings, rows)
+        yield Case(name, str(path), architecture, keys, settings)

@@ -16,7 +16,6 @@ ANSWERED = "ANSWERED"
 CRASHED = "CRASHED"
 NO_ANSWER = "no answer"
 
-GOOD = (EQUAL, REFUSED_BY_BOTH)
 BAD = (UNEQUAL, ANSWERED, CRASHED)
 """A number that is not llama.cpp's, one where it has none, and no answer at all."""
 

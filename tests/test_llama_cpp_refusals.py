@@ -45,7 +45,8 @@ V4 = {"rope_dim": 64, "window": 128, "heads": 8, "head_dim": 512}
 CSA = {"kind": "csa", **V4, "index_heads": 64, "index_dim": 128, "top_k": 512}
 UNLIKE = r"different K \(q8_0\) and V \(f16\) cache types"
 OFF: dict[str, Setting] = {"flash_attn": "off"}
-NO_FLASH = r"quantized V cache \(q8_0\) requires flash_attn to be enabled"
+NO_FLASH = r"quantized V cache \(q8_0\) requires flash_attn to be enabled; "
+FLOATS = "name f16, bf16 or f32"
 
 REFUSED: tuple[tuple[str | dict[str, Any], dict[str, Any], str], ...] = (
     # latents, and DeepSeek-V4's entries, are keys alone, of one type
@@ -63,7 +64,7 @@ REFUSED: tuple[tuple[str | dict[str, Any], dict[str, Any], str], ...] = (
         {"kv_dtype": "q8_0"},
         "K cache type q8_0 with .+ 32 does not divide n_embd_head_k=80",
     ),
-    ("phi-2", {"settings": {"type_v": "q4_0"}}, "V cache type q4_0 with .+ n_embd_head_v=80"),
+    ("phi-2", {"settings": {"type_v": "q4_0"}}, f"V cache type q4_0 .+ n_embd_head_v=80; {FLOATS}"),
     ("phi-2", {"settings": {"type_k": "q8_0", **OFF}}, "does not divide n_embd_head_k=80"),
     (model(attention={**MLA, "rope_dim": 48}), {"kv_dtype": "q8_0"}, "n_embd_head_k=560"),
     (
@@ -74,7 +75,7 @@ REFUSED: tuple[tuple[str | dict[str, Any], dict[str, Any], str], ...] = (
     (
         model(attention={**DSA, "index_dim": 80, "top_k": 64}),
         {"kv_dtype": "q8_0"},
-        "refuses q8_0: a row of 80 elements is not in blocks of 32",
+        f"refuses q8_0: a row of 80 elements is not in blocks of 32; {FLOATS}",
     ),
     (
         model(attention={"kind": "shared_kv", **V4, "head_dim": 80}),
@@ -87,10 +88,10 @@ REFUSED: tuple[tuple[str | dict[str, Any], dict[str, Any], str], ...] = (
         "n_embd_head_k=560",
     ),
     # values in blocks are never transposed
-    ("llama-3.1-8b", {"kv_dtype": "q8_0", "settings": OFF}, NO_FLASH),
+    ("llama-3.1-8b", {"kv_dtype": "q8_0", "settings": OFF}, f"{NO_FLASH}leave .+ out, or {FLOATS}"),
     ("deepseek-r1", {"kv_dtype": "q8_0", "settings": OFF}, NO_FLASH),
     ("mamba2-2.7b", {"kv_dtype": "q8_0", "settings": OFF}, NO_FLASH),
-    (model(architecture="grok-1"), {"kv_dtype": "q8_0"}, NO_FLASH),
+    (model(architecture="grok-1"), {"kv_dtype": "q8_0"}, NO_FLASH + FLOATS),
     # whose file says no width of a value
     ("kimi-linear-48b", {"kv_dtype": "q8_0"}, r"how wide a value is \(attention.value_length\)"),
     # types that it has not
@@ -232,7 +233,7 @@ def test_a_latent_without_the_width_of_its_heads_is_kept_as_these(tmp_path: path
 def test_a_refusal_is_an_error_of_the_command(cli: Cli) -> None:
     found = cli("show", "phi-2", "--engine", "llama.cpp", "--kv-dtype", "q8_0")
     assert (found.code, found.out) == (2, "")
-    assert "K cache type q8_0 with block size 32 does not divide n_embd_head_k=80" in found.err
+    assert "K cache type q8_0 with block size 32 does not divide n_embd_head_k=80; " in found.err
 
 
 NOTED: tuple[tuple[str | dict[str, Any], dict[str, Any], int, str], ...] = (
@@ -253,6 +254,19 @@ NOTED: tuple[tuple[str | dict[str, Any], dict[str, Any], int, str], ...] = (
         "does not apply the windows of llama",
     ),
     ("t5-small", {"context": 512}, 512 * 6 * 2048, "as many layers as the encoder has"),
+    # settings that it sets otherwise for what they say nothing of
+    (
+        "llama-3.1-8b",
+        {"settings": {"n_rs_seq": 2}},
+        T * 32 * 4096,
+        "n_rs_seq is 0: llama.cpp rolls no",
+    ),
+    (
+        model(architecture="grok-1"),
+        {"settings": {"flash_attn": "on"}},
+        T * 4 * 512,
+        "flash_attn is off: llama.cpp has none for grok",
+    ),
     ("deepseek-r1", {}, T * 61 * 1152, "counted as llama.cpp's GGUF architecture deepseek2"),
 )
 

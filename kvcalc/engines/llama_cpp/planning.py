@@ -17,8 +17,9 @@ from kvcalc.engines.llama_cpp.refusals import (
     refuse_question,
     refuse_target,
 )
-from kvcalc.engines.llama_cpp.settings import NAME, SETTINGS, most_slots
+from kvcalc.engines.llama_cpp.settings import NAME, ON, SETTINGS, most_slots
 from kvcalc.engines.llama_cpp.target import target_of
+from kvcalc.engines.settings import read
 from kvcalc.parallel.ranks import ranks_of
 from kvcalc.parallel.stages import stages_of
 
@@ -70,7 +71,7 @@ def plan_of(model: Model, question: Question, launcher: Launcher) -> LlamaPlan:
         _draft(model, question, target.settings, ranks),
         target.settings,
         frozenset(question.settings),
-        tuple(_notes(target, memories, frozenset(question.settings))),
+        (*_notes(target, memories, frozenset(question.settings)), *_passed_over(target, question)),
         cut,
         most_slots(launcher, target.architecture),
     )
@@ -133,3 +134,13 @@ def _notes(target: Target, memories: tuple[Memory, ...], asked: frozenset[str]) 
         yield f"type_k and type_v change nothing: {model.name} keeps states alone, in f32"
     if own.launcher.windows and windows and not (own.swa_full or asked & {"n_batch", "n_ubatch"}):
         yield own.launcher.windows
+
+
+def _passed_over(target: Target, question: Question) -> Iterator[str]:
+    """Settings that are asked for and that llama.cpp sets otherwise for an architecture."""
+    own, who = target.settings, target.architecture or target.model.name
+    given = read(own.launcher.name, own.launcher.declared, question.settings)
+    if given.get("n_rs_seq") and not own.n_rs_seq:
+        yield f"n_rs_seq is 0: {NAME} rolls no states of {who} back"
+    if given.get("flash_attn") == ON and own.transposed:
+        yield f"flash_attn is off: {NAME} has none for {who}"

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MAX_LAYERS = 512
 """LLAMA_MAX_LAYERS (llama-hparams.h)."""
 
+_FLOATS = "name f16, bf16 or f32"
+_NAME_ONE = "latents are kept as keys alone: name one type"
+
 
 def refuse_layout(ranks: Ranks) -> None:
     """Raises WrongArgument for GPUs that share more than whole layers."""
@@ -68,12 +71,9 @@ def refuse_target(target: Target, memories: Sequence[Memory]) -> None:
         raise UsageError(f"{NAME} refuses to start: {text}; {_NAME_ONE}")
     if own.quantized[1] and own.transposed:
         text = f"quantized V cache ({own.type_v}) requires flash_attn to be enabled"
-        raise UsageError(f"{NAME} refuses to start: {text}")
+        enable = "" if target.rules.no_flash else "leave flash_attn out, or "
+        raise UsageError(f"{NAME} refuses to start: {text}; {enable}{_FLOATS}")
     _refuse_blocks(target, [memory for memory in memories if isinstance(memory, Cells)])
-
-
-_FLOATS = "name f16, bf16 or f32"
-_NAME_ONE = "latents are kept as keys alone: name one type"
 
 
 def _keys_alone(target: Target) -> bool:
@@ -86,7 +86,7 @@ def _keys_alone(target: Target) -> bool:
 
 
 def _refuse_blocks(target: Target, attending: Sequence[Cells]) -> None:
-    """Quantized types are in blocks of one head; without flash attention its graph ends so."""
+    """Types in blocks must divide a head; without flash attention its graph fails, too."""
     own = target.settings
     if target.no_value and any(own.quantized):
         text = "its file does not say how wide a value is (attention.value_length)"
@@ -94,13 +94,14 @@ def _refuse_blocks(target: Target, attending: Sequence[Cells]) -> None:
     quantized = dict(zip("kv", own.quantized, strict=True))
     for side, type_, width in _heads(target):
         if quantized[side] and width % BLOCK:
-            text = f"{side.upper()} cache type {type_} with block size {BLOCK} does not divide"
-            raise UsageError(f"{NAME} refuses to start: {text} n_embd_head_{side}={width}")
+            text = f"{side.upper()} cache type {type_} with block size {BLOCK} does not divide "
+            text += f"n_embd_head_{side}={width}"
+            raise UsageError(f"{NAME} refuses to start: {text}; {_FLOATS}")
     for cells in attending:
         for _, one in cells.rows:
             if own.quantized[0] and one.k % BLOCK:
                 text = f"a row of {one.k:,} elements is not in blocks of {BLOCK}"
-                raise UsageError(f"{NAME} refuses {own.type_k}: {text}")
+                raise UsageError(f"{NAME} refuses {own.type_k}: {text}; {_FLOATS}")
 
 
 def _heads(target: Target) -> Iterator[tuple[str, str, int]]:

@@ -460,6 +460,12 @@ SERVER = "llama-server's defaults, 4 slots that share n_ctx"
 NOTES: tuple[tuple[str, dict[str, Any], str | None], ...] = (
     # 512.00 + 100.00 MiB
     ("gemma-4-e4b", {"context": K32}, f"{SERVER} 32,768, allocate 641,728,512 B"),
+    # whatever the fullest of the GPUs has
+    (
+        "gemma-4-e4b",
+        {"context": K32, "pp": 2},
+        f"{SERVER} 32,768, allocate 641,728,512 B over all GPUs",
+    ),
     # four states: 4,096 x 24,576 + 4 x 36 x GDN
     ("qwen3-next-80b-a3b", {"context": 4096}, f"{SERVER} 4,096, allocate 416,808,960 B"),
     # every layer attends to all: as many cells

@@ -142,6 +142,6 @@ def deployed(model: Model, question: Question) -> Deployed:
     from kvcalc.parallel.stages import stages_of
 
     cut = planned.cut if planned else None
-    if cut:
+    if cut:  # an engine that deals layers out so copies what one reads of another's cache
         ranks = replace(ranks, layers=cut)
     return Deployed(model, ranks, stages_of(model, ranks, across=cut is not None), planned)

@@ -124,7 +124,8 @@ class LlamaPlan:
                 return
             if size != self._total(room):
                 text = f"llama-server's defaults, {SERVER_SLOTS} slots that share n_ctx"
-                yield f"{text} {context:,}, allocate {size:,} B"
+                over = " over all GPUs" if len(self.parts) > 1 else ""
+                yield f"{text} {context:,}, allocate {size:,} B{over}"
 
     def _total(self, room: Room) -> int:
         drafts = self.draft.size(room) if self.draft else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from kvcalc.engines.reservation import Capacity, Report, Reservation, Term
 from kvcalc.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from kvcalc.cache import Cache
     from kvcalc.engines.llama_cpp.memories import Memory
@@ -141,23 +142,33 @@ class LlamaPlan:
     def capacity(self, memory: int, context: int) -> Capacity:
         """As many slots as fit, with n_ctx for that many, or those that are asked for."""
         free = "n_parallel" not in self.asked
-        best, found = 0, None
-        counts = range(1, self.slots + 1) if free else (self.own.n_parallel,)
-        for slots in counts:
-            try:
-                room = replace(self.own, n_parallel=slots).room(context)
-            except UsageError:
-                if slots == counts[0]:
-                    raise
-                break
-            drafts = self.draft.size(room) if self.draft else 0
-            if max(part.size(room) for part in self.parts) + drafts > memory:
-                continue
-            if (served := _served(room, context)) > best:
-                best, found = served, room
-        if found is None:
+        counts: Sequence[int] = (self.own.n_parallel,)
+        if free:
+            counts = range(1, self.slots + 1)
+        self._with(counts[0]).room(context)  # which is refused, if the first is
+        if free and self.own.n_ctx is None:  # more slots take more, and each serves one
+            fitting = bisect_left(counts, 1, key=lambda n: not self._room_in(memory, n, context))
+            counts = counts[max(0, fitting - 1) : fitting]
+        rooms = [room for n in counts if (room := self._room_in(memory, n, context))]
+        served = [_served(room, context) for room in rooms]
+        best = max(served, default=0)
+        if not best:
             return Capacity(0)
+        found = rooms[served.index(best)]
         return Capacity(best, self._report(found, context), tuple(self._slots_told(found, best)))
+
+    def _with(self, slots: int) -> Settings:
+        return replace(self.own, n_parallel=slots)
+
+    def _room_in(self, memory: int, slots: int, context: int) -> Room | None:
+        """The room of so many slots; None where it does not fit, or there can be none."""
+        try:
+            room = self._with(slots).room(context)
+        except UsageError:
+            return None
+        drafts = self.draft.size(room) if self.draft else 0
+        fits = max(part.size(room) for part in self.parts) + drafts <= memory
+        return room if fits else None
 
     def _slots_told(self, room: Room, served: int) -> Iterator[str]:
         """Which slots serve so many sequences, where nobody asked for a number of them."""

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
 
-import gguf
 from typer.testing import CliRunner
 
 from kvcalc.cli import app
@@ -51,26 +47,3 @@ def _shown(model: str, setting: Setting) -> Answer:
         return Answer(refused=" ".join(done.stderr.split()))
     document = json.loads(done.stdout)
     return Answer(document["reserved_bytes"], document["engine_report"]["log"])
-
-
-def write_header(path: Path, architecture: str, keys: Mapping[str, Any]) -> None:
-    """A GGUF file of a header alone, as kvcalc reads it."""
-    writer = gguf.GGUFWriter(path, architecture)
-    for name, value in keys.items():
-        _write(writer, f"{architecture}.{name}", value)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.close()
-
-
-def _write(writer: gguf.GGUFWriter, key: str, value: Any) -> None:
-    if isinstance(value, list):
-        writer.add_array(key, value)
-    elif isinstance(value, bool):
-        writer.add_bool(key, value)
-    elif isinstance(value, int):
-        writer.add_uint32(key, value)
-    elif isinstance(value, float):
-        writer.add_float32(key, value)
-    else:
-        writer.add_string(key, value)

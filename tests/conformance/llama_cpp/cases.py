@@ -11,10 +11,10 @@ from typing import Any
 import kvcalc
 from kvcalc import bundle
 from kvcalc.engines.llama_cpp.converted import architecture_of
-from tests.conformance.llama_cpp.ask_kvcalc import write_header
 from tests.conformance.llama_cpp.ask_llama_cpp import Job
 from tests.conformance.llama_cpp.headers import header
 from tests.conformance.llama_cpp.settings import Setting
+from tests.headers import write
 
 NAMELESS = {
     "deepseek-67b": "llama",
@@ -69,6 +69,6 @@ def of_rows(file: Path, folder: Path, only: str | None) -> Iterator[Case]:
             continue
         path = folder / str(number) / f"{name}.gguf"
         path.parent.mkdir()
-        write_header(path, architecture, keys)
+        write(path, architecture, keys)
         settings = [Setting.recorded(row["settings"]) for row in rows]
         yield Case(name, str(path), architecture, keys, settings)

@@ -246,6 +246,12 @@ NOTED: tuple[tuple[str | dict[str, Any], dict[str, Any], int, str], ...] = (
         768 * 4 * 512,
         "no architecture is named: counted",
     ),
+    (
+        "mistral-large-3",
+        {},
+        T * 61 * 1152,
+        "counted as one of llama.cpp's without rules of their own",
+    ),
     # two lengths that are not applied
     (
         {**mixed(near={**GQA, "window": 16}, far={**GQA, "window": 32}), "architecture": "llama"},

@@ -119,8 +119,8 @@ def _notes(target: Target, memories: tuple[Memory, ...], asked: frozenset[str]) 
     attending = [memory for memory in memories if isinstance(memory, Cells)]
     windows = any(memory.window is not None for memory in attending)
     if target.architecture is None:
-        if target.window:
-            yield f"no architecture is named: counted as one of {NAME}'s that apply windows"
+        way = "that apply windows" if target.window else "without rules of their own"
+        yield f"no architecture is named: counted as one of {NAME}'s {way}"
     elif model.architecture and model.architecture.dialect != "gguf":
         yield f"counted as {NAME}'s GGUF architecture {target.architecture}"
         if target.rules.alike:

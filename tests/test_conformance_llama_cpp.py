@@ -27,7 +27,7 @@ from tests.conformance.llama_cpp.additions import (
 from tests.conformance.llama_cpp.ask_kvcalc import Answer, ask
 from tests.conformance.llama_cpp.cases import bundled, of_rows
 from tests.conformance.llama_cpp.headers import header
-from tests.conformance.llama_cpp.lines import sizes
+from tests.conformance.llama_cpp.library.__main__ import sizes
 from tests.conformance.llama_cpp.settings import FULL, GRIDS, UNIFIED, Setting
 from tests.conformance.llama_cpp.verdict import Verdict, judged
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from tests.conformance.llama_cpp.additions import completed, lacking, without_prediction
 from tests.conformance.llama_cpp.library.binding import Library
-from tests.conformance.llama_cpp.lines import sizes
 
 MISSING_KEY = re.compile(r"key not found in model: (\S+)")
+SIZE = re.compile(r"^(llama_kv_cache|llama_memory_recurrent)\w*: size = .*MiB \(")
 LAST = 3
 """Lines of the log that say why there is no model."""
 
@@ -54,6 +55,11 @@ def _answer(library: Library, model: int | None, settings: dict[str, Any]) -> di
     if taken is None:
         return {"refused": "; ".join(library.said()[-2:])}
     return {"log": sizes(library.said()), "context_bytes": taken}
+
+
+def sizes(lines: Iterable[str]) -> list[str]:
+    """Lines of the log that say what memory takes and how it comes about, without spaces around."""
+    return [line.strip() for line in lines if SIZE.match(line.strip())]
 
 
 if __name__ == "__main__":

@@ -193,7 +193,7 @@ def test_settings_of_a_word(cli: Cli) -> None:
     assert [one.name for one in kvcalc.settings("paged", "-RC").settings] == ["prefix_caching"]
     ran = cli("list", *PAGED, "zzz")
     assert (ran.code, ran.out) == (2, "")
-    assert "no setting of paged has 'zzz' in its name or help; kvcalc list --engine" in ran.err
+    assert "no setting of paged has 'zzz' in a name or its help; kvcalc list --engine" in ran.err
 
 
 def test_an_engine_without_settings(cli: Cli) -> None:

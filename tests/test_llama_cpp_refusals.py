@@ -5,11 +5,14 @@ Sums are as in test_llama_cpp.py, at 4,096 tokens unless said.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import kvcalc
 from kvcalc.errors import UsageError
+from kvcalc.model import Architecture
 from tests.headers import INDEX, heads, model_of, ssm
 from tests.test_llama_cpp import COMPRESSORS, Q8, T, shown
 
@@ -36,6 +39,7 @@ def custom(*tensors: dict[str, Any]) -> dict[str, Any]:
 
 
 GQA = {"kind": "gqa", "kv_heads": 2}
+CHUNK, SHORT = {**GQA, "chunk": 4096}, {**GQA, "window": 100}
 MLA = {"kind": "mla", "latent_dim": 512, "rope_dim": 64}
 DSA = {**MLA, "kind": "dsa", "index_heads": 64, "index_dim": 128, "index_dtype": "fp8"}
 KEY = {"name": "k", "role": "k", "heads": 2, "width": 64}
@@ -49,6 +53,12 @@ NO_FLASH = r"quantized V cache \(q8_0\) requires flash_attn to be enabled; "
 FLOATS = "name f16, bf16 or f32"
 
 REFUSED: tuple[tuple[str | dict[str, Any], dict[str, Any], str], ...] = (
+    # the loader's full layer is the first of four
+    (
+        {**mixed(a=SHORT, b=SHORT, c=SHORT, full=GQA), "architecture": "smallthinker"},
+        {},
+        "one layer in 4 of smallthinker for full, .*; layer 1 of small is otherwise",
+    ),
     # latents, and DeepSeek-V4's entries, are keys alone, of one type
     ("deepseek-r1", {"settings": {"type_k": "q8_0"}}, UNLIKE),
     ("deepseek-r1", {"kv_dtype": "q8_0/f16"}, UNLIKE),
@@ -213,6 +223,29 @@ def test_what_is_refused(given: str | dict[str, Any], asked: dict[str, Any], tol
         shown(given, T, **asked)
 
 
+ORDERS = (
+    # the loader's full layer is the last of so many, or the first; all layers move up by one
+    ("gemma-3-27b", 6, 5),
+    ("gpt-oss-20b", 2, 1),
+    ("llama-4-scout", 4, 3),
+    ("gemma-2-27b", 2, 1),
+)
+
+
+@pytest.mark.parametrize(("name", "period", "layer"), ORDERS)
+def test_windows_in_other_layers_than_the_loader_takes_are_refused(
+    name: str, period: int, layer: int
+) -> None:
+    own = kvcalc.load(name)
+    moved = replace(own, layers=(*own.layers[1:], own.layers[0]))
+    told = f"one layer in {period} of .* for full, .*; layer {layer} of .* is otherwise"
+    with pytest.raises(UsageError, match=told):
+        shown(moved, T)
+    # a GGUF file says which
+    named = Architecture("olmo2", "gguf")
+    assert shown(replace(moved, architecture=named), T).reservation
+
+
 def test_an_index_of_unknown_width_is_refused(tmp_path: pathlib.Path) -> None:
     """Its loader has an index in each layer that attends (llama-model.cpp, QWEN4EXP)."""
     keys = {**heads(4, 2048, 16, 2, 256), **ssm(4096, 128, 32, 16), **INDEX}
@@ -326,14 +359,14 @@ ACCEPTED: tuple[tuple[str | dict[str, Any], dict[str, Any], int], ...] = (
     ),
     # windows that a loader states itself (src/models/): chunks of 8,192, and 512 a step; 4,096
     (
-        model(attention={**GQA, "chunk": 4096}, architecture="llama4"),
+        {**mixed(a=CHUNK, b=CHUNK, c=CHUNK, full=GQA), "architecture": "llama4"},
         {"context": 16_384},
-        8704 * 4 * 512,
+        (3 * 8704 + 16_384) * 512,
     ),
     (
-        model(attention={**GQA, "window": 100}, architecture="smallthinker"),
+        {**mixed(full=GQA, a=SHORT, b=SHORT, c=SHORT), "architecture": "smallthinker"},
         {"context": 16_384},
-        4608 * 4 * 512,
+        (16_384 + 3 * 4608) * 512,
     ),
     # and the 20 layers of Gemma 3n that keep a cache, whichever share one
     (model(layers=24, architecture="gemma3n"), {}, T * 20 * 512),

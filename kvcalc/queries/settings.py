@@ -25,7 +25,7 @@ class EngineSettings(Answer):
             s for s in self.settings if wanted in " ".join((s.name, s.help, *s.also)).lower()
         )
         if not found:
-            text = f"no setting of {self.engine} has {briefly(word)} in its name or help"
+            text = f"no setting of {self.engine} has {briefly(word)} in a name or its help"
             raise UsageError(f"{text}; kvcalc list --engine {self.engine} shows them all")
         return EngineSettings(self.engine, self.version, found)
 

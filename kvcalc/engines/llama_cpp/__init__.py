@@ -22,6 +22,7 @@ To find one's way:
     cells, states             the caches that a context has, and their lines
     memories                  which caches a model gets, and in which order
     planning, plan, devices   from a model to its plan, what that answers, layers over GPUs
+    terms, notes              from where its bytes come, what a reader should know
     refusals                  what llama.cpp refuses to start with
     ollama                    the same library by Ollama's defaults
 """

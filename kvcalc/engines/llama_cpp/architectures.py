@@ -4,47 +4,54 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+MAX_LAYERS = 512
+"""LLAMA_MAX_LAYERS (llama-hparams.h)."""
+
 
 @dataclass(frozen=True)
 class Rules:
     """How llama.cpp keeps the cache of an architecture.
 
-    windows     whether it applies the windows of its layers; those of others keep every token
-    window      tokens of a window, whatever a file says
-    slides_at   how many layers a model must have for its windows to be applied
-    hybrid      whether it keeps states beside attention, if a file has layers of either or not
-    rolls_back  whether its states can be rolled back
-    expands     whether the keys and values of every head are kept in a latent's place
-    keeps       how many of the first layers keep a cache, the others reading those
-    alike       whether a layer that keeps nothing has the cells of the others: an encoder's
-    pooled      rows of an index key's width in a cell of the index, where keys are pooled
-    no_flash    whether it has no flash attention
+    windows       whether it applies the windows of its layers; others keep every token
+    window        tokens of a window, whatever a file says
+    period        in how many layers one is full, where converted files do not say which; 0: they do
+    full_first    whether that is the first of them, and not the last
+    slides_at     how many layers a model must have for its windows to be applied
+    hybrid        whether it keeps states beside attention, if a file has layers of either or not
+    rolls_back    whether its states can be rolled back
+    expands       whether the keys and values of every head are kept in a latent's place
+    keeps         how many of the first layers keep a cache, the others reading those
+    as_encoder    whether a layer that keeps nothing has the cells of the others: an encoder's
+    pooled        rows of an index key's width in a cell of the index, where keys are pooled
+    no_flash      whether it has no flash attention
     latent_value  whether its loader takes a value to be as wide as a latent, whatever a file says
-    no_value    whether files as converted do not say how wide a value is
-    values      whether what is a key and a value at once is kept twice
-    predicts    how many layers of multi-token prediction may have a context of their own
-    indexes     whether these have an index there too
-    leaks       whether the model's own context keeps those layers too, where a file has them
-    converts    whether a converted file has them among its own
+    no_value      whether files as converted do not say how wide a value is
+    kv_twice      whether what is a key and a value at once is kept twice
+    mtp_layers    how many layers of multi-token prediction may have a context of their own
+    mtp_index     whether these have an index there too
+    keeps_mtp     whether the model's own context keeps those layers too, where a file has them
+    mtp_in_file   whether a converted file has them among its own
     """
 
     windows: bool = False
     window: int | None = None
+    period: int = 0
+    full_first: bool = False
     slides_at: int | None = None
     hybrid: bool = False
     rolls_back: bool = False
     expands: bool = False
     keeps: int | None = None
-    alike: bool = False
+    as_encoder: bool = False
     pooled: int = 1
     no_flash: bool = False
     latent_value: bool = False
     no_value: bool = False
-    values: bool = False
-    predicts: int = 0
-    indexes: bool = False
-    leaks: bool = False
-    converts: bool = True
+    kv_twice: bool = False
+    mtp_layers: int = 0
+    mtp_index: bool = False
+    keeps_mtp: bool = False
+    mtp_in_file: bool = True
 
 
 PLAIN = Rules()
@@ -74,7 +81,7 @@ _PREDICTS = """
 _PREDICTS_MORE = "hy_v3 mimo2 step35"
 """Those with a graph of multi-token prediction (LLM_GRAPH_TYPE_DECODER_MTP), of one layer alone,
 and of several."""
-_LEAKS = """
+_KEEPS_MTP = """
     bailingmoe3 deepseek4 falcon-h1 granitehybrid hy_v4 jamba kimi-k3 kimi-linear lfm2 lfm2moe
     minimax-m3 plamo2
 """
@@ -92,22 +99,26 @@ def _table() -> dict[str, Rules]:
     add("llama4", window=8192)
     add("smallthinker", window=4096)
     add("exaone4", slides_at=64)
+    add("gemma2 gpt-oss", period=2)
+    add("afmoe cohere2 llama4", period=4)
+    add("laguna smallthinker", period=4, full_first=True)
+    add("gemma3", period=6)
     add(_HYBRID, hybrid=True)
     add(_ROLLS_BACK, rolls_back=True)
     add("minicpm3 plm", expands=True)
     add("gemma3n", keeps=20)
-    add("t5", alike=True)
+    add("t5", as_encoder=True)
     add("glm5-next", pooled=3)
     add("qwen4exp", pooled=2)
     add("grok", no_flash=True)
     add("glm5-next kimi-k3", latent_value=True)
     add("kimi-linear", no_value=True)
-    add("dflash", values=True)
-    add(_PREDICTS, predicts=1)
-    add(_PREDICTS_MORE, predicts=512)
-    add("qwen4exp", indexes=True)
-    add(_LEAKS, leaks=True)
-    add(" ".join({*_LEAKS.split()} - {"bailingmoe3"}), converts=False)
+    add("dflash", kv_twice=True)
+    add(_PREDICTS, mtp_layers=1)
+    add(_PREDICTS_MORE, mtp_layers=MAX_LAYERS)
+    add("qwen4exp", mtp_index=True)
+    add(_KEEPS_MTP, keeps_mtp=True)
+    add(" ".join({*_KEEPS_MTP.split()} - {"bailingmoe3"}), mtp_in_file=False)
     return found
 
 

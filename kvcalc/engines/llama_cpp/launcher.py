@@ -19,7 +19,7 @@ class Launcher:
     declared  the settings, with its defaults
     batches   tokens of a batch, and of a step, by the most cells for which they are so many; the
               last for any more. Empty where they do not depend on these
-    single    architectures that it gives one slot alone
+    one_slot  architectures that it gives one slot alone
     windows   what a reader should know of how many tokens windows keep by its defaults
     server    whether llama-server's own defaults are told of where they come to other bytes
     """
@@ -27,7 +27,7 @@ class Launcher:
     name: str
     declared: Sequence[Declared]
     batches: tuple[tuple[int, int], ...] = ()
-    single: frozenset[str] = field(default=frozenset())
+    one_slot: frozenset[str] = field(default=frozenset())
     windows: str = ""
     server: bool = True
 

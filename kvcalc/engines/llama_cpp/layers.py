@@ -146,7 +146,7 @@ def _compressed(
     own = tuple(one for one in settled if one.tensor.name in ("kv", "kv_rope"))
     rest = tuple(one for one in settled if one not in own)
     where = WINDOW if windows else FULL
-    yield where, Row(width, width, own, TWICE) if rules.values else Row(width, None, own)
+    yield where, Row(width, width, own, TWICE) if rules.kv_twice else Row(width, None, own)
     if not isinstance(scheme, HCA):
         return
     if RATIOS.get(scheme.compress) != (CSA_ENTRIES if isinstance(scheme, CSA) else HCA_ENTRIES):

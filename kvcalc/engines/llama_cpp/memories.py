@@ -27,6 +27,7 @@ from kvcalc.engines.llama_cpp.layers import (
 from kvcalc.engines.llama_cpp.settings import NAME
 from kvcalc.engines.llama_cpp.states import Compressing, States
 from kvcalc.errors import UsageError
+from kvcalc.units import MAX_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,8 +42,8 @@ RATIO = {CSA_ENTRIES: 4, HCA_ENTRIES: 128, CSA_INDEX: 4}
 
 def memories_of(target: Target) -> tuple[Memory, ...]:
     """What the model's own context has. Raises UsageError for what llama.cpp has no cache for."""
-    leaks = target.rules.leaks and target.in_file
-    layers = (*target.trunk, *target.predicting) if leaks else target.trunk
+    more = target.predicting if target.rules.keeps_mtp and target.in_file else ()
+    layers = (*target.trunk, *more)
     kept = _kept(target, layers)
     if target.compresses:
         return _of_compressed(target, kept)
@@ -50,13 +51,13 @@ def memories_of(target: Target) -> tuple[Memory, ...]:
     states = [(number, one.state) for number, one in enumerate(kept[:trunk]) if one.state]
     hybrid = target.rules.hybrid or bool(states)
     rows = _by_cache(kept)
-    if target.rules.indexes and len(rows[INDEX]) < len(rows[FULL]):
+    if target.rules.mtp_index and len(rows[INDEX]) < len(rows[FULL]):
         text = f"{NAME} keeps index keys in every layer of {target.architecture} that attends"
         raise UsageError(f"{text}, and how wide those of {target.model.name} are is not known")
     if not hybrid:  # a layer without attention has a row all the same, if of nothing
-        empty = replace(rows[FULL][0][1], kept=()) if target.rules.alike else Row(0, 0)
-        more = [(number, empty) for number, layer in enumerate(layers) if not layer]
-        rows[FULL] = sorted([*rows[FULL], *more], key=lambda item: item[0])
+        empty = replace(rows[FULL][0][1], kept=()) if target.rules.as_encoder else Row(0, 0)
+        bare = [(number, empty) for number, layer in enumerate(layers) if not layer]
+        rows[FULL] = sorted([*rows[FULL], *bare], key=lambda item: item[0])
         return _attending(target, rows, last=False)
     if not target.rules.hybrid and not any(rows.values()):
         return (States(tuple(states), target.settings, len(target.trunk)),)
@@ -79,9 +80,9 @@ def predicting_memories_of(target: Target) -> tuple[Memory, ...]:
     first = len(target.trunk)
     rows: dict[str, list[tuple[int, Row]]] = defaultdict(list)
     for name, found in _by_cache(kept).items():
-        if name != INDEX or target.rules.indexes:
+        if name != INDEX or target.rules.mtp_index:
             rows[name] = [(first + number, _predicting(one, target)) for number, one in found]
-    if target.rules.indexes:  # the one memory of a hybrid that is made without its states
+    if target.rules.mtp_index:  # the one memory of a hybrid that is made without its states
         return _of_hybrid(target, rows, ())
     return _attending(target, rows, last=False)
 
@@ -140,7 +141,7 @@ def _of_compressed(target: Target, kept: Sequence[Kept]) -> tuple[Memory, ...]:
         *(Cells(tuple(rows[name]), own, ratio=n, apart=True) for name, n in RATIO.items()),
     ]
     carried = [
-        (number, tensor.width * tensor.extent.entries(10**12))
+        (number, tensor.width * tensor.extent.entries(MAX_TOKENS))
         for number, layer in enumerate(target.trunk)
         for name in layer
         for tensor in target.model.attention[name].left_over()

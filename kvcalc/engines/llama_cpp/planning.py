@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.llama_cpp.cells import Cells
 from kvcalc.engines.llama_cpp.devices import layers_of_devices
 from kvcalc.engines.llama_cpp.launcher import Launcher
 from kvcalc.engines.llama_cpp.memories import memories_of, predicting_memories_of
+from kvcalc.engines.llama_cpp.notes import notes_of
 from kvcalc.engines.llama_cpp.plan import LlamaPlan, Part, part_of
 from kvcalc.engines.llama_cpp.refusals import (
     refuse_draft,
@@ -17,15 +17,12 @@ from kvcalc.engines.llama_cpp.refusals import (
     refuse_question,
     refuse_target,
 )
-from kvcalc.engines.llama_cpp.settings import NAME, ON, SETTINGS, most_slots
+from kvcalc.engines.llama_cpp.settings import NAME, SETTINGS, most_slots
 from kvcalc.engines.llama_cpp.target import target_of
-from kvcalc.engines.settings import read
 from kvcalc.parallel.ranks import ranks_of
 from kvcalc.parallel.stages import stages_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from kvcalc.engines.llama_cpp.memories import Memory
     from kvcalc.engines.llama_cpp.settings import Settings
     from kvcalc.engines.llama_cpp.target import Target
@@ -71,7 +68,7 @@ def plan_of(model: Model, question: Question, launcher: Launcher) -> LlamaPlan:
         _draft(model, question, target.settings, ranks),
         target.settings,
         frozenset(question.settings),
-        (*_notes(target, memories, frozenset(question.settings)), *_passed_over(target, question)),
+        notes_of(target, memories, question),
         cut,
         most_slots(launcher, target.architecture),
     )
@@ -111,36 +108,3 @@ def _draft(model: Model, question: Question, own: Settings, ranks: Ranks) -> Par
     memories = memories_of(target)
     refuse_target(target, memories)
     return Part(memories, model.draft.cache)
-
-
-def _notes(target: Target, memories: tuple[Memory, ...], asked: frozenset[str]) -> Iterator[str]:
-    """What is true of it at any context."""
-    model, own = target.model, target.settings
-    attending = [memory for memory in memories if isinstance(memory, Cells)]
-    windows = any(memory.window is not None for memory in attending)
-    if target.architecture is None:
-        way = "that apply windows" if target.window else "without rules of their own"
-        yield f"no architecture is named: counted as one of {NAME}'s {way}"
-    elif model.architecture and model.architecture.dialect != "gguf":
-        yield f"counted as {NAME}'s GGUF architecture {target.architecture}"
-        if target.rules.alike:
-            yield f"{NAME} keeps as many layers as the encoder has, counted as those of the decoder"
-    if target.predicting and target.in_file and target.rules.leaks:
-        layers = f"{len(target.predicting):,} MTP layer(s) of {target.architecture}"
-        yield f"{NAME} keeps the {layers} in any case"
-    if target.window and not windows:
-        yield f"{NAME} does not apply the windows of {target.architecture}: it keeps every token"
-    if not attending and (own.type_k, own.type_v) != ("f16", "f16"):
-        yield f"type_k and type_v change nothing: {model.name} keeps states alone, in f32"
-    if own.launcher.windows and windows and not (own.swa_full or asked & {"n_batch", "n_ubatch"}):
-        yield own.launcher.windows
-
-
-def _passed_over(target: Target, question: Question) -> Iterator[str]:
-    """Settings that are asked for and that llama.cpp sets otherwise for an architecture."""
-    own, who = target.settings, target.architecture or target.model.name
-    given = read(own.launcher.name, own.launcher.declared, question.settings)
-    if given.get("n_rs_seq") and not own.n_rs_seq:
-        yield f"n_rs_seq is 0: {NAME} rolls no states of {who} back"
-    if given.get("flash_attn") == ON and own.transposed:
-        yield f"flash_attn is off: {NAME} has none for {who}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvcalc.attention.compressed import SharedKV
+from kvcalc.engines.llama_cpp.architectures import MAX_LAYERS
 from kvcalc.engines.llama_cpp.cells import Cells
 from kvcalc.engines.llama_cpp.converted import drops_mtp
 from kvcalc.engines.llama_cpp.layers import elements
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from kvcalc.engines.llama_cpp.target import Target
     from kvcalc.parallel.ranks import Ranks
     from kvcalc.question import Question
-
-MAX_LAYERS = 512
-"""LLAMA_MAX_LAYERS (llama-hparams.h)."""
 
 _FLOATS = "name f16, bf16 or f32"
 _NAME_ONE = "latents are kept as keys alone: name one type"
@@ -51,7 +49,7 @@ def refuse_draft(ranks: Ranks) -> None:
 
 def refuse_predicting(target: Target) -> None:
     """Raises UsageError for MTP layers that no context is made of."""
-    layers, most = len(target.predicting), target.rules.predicts
+    layers, most = len(target.predicting), target.rules.mtp_layers
     if drops_mtp(target.model, target.architecture):
         text = f"its converter leaves the MTP layers of {target.model.name} out"
         raise UsageError(f"{NAME} {VERSION} has no MTP for it: {text}; leave --mtp out")

@@ -254,7 +254,7 @@ def settings_of(
 
 def most_slots(launcher: Launcher, architecture: str | None) -> int:
     """How many slots there can be."""
-    return 1 if architecture in launcher.single else MAX_SLOTS
+    return 1 if architecture in launcher.one_slot else MAX_SLOTS
 
 
 def _slots(asked: int, launcher: Launcher, architecture: str | None) -> int:

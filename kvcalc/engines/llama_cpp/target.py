@@ -64,7 +64,7 @@ class Target:
     @property
     def compresses(self) -> bool:
         """Whether it keeps DeepSeek-V4's entries, which are keys alone."""
-        return not self.rules.values and any(isinstance(one, SharedKV) for one in self.schemes)
+        return not self.rules.kv_twice and any(isinstance(one, SharedKV) for one in self.schemes)
 
     @property
     def window(self) -> int | None:
@@ -98,6 +98,7 @@ def target_of(model: Model, question: Question, launcher: Launcher) -> Target:
     rules = rules_of(architecture)
     if KEY in model.unstated:
         rules = replace(rules, expands=True)
+    _refuse_order(model, rules, architecture)
     settings = settings_of(question, rules, launcher, architecture)
     trunk = len(model.layers) - model.predicting
     behind = model.layers[trunk:] or model.mtp
@@ -109,7 +110,7 @@ def target_of(model: Model, question: Question, launcher: Launcher) -> Target:
         settings,
         model.layers[:trunk],
         behind,
-        in_file=gguf or (rules.converts and not drops_mtp(model, architecture)),
+        in_file=gguf or (rules.mtp_in_file and not drops_mtp(model, architecture)),
     )
 
 
@@ -124,3 +125,23 @@ def _refuse_class(model: Model, architecture: str | None) -> None:
     if architecture in CACHELESS:
         text = f"{NAME} {VERSION} keeps no cache of {architecture}, which sees a whole text at once"
         raise UsageError(f"{text}: leave the engine out")
+
+
+def _refuse_order(model: Model, rules: Rules, architecture: str | None) -> None:
+    """Raises UsageError for windows in other layers than the loader takes for those that slide."""
+    named = model.architecture
+    if not rules.period or named is None or named.dialect == "gguf":
+        return
+    windows = {name for name, scheme in model.attention.items() if window_of(scheme)}
+    full = 0 if rules.full_first else rules.period - 1
+    trunk = model.layers[: len(model.layers) - model.predicting]
+    wrong = (
+        number
+        for number, layer in enumerate(trunk)
+        if (number % rules.period != full) != bool(windows & set(layer))
+    )
+    number = next(wrong, None) if windows else None
+    if number is not None:
+        text = f"{NAME} takes one layer in {rules.period} of {architecture} for full, and converted"
+        text += f" files do not say which; layer {number + 1:,} of {model.name} is otherwise"
+        raise UsageError(f"{text}: it would be kept wrongly")

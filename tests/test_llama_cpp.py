@@ -493,6 +493,10 @@ def test_a_sequence_longer_than_its_slot_is_answered_and_told_of() -> None:
     settings: dict[str, Setting] = {"n_ctx": 8192, "n_parallel": 2}
     answer = shown("llama-3.1-8b", 8192, settings=settings)
     assert answer.reserved == 8192 * 32 * 2 * 1024 * 2
+    # of such a sequence a slot holds half, and two halves are in no slot
+    assert answer.reservation
+    assert answer.reservation.report
+    assert answer.reservation.report.concurrency == 4096 / 8192
     told = "a slot has 4,096 cells, and a sequence of 8,192 tokens does not fit"
     assert any(note.startswith(told) for note in answer.notes)
     assert not any(

@@ -133,10 +133,13 @@ class LlamaPlan:
         return sum(part.size(room) for part in self.parts) + drafts
 
     def _report(self, room: Room, context: int) -> Report:
-        """The lines that it logs, and how many sequences of so many tokens its cells hold."""
+        """The lines that it logs, and how many sequences of so many tokens its cells hold.
+
+        Less than one where the cells of a slot do not hold one.
+        """
         memories = (*self.memories, *(self.draft.memories if self.draft else ()))
         lines = tuple(one.line(room) for one in memories if not isinstance(one, Compressing))
-        held = min(room.slots, room.n_ctx / context)
+        held = min(room.slots, (room.n_ctx if context <= room.cells else room.cells) / context)
         return Report(room.n_ctx, float(held), lines)
 
     def capacity(self, memory: int, context: int) -> Capacity:

@@ -369,15 +369,27 @@ ACCEPTED: tuple[tuple[str | dict[str, Any], dict[str, Any], int], ...] = (
         (16_384 + 3 * 4608) * 512,
     ),
     # and the 20 layers of Gemma 3n that keep a cache, whichever share one
-    (model(layers=24, architecture="gemma3n"), {}, T * 20 * 512),
     (
         model(
-            attention={"own": GQA, "read": {**GQA, "shared": True}},
-            layers={"count": 24, "list": ["own*8", "read*16"]},
+            attention={"full": GQA, "slides": {**GQA, "window": 512}},
+            layers={"count": 24, "list": ["slides*19", "full", "slides*4"]},
             architecture="gemma3n",
         ),
         {},
-        T * 20 * 512,
+        (19 * 1024 + T) * 512,
+    ),
+    (
+        model(
+            attention={
+                "slides": {**GQA, "window": 512},
+                "reads": {**GQA, "window": 512, "shared": True},
+                "full": {**GQA, "shared": True},
+            },
+            layers={"count": 24, "list": ["slides*8", "reads*11", "full", "reads*4"]},
+            architecture="gemma3n",
+        ),
+        {},
+        (19 * 1024 + T) * 512,
     ),
     # an index tensor by tensor
     (

@@ -13,6 +13,7 @@ class Rules:
     """How llama.cpp keeps the cache of an architecture.
 
     windows       whether it applies the windows of its layers; others keep every token
+    slides        whether its loader has layers slide, whatever a file says
     window        tokens of a window, whatever a file says
     period        in how many layers one is full, where converted files do not say which; 0: they do
     full_first    whether that is the first of them, and not the last
@@ -21,6 +22,7 @@ class Rules:
     rolls_back    whether its states can be rolled back
     expands       whether the keys and values of every head are kept in a latent's place
     keeps         how many of the first layers keep a cache, the others reading those
+    shares        whether layers that keep no cache read those of the last two that do
     as_encoder    whether a layer that keeps nothing has the cells of the others: an encoder's
     pooled        rows of an index key's width in a cell of the index, where keys are pooled
     no_flash      whether it has no flash attention
@@ -34,6 +36,7 @@ class Rules:
     """
 
     windows: bool = False
+    slides: bool = False
     window: int | None = None
     period: int = 0
     full_first: bool = False
@@ -42,6 +45,7 @@ class Rules:
     rolls_back: bool = False
     expands: bool = False
     keeps: int | None = None
+    shares: bool = False
     as_encoder: bool = False
     pooled: int = 1
     no_flash: bool = False
@@ -65,6 +69,11 @@ _WINDOWS = """
     gemma4 gpt-oss granite_swa laguna lfm2 llama4 maple mellum mimo2 muse-glimmer olmo2 plamo3
     smallthinker spark2_5 step35
 """
+_SLIDES = """
+    cohere2 cohere2moe dots3note exaone-moe gemma2 gemma3n gemma4 gpt-oss granite_swa maple mimo2
+    muse-glimmer spark2_5 step35
+"""
+"""Those of the first list that set swa_type without looking for a window."""
 _HYBRID = """
     bailingmoe3 falcon-h1 glm5-next granitehybrid jamba kimi-k3 kimi-linear lfm2 lfm2moe
     minimax-01 nemotron_h nemotron_h_moe plamo2 qwen35 qwen35moe qwen3next qwen4exp
@@ -96,6 +105,7 @@ def _table() -> dict[str, Rules]:
             found[name] = replace(found.get(name, PLAIN), **own)  # type: ignore[arg-type]
 
     add(_WINDOWS, windows=True)
+    add(_SLIDES, slides=True)
     add("llama4", window=8192)
     add("smallthinker", window=4096)
     add("exaone4", slides_at=64)
@@ -107,6 +117,7 @@ def _table() -> dict[str, Rules]:
     add(_ROLLS_BACK, rolls_back=True)
     add("minicpm3 plm", expands=True)
     add("gemma3n", keeps=20)
+    add("gemma3n gemma4", shares=True)
     add("t5", as_encoder=True)
     add("glm5-next", pooled=3)
     add("qwen4exp", pooled=2)

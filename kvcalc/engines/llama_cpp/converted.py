@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from kvcalc.attention.heads import GQA, MHA
+from kvcalc.attention.heads import GQA, MHA, MQA
 from kvcalc.attention.recurrent import KDA, Mamba2, Recurrent
 from kvcalc.engines.llama_cpp.architectures import RULES
 
@@ -195,4 +195,7 @@ _OTHERWISE: Mapping[str, Callable[[Model, str], str | None]] = {
     "granitehybrid": lambda model, found: found if _keeps(model, Recurrent) else "granite",
     "mamba": lambda model, found: "mamba2" if _keeps(model, Mamba2) else found,
     "nemotron_h": _of_experts,
+    # their converters write one KV head, and as many as heads, for whatever is in a file
+    "starcoder": lambda model, found: None if _keeps(model, MHA) else found,
+    "phi2": lambda model, found: None if _keeps(model, MQA, GQA) else found,
 }

@@ -130,7 +130,9 @@ def _index(scheme: Scheme, kept: tuple[Settled, ...], rules: Rules) -> Iterator[
             pooled = rules.pooled > 1 or scheme.index_every > 1
             yield INDEX, Row(rules.pooled * scheme.index_dim, None, kept, POOLED * pooled)
     elif kept:
-        (extent,) = {one.tensor.extent for one in kept}
+        extent, *others = dict.fromkeys(one.tensor.extent for one in kept)
+        if others:
+            raise UsageError(f"{NAME} has one cache for index keys, as many for all of a layer")
         pooled = isinstance(extent, Every) and extent.stride > 1
         width = elements((one.tensor for one in kept), "index")
         yield INDEX, Row(width * (rules.pooled if pooled else 1), None, kept, POOLED * pooled)
@@ -197,6 +199,8 @@ def _state(model: Model, schemes: list[Scheme]) -> State:
 
 
 def _whole(tensor: CacheTensor) -> int:
-    """The elements of all entries, which are a fixed number."""
-    assert isinstance(tensor.extent, Fixed)  # states are nothing else
+    """The elements of all entries, which are a fixed number. Raises UsageError if not."""
+    if not isinstance(tensor.extent, Fixed):  # of a custom scheme: states are nothing else
+        text = f"{NAME} has no cache for {tensor.name}, a {tensor.role} tensor"
+        raise UsageError(f"{text} of {tensor.extent.rule} entries")
     return (tensor.heads or 1) * tensor.width * tensor.extent.count

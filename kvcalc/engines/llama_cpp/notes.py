@@ -33,6 +33,12 @@ def _of_model(target: Target, memories: tuple[Memory, ...], asked: frozenset[str
         yield f"counted as {NAME}'s GGUF architecture {target.architecture}"
         if target.rules.as_encoder:
             yield f"{NAME} keeps as many layers as the encoder has, counted as those of the decoder"
+        if target.rules.period and not target.window:
+            period = target.rules.period
+            text = (
+                f"counted without windows: {NAME} applies them in {period - 1} of {period} layers"
+            )
+            yield f"{text} of {target.architecture}, unless a converted file has them off"
     if target.predicting and target.in_file and target.rules.keeps_mtp:
         layers = f"{len(target.predicting):,} MTP layer(s) of {target.architecture}"
         yield f"{NAME} keeps the {layers} in any case"

@@ -13,6 +13,8 @@ from kvcalc.engines.llama_cpp.settings import NAME, VERSION, settings_of
 from kvcalc.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kvcalc.attention.base import Scheme
     from kvcalc.engines.llama_cpp.architectures import Rules
     from kvcalc.engines.llama_cpp.launcher import Launcher
@@ -129,19 +131,42 @@ def _refuse_class(model: Model, architecture: str | None) -> None:
 
 def _refuse_order(model: Model, rules: Rules, architecture: str | None) -> None:
     """Raises UsageError for windows in other layers than the loader takes for those that slide."""
-    named = model.architecture
-    if not rules.period or named is None or named.dialect == "gguf":
+    if model.architecture is None or model.architecture.dialect == "gguf":
         return
     windows = {name for name, scheme in model.attention.items() if window_of(scheme)}
-    full = 0 if rules.full_first else rules.period - 1
     trunk = model.layers[: len(model.layers) - model.predicting]
+    slides = [bool(windows & set(layer)) for layer in trunk]
+    if rules.slides and not any(slides):
+        text = f"{NAME} takes layers of {architecture} to have windows, whatever a file says"
+        raise UsageError(f"{text}: {model.name} has none")
+    full = 0 if rules.full_first else rules.period - 1
     wrong = (
-        number
-        for number, layer in enumerate(trunk)
-        if (number % rules.period != full) != bool(windows & set(layer))
+        i for i, own in enumerate(slides) if rules.period and (i % rules.period != full) != own
     )
-    number = next(wrong, None) if windows else None
+    number = next(wrong, None) if any(slides) else None
     if number is not None:
         text = f"{NAME} takes one layer in {rules.period} of {architecture} for full, and converted"
         text += f" files do not say which; layer {number + 1:,} of {model.name} is otherwise"
         raise UsageError(f"{text}: it would be kept wrongly")
+    if rules.shares:
+        _refuse_readers(model, rules.keeps, slides)
+
+
+def _refuse_readers(model: Model, keeps: int | None, slides: Sequence[bool]) -> None:
+    """Raises UsageError for layers that would read a cache of the other kind (llama-model.cpp).
+
+    A layer that keeps none reads that of the last that does, or, over a window, of that before it.
+    """
+    if keeps is None:
+        keeping = [not _reads(model, layer) for layer in model.layers[: len(slides)]]
+        keeps = keeping.index(False) if False in keeping else len(slides)
+    for window, read in ((False, keeps - 1), (True, keeps - 2)):
+        if window in slides[keeps:] and (read < 0 or slides[read] != window):
+            kind = "with a window" if window else "without a window"
+            text = f"{NAME} has its layers {kind} behind layer {keeps:,} read the cache of layer"
+            text += f" {read + 1:,}, which is none of these"
+            raise UsageError(f"{text}: it stops at {model.name}")
+
+
+def _reads(model: Model, layer: Layer) -> bool:
+    return all(tensor.shared for name in layer for tensor in model.attention[name].kept)

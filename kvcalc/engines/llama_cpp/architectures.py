@@ -30,7 +30,7 @@ class Rules:
     no_value      whether files as converted do not say how wide a value is
     kv_twice      whether what is a key and a value at once is kept twice
     mtp_layers    how many layers of multi-token prediction may have a context of their own
-    mtp_index     whether these have an index there too
+    indexed       whether every layer that attends keeps index keys, those of prediction too
     keeps_mtp     whether the model's own context keeps those layers too, where a file has them
     mtp_in_file   whether a converted file has them among its own
     """
@@ -53,7 +53,7 @@ class Rules:
     no_value: bool = False
     kv_twice: bool = False
     mtp_layers: int = 0
-    mtp_index: bool = False
+    indexed: bool = False
     keeps_mtp: bool = False
     mtp_in_file: bool = True
 
@@ -127,7 +127,7 @@ def _table() -> dict[str, Rules]:
     add("dflash", kv_twice=True)
     add(_PREDICTS, mtp_layers=1)
     add(_PREDICTS_MORE, mtp_layers=MAX_LAYERS)
-    add("qwen4exp", mtp_index=True)
+    add("qwen4exp", indexed=True)
     add(_KEEPS_MTP, keeps_mtp=True)
     add(" ".join({*_KEEPS_MTP.split()} - {"bailingmoe3"}), mtp_in_file=False)
     return found

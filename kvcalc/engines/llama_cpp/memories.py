@@ -51,7 +51,7 @@ def memories_of(target: Target) -> tuple[Memory, ...]:
     states = [(number, one.state) for number, one in enumerate(kept[:trunk]) if one.state]
     hybrid = target.rules.hybrid or bool(states)
     rows = _by_cache(kept)
-    if target.rules.mtp_index and len(rows[INDEX]) < len(rows[FULL]):
+    if target.rules.indexed and len(rows[INDEX]) < len(rows[FULL]):
         text = f"{NAME} keeps index keys in every layer of {target.architecture} that attends"
         raise UsageError(f"{text}, and how wide those of {target.model.name} are is not known")
     if not hybrid:  # a layer without attention has a row all the same, if of nothing
@@ -80,9 +80,9 @@ def predicting_memories_of(target: Target) -> tuple[Memory, ...]:
     first = len(target.trunk)
     rows: dict[str, list[tuple[int, Row]]] = defaultdict(list)
     for name, found in _by_cache(kept).items():
-        if name != INDEX or target.rules.mtp_index:
+        if name != INDEX or target.rules.indexed:
             rows[name] = [(first + number, _predicting(one, target)) for number, one in found]
-    if target.rules.mtp_index:  # the one memory of a hybrid that is made without its states
+    if target.rules.indexed:  # the one memory of a hybrid that is made without its states
         return _of_hybrid(target, rows, ())
     return _attending(target, rows, last=False)
 

@@ -24,7 +24,6 @@ from kvcalc.parallel.stages import stages_of
 
 if TYPE_CHECKING:
     from kvcalc.engines.llama_cpp.memories import Memory
-    from kvcalc.engines.llama_cpp.settings import Settings
     from kvcalc.engines.llama_cpp.target import Target
     from kvcalc.model import Model
     from kvcalc.parallel.ranks import Ranks
@@ -65,7 +64,7 @@ def plan_of(model: Model, question: Question, launcher: Launcher) -> LlamaPlan:
     return LlamaPlan(
         memories,
         _parts(model, ranks, cut, memories),
-        _draft(model, question, target.settings, ranks),
+        _draft(model, question, launcher, ranks),
         target.settings,
         frozenset(question.settings),
         notes_of(target, memories, question),
@@ -98,13 +97,13 @@ def _parts(
     )
 
 
-def _draft(model: Model, question: Question, own: Settings, ranks: Ranks) -> Part | None:
+def _draft(model: Model, question: Question, launcher: Launcher, ranks: Ranks) -> Part | None:
     """The context of a draft: cells and slots as the model's, types of its own."""
     if model.draft is None:
         return None
     refuse_draft(ranks)
-    found = target_of(model.draft, replace(question, mtp=False), own.launcher)
-    target = replace(found, settings=own.of_draft)
+    found = target_of(model.draft, replace(question, mtp=False), launcher)
+    target = replace(found, settings=found.settings.of_draft)
     memories = memories_of(target)
     refuse_target(target, memories)
     return Part(memories, model.draft.cache)

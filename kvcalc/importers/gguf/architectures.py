@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from kvcalc.importers.family import Family, Part, Schedule
-from kvcalc.importers.gguf import hybrids, parts, schedules, states
+from kvcalc.importers.gguf import hybrids, indexers, parts, schedules, states
 from kvcalc.importers.gguf.hybrids import HASHED, by_heads, by_interval
 from kvcalc.importers.gguf.keys import DRAFT
 from kvcalc.importers.gguf.schedules import (
@@ -23,7 +23,6 @@ from kvcalc.importers.gguf.schedules import (
     UNUSED,
     alike,
     interleaved,
-    picking,
     sharing,
 )
 from kvcalc.importers.parts import both, none, with_shared
@@ -94,13 +93,13 @@ TABLE = (
     # latents
     _latent("deepseek2", "mistral4", "minicpm3", "plm", schedule=alike()),
     _latent("deepseek32", schedule=alike(INDEXED)),
-    _latent("glm-dsa", schedule=picking(schedules.glm_indexers)),
-    _latent("hy_v4", schedule=schedules.hy_v4),
-    _latent("dots3note", parts={**DSA, SLIDING: parts.latent_sliding}, schedule=schedules.dots3),
-    Family("deepseek4", schedule=schedules.by_ratio,
+    _latent("glm-dsa", schedule=indexers.picking(indexers.glm_indexers)),
+    _latent("hy_v4", schedule=indexers.hy_v4),
+    _latent("dots3note", parts={**DSA, SLIDING: parts.latent_sliding}, schedule=indexers.dots3),
+    Family("deepseek4", schedule=indexers.by_ratio,
         parts={"ratio 0": parts.shared_kv, "ratio 4": parts.compressed_sparse,
             "ratio 128": parts.compressed_heavily}),
-    Family("minimax-m3", schedule=schedules.after_dense,
+    Family("minimax-m3", schedule=indexers.after_dense,
         parts={FULL: parts.full, SPARSE: parts.block_sparse}),
     # states
     _recurrent("mamba", part=states.mamba1, unused=("heads", "kv_heads")),
@@ -126,7 +125,7 @@ TABLE = (
     _hybrid("kimi-linear", "kimi-k3", "bailingmoe3", part=states.kda, full=parts.latent,
         schedule=by_heads()),
     Family("glm5-next", parts={**DSA, INDEXED: parts.pooled, LINEAR: states.kda},
-        schedule=schedules.pooled),
+        schedule=indexers.pooled),
     # drafts
     _draft("eagle3", parts=PLAIN, schedule=schedules.plain),
     _draft("dflash", parts={**WINDOWED, "ratio 0": parts.shared_kv}, schedule=schedules.dflash),

@@ -31,7 +31,9 @@ ORDER = (
     {"attention"},
     {"model"},
     {"parallel"},
-    {"whatif"},
+    {"hardware", "whatif"},
+    {"budget"},
+    {"machine"},
     {"claim"},
     {"schema"},
     {"engines"},
@@ -67,10 +69,13 @@ MAY_IMPORT = {
     "catalog": UP_TO_SCHEMA
     | {"bundle", "document", "given", "importers", "inside", "naming", "opening"},
     "arguments": {"errors", "model", "units"},
+    "references": {"arguments", "catalog", "errors", "model"},
     "gathering": UP_TO_QUERIES | {"catalog", "document", "importers", "opening"},
     "render": RESULTS | {"kvcalc"},
     "publish": UP_TO_SCHEMA | {"render"},
-    "api": UP_TO_QUERIES | {"arguments", "bundle", "catalog", "gathering", "publish"},
+    "api": UP_TO_QUERIES
+    | {"arguments", "bundle", "catalog", "gathering", "publish"}
+    | {"references"},
     "cli": {"errors", "printable", "units", "formats", "expect", "engines", "bundle", "render"}
     | {"kvcalc"},
     "kvcalc": {"api", "errors", "model"},

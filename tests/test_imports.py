@@ -53,6 +53,7 @@ RESULTS = UP_TO_QUERIES - {"whatif", "schema"}
 MAY_IMPORT = {
     **CORE,
     "queries": CORE["queries"] | {"answer", "naming"},
+    "budget": {"errors", "formats", "cache", "hardware", "model", "parallel", "units"},
     "answer": {"printable", "render"},
     "yamltext": {"errors", "printable"},
     "jsonplaces": {"errors"},
@@ -66,6 +67,7 @@ MAY_IMPORT = {
     "bundle": set(),
     "catalog": UP_TO_SCHEMA
     | {"bundle", "document", "given", "importers", "inside", "naming", "opening"},
+    "hardware": {"model"},
     "arguments": {"errors", "model", "units"},
     "gathering": UP_TO_QUERIES | {"catalog", "document", "importers", "opening"},
     "render": RESULTS | {"kvcalc"},

@@ -55,6 +55,7 @@ RESULTS = UP_TO_QUERIES - {"whatif", "schema"}
 MAY_IMPORT = {
     **CORE,
     "queries": CORE["queries"] | {"answer", "naming"},
+    "budget": {"errors", "formats", "cache", "hardware", "model", "parallel", "units"},
     "answer": {"printable", "render"},
     "yamltext": {"errors", "printable"},
     "jsonplaces": {"errors"},
@@ -68,6 +69,7 @@ MAY_IMPORT = {
     "bundle": set(),
     "catalog": UP_TO_SCHEMA
     | {"bundle", "document", "given", "importers", "inside", "naming", "opening"},
+    "hardware": {"model"},
     "arguments": {"errors", "model", "units"},
     "references": {"arguments", "catalog", "errors", "model"},
     "gathering": UP_TO_QUERIES | {"catalog", "document", "importers", "opening"},

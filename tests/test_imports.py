@@ -71,7 +71,7 @@ MAY_IMPORT = {
     | {"bundle", "document", "given", "importers", "inside", "naming", "opening"},
     "hardware": {"model"},
     "arguments": {"errors", "model", "units"},
-    "references": {"arguments", "catalog", "errors", "model"},
+    "references": {"arguments", "budget", "catalog", "errors", "gpus", "hardware", "model"},
     "gathering": UP_TO_QUERIES | {"catalog", "document", "importers", "opening"},
     "render": RESULTS | {"kvcalc"},
     "publish": UP_TO_SCHEMA | {"render"},

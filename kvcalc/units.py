@@ -102,6 +102,14 @@ def parse_memory(text: str) -> int:
     return check_memory(int(Fraction(number) * SIZE_UNITS[match[2]]))
 
 
+def parse_rate(text: str) -> int:
+    """Read bytes a second: `4.8TB/s`, `64 GB/s`. Raises ValueError."""
+    size, slash, second = text.strip().rpartition("/")
+    if not slash or second != "s":
+        raise ValueError(f"{briefly(text)} is no number of bytes a second; write it like 64GB/s")
+    return parse_memory(size)
+
+
 def memory_of(given: int | str) -> int:
     """Memory as Python gives it, bytes or text as `parse_memory` reads it, or ValueError."""
     return parse_memory(given) if isinstance(given, str) else check_memory(given)

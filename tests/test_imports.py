@@ -68,7 +68,8 @@ MAY_IMPORT = {
     "opening": UP_TO_SCHEMA | {"document", "importers", "naming"},
     "bundle": set(),
     "catalog": UP_TO_SCHEMA
-    | {"bundle", "document", "given", "importers", "inside", "naming", "opening"},
+    | {"bundle", "devices", "document", "given", "importers", "inside", "naming", "opening"},
+    "devices": UP_TO_SCHEMA | {"bundle", "document", "importers", "naming", "opening"},
     "hardware": {"model"},
     "arguments": {"errors", "model", "units"},
     "references": {"arguments", "budget", "catalog", "errors", "gpus", "hardware", "model"},

@@ -258,12 +258,12 @@ class Paged:
     def settings_at(self, context: int | None) -> dict[str, Setting]:
         return {}
 
-    def at(self, context: int, batch: int) -> Reservation:
+    def at(self, context: int, batch: int, shared: int = 0) -> Reservation:
         if context > self.limit:
             raise UsageError(f"{context:,} tokens are beyond max_model_len")
         return Reservation(1000 * batch * -(-context // 16), tuple, pool=1000)
 
-    def capacity(self, memory: int, context: int) -> Capacity:
+    def capacity(self, memory: int, context: int, shared: int = 0) -> Capacity:
         pages = -(-context // 16)
         if context > self.limit:
             raise UsageError(f"{context:,} tokens are beyond max_model_len")
@@ -312,7 +312,7 @@ def test_an_engine_may_serve_none_where_the_bytes_are_there(
     monkeypatch: pytest.MonkeyPatch, cli: Cli
 ) -> None:
     class Refusing(Paged):
-        def capacity(self, memory: int, context: int) -> Capacity:
+        def capacity(self, memory: int, context: int, shared: int = 0) -> Capacity:
             return Capacity(0)
 
     paged(monkeypatch, Refusing())
@@ -343,7 +343,7 @@ def test_a_pool_is_looked_at_no_more_often_than_needed(monkeypatch: pytest.Monke
     looks = []
 
     class Counting(Paged):
-        def capacity(self, memory: int, context: int) -> Capacity:
+        def capacity(self, memory: int, context: int, shared: int = 0) -> Capacity:
             looks.append(context)
             return super().capacity(memory, context)
 

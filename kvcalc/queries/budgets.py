@@ -47,7 +47,7 @@ def on_gpu(question: Question, machine: Machine) -> Question:
     engine = engine_of(question.engine)
     if all(one.name != GPU for one in engine.SETTINGS):
         return question
-    named, own = question.settings.get(GPU), engine.gpu_of(machine.gpu)
+    named, own = question.settings.get(GPU), machine.gpu.slug
     if named is not None and named != own:
         text = f"--gpu is {machine.gpu.slug}, and -E gpu is {briefly(named)}"
         raise UsageError(f"{text}: leave -E gpu out")

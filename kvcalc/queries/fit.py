@@ -18,7 +18,7 @@ from kvcalc.queries.asked import drafts_of, filled, names_of, notes_on
 from kvcalc.queries.budgets import budget_of, on_gpu
 from kvcalc.queries.deployed import Deployed, deployed, resolved
 from kvcalc.queries.fitted import Fitted, fitted
-from kvcalc.queries.layouts import layout_name, layouts_of
+from kvcalc.queries.layouts import is_last_resort, layout_name, layouts_of
 from kvcalc.queries.ways_out import ways_out
 from kvcalc.question import Question
 
@@ -138,6 +138,8 @@ def laid_out(name: str, model: Model, query: Question, machine: Machine, wanted:
     model = model.adapted(query)
     refused: list[tuple[str, UsageError]] = []
     for layout in layouts_of(model, query, machine.gpus):
+        if found and is_last_resort(layout):
+            break
         try:
             placed = deployed(model, layout)
             budget = budget_of(placed, layout, machine)

@@ -147,5 +147,7 @@ def _on(row: Fitted) -> Iterator[str]:
         yield f"{MAX_TOKENS:,} tokens fit, and kvcalc counts no further"
     elif own and longest > own:
         yield f"the longest context, {longest:,}, is beyond its own {own:,} tokens"
+    if row.fits and row.batches and (row.batches.least or 0) < row.wanted:
+        yield "it fits at the likeliest, and not with the least that may be left for the cache"
     if row.fits and longest is not None and longest < row.context:
         yield f"{row.context:,} tokens fit, and of shorter contexts {longest + 1:,} does not"

@@ -23,7 +23,8 @@ def layouts_of(model: Model, question: Question, gpus: int | None) -> tuple[Ques
 
     Else those that go with what is asked: all GPUs share the heads; some do, in stages; some do, of
     copies that share the sequences (and the experts); and where ranks would keep the same entries,
-    ones that share the tokens. Raises WrongArgument where none takes so many.
+    ones that share the tokens. Stages of one GPU each come last, for where no heads can be shared.
+    Raises WrongArgument where none takes so many.
     """
     asked = {kind: getattr(question, kind) for kind in KINDS}
     taken = question.tp * question.pp * question.dp
@@ -42,7 +43,13 @@ def layouts_of(model: Model, question: Question, gpus: int | None) -> tuple[Ques
         text = f"the layout takes {taken:,} of {gpus:,} GPUs"
         raise WrongArgument("gpus", f"{text}: name all of them, or fewer ranks")
     sharing = (_sharing(model, one) for one in found)
-    return (*found, *(one for one in sharing if one and question.dcp == 1))
+    more = (one for one in sharing if one and question.dcp == 1)
+    return tuple(sorted((*found, *more), key=is_last_resort))
+
+
+def is_last_resort(layout: Question) -> bool:
+    """Whether each stage is one GPU: a token waits for all of them, one after the other."""
+    return layout.pp > 1 and layout.tp == 1
 
 
 def layout_name(ranks: Question | Ranks) -> str:

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from os import PathLike, fspath
-from os.path import join
 from typing import TYPE_CHECKING, Any
 
 from kvcalc import bundle, catalog
 from kvcalc.arguments import contexts_of, must_be_ignored, once_from_standard_input
-from kvcalc.errors import InputError, UsageError, WrongArgument, briefly, checked
+from kvcalc.errors import InputError, UsageError, WrongArgument, briefly
 from kvcalc.model import Model
 from kvcalc.question import question
-from kvcalc.units import memory_of
+from kvcalc.references import (
+    GpuReference,
+    Reference,
+    drafted,
+    fields_of,
+    known,
+    known_gpu,
+    known_ledger,
+    loaded,
+    must_be_either,
+    must_be_text,
+    texts,
+)
 
 if TYPE_CHECKING:
+    from os import PathLike
     from typing import Literal, Unpack
 
     from kvcalc.claim import Claim
     from kvcalc.expect import Quantity
+    from kvcalc.machine import FitAsked
     from kvcalc.queries.check import Checked
     from kvcalc.queries.compare import Comparison
     from kvcalc.queries.diff import Difference
@@ -30,14 +42,6 @@ if TYPE_CHECKING:
     from kvcalc.queries.show import Breakdown
     from kvcalc.question import Asked
 
-    Known = Model | catalog.Reference
-    """A reference whose path is text."""
-
-Reference = Model | str | PathLike[str] | Mapping[str, Any]
-"""A model, or what names one: a YAML path, a Hugging Face config.json or a folder that holds one, a
-GGUF file, all these as text or as a Path; a hub id such as `hf:org/name`, a bundled name or what
-people call one, `-` for standard input; or what such a YAML file or a config.json says, as a
-dict."""
 Tokens = int | str
 """A number of tokens, or text as the command line takes it: `128K` is 131,072, `128k` 128,000."""
 
@@ -50,7 +54,7 @@ def load(reference: Reference, *, ignore: Sequence[str] = ()) -> Model:
 
     Raises InputError with all of its problems, UsageError where it has not what is to be ignored.
     """
-    return _models([_known("reference", reference)], ignore)[0]
+    return loaded([known("reference", reference)], ignore)[0]
 
 
 def show(
@@ -69,8 +73,8 @@ def show(
     """
     from kvcalc.queries.show import show as answer
 
-    asking = question(context, batch, _fields(ignore), **asked)
-    return answer(_drafted([_known("model", model)], draft, ignore)[0], asking)
+    asking = question(context, batch, fields_of(ignore), **asked)
+    return answer(drafted([known("model", model)], draft, ignore)[0], asking)
 
 
 def compare(
@@ -95,40 +99,47 @@ def compare(
 
     if not models:
         raise WrongArgument("models", "compare needs at least one model")
-    _must_be_text("metric", metric)
+    must_be_text("metric", metric)
     if baseline is not None:
-        _must_be_text("baseline", baseline)
+        must_be_text("baseline", baseline)
     several, single = contexts_of(context)
-    asking = question(single, batch, _fields(ignore), **asked)
-    named, expect = [_known("models", model) for model in models], _texts("expect", expect)
-    drafted = _drafted(named, draft, ignore)
-    return answer(drafted, asking, metric, baseline, contexts=several, expect=expect)
+    asking = question(single, batch, fields_of(ignore), **asked)
+    named, expect = [known("models", model) for model in models], texts("expect", expect)
+    beside = drafted(named, draft, ignore)
+    return answer(beside, asking, metric, baseline, contexts=several, expect=expect)
 
 
 def fit(
     *models: Reference,
-    memory: int | str,
+    gpu: GpuReference | None = None,
+    ledger: str | PathLike[str] | None = None,
     context: Tokens | None = None,
+    batch: int | None = None,
     draft: Reference | None = None,
     ignore: Sequence[str] = (),
-    **asked: Unpack[Asked],
+    **asked: Unpack[FitAsked],
 ) -> Fit:
-    """What of each model fits into the memory that every GPU has left for the cache.
+    """What of each model fits into the memory that every GPU has for the cache.
 
-    memory  bytes, or text with its unit: `40GiB`, `80GB`
+    memory  what each GPU has left for the cache: bytes, or text with its unit, `40GiB`, `80GB`
+    gpu     instead, a kind of GPU: what a bundled one is called, a YAML file, or a `Gpu`
+    gpus    how many of them; without a layout of them the sensible ones stand beside each other
+    batch   sequences that are to fit; without, the most that do are looked for
+    ledger  a server's log, which says what it had for the cache
 
-    The most sequences of a context, and the longest context of one. Raises InputError, UsageError.
+    The most sequences of a context, and the longest context. What else is known of the machine
+    `kvcalc.machine.Machine` tells. Raises InputError, UsageError.
     """
+    from kvcalc.machine import apart, machine
     from kvcalc.queries.fit import fit as answer
 
     if not models:
         raise WrongArgument("models", "fit needs at least one model")
-    if "batch" in asked:
-        raise WrongArgument("batch", "batch is what fit answers, the most that fits: leave it out")
-    size = checked("memory", memory_of, memory)
-    asking = question(context, 1, _fields(ignore), **asked)
-    named = [_known("models", model) for model in models]
-    return answer(_drafted(named, draft, ignore), asking, size)
+    there, others = apart(asked)
+    found = machine(known_gpu(gpu), known_ledger(ledger), **there)
+    asking = question(context, 1 if batch is None else batch, fields_of(ignore), **others)
+    named = [known("models", model) for model in models]
+    return answer(drafted(named, draft, ignore), asking, found, batch)
 
 
 def check(
@@ -149,11 +160,11 @@ def check(
     from kvcalc.claim import Claim
     from kvcalc.queries.check import Checked
 
-    _must_be_text("select", select)
-    _must_be_either("allow_outside", allow_outside)
-    _must_be_either("keep_going", keep_going)
-    ignore = _fields(ignore)
-    given = [thing if isinstance(thing, Claim) else _known("things", thing) for thing in things]
+    must_be_text("select", select)
+    must_be_either("allow_outside", allow_outside)
+    must_be_either("keep_going", keep_going)
+    ignore = fields_of(ignore)
+    given = [thing if isinstance(thing, Claim) else known("things", thing) for thing in things]
     once_from_standard_input([thing for thing in given if isinstance(thing, str)])
     found = gathering.gathered(given, ignore, allow_outside) if given else gathering.bundled()
     if found.errors and not keep_going:
@@ -179,7 +190,7 @@ def models(word: str = "") -> Listing:
     """
     from kvcalc.queries.listing import list_models
 
-    _must_be_text("word", word)
+    must_be_text("word", word)
     found = list_models(catalog.load_all(list(bundle.bundled())))
     return found.with_word(catalog.word_of(word)) if word else found
 
@@ -191,7 +202,7 @@ def dtypes(word: str = "") -> Dtypes:
     """
     from kvcalc.queries.dtypes import list_dtypes
 
-    _must_be_text("word", word)
+    must_be_text("word", word)
     return list_dtypes().with_word(word) if word else list_dtypes()
 
 
@@ -204,8 +215,8 @@ def settings(engine: str, word: str = "") -> EngineSettings:
     """
     from kvcalc.queries.settings import list_settings
 
-    _must_be_text("engine", engine)
-    _must_be_text("word", word)
+    must_be_text("engine", engine)
+    must_be_text("word", word)
     return list_settings(engine).with_word(word) if word else list_settings(engine)
 
 
@@ -213,7 +224,7 @@ def diff(model: Reference, other: Reference, *, ignore: Sequence[str] = ()) -> D
     """Whether two models keep the same cache, and what differs. Raises InputError."""
     from kvcalc.queries.diff import diff as answer
 
-    return answer(*_models([_known("model", model), _known("other", other)], ignore))
+    return answer(*loaded([known("model", model), known("other", other)], ignore))
 
 
 def to_yaml(model: Reference) -> str:
@@ -225,7 +236,7 @@ def to_yaml(model: Reference) -> str:
 
     from kvcalc.schema.writing.model import to_yaml as written
 
-    (found,) = _models([_known("model", model)])
+    (found,) = loaded([known("model", model)])
     today = date.today().isoformat()
     sources = (source if source.read else replace(source, read=today) for source in found.sources)
     return written(replace(found, sources=tuple(sources)))
@@ -239,58 +250,3 @@ def json_schema(what: Literal["model", "claims", "output"]) -> dict[str, Any]:
         text = f"{briefly(what)} has no schema; known: {', '.join(publish.SCHEMAS)}"
         raise WrongArgument("what", text)
     return publish.SCHEMAS[what]()
-
-
-def _drafted(
-    references: Sequence[Known], draft: Reference | None, ignore: Sequence[str]
-) -> list[Model]:
-    """The models, with a draft beside each of them if there is one."""
-    if draft is None:
-        return _models(references, ignore)
-    *models, drafting = _models([*references, _known("draft", draft)], ignore)
-    return [replace(model, draft=drafting) for model in models]
-
-
-def _models(references: Sequence[Known], ignore: Sequence[str] = ()) -> list[Model]:
-    ignore = _fields(ignore)
-    names = [reference for reference in references if not isinstance(reference, Model)]
-    once_from_standard_input(names)
-    loaded = iter(catalog.load_all(names, ignore))
-    models = [r if isinstance(r, Model) else next(loaded) for r in references]
-    must_be_ignored(ignore, models)
-    return models
-
-
-def _known(argument: str, thing: Reference) -> Known:
-    """A model, its data, or what names one as text; a path stays one whatever it is called."""
-    if isinstance(thing, Model | str) or (isinstance(thing, Mapping) and thing):
-        return thing
-    if isinstance(thing, PathLike) and isinstance(path := fspath(thing), str):
-        return join(".", path) if path == "-" or ":" in path else path
-    text = f"{briefly(thing)} is neither a model nor the name of one"
-    several = isinstance(thing, list | tuple) and argument in ("models", "things")
-    raise WrongArgument(argument, f"{text}; give them one by one" if several else text)
-
-
-def _fields(ignore: Sequence[str]) -> tuple[str, ...]:
-    """What is to be ignored. Raises WrongArgument where that is no list of fields."""
-    return _texts("ignore", ignore, "fields")
-
-
-def _texts(argument: str, given: Sequence[str], of: str = "figures") -> tuple[str, ...]:
-    if isinstance(given, str):
-        text = briefly(given)
-        raise WrongArgument(argument, f"{argument} is a list of {of}: [{text}], not {text}")
-    if not isinstance(given, Collection) or not all(isinstance(name, str) for name in given):
-        raise WrongArgument(argument, f"{argument} is a list of {of}, not {briefly(given)}")
-    return tuple(given)
-
-
-def _must_be_text(argument: str, value: object) -> None:
-    if not isinstance(value, str):
-        raise WrongArgument(argument, f"{argument} is text, not {briefly(value)}")
-
-
-def _must_be_either(argument: str, value: object) -> None:
-    if not isinstance(value, bool):
-        raise WrongArgument(argument, f"{argument} is true or false, not {briefly(value)}")

@@ -26,6 +26,12 @@ def bundled_claims() -> dict[str, Path]:
     return files_of("claims")
 
 
+@cache
+def bundled_gpus() -> dict[str, Path]:
+    """The bundled GPU files by name, in alphabetical order."""
+    return files_of("gpus")
+
+
 def files_of(folder: str) -> dict[str, Path]:
     """The files of one folder of the bundle by name, in alphabetical order."""
     return {path.stem: path for path in sorted((configs() / folder).glob("*.yaml"))}

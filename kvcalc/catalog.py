@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kvcalc.claim import Claim
+    from kvcalc.hardware import Gpu
     from kvcalc.model import Model
     from kvcalc.naming.index import Bundled
     from kvcalc.naming.twins import Twin
@@ -64,6 +65,16 @@ def checkable_of(
         ours = found.folder == configs() / "claims"
         return _claims(found, ignored=ignored, allow_outside=allow_outside or ours)
     return model_of(found, ignored)
+
+
+def gpu(reference: str) -> Gpu:
+    """The GPU that a reference names: a YAML path, a bundled name, or another name of one.
+
+    Raises InputError, with every problem of the file.
+    """
+    from kvcalc.devices import gpu_of
+
+    return gpu_of(reference)
 
 
 def load_bundled() -> tuple[list[Model], list[Claim]]:

@@ -19,6 +19,7 @@ class Gpu:
     link        bytes a second from host memory to it, one way, at most; None where that is the same
     capability  of CUDA, 90 for 9.0; None on others
     also        what else it is called
+    nominal     whether memory is what its vendor calls it, as no driver's figure was read
     """
 
     slug: str
@@ -31,3 +32,4 @@ class Gpu:
     also: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     file: str = ""
+    nominal: bool = False

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kvcalc.attention.base import Scheme, Shape
     from kvcalc.expect import Expectation
-    from kvcalc.formats import IndexFormat, Layout
+    from kvcalc.formats import Format, IndexFormat, Layout
     from kvcalc.question import Question
 
 DEFAULT_CONTEXT = 131_072
@@ -28,7 +28,8 @@ MAX_LAYERS = 10_000
 MAX_ENTRIES = 1_000
 """Of attention that differs, however many layers are alike; published models have a dozen."""
 
-FACTS = ("max_context", "parameters", "active_parameters", "weight_bytes")
+PARAMETERS = ("parameters", "active_parameters", "expert_parameters", "mtp_parameters")
+FACTS = ("max_context", *PARAMETERS, "weight_bytes")
 """Numbers of a model that its cache does not depend on; each may be left unsaid."""
 
 Layer = tuple[str, ...]
@@ -81,9 +82,15 @@ class Model:
     max_context: int | None = None
     parameters: int | None = None
     active_parameters: int | None = None
+    expert_parameters: int | None = None
+    """Parameters of routed experts in all layers, neither shared experts' nor routers'."""
+    mtp_parameters: int | None = None
+    """Those of the multi-token-prediction layers, which `parameters` counts."""
     weight_bytes: int | None = None
     weights: Mapping[str, int] = field(default_factory=dict)
     """Parameters by the dtype they are published in, where that is not one for all."""
+    weight_dtype: Format | None = None
+    """The dtype they are published in, where that is one but for small tensors."""
     hub: tuple[str, ...] = ()
     """The repositories `org/name` of a hub that it stands for."""
     confidence: str = ""

@@ -39,6 +39,7 @@ TOKEN_UNITS = {"": 1, "k": 10**3, "m": 10**6, "K": 2**10, "Ki": 2**10, "M": 2**2
 
 _TOKENS = r"(\d{1,3}(?:[,_]\d{3})+|\d+(?:\.\d+)?)\s*([A-Za-z]*)"
 _MEMORY = r"(-?(?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:\.\d+)?)\s*([A-Za-z]*)"
+_SHARE = r"\d{1,3}(\.\d{1,15})?|\d{1,15}/\d{1,15}"
 _SIZED = "write it like {0}GiB, of 2^30 B each, or {0}GB, of 10^9 B"
 _MARKED = r"_|(?<!\d)\d{1,3},\d{3}(?!\d)"
 """What may be a thousands mark, which no item of a list has."""
@@ -101,6 +102,14 @@ def parse_memory(text: str) -> int:
     return check_memory(int(Fraction(number) * SIZE_UNITS[match[2]]))
 
 
+def parse_rate(text: str) -> int:
+    """Read bytes a second: `4.8TB/s`, `64 GB/s`. Raises ValueError."""
+    size, slash, second = text.strip().rpartition("/")
+    if not slash or second != "s":
+        raise ValueError(f"{briefly(text)} is no number of bytes a second; write it like 64GB/s")
+    return parse_memory(size)
+
+
 def memory_of(given: int | str) -> int:
     """Memory as Python gives it, bytes or text as `parse_memory` reads it, or ValueError."""
     return parse_memory(given) if isinstance(given, str) else check_memory(given)
@@ -113,6 +122,22 @@ def check_memory(size: int) -> int:
     if not 1 <= size <= MAX_MEMORY:
         raise ValueError(f"{grouped(size)} B is no memory: give 1 B to {MAX_MEMORY:,} B")
     return size
+
+
+def parse_share(given: float | str | Fraction) -> Fraction:
+    """Read a part of a whole: `0.92`, `92%`, or a number; more than none of it, and all at most.
+
+    Raises ValueError.
+    """
+    text = str(given).strip()
+    percent = text.endswith("%")
+    number = text.removesuffix("%").strip()
+    if not (isinstance(given, str | float | int | Fraction) and re.fullmatch(_SHARE, number)):
+        raise ValueError(f"{briefly(given)} is no part of a whole; write it like 0.92 or 92%")
+    share = Fraction(number) / (100 if percent else 1)
+    if not 0 < share <= 1:
+        raise ValueError(f"{briefly(given)} is not between 0 and 1, of which it is a part")
+    return share
 
 
 def check_batch(batch: int) -> int:

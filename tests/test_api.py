@@ -352,7 +352,7 @@ WRONG: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
             "models": [*NO_MODEL, None],
             "memory": ["40", "40G", "x", "", "0GiB", "-1GB", "1" * 5000, 0, None, *NO_NUMBER],
             **ASKED,
-            "batch": [1, 2, *NO_COUNT],
+            "batch": NO_COUNT,
             **IGNORE,
         },
     ),

@@ -31,7 +31,9 @@ ORDER = (
     {"attention"},
     {"model"},
     {"parallel"},
-    {"whatif"},
+    {"hardware", "whatif"},
+    {"budget"},
+    {"machine"},
     {"claim"},
     {"schema"},
     {"engines"},
@@ -53,6 +55,7 @@ RESULTS = UP_TO_QUERIES - {"whatif", "schema"}
 MAY_IMPORT = {
     **CORE,
     "queries": CORE["queries"] | {"answer", "naming"},
+    "budget": {"errors", "formats", "cache", "hardware", "model", "parallel", "units"},
     "answer": {"printable", "render"},
     "yamltext": {"errors", "printable"},
     "jsonplaces": {"errors"},
@@ -65,12 +68,17 @@ MAY_IMPORT = {
     "opening": UP_TO_SCHEMA | {"document", "importers", "naming"},
     "bundle": set(),
     "catalog": UP_TO_SCHEMA
-    | {"bundle", "document", "given", "importers", "inside", "naming", "opening"},
+    | {"bundle", "devices", "document", "given", "importers", "inside", "naming", "opening"},
+    "devices": UP_TO_SCHEMA | {"bundle", "document", "importers", "naming", "opening"},
+    "hardware": {"model"},
     "arguments": {"errors", "model", "units"},
+    "references": {"arguments", "budget", "catalog", "errors", "gpus", "hardware", "model"},
     "gathering": UP_TO_QUERIES | {"catalog", "document", "importers", "opening"},
     "render": RESULTS | {"kvcalc"},
     "publish": UP_TO_SCHEMA | {"render"},
-    "api": UP_TO_QUERIES | {"arguments", "bundle", "catalog", "gathering", "publish"},
+    "api": UP_TO_QUERIES
+    | {"arguments", "bundle", "catalog", "gathering", "publish"}
+    | {"references"},
     "cli": {"errors", "printable", "units", "formats", "expect", "engines", "bundle", "render"}
     | {"kvcalc"},
     "kvcalc": {"api", "errors", "model"},

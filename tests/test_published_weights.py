@@ -58,6 +58,12 @@ def test_parameters_are_whole_numbers_and_the_sum_of_the_weights(
         ("parameters: '5'", ":7:13:", "'5'; it must be a whole number"),
         ("parameters: 6_0e11", ":7:13:", "'6_0e11'; it must be a whole number"),
         ("weight_bytes: .inf", ":7:15:", "inf"),
+        ("weight_dtype: fpx", ":7:15:", "unknown dtype 'fpx'; did you mean fp8?"),
+        ("weight_dtype: q8_KV", ":7:15:", "q8_KV stores the entries of a cache, not weights"),
+        ("weights: { fp8: 6 }\nweight_dtype: fp8", ":8:15:", "weights has the dtypes of all"),
+        ("parameters: 6\nexpert_parameters: 7", ":8:20:", "7 of 6 parameters: a part is no more"),
+        ("weights: { fp8: 6 }\nmtp_parameters: 7", ":8:17:", "a part is no more than all"),
+        ("expert_parameters: 1.5", ":7:20:", "whole"),
         ("hub: []", ":7:6:", ""),
         ("hub: Qwen/Qwen3-8B", ":7:6:", "list"),
     ],
@@ -90,6 +96,9 @@ def test_what_is_stated_is_written_again(model_file: ModelFile) -> None:
     assert kvcalc.to_yaml(path).endswith(stated)
     plain = kvcalc.to_yaml(model_file(f"{MODEL}parameters: 7", "plain.yaml"))
     assert plain.endswith("parameters: 7\n")
+    stated = "parameters: 7\nexpert_parameters: 5\nmtp_parameters: 1\nweight_dtype: fp8\n"
+    parts = model_file(MODEL + stated.replace("fp8", "FP8_E4M3"), "parts.yaml")
+    assert kvcalc.to_yaml(parts).endswith(stated)
 
 
 def test_many_repositories_are_written_on_several_lines(model_file: ModelFile) -> None:

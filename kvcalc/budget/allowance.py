@@ -24,7 +24,7 @@ MIB, GIB = 2**20, 2**30
 
 UTILIZATION: Mapping[str | None, Fraction] = MappingProxyType(
     {
-        None: Fraction(1),
+        None: Fraction(9, 10),
         "vllm": Fraction(92, 100),
         "transformers": Fraction(1),
         "llama.cpp": Fraction(1),

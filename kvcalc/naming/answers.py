@@ -32,7 +32,7 @@ def noted(model: Model, twin: Twin) -> Model:
         return replace(model, notes=notes)
     outdated = {**model.outdated, "kv_dtype": unread}
     told = replace(model, notes=(*notes, unread), outdated=outdated)
-    return replace(told, weight_bytes=None, weights={})
+    return replace(told, weight_bytes=None, weights={}, weight_dtype=None)
 
 
 def the_twin(reference: str, known: Sequence[Bundled], files: Sequence[str]) -> Twin:

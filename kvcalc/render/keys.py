@@ -113,6 +113,11 @@ def number(value: Fraction) -> int | float:
     return value.numerator if value.denominator == 1 else float(value)
 
 
+def maybe_number(value: Fraction | None) -> int | float | None:
+    """The same of what may not be known."""
+    return None if value is None else number(value)
+
+
 def as_fraction(value: Fraction | None) -> str | None:
     """The exact twin of a number."""
     return None if value is None else f"{value.numerator}/{value.denominator}"

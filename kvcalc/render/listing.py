@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kvcalc.formats import Format
 from kvcalc.queries.listing import Listed, Listing
 from kvcalc.render import Style
 from kvcalc.render.keys import FIXED, GROWTH, Each, JsonObject, Key, envelope
@@ -32,8 +33,11 @@ LISTED = JsonObject(
     Key("confidence", str, "model.confidence"),
     Key("parameters", int | None, "model.parameters"),
     Key("active_parameters", int | None, "model.active_parameters"),
+    Key("expert_parameters", int | None, "model.expert_parameters"),
+    Key("mtp_parameters", int | None, "model.mtp_parameters"),
     Key("weight_bytes", int | None, "model.weight_bytes"),
     Each("weights", WEIGHTS, lambda listed: listed.model.weights.items()),
+    Key("weight_dtype", str | None, lambda listed: _name(listed.model.weight_dtype)),
     Key("hub", [str], lambda listed: list(listed.model.hub), "The repositories it stands for."),
 )
 MODELS = Each("models", LISTED)
@@ -44,6 +48,10 @@ DOCUMENT = JsonObject(
     Key("word", str, says="What the models listed have in common; empty where all are."),
     MODELS,
 )
+
+
+def _name(stored: Format | None) -> str | None:
+    return stored.name if stored else None
 
 
 def _said(_: Listing) -> Callable[[Listed], Said]:

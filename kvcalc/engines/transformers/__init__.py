@@ -11,7 +11,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kvcalc.cache import ENTRY_ROLES
-from kvcalc.engines.reservation import Capacity, Reservation, Term, WithDraft
+from kvcalc.engines.reservation import (
+    Capacity,
+    Reservation,
+    Term,
+    WithDraft,
+    refuse_sharing,
+)
 from kvcalc.engines.settings import Declared, read
 from kvcalc.engines.transformers.rules import (
     GENERAL,
@@ -55,8 +61,9 @@ class TransformersPlan:
     steps: tuple[Step, ...]
     notes: tuple[str, ...] = ()
 
-    def at(self, context: int, batch: int) -> Reservation:
+    def at(self, context: int, batch: int, shared: int = 0) -> Reservation:
         """Bytes after a prefill of `context` tokens in each of `batch` sequences."""
+        refuse_sharing(NAME, shared, "its tensors have a row for each of a batch")
         terms, notes = [], [*self.notes]
         for rule, changed in self.steps:
             more = sum(after.stored(context) - before.stored(context) for before, after in changed)
@@ -80,9 +87,9 @@ class TransformersPlan:
         after = (layers for _, changed in self.steps for _, layers in changed)
         return math.lcm(*(carried.stride for layers in after for carried in layers.carried))
 
-    def capacity(self, memory: int, context: int) -> Capacity:
+    def capacity(self, memory: int, context: int, shared: int = 0) -> Capacity:
         """It allocates as it goes: what one sequence takes, so many times."""
-        return Capacity(memory // max(1, self.at(context, 1).bytes))
+        return Capacity(memory // max(1, self.at(context, 1, shared).bytes))
 
 
 def plan(model: Model, question: Question) -> TransformersPlan | WithDraft:

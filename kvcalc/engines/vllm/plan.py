@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kvcalc.engines.vllm.caches import Cached
+    from kvcalc.engines.vllm.prefixes import Prefixes
     from kvcalc.engines.vllm.settings import Settings
     from kvcalc.parallel.ranks import Ranks
     from kvcalc.parallel.stages import Stage
@@ -31,6 +32,7 @@ class VllmPlan:
     cached   by layer number and spec, what a cache of a group holds
     stages   the ideal's, for the terms that lead from it
     told     the settings as resolved, but for those that follow the context
+    prefixes what sequences share of a common prefix
     """
 
     groups: tuple[Group, ...]
@@ -41,6 +43,7 @@ class VllmPlan:
     told: Mapping[str, Setting]
     outermost: bool
     retained: int
+    prefixes: Prefixes
     notes: tuple[str, ...]
     period: int = 1
 
@@ -52,19 +55,19 @@ class VllmPlan:
     def cut(self) -> None:
         """Stages are as even as can be."""
 
-    def at(self, context: int, batch: int) -> Reservation:
+    def at(self, context: int, batch: int, shared: int = 0) -> Reservation:
         """Blocks of `context` tokens for each sequence, on the stage whose blocks are largest."""
-        blocks = self.blocks(context)
+        blocks, once = self.blocks(context), self.prefixes.blocks(shared, context)
         stage, each, everywhere = self._dearest
-        sequences = self.ranks.sequences(batch)
+        sequences, copies = self.ranks.sequences(batch), min(batch, self.ranks.dp)
         report, notes = self._overridden(context)
         return Reservation(
-            sequences * blocks * each,
-            lambda: terms_of(self, stage, context, sequences),
-            self.notes + notes,
+            (once + sequences * (blocks - once)) * each,
+            lambda: terms_of(self, stage, context, sequences, shared),
+            self.notes + notes + self.prefixes.told(shared, context),
             stage,
             each,
-            batch * blocks * everywhere,
+            (copies * once + batch * (blocks - once)) * everywhere,
             self.ranks.dp * everywhere,
             report,
         )
@@ -87,12 +90,13 @@ class VllmPlan:
         largest = max(self.block_bytes)
         return self.block_bytes.index(largest), largest, self.ranks.tp * sum(self.block_bytes)
 
-    def capacity(self, memory: int, context: int) -> Capacity:
+    def capacity(self, memory: int, context: int, shared: int = 0) -> Capacity:
         """What fits into `memory` bytes for the cache on each GPU, a block of which stays null."""
         found = self.own.blocks or min(
             (memory // each for each in self.block_bytes if each), default=0
         )
-        fitting = max(0, found - 1) // self.blocks(context)
+        once = self.prefixes.blocks(shared, context)
+        fitting = max(0, found - 1 - once) // (self.blocks(context) - once)
         if not self._starts(found, context):
             return Capacity(0)
         most = self.own.sequences

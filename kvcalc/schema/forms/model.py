@@ -8,7 +8,7 @@ from pydantic_core import core_schema as core
 
 from kvcalc.attention.bounds import Bound, Count, SourceLength
 from kvcalc.figures import GLOSSARY
-from kvcalc.formats import Layout
+from kvcalc.formats import Format, Layout
 from kvcalc.schema.forms.fields import (
     NOT_EMPTY,
     Context,
@@ -131,9 +131,18 @@ class ModelForm(TypedDict, total=False):
     max_context: Annotated[Context | None, "native context in tokens"]
     parameters: Annotated[Big | None, "parameters in all"]
     active_parameters: Annotated[Big | None, "parameters used per token"]
+    expert_parameters: Annotated[
+        Big | None, "parameters of routed experts in all, shared experts not among them"
+    ]
+    mtp_parameters: Annotated[
+        Big | None, "those among parameters that are of the multi-token-prediction layers"
+    ]
     weight_bytes: Annotated[Big | None, "bytes of the published weights"]
     weights: Annotated[
         Weights | None, "parameters by the dtype they are published in; parameters is their sum"
+    ]
+    weight_dtype: Annotated[
+        Format | None, "the dtype that the weights are published in, all but small tensors of them"
     ]
     hub: Annotated[Hub | None, "the repositories org/name of a hub that it stands for"]
     confidence: Literal["published", "reconstructed"] | None

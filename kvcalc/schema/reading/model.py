@@ -86,6 +86,7 @@ class _Reading:
             rows = self._rows(model)
         expect = self._expectations(rows, line_of)
         self._weights()
+        self._parts_of_the_weights()
         return replace(model, expect=expect) if model else None
 
     def _weights(self) -> None:
@@ -107,6 +108,23 @@ class _Reading:
         text = f"weights add up to {sum(weights.values()):,} parameters, not to {stated:,}"
         hint = "leave parameters out: it is their sum"
         self.problems.append(Problem(text, hint, ("parameters",)))
+
+    def _parts_of_the_weights(self) -> None:
+        """Whether no part of the parameters is more than all, and one dtype is not told of two."""
+        total = self.form.get("parameters") or sum((self.form.get("weights") or {}).values())
+        for name in ("expert_parameters", "mtp_parameters"):
+            part = self.form.get(name)
+            if total and part and part > total:
+                text = f"{part:,} of {total:,} parameters: a part is no more than all"
+                self.problems.append(Problem(text, path=(name,)))
+        stored: Format | None = self.form.get("weight_dtype")
+        if stored is not None and (stored.more or stored.residual):
+            text = f"{stored.name} stores the entries of a cache, not weights"
+            self.problems.append(Problem(text, path=("weight_dtype",)))
+        if stored is not None and self.form.get("weights"):
+            hint = "leave it out: weights says which dtypes they are in"
+            text = "weights has the dtypes of all parameters"
+            self.problems.append(Problem(text, hint, ("weight_dtype",)))
 
     def _schemes(self) -> dict[str, Scheme]:
         inherited = {name: self.form.get(name) for name in SAID_ONCE}
@@ -208,5 +226,9 @@ def _facts(form: Mapping[str, Any]) -> dict[str, Any]:
     numbers = {name: form.get(name) for name in FACTS}
     weights = form.get("weights") or {}
     numbers["parameters"] = numbers["parameters"] or sum(weights.values()) or None
-    known = {"weights": weights, "hub": tuple(form.get("hub") or ())}
+    known = {
+        "weights": weights,
+        "weight_dtype": form.get("weight_dtype"),
+        "hub": tuple(form.get("hub") or ()),
+    }
     return {**words, **numbers, **known, "sources": tuple(sources)}

@@ -134,6 +134,9 @@ def _example(field: str | int) -> str:
         "attention": "attention: {kind: gqa, kv_heads: 8}",
         "source": "source: { from: a paper, read: 2026-11-24, primary: true }",
         "model_type": "architecture: llama, or architecture: { gguf: llama }",
+        "vendor": "vendor: NVIDIA",
+        "memory": "memory: 139.8GiB",
+        "bandwidth": "bandwidth: 4.8TB/s",
         "count": "layers: {count: 62, pattern: [local*5, global]}",
     }
     return f"write for example {examples[str(field)]}" if field in examples else ""

@@ -93,7 +93,11 @@ def _facts(model: Model) -> dict[str, object]:
     facts: dict[str, object] = {name: getattr(model, name) or None for name in FACTS}
     if model.weights:
         facts["parameters"] = None  # their sum
-    known = {"weights": dict(model.weights) or None, "hub": list(model.hub) or None}
+    known = {
+        "weights": dict(model.weights) or None,
+        "weight_dtype": model.weight_dtype and model.weight_dtype.name,
+        "hub": list(model.hub) or None,
+    }
     return {**facts, **known, "confidence": model.confidence or None}
 
 

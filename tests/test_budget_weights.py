@@ -1,0 +1,257 @@
+"""The weights of a model and what a GPU holds of them, by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import kvcalc
+from kvcalc.budget.estimate import Estimate
+from kvcalc.budget.weights import draft_per_gpu, per_gpu, unknown_weights, weight_format, weights_of
+from kvcalc.errors import WrongArgument
+from kvcalc.model import Model
+from kvcalc.parallel.ranks import Ranks
+from kvcalc.question import question
+
+# 4 layers of 48 million parameters in use are about 1,000 wide: 12 x 4 x 1,000^2
+SMALL: dict[str, Any] = {
+    "name": "Small",
+    "heads": 8,
+    "head_dim": 64,
+    "layers": 4,
+    "dtype": "bf16",
+    "attention": {"kind": "gqa", "kv_heads": 2},
+    "parameters": 48_000_000,
+}
+BF16: dict[str, Any] = {**SMALL, "weight_dtype": "bf16"}
+MOE = {**SMALL, "parameters": 480_000_000, "active_parameters": 48_000_000, "weight_dtype": "fp8"}
+EXPERTS = {**MOE, "expert_parameters": 440_000_000}
+# 17 million bytes of 32 million parameters in 17/32 B, and 32 million of 16 million in 2 B
+MIXED = {**SMALL, "weights": {"mxfp4": 32_000_000, "bf16": 16_000_000}}
+INDEXED = {
+    **BF16,
+    "attention": {
+        "kind": "dsa", "latent_dim": 512, "rope_dim": 64, "index_heads": 8, "index_dim": 128,
+        "index_dtype": "fp8", "top_k": 64, "index_parameters": 1_000_000,
+    },
+}  # fmt: skip
+# 40 layers of 48 billion parameters are 10,000 wide
+TALL = {**BF16, "layers": 40, "parameters": 48_000_000_000}
+MTP = {**BF16, "mtp": 1}
+
+
+def model(given: dict[str, Any], **changes: Any) -> Model:
+    return kvcalc.load({key: v for key, v in {**given, **changes}.items() if v is not None})
+
+
+def whole(given: dict[str, Any], **changes: Any) -> Estimate:
+    found = weights_of(model(given, **changes))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("given", "size", "rule"),
+    [
+        ({**SMALL, "weight_bytes": 7}, 7, "as published"),
+        ({**BF16, "weight_bytes": 7}, 7, "as published"),
+        (BF16, 96_000_000, "48,000,000 parameters in bf16, as published"),
+        ({**SMALL, "weight_dtype": "mxfp4"}, 25_500_000, "parameters in mxfp4"),
+        (MIXED, 49_000_000, "32,000,000 in mxfp4 + 16,000,000 in bf16"),
+        # a part of a byte is a byte: 33 x 17/32 is 17.53125
+        ({**SMALL, "parameters": None, "weights": {"mxfp4": 33}}, 18, "33 in mxfp4"),
+    ],
+)
+def test_published_weights_are_known(given: dict[str, Any], size: int, rule: str) -> None:
+    found = whole(given)
+    assert (found.low, found.likely, found.high, found.basis) == (size, size, size, "known")
+    assert rule in found.rule
+
+
+@pytest.mark.parametrize(
+    ("given", "way_out"),
+    [
+        (SMALL, "--weights SIZE, or what they are stored in with --weight-dtype NAME"),
+        ({**SMALL, "parameters": None}, "--weights SIZE"),
+        ({**BF16, "parameters": None}, "--weights SIZE"),
+    ],
+)
+def test_unknown_weights_stay_unknown(given: dict[str, Any], way_out: str) -> None:
+    found = model(given)
+    assert weights_of(found) is None
+    assert unknown_weights(found).endswith(way_out)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size"),
+    [
+        ("bf16", 96_000_000),
+        ("FP8", 48_000_000),
+        ("nvfp4", 27_000_000),  # 9 B for 16
+        ("mxfp4", 25_500_000),  # 17 B for 32
+        ("q8_0", 51_000_000),  # 34 B for 32
+        ("6bit", 36_000_000),
+    ],
+)
+def test_a_dtype_of_the_askers_counts_its_scales(dtype: str, size: int) -> None:
+    # whatever the model is published in
+    for given in (SMALL, BF16, MIXED, {**SMALL, "weight_bytes": 7}):
+        found = weights_of(model(given), dtype=dtype)
+        assert found is not None
+        assert (found.low, found.high, found.basis) == (size, size, "given")
+        assert found == weights_of(model(given), dtype=weight_format(dtype))
+
+
+def test_given_bytes_are_those() -> None:
+    for given in (SMALL, MTP, {**SMALL, "parameters": None, "weight_bytes": 7}):
+        assert weights_of(model(given), 671) == Estimate(671, 671, 671, "given", "as given")
+
+
+@pytest.mark.parametrize(
+    ("given", "size", "dtype", "told"),
+    [
+        (SMALL, None, "fp9", "weight_dtype: unknown dtype 'fp9'; did you mean fp8?"),
+        (SMALL, None, "fp4", "weight_dtype: the dtype 'fp4' is said of several"),
+        (SMALL, None, "fp8_per_token_head", "stores the entries of a cache, not weights"),
+        (SMALL, None, "fp8_ds_mla", "says how several tensors are stored, not one"),
+        (SMALL, 7, "fp8", "the bytes of the weights are given: leave one of the two out"),
+        (
+            {**SMALL, "parameters": None},
+            None,
+            "fp8",
+            "how many parameters Small has is not known: give --weights SIZE",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    given: dict[str, Any], size: int | None, dtype: str, told: str
+) -> None:
+    with pytest.raises(WrongArgument) as caught:
+        weights_of(model(given), size, dtype)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "bounds", "rule"),
+    [
+        # 4 of 5 layers
+        (MTP, (76_800_000, 96_000_000, 96_000_000), "with the MTP layer, which engines load for"),
+        ({**MTP, "mtp": 2}, (64_000_000, 96_000_000, 96_000_000), "with the 2 MTP layers"),
+        ({**MTP, "mtp_parameters": 8_000_000}, (80_000_000,) * 3, "without the MTP layer"),
+        (
+            {**MTP, "parameters": None, "weight_bytes": 10, "mtp_parameters": 8},
+            (8, 10, 10),
+            "with the MTP layer",
+        ),
+    ],
+)
+def test_mtp_layers_stay_out_unless_they_predict(
+    given: dict[str, Any], bounds: tuple[int, int, int], rule: str
+) -> None:
+    found = whole(given)
+    assert (found.low, found.likely, found.high) == bounds
+    assert rule in found.rule
+    predicting = weights_of(model(given).adapted(question(mtp=True)))
+    assert predicting is not None
+    assert predicting.is_exact
+    assert predicting.high == given.get("weight_bytes", 96_000_000)
+
+
+@pytest.mark.parametrize(
+    ("given", "ranks", "bounds"),
+    [
+        (BF16, Ranks(), (96_000_000,) * 3),
+        # both heads of keys and values are on a rank of their own; 0.4 and 1 % of all on each
+        (BF16, Ranks(tp=2), (48_000_000, 48_192_000, 48_480_000)),
+        # each of the 2 heads is on 2 of 4 ranks, 2 x 2 x 64 x (1/2 - 1/4) x 1,000 x 4 x 2 B more
+        (BF16, Ranks(tp=4), (24_000_000, 24_800_000, 25_232_000)),
+        # dense models are copied
+        (BF16, Ranks(dp=4), (96_000_000,) * 3),
+        # 440 / 4 + 40
+        (EXPERTS, Ranks(dp=4), (150_000_000,) * 3),
+        # 440 / 4 + 40 / 2, and 0.4 and 1 % of 480 / 2
+        (EXPERTS, Ranks(tp=2, dp=2), (130_000_000, 130_960_000, 132_400_000)),
+        # the 432 that a token does not use are experts; of the others nobody knows
+        (MOE, Ranks(dp=4), (120_000_000, 156_000_000, 156_000_000)),
+        # 32 of the 40 are in mxfp4, 17 million bytes, and 8 in bf16, 16: 33 / 2 + 16
+        ({**MIXED, "expert_parameters": 40_000_000}, Ranks(dp=2), (32_500_000,) * 3),
+        # latents and indexers are copied, with the queries' latents, 3 times as wide:
+        # ((4 x 512 + 64) x 1,000 + 1,000,000) x 4 x 2 B / 2
+        (INDEXED, Ranks(tp=2), (48_000_000, 60_640_000, 60_928_000)),
+        # where all but 2 of 4 layers may be without experts, and the ends a quarter each at most
+        (EXPERTS, Ranks(pp=2), (240_000_000, 240_000_000, 360_000_000)),
+        # 13, 14 and 13 layers of what the 2 x 131,072 or 262,144 x 10,000 x 2 B leave
+        (TALL, Ranks(pp=3), (32_000_000_000, 32_117_504_000, 33_035_008_000)),
+        # the middle one, of 36 layers
+        (TALL, Ranks(pp=3, layers=(2, 36, 2)), (32_000_000_000, 81_681_408_000, 81_681_408_000)),
+    ],
+)
+def test_shares_of_the_fullest_gpu(
+    given: dict[str, Any], ranks: Ranks, bounds: tuple[int, int, int]
+) -> None:
+    found = per_gpu(model(given), whole(given), ranks)
+    assert (found.low, found.likely, found.high) == bounds
+
+
+def test_layers_of_prediction_are_on_the_last_stage() -> None:
+    predicting = model(MTP).adapted(question(mtp=True))
+    total = weights_of(predicting)
+    assert total is not None
+    # 3 of 5 layers, and a quarter of all for the output head
+    found = per_gpu(predicting, total, Ranks(pp=2))
+    assert (found.low, found.likely, found.high) == (48_000_000, 52_800_000, 52_800_000)
+
+
+def test_shares_are_as_wide_as_what_is_known() -> None:
+    # 120 million parameters, of which 72 million are experts, or 96 million bytes
+    for given in (
+        {**BF16, "parameters": 120_000_000, "expert_parameters": 72_000_000},
+        {**SMALL, "parameters": None, "weight_bytes": 96_000_000},
+    ):
+        total = whole(given)
+        least, likely = total.low // 4, per_gpu(model(given), total, Ranks(tp=4)).likely
+        assert likely == least + 512_000 + total.low * 3 // 1000
+    unknown = model({**SMALL, "parameters": None})
+    given_size = Estimate.exact(4_000, "given", "as given")
+    assert per_gpu(unknown, given_size, Ranks(tp=4)).likely > 1_000
+
+
+def test_attention_is_in_two_bytes_where_experts_are_in_less_than_one() -> None:
+    given = {**SMALL, "weight_dtype": "mxfp4"}
+    found = per_gpu(model(given), whole(given), Ranks(tp=4))
+    assert found.likely == 25_500_000 // 4 + 512_000 + 25_500_000 * 3 // 1000
+
+
+def test_what_shares_a_cache_has_no_projections_of_its_own() -> None:
+    own = {"kind": "gqa", "kv_heads": 2}
+    layers = {"attention": {"own": own, "other": {**own, "shared": True}}}
+    half = model(BF16, **layers, layers={"count": 4, "pattern": ["own", "other"]})
+    assert per_gpu(half, whole(BF16), Ranks(tp=4)).likely == 24_800_000 - 256_000
+
+
+def test_a_draft_is_whole_on_its_stage() -> None:
+    draft, total = model(BF16), whole(BF16)
+    for ranks in (Ranks(tp=2, pp=3), Ranks(tp=2, pp=2, layers=(1, 9))):
+        assert draft_per_gpu(draft, total, ranks) == per_gpu(draft, total, Ranks(tp=2))
+
+
+@pytest.mark.parametrize(
+    ("given", "ranks", "rule"),
+    [
+        (BF16, Ranks(), ""),
+        (BF16, Ranks(dp=2), "; copied to each of dp 2"),
+        (
+            EXPERTS,
+            Ranks(tp=2, dp=4),
+            "; split over tp 2, experts over tp x dp, 8, all others copied to each dp, "
+            "0 to 1 % of all, and what has no heads to split, on every rank",
+        ),
+        (BF16, Ranks(pp=2), "; the fullest of 2 stages"),
+    ],
+)
+def test_the_rule_says_how(given: dict[str, Any], ranks: Ranks, rule: str) -> None:
+    total = whole(given)
+    found = per_gpu(model(given), total, ranks)
+    assert found.rule == total.rule + rule
+    assert found.basis == ("estimated" if rule else "known")

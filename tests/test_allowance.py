@@ -90,6 +90,8 @@ def test_what_changes_a_step() -> None:
         experts,
         7 * experts,
     )
+    states = Work(LLAMA.active, 32, recurrent=True, batched=16_384, sequences=8)
+    assert step(states) == (forward // 3, forward + 768 * MIB, 3 * forward + 2 * GIB)
     known = Work(LLAMA.active, 32, batched=64, sequences=64, vocabulary=128_256)
     assert step(known) == (6 * 64 * 128_256, 10 * 64 * 128_256, 40 * 64 * 128_256)
     assert step(Work(None, 32)) == step(Work(8 * 10**9, 32))
@@ -171,7 +173,7 @@ PUBLISHED = [
     ),
     ("267.69", 103, Ranks(), Work(13 * 10**9, 43, True), "0.23", "2.99", None),
     ("121.63", 121, Ranks(tp=2), Work(13 * 10**9, 43, True, batched=8_192), "2.43", "1.84", None),
-    ("16", 90, Ranks(), Work(1_200_000_000, 16, False, True, 1_024), "0.16", "0.26", "0.58"),
+    ("16", 90, Ranks(), Work(1_200_000_000, 16, False, False, 1_024), "0.16", "0.26", "0.58"),
     ("24", 89, Ranks(tp=2), Work(3 * 10**9, 40, True, True), "0.74", "1", "0.54"),
     (
         "94.97",

@@ -32,7 +32,8 @@ UTILIZATION: Mapping[str | None, Fraction] = MappingProxyType(
     }
 )
 """Which part of a GPU an engine takes by default: vLLM 0.33.0's `gpu_memory_utilization`
-(config/cache.py:215; 0.9 before 0.21); others take what there is."""
+(config/cache.py:215; older ones' is 0.9, which is read too where no engine is named); others take
+what there is."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ def _step(ranks: Ranks, work: Work, batched: int, sequences: int) -> Estimate:
 
     A token takes some 28 B for each number of its width, 20 of them shared out over tp; one to
     choose from takes some 10 B a sequence, or 40 B where all are sorted, as vLLM 0.11 did.
+    Layers with states take some more, however few the tokens.
     """
     forward = batched * work.width * (8 + 20 // ranks.tp)
     if work.experts:
@@ -144,6 +146,8 @@ def _step(ranks: Ranks, work: Work, batched: int, sequences: int) -> Estimate:
     low = max(forward // 3, 6 * sequences * few)
     likely = max(forward, 10 * sequences * some)
     high = max((7 if work.experts else 3) * forward, 40 * sequences * many)
+    if work.recurrent:
+        likely, high = likely + 3 * GIB // 4, high + 2 * GIB
     rule = f"a step's tokens ({batched:,}), or the choice of next ones ({sequences:,})"
     return Estimate(low, likely, high, "estimated", rule)
 

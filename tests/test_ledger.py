@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kvcalc.budget import ledger as ledgers
+from kvcalc.budget.estimate import Estimate
 from kvcalc.budget.ledger import Amount, Ledger, ledger_of, read_ledger
 from kvcalc.errors import InputError
 
@@ -93,7 +94,7 @@ PyTorch activation peak memory takes 1.39GiB; the rest of the memory reserved fo
 
 
 def read(text: str) -> Ledger:
-    return read_ledger(text, "server.log")
+    return read_ledger(text, "")
 
 
 def test_to_the_byte() -> None:
@@ -111,9 +112,15 @@ def test_to_the_byte() -> None:
     )
 
 
-def test_whether_it_is_exact() -> None:
-    assert read(FORM_A).available.is_exact
-    assert not read(FORM_B).available.is_exact
+def test_how_exact_it_is() -> None:
+    """50.62 GiB are 54,352,811,131 B, give or take 0.005 GiB."""
+    assert read(FORM_A).left.is_exact
+    assert read(FORM_A).available == 59_212_694_937
+    rounded = read_ledger(FORM_B, "vllm.log")
+    assert not rounded.left.is_exact
+    assert rounded.estimate_of_available == Estimate(
+        54_347_442_421, 54_352_811_131, 54_358_179_841, "known", "as vllm says in vllm.log:3"
+    )
 
 
 def test_an_estimate_of_graphs_that_is_taken_off_by_itself() -> None:
@@ -207,7 +214,7 @@ def test_the_first_engine() -> None:
 )
 def test_what_is_left(text: str, available: Amount, line: int, notes: tuple[str, ...]) -> None:
     ledger = read(text)
-    assert (ledger.available, ledger.line, ledger.notes) == (available, line, notes)
+    assert (ledger.left, ledger.line, ledger.notes) == (available, line, notes)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +245,7 @@ def test_what_is_left(text: str, available: Amount, line: int, notes: tuple[str,
 )
 def test_a_server_that_was_started_again(text: str, available: str, line: int, note: str) -> None:
     ledger = read(text)
-    assert (ledger.available, ledger.line, ledger.notes) == (gib(available), line, (note,))
+    assert (ledger.left, ledger.line, ledger.notes) == (gib(available), line, (note,))
 
 
 def test_the_last_start_says_what_it_was_told() -> None:
@@ -259,7 +266,7 @@ def test_a_sum_that_does_not_close_is_told() -> None:
 
 def test_lines_that_were_wrapped() -> None:
     wrapped = FORM_A.replace("Current kv cache memory", "\n  Current kv\n  cache memory")
-    assert read(wrapped).available == Amount(59_212_694_937)
+    assert read(wrapped).left == Amount(59_212_694_937)
     assert read(wrapped).activations == gib("1.97")
 
 
@@ -314,7 +321,7 @@ def test_sglang_by_its_pools() -> None:
     ],
 )
 def test_sglang(text: str, available: Amount, notes: tuple[str, ...]) -> None:
-    assert (read(text).available, read(text).notes) == (available, notes)
+    assert (read(text).left, read(text).notes) == (available, notes)
 
 
 LLAMA_CPP = """\
@@ -377,7 +384,7 @@ def test_llama_cpp_by_what_it_leaves() -> None:
     ],
 )
 def test_llama_cpp(text: str, available: Amount, notes: tuple[str, ...]) -> None:
-    assert (read(text).available, read(text).notes) == (available, notes)
+    assert (read(text).left, read(text).notes) == (available, notes)
 
 
 @pytest.mark.parametrize(
@@ -396,18 +403,18 @@ def test_llama_cpp(text: str, available: Amount, notes: tuple[str, ...]) -> None
 )
 def test_a_log_that_does_not_say_it(text: str, says: str) -> None:
     with pytest.raises(InputError) as error:
-        read(text)
+        read_ledger(text, "server.log")
     assert str(error.value).startswith(says)
 
 
 def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = tmp_path / "vllm.log"
     log.write_text(FORM_A, encoding="utf-8")
-    assert ledger_of(log) == read(FORM_A)
+    assert ledger_of(log) == read_ledger(FORM_A, str(log))
     log.write_text(FORM_A, encoding="utf-16")
-    assert ledger_of(str(log)) == read(FORM_A)
+    assert ledger_of(str(log)) == read_ledger(FORM_A, str(log))
     log.write_bytes(b"\xff Available KV cache memory: 8.0 GiB \xff")
-    assert ledger_of(log).available == gib("8")
+    assert ledger_of(log).left == gib("8")
     monkeypatch.setattr(ledgers, "LOG_BYTES", 60)
     log.write_text(f"Available KV cache memory: 8.0 GiB\n{'x' * 100}", encoding="utf-8")
     assert ledger_of(log).notes == ("of the log, the first 60 characters are read",)
@@ -452,6 +459,6 @@ def test_megabytes_of_what_almost_matches_take_no_while(line: str) -> None:
     """A second of a slow machine, where backtracking would take hours."""
     text = line * (2_000_000 // len(line))
     try:
-        assert read(text).available.size > 0
+        assert read(text).available > 0
     except InputError:
         assert line != "Available KV cache memory: 1.5 GiB"

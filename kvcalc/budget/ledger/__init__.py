@@ -1,6 +1,6 @@
 """A server's own account of its memory, read from the log of its start.
 
-    ledger_of("vllm.log").available.size     # bytes that it has left for the cache of a GPU
+    ledger_of("vllm.log").available     # bytes that it has left for the cache of a GPU
 
 `lines` has what is read into and how; `vllm`, `sglang` and `llama_cpp` what each server prints.
 """
@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import codecs
+from dataclasses import replace
 from pathlib import Path
 
 from kvcalc.budget.ledger import llama_cpp, sglang, vllm
@@ -48,10 +49,11 @@ def read_ledger(text: str, file: str) -> Ledger:
         begun = "it is of a server's start, and " if vllm.STARTED in log.text else ""
         message = f"{begun}no line of it says what is left for the cache"
         raise InputError([Problem(message, LOOKED_FOR, file=file)])
-    if found.available.size <= 0:
-        message = f"the server has {found.available} for the cache: nothing is left"
+    if found.available <= 0:
+        message = f"the server has {found.left} for the cache: nothing is left"
         advice = "give a log of one that started, or leave the log out and have it estimated"
         raise InputError([Problem(message, advice, file=file, line=found.line)])
+    found = replace(found, file=file)
     if len(text) > LOG_BYTES:
         return found.noting(f"of the log, the first {LOG_BYTES:,} characters are read")
     return found

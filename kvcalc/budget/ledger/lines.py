@@ -8,6 +8,7 @@ from fractions import Fraction
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from kvcalc.budget.estimate import Estimate
 from kvcalc.units import decimals
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Amount:
 class Ledger:
     """What a server's log says of the memory of one of its GPUs, None where it does not.
 
-    available    what it has for the cache
+    left         what it has for the cache
     line         where that is said, counted from 1
     total        what the driver reports
     utilization  which part of it the server takes
@@ -73,10 +74,11 @@ class Ledger:
     estimate     of graphs, that was taken off as well
     graphs       as captured, which most versions do not take off
     tokens       that it says it has room for
+    file         the log
     """
 
     engine: str
-    available: Amount
+    left: Amount
     line: int
     total: Amount | None = None
     utilization: Fraction | None = None
@@ -87,7 +89,20 @@ class Ledger:
     estimate: Amount | None = None
     graphs: Amount | None = None
     tokens: int | None = None
+    file: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def available(self) -> int:
+        """Bytes that it has for the cache."""
+        return self.left.size
+
+    @property
+    def estimate_of_available(self) -> Estimate:
+        """The same, as far as it is rounded where it is printed."""
+        left, place = self.left, f"{self.file}:{self.line}"
+        low, high = left.size - left.within, left.size + left.within
+        return Estimate(low, left.size, high, "known", f"as {self.engine} says in {place}")
 
     def noting(self, *notes: str) -> Ledger:
         """The same with notes added."""

@@ -118,12 +118,12 @@ def _closed(read: Ledger, requested: Amount | None) -> Ledger:
         return read
     rest = requested - held - read.activations
     estimate = read.estimate
-    if rest.meets(read.available):
+    if rest.meets(read.left):
         if estimate and estimate.size > 0 and read.consumed:
             within = f"the {estimate} expected of graphs are within the activations"
             return replace(read, estimate=None).noting(within)
         return replace(read, estimate=None)
-    if estimate and (rest - estimate).meets(read.available):
+    if estimate and (rest - estimate).meets(read.left):
         return read
     less = f"{requested} less weights, overhead and activations are {rest}"
-    return read.noting(f"{less}, and {read.available} are said: what differs is not in the log")
+    return read.noting(f"{less}, and {read.left} are said: what differs is not in the log")

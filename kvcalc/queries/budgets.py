@@ -23,6 +23,7 @@ from kvcalc.errors import UsageError, briefly
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kvcalc.budget.ledger import Ledger
     from kvcalc.hardware import Gpu
     from kvcalc.machine import Machine
     from kvcalc.model import Model
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 GPU = "gpu"
 """What engines call their setting of the GPU that they run on."""
+LOGGED = "as its log says"
 BATCHED = "max_num_batched_tokens"
 """What engines call the tokens of one step."""
 SEQUENCES = "max_num_seqs"
@@ -57,10 +59,10 @@ def on_gpu(question: Question, machine: Machine) -> Question:
 def budget_of(placed: Deployed, question: Question, machine: Machine) -> Budget:
     """What of a GPU is for the cache of a model laid out so. Raises UsageError."""
     gpu, left = machine.gpu, machine.left
+    if machine.ledger:
+        return _told_by(machine.ledger)
     if left is not None:
-        said = "as its log says" if machine.ledger else "as given"
-        memory = None if gpu is None else gpu.memory
-        return Budget(memory, left=Estimate.exact(left, "given", said))
+        return Budget(left=Estimate.exact(left, "given", "as given"))
     if gpu is None:
         raise UsageError("what a GPU leaves for the cache is not known: say --gpu, or --memory")
     utilization = machine.utilization
@@ -68,6 +70,23 @@ def budget_of(placed: Deployed, question: Question, machine: Machine) -> Budget:
         utilization = UTILIZATION[question.engine]
     parts = (*_weights(placed, machine), *_others(placed, question, machine, gpu))
     return Budget(gpu.memory, utilization, parts)
+
+
+def _told_by(ledger: Ledger) -> Budget:
+    """What a server's log says: what is left, and what it tells of the rest."""
+    told = (
+        (WEIGHTS, ledger.weights),
+        ("weights, driver and communication", ledger.consumed),
+        (OVERHEAD, ledger.overhead),
+        (ACTIVATIONS, ledger.activations),
+        (GRAPHS, ledger.estimate),
+    )
+    parts = tuple(
+        Part(name, Estimate.exact(amount.size, "known", LOGGED)) for name, amount in told if amount
+    )
+    total = ledger.total.size if ledger.total else None
+    left = ledger.estimate_of_available
+    return Budget(total, ledger.utilization, parts if total else (), left)
 
 
 def _weights(placed: Deployed, machine: Machine) -> Iterator[Part]:

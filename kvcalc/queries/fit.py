@@ -86,6 +86,8 @@ def fit(
     ]
     shown = [one for each in laid for one in (each.tried if len(laid) == 1 else each.best)]
     told = [note for model in models for note in notes_on(model, query)]
+    if machine.ledger:
+        told += (f"{machine.ledger.file}: {note}" for note in machine.ledger.notes)
     return Fit(
         models=tuple(model.adapted(query) for model in models),
         query=resolved(query, [placed for placed, _ in shown], query.context),

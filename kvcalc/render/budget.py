@@ -62,7 +62,7 @@ def _lines(budget: Budget, gpu: str, units: System) -> Iterator[tuple[str, str, 
     def sized(size: int) -> str:
         return format_size(size, unit, 2)
 
-    yield gpu, sized(memory), f"{memory:,} B, as its driver reports it"
+    yield gpu, sized(memory), f"{memory:,} B"
     if budget.utilization is not None:
         part = exact(budget.utilization)
         yield f"x {part}", sized(budget.usable or 0), "the part that is used"

@@ -125,10 +125,10 @@ def _size(size: int, units: System) -> str:
 
 def _below(row: Fitted, answer: Fit, units: System) -> Iterator[str]:
     several, gpu = len(answer.models) > 1, answer.machine.gpu
-    if gpu and answer.machine.left is None:
+    if row.budget.parts:
         whose = f"{row.model}, {row.layout}" if several else row.layout
         yield f"the memory of each GPU ({whose}):"
-        yield from ledger(row.budget, gpu.name, units)
+        yield from ledger(row.budget, gpu.name if gpu else "memory", units)
     if not row.fits:
         yield _wanting(row, answer.query.engine, units)
         yield from ways_out(row)

@@ -7,6 +7,7 @@ available = utilization x memory - weights - a draft's - driver and communicatio
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 from kvcalc.budget.estimate import Basis, Estimate
@@ -44,10 +45,10 @@ class Budget:
 
     @property
     def usable(self) -> int | None:
-        """Bytes of the memory that are used."""
+        """Bytes of the memory that are used, rounded up as vLLM does (v1/worker/utils.py)."""
         if self.memory is None or self.utilization is None:
             return None
-        return int(self.memory * self.utilization)
+        return ceil(self.memory * self.utilization)
 
     def taken_by(self, *names: str) -> int:
         """Bytes of these parts, at the likeliest."""

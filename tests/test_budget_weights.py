@@ -255,3 +255,45 @@ def test_the_rule_says_how(given: dict[str, Any], ranks: Ranks, rule: str) -> No
     found = per_gpu(model(given), total, ranks)
     assert found.rule == total.rule + rule
     assert found.basis == ("estimated" if rule else "known")
+
+
+@pytest.mark.parametrize(
+    ("given", "basis"),
+    [
+        ({**MTP, "mtp_parameters": 8_000_000}, "known"),
+        ({**MIXED, "mtp": 1, "mtp_parameters": 8_000_000}, "estimated"),
+        ({**SMALL, "mtp": 1, "mtp_parameters": 8_000_000, "weight_bytes": 90}, "estimated"),
+    ],
+)
+def test_layers_of_prediction_in_several_dtypes_are_an_estimate(
+    given: dict[str, Any], basis: str
+) -> None:
+    assert whole(given).basis == basis
+
+
+# what start-up logs printed for the weights of a GPU, in GiB; those of SGLang count what its
+# process takes meanwhile as well
+LOGS = (
+    ("vLLM 0.11.0", "qwen3-vl-30b-a3b", Ranks(tp=4), 14.7708, 1),
+    ("vLLM 0.10.2", "qwen3-next-80b-a3b", Ranks(tp=2), 74.2812, 1),
+    ("SGLang, March 2025", "qwen2.5-32b", Ranks(tp=4), 15.54, 1),
+    ("SGLang, February 2026", "kimi-k2.5", Ranks(tp=8), 73.58, 2),
+    ("SGLang, XPU", "nemotron-3-nano-30b", Ranks(tp=4), 14.76, 1),
+    ("vLLM", "qwen3-14b", Ranks(), 27.5185, 0.1),
+    ("vLLM 0.10.1", "llama-3.1-8b", Ranks(), 14.9889, 0.3),
+    ("SGLang, April 2026", "qwen3-8b", Ranks(), 15.28, 0.2),
+    ("SGLang, February 2025", "qwen2.5-7b", Ranks(), 14.39, 1.5),
+    ("vLLM", "qwen3.8-27b", Ranks(), 51.35, 0.8),
+    ("SGLang, September 2026", "qwen3.8-27b", Ranks(), 51.86, 2),
+)
+
+
+@pytest.mark.parametrize(("name", "ranks", "printed", "percent"), [log[1:] for log in LOGS])
+def test_published_logs_are_met(name: str, ranks: Ranks, printed: float, percent: float) -> None:
+    published = kvcalc.load(name)
+    total = weights_of(published)
+    assert total is not None
+    found = per_gpu(published, total, ranks)
+    assert abs(found.likely / 2**30 / printed - 1) <= percent / 100
+    if ranks.tp > 1:
+        assert found.low <= printed * 2**30 <= found.high

@@ -131,7 +131,10 @@ def _loaded(model: Model, size: int, rule: str, basis: Basis) -> Estimate:
     what = "the MTP layer" if more == 1 else f"the {more:,} MTP layers"
     if model.mtp_parameters is not None and model.parameters is not None:
         left = size * (1 - Fraction(model.mtp_parameters, model.parameters))
-        return Estimate.exact(ceil(left), basis, f"{rule}, without {what}")
+        # of parameters of several sizes an MTP layer has its share, and copies of the ends of bf16
+        several = basis == "known" and model.weight_dtype is None
+        found = "estimated" if several else basis
+        return Estimate.exact(ceil(left), found, f"{rule}, without {what}")
     left = Fraction(size * layers, layers + more)
     told = f"{rule}, with {what}, which engines load for prediction alone"
     return Estimate(ceil(left), size, size, "estimated", told)

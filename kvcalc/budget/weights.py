@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from kvcalc.model import Model
     from kvcalc.parallel.ranks import Ranks
 
-COPIED = (Fraction(0), Fraction(4, 1000), Fraction(1, 100))
+COPIED = (Fraction(0), Fraction(2, 1000), Fraction(1, 100))
 """Of all weights, what every rank of tensor parallelism has a copy of beside the attention's:
-routers, norms, towers of vision, what kernels pad. Published logs have 0.1 to 0.8 %."""
+routers, norms, towers of vision, what kernels pad. Published logs have 0 to 0.7 %."""
 VOCABULARY = (0, 2**17, 2**18)
 """Tokens of the embedding on the first stage, and of the output head on the last: none would be
 the least, and few have more than 2^18."""
@@ -131,7 +131,10 @@ def _loaded(model: Model, size: int, rule: str, basis: Basis) -> Estimate:
     what = "the MTP layer" if more == 1 else f"the {more:,} MTP layers"
     if model.mtp_parameters is not None and model.parameters is not None:
         left = size * (1 - Fraction(model.mtp_parameters, model.parameters))
-        return Estimate.exact(ceil(left), basis, f"{rule}, without {what}")
+        # of parameters of several sizes an MTP layer has its share, and copies of the ends of bf16
+        several = basis == "known" and model.weight_dtype is None
+        found = "estimated" if several else basis
+        return Estimate.exact(ceil(left), found, f"{rule}, without {what}")
     left = Fraction(size * layers, layers + more)
     told = f"{rule}, with {what}, which engines load for prediction alone"
     return Estimate(ceil(left), size, size, "estimated", told)
@@ -189,8 +192,8 @@ def _copied(model: Model, size: int, ranks: Ranks) -> Fraction:
                     parameters += _projected(tensor, ranks.tp) * _width(model)
             parameters += (known or 0) * (1 - Fraction(1, ranks.tp))
     each = Fraction(size, _parameters(model))
-    # what is stored in less than a byte is experts: the attention beside them is not
-    return parameters * (each if each >= 1 else 2)
+    # what is stored in half a byte is experts: the attention beside them is not
+    return parameters * (each if each > Fraction(3, 4) else 2)
 
 
 def _projected(tensor: CacheTensor, tp: int) -> Fraction:

@@ -25,9 +25,11 @@ ORDER = (
     {"errors"},
     {"units", "formats"},
     {"figures"},
-    {"expect", "extents", "question"},
+    {"expect", "extents", "mix"},
+    {"question"},
     {"amounts"},
     {"cache"},
+    {"sharing"},
     {"attention"},
     {"model"},
     {"parallel"},
@@ -71,8 +73,8 @@ MAY_IMPORT = {
     "render": RESULTS | {"kvcalc"},
     "publish": UP_TO_SCHEMA | {"render"},
     "api": UP_TO_QUERIES | {"arguments", "bundle", "catalog", "gathering", "publish"},
-    "cli": {"errors", "printable", "units", "formats", "expect", "engines", "bundle", "render"}
-    | {"kvcalc"},
+    "cli": {"errors", "printable", "units", "formats", "expect", "engines", "bundle", "mix"}
+    | {"render", "kvcalc"},
     "kvcalc": {"api", "errors", "model"},
     "__main__": {"cli", "printable", "kvcalc"},
 }

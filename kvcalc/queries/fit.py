@@ -18,6 +18,7 @@ from kvcalc.model import Model
 from kvcalc.queries.asked import drafts_of, filled, names_of, notes_on
 from kvcalc.queries.deployed import Deployed, Placed, Rank, deployed, resolved
 from kvcalc.question import Question
+from kvcalc.sharing import NOTHING_SHARED, sharing_of
 from kvcalc.units import MAX_TOKENS
 from kvcalc.whatif import native_row
 
@@ -100,6 +101,10 @@ def fit(models: Sequence[Model], question: Question, memory: int) -> Fit:
     Raises UsageError.
     """
     query = filled(question, models)
+    if sharing_of(query) != NOTHING_SHARED:
+        raise UsageError(
+            "what fits of sequences that share is not known: leave beams and prefix out"
+        )
     adapted = tuple(model.adapted(query) for model in models)
     placed = [deployed(model, query) for model in adapted]
     told = [note for model in models for note in notes_on(model, query)]

@@ -16,6 +16,7 @@ MAX_TOKENS = 10**12
 BETWEEN = f"a context is between 1 and {MAX_TOKENS:,}"
 
 MAX_BATCH = 10**9
+MAX_BEAMS = 10_000
 MAX_MEMORY = 10**18
 """Bytes for the cache of one GPU; none has a thousandth of that."""
 
@@ -147,6 +148,15 @@ def check_batch(batch: int) -> int:
     if not 1 <= batch <= MAX_BATCH:
         raise ValueError(f"batch {grouped(batch)}: it is between 1 and {MAX_BATCH:,} sequences")
     return batch
+
+
+def check_beams(beams: int) -> int:
+    """The same number, or ValueError where no sequence can have so many beams."""
+    if not isinstance(beams, int) or isinstance(beams, bool):
+        raise ValueError(f"{briefly(beams)} is not a whole number of beams")
+    if not 1 <= beams <= MAX_BEAMS:
+        raise ValueError(f"{grouped(beams)} beams: there are between 1 and {MAX_BEAMS:,}")
+    return beams
 
 
 def check_layers(layers: int) -> int:

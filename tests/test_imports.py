@@ -25,9 +25,11 @@ ORDER = (
     {"errors"},
     {"units", "formats"},
     {"figures"},
-    {"expect", "extents", "question"},
+    {"expect", "extents", "mix"},
+    {"question"},
     {"amounts"},
     {"cache"},
+    {"sharing"},
     {"attention"},
     {"model"},
     {"parallel"},
@@ -79,8 +81,8 @@ MAY_IMPORT = {
     "api": UP_TO_QUERIES
     | {"arguments", "bundle", "catalog", "gathering", "publish"}
     | {"references"},
-    "cli": {"errors", "printable", "units", "formats", "expect", "engines", "bundle", "render"}
-    | {"kvcalc"},
+    "cli": {"errors", "printable", "units", "formats", "expect", "engines", "bundle", "mix"}
+    | {"render", "kvcalc"},
     "kvcalc": {"api", "errors", "model"},
     "__main__": {"cli", "printable", "kvcalc"},
 }

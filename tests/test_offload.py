@@ -156,7 +156,7 @@ def test_a_disk_is_read_once_for_all_gpus() -> None:
 @pytest.mark.parametrize(
     ("gpu", "outside", "words"),
     [
-        (GPU, Outside(), "offload: nothing is said of what is outside of the GPUs: give host_mem"),
+        (GPU, Outside(), "offload: nothing is said of what is outside of the GPUs: give --host-"),
         (GPU, Outside(link=GB), "offload: nothing is said of what is outside of the GPUs: give"),
         (GPU, Outside(TB, None, None, GB), "disk_bandwidth: a disk's bandwidth is said, and not"),
         (SHARED, Outside(TB), "host_memory: Shared shares its memory with the host, so that noth"),

@@ -129,10 +129,10 @@ def _check(gpu: Gpu | None, outside: Outside) -> None:
     """Raises WrongArgument for a question that has no answer, or of which a part does nothing."""
     if outside.host is None and outside.disk is None:
         text = "nothing is said of what is outside of the GPUs"
-        raise WrongArgument("offload", f"{text}: give host_memory, such as 1TB, or disk")
+        raise WrongArgument("offload", f"{text}: give --host-memory 1TB, or --disk 4TB")
     if outside.disk is None and outside.disk_bandwidth is not None:
         text = "a disk's bandwidth is said, and not how many bytes it has"
-        raise WrongArgument("disk_bandwidth", f"{text}: give disk as well, such as 4TB")
+        raise WrongArgument("disk_bandwidth", f"{text}: give --disk 4TB as well")
     if outside.host is not None and outside.link is None and gpu and gpu.link is None:
         text = f"{gpu.name} shares its memory with the host, so that nothing rests outside of it"
         raise WrongArgument(

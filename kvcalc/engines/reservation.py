@@ -56,6 +56,8 @@ class Reservation(NamedTuple):
     total   bytes over all GPUs, and pool_total the pool's
     report  what the engine would log, where its settings alone decide that
     notes   what a reader of the figure should know, of the rules that bite here
+    parked  bytes that it takes outside of the GPUs, where the engine moves it there by a rule of
+            its own; None: as many as on all of them
     """
 
     bytes: int
@@ -66,6 +68,7 @@ class Reservation(NamedTuple):
     total: int | None = None
     pool_total: int | None = None
     report: Report | None = None
+    parked: int | None = None
 
     @property
     def terms(self) -> tuple[Term, ...]:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from kvcalc.parallel.stages import Stage
     from kvcalc.question import Setting
 
+HOST_PAGE = 4096
+"""Bytes of which a chunk in host memory is a multiple (v1/kv_offload/cpu/shared_offload_region.py,
+mmap.PAGESIZE); some servers with ARM processors have pages of 64 KiB."""
+
 
 @dataclass(frozen=True)
 class VllmPlan:
@@ -70,6 +74,7 @@ class VllmPlan:
             (copies * once + batch * (blocks - once)) * everywhere,
             self.ranks.dp * everywhere,
             report,
+            batch * blocks * self._parked,
         )
 
     def _overridden(self, context: int) -> tuple[Report | None, tuple[str, ...]]:
@@ -89,6 +94,19 @@ class VllmPlan:
         """The stage whose blocks are largest, their bytes, and those of all ranks of one copy."""
         largest = max(self.block_bytes)
         return self.block_bytes.index(largest), largest, self.ranks.tp * sum(self.block_bytes)
+
+    @cached_property
+    def _parked(self) -> int:
+        """Bytes of host memory that a block takes, over the ranks of one copy.
+
+        The chunks of OffloadingConnector: blocks of all ranks side by side, in whole pages
+        (v1/kv_offload/cpu/spec.py); one block where tensor parallelism alone copies latents, and
+        there is nothing but latents (kv_connector/v1/offloading/config.py, replicated_layout).
+        """
+        ranks, specs = self.ranks, {one.spec for one in self.cached.values()}
+        alike = ranks.gpus == ranks.tp * ranks.dp and ranks.dcp == 1
+        copies = 1 if alike and all(spec.mla for spec in specs) else ranks.tp
+        return -(-copies * sum(self.block_bytes) // HOST_PAGE) * HOST_PAGE
 
     def capacity(self, memory: int, context: int, shared: int = 0) -> Capacity:
         """What fits into `memory` bytes for the cache on each GPU, a block of which stays null."""

@@ -166,6 +166,26 @@ def test_learned_tokens_are_no_source() -> None:
     assert kvcalc.show(config, 10, beams=3).stored == 3 * one
 
 
+@pytest.mark.parametrize(
+    ("model", "context", "batch", "beams", "terms"),
+    [
+        # as its own generate keeps it: 24 rows of the text and 24 of the source
+        ("whisper-large-v3", 448, 3, 8, [3 * 7 * WHISPER * 1_500]),
+        ("whisper-large-v3", 448, 3, 1, []),
+        # windows are a token short in every beam
+        ("gemma-3-27b", 8 * K, 2, 4, [-8 * LOCAL]),
+    ],
+)
+def test_transformers_keeps_a_source_for_every_beam(
+    model: str, context: int, batch: int, beams: int, terms: list[int]
+) -> None:
+    answer = kvcalc.show(model, context, batch, beams=beams, engine="transformers")
+    assert answer.reservation
+    assert [term.bytes for term in answer.reservation.terms] == terms
+    alone = kvcalc.show(model, context, batch * beams, engine="transformers")
+    assert answer.reserved == answer.stored + sum(terms) == alone.reserved
+
+
 def test_flops_are_of_every_beam() -> None:
     one = kvcalc.show("whisper-large-v3", 448).flops
     assert one is not None
@@ -428,6 +448,10 @@ def test_where_any_number_fits_or_none() -> None:
             "compare llama-3.1-8b --engine llama.cpp -c 4K --shared-prefix 2K",
             "--shared-prefix: what llama.cpp keeps of a prefix of 2,048 tokens is not known here: "
             "leave the prefix out, or the engine",
+        ),
+        (
+            "show llama-3.1-8b --draft llama-3.2-1b --engine transformers --beams 2",
+            "--beams: transformers has no draft beside 2 beams: leave one of them out",
         ),
         (
             "fit llama-3.1-8b --memory 40GiB --beams 2",

@@ -27,6 +27,9 @@ ENGINES = {
 }
 """The module of each engine, by the name that `--engine` takes; imported when it is asked for."""
 
+BEAMS = frozenset({"transformers"})
+"""Those of which it is known how they keep the beams of a sequence."""
+
 
 class Engine(Protocol):
     """What the module of an engine has."""
@@ -68,7 +71,7 @@ def plan(model: Model, question: Question) -> Plan | None:
 def _must_share_nothing(question: Question) -> None:
     """Raises WrongArgument for what is known of no engine: how it keeps what sequences share."""
     keeps = f"what {question.engine} keeps of"
-    if question.beams > 1:
+    if question.beams > 1 and question.engine not in BEAMS:
         text = f"{keeps} {question.beams:,} beams is not known here"
         raise WrongArgument("beams", f"{text}: leave beams out, or the engine")
     if question.shared_prefix:

@@ -18,6 +18,7 @@ OWN = {
     "--pp": "pipeline-parallel-size pipeline-parallel pp-size",
     "--dp": "data-parallel-size data-parallel dp-size",
     "--dcp": "decode-context-parallel-size dcp-size",
+    "--beams": "num-beams beam-size beam-width",
 }
 """What engines call an option that kvcalc has."""
 

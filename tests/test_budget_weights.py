@@ -27,6 +27,8 @@ SMALL: dict[str, Any] = {
 BF16: dict[str, Any] = {**SMALL, "weight_dtype": "bf16"}
 MOE = {**SMALL, "parameters": 480_000_000, "active_parameters": 48_000_000, "weight_dtype": "fp8"}
 EXPERTS = {**MOE, "expert_parameters": 440_000_000}
+FILE = {**EXPERTS, "parameters": None, "active_parameters": None, "weight_dtype": None}
+FILE = {**FILE, "weight_bytes": 480_000_000}
 # 17 million bytes of 32 million parameters in 17/32 B, and 32 million of 16 million in 2 B
 MIXED = {**SMALL, "weights": {"mxfp4": 32_000_000, "bf16": 16_000_000}}
 INDEXED = {
@@ -172,6 +174,10 @@ def test_mtp_layers_stay_out_unless_they_predict(
         (EXPERTS, Ranks(dp=4), (150_000_000,) * 3),
         # 440 / 4 + 40 / 2, and 0.2 and 1 % of 480 / 2
         (EXPERTS, Ranks(tp=2, dp=2), (130_000_000, 130_480_000, 132_400_000)),
+        # of a file that has no number of parameters: 440 million of 480 million bytes
+        ({**FILE, "weight_dtype": "fp8"}, Ranks(dp=4), (150_000_000,) * 3),
+        # half a byte each is 220 of them, 220 / 4 + 260; two bytes each would be all
+        (FILE, Ranks(dp=4), (120_000_000, 315_000_000, 315_000_000)),
         # the 432 that a token does not use are experts; of the others nobody knows
         (MOE, Ranks(dp=4), (120_000_000, 156_000_000, 156_000_000)),
         # 32 of the 40 are in mxfp4, 17 million bytes, and 8 in bf16, 16: 33 / 2 + 16

@@ -8,26 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 from kvcalc import bundle, catalog
 from kvcalc.arguments import contexts_of, must_be_ignored, once_from_standard_input
-from kvcalc.errors import InputError, UsageError, WrongArgument, briefly, checked
+from kvcalc.errors import InputError, UsageError, WrongArgument, briefly
 from kvcalc.model import Model
 from kvcalc.question import question
 from kvcalc.references import (
+    GpuReference,
     Reference,
     drafted,
     fields_of,
     known,
+    known_gpu,
+    known_ledger,
     loaded,
     must_be_either,
     must_be_text,
     texts,
 )
-from kvcalc.units import memory_of
 
 if TYPE_CHECKING:
+    from os import PathLike
     from typing import Literal, Unpack
 
     from kvcalc.claim import Claim
     from kvcalc.expect import Quantity
+    from kvcalc.machine import FitAsked
     from kvcalc.queries.check import Checked
     from kvcalc.queries.compare import Comparison
     from kvcalc.queries.diff import Difference
@@ -108,28 +112,35 @@ def compare(
 
 def fit(
     *models: Reference,
-    memory: int | str,
+    gpu: GpuReference | None = None,
+    ledger: str | PathLike[str] | None = None,
     context: Tokens | None = None,
+    batch: int | None = None,
     draft: Reference | None = None,
     ignore: Sequence[str] = (),
-    **asked: Unpack[Asked],
+    **asked: Unpack[FitAsked],
 ) -> Fit:
-    """What of each model fits into the memory that every GPU has left for the cache.
+    """What of each model fits into the memory that every GPU has for the cache.
 
-    memory  bytes, or text with its unit: `40GiB`, `80GB`
+    memory  what each GPU has left for the cache: bytes, or text with its unit, `40GiB`, `80GB`
+    gpu     instead, a kind of GPU: what a bundled one is called, a YAML file, or a `Gpu`
+    gpus    how many of them; without a layout of them the sensible ones stand beside each other
+    batch   sequences that are to fit; without, the most that do are looked for
+    ledger  a server's log, which says what it had for the cache
 
-    The most sequences of a context, and the longest context of one. Raises InputError, UsageError.
+    The most sequences of a context, and the longest context. What else is known of the machine
+    `kvcalc.machine.Machine` tells. Raises InputError, UsageError.
     """
+    from kvcalc.machine import apart, machine
     from kvcalc.queries.fit import fit as answer
 
     if not models:
         raise WrongArgument("models", "fit needs at least one model")
-    if "batch" in asked:
-        raise WrongArgument("batch", "batch is what fit answers, the most that fits: leave it out")
-    size = checked("memory", memory_of, memory)
-    asking = question(context, 1, fields_of(ignore), **asked)
+    there, others = apart(asked)
+    found = machine(known_gpu(gpu), known_ledger(ledger), **there)
+    asking = question(context, 1 if batch is None else batch, fields_of(ignore), **others)
     named = [known("models", model) for model in models]
-    return answer(drafted(named, draft, ignore), asking, size)
+    return answer(drafted(named, draft, ignore), asking, found, batch)
 
 
 def check(

@@ -47,6 +47,7 @@ class CacheTensor:
     width   elements per entry and head
     format  None is left to whoever stores it: the cache's dtype, or for a state the ideal's fp32
     shared  another layer stores it: read here, not stored here
+    crosses it is of what cross attention looks back at, not of the sequence's own tokens
     macs    multiply-adds that one entry takes part in per decode step, over all query heads;
             None where nobody said
     """
@@ -59,6 +60,7 @@ class CacheTensor:
     format: Format | None = None
     reads: Reads = ALL
     shared: bool = False
+    crosses: bool = False
     macs: int | None = None
 
 

@@ -129,16 +129,21 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Share:
-    """What the first of `of` ranks keeps, which take the entries of `extent` in turns."""
+    """What one of `of` ranks keeps, which take the entries of `extent` in turns; the first is 0."""
 
     extent: Extent
     of: int
+    rank: int = 0
 
     def entries(self, tokens: int) -> int:
-        return -(-self.extent.entries(tokens) // self.of)
+        return self.dealt(self.extent.entries(tokens))
 
     def growth(self, tokens: int) -> Fraction | int:
         return Fraction(self.extent.growth(tokens)) / self.of
+
+    def dealt(self, entries: int) -> int:
+        """How many of so many entries this rank keeps."""
+        return -(-(entries - self.rank) // self.of)
 
     @property
     def turns(self) -> tuple[int, ...]:
@@ -151,7 +156,9 @@ class Share:
     @property
     def rule(self) -> str:
         rule = self.extent.rule
-        return f"ceil({rule if rule == 'T' else f'({rule})'} / {self.of})"
+        dealt = rule if rule == "T" else f"({rule})"
+        left = f"({dealt} - {self.rank:,})" if self.rank else dealt
+        return f"ceil({left} / {self.of})"
 
 
 class Reads(Protocol):

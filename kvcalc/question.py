@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
 from kvcalc.errors import UsageError, WrongArgument, briefly, checked, did_you_mean
 from kvcalc.formats import parse_index_format, parse_kv_dtype
+from kvcalc.mix import mix_of
 from kvcalc.units import (
     MAX_TOKENS,
     check_batch,
+    check_beams,
     check_layers,
     grouped,
     parse_tokens,
@@ -55,6 +58,8 @@ class Asked(TypedDict, total=False):
     dcp: int
     pp_layers: Sequence[int] | str | None
     settings: Mapping[str, Setting]
+    shared_prefix: int | str | None
+    beams: int
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,8 @@ class Question:
     dcp            of the tp ranks, how many share a sequence's tokens
     pp_layers      layers of each stage; None cuts as evenly as can be
     settings       the engine's own, by its own names; in an answer, all of them as resolved
+    shared_prefix  tokens that all sequences begin with, and keep once
+    beams          of each sequence
     ignored        fields of somebody else's files that are left out of them
     """
 
@@ -93,6 +100,8 @@ class Question:
     dcp: int = 1
     pp_layers: tuple[int, ...] | None = None
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    shared_prefix: int | None = None
+    beams: int = 1
     ignored: tuple[str, ...] = ()
 
     @property
@@ -129,6 +138,8 @@ def question(
     """The question that these settings ask. Raises WrongArgument where one of them cannot be."""
     if isinstance(context, list | tuple):
         raise WrongArgument("context", "several contexts are for compare alone: name one")
+    if checked("context", mix_of, context) is not None:
+        raise WrongArgument("context", "a mix of lengths is for fit alone: name one")
     if context is not None:
         context = checked("context", tokens_of, context)
     checked("batch", check_batch, batch)
@@ -171,14 +182,14 @@ def _engine(name: object) -> str:
     return name
 
 
-def _source(tokens: int | str) -> int:
+def _tokens(of: str, tokens: int | str) -> int:
+    """So many tokens, or none."""
     if isinstance(tokens, str):
         return 0 if tokens.strip() == "0" else parse_tokens(tokens)
     if isinstance(tokens, bool) or not isinstance(tokens, int):
-        raise ValueError(f"source length {briefly(tokens)} is not a whole number of tokens")
+        raise ValueError(f"{of} {briefly(tokens)} is not a whole number of tokens")
     if not 0 <= tokens <= MAX_TOKENS:
-        told = f"source length {grouped(tokens)}"
-        raise ValueError(f"{told}: it is between 0 and {MAX_TOKENS:,} tokens")
+        raise ValueError(f"{of} {grouped(tokens)}: it is between 0 and {MAX_TOKENS:,} tokens")
     return tokens
 
 
@@ -220,14 +231,16 @@ def _settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
     return dict(given)
 
 
-_NEVER_NONE = frozenset({"mtp", "tp", "pp", "dp", "dcp", "settings"})
+_NEVER_NONE = frozenset({"mtp", "tp", "pp", "dp", "dcp", "settings", "beams"})
 
 _READ: dict[str, Callable[[Any], Any]] = {
     "kv_dtype": _dtype(parse_kv_dtype),
     "index_dtype": _dtype(parse_index_format),
     "mtp": _flag,
     "mtp_layers": check_layers,
-    "source_length": _source,
+    "source_length": partial(_tokens, "source length"),
+    "shared_prefix": partial(_tokens, "shared prefix"),
+    "beams": check_beams,
     "engine": _engine,
     "draft_kv_dtype": _dtype(parse_kv_dtype),
     **dict.fromkeys(("tp", "pp", "dp", "dcp"), _ranks),

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 from kvcalc import catalog
 from kvcalc.arguments import must_be_ignored, once_from_standard_input
 from kvcalc.errors import WrongArgument, briefly
+from kvcalc.hardware import Gpu
 from kvcalc.model import Model
 
 if TYPE_CHECKING:
+    from kvcalc.budget.ledger import Ledger
+
     Known = Model | catalog.Reference
     """A reference whose path is text."""
 
@@ -22,6 +25,8 @@ Reference = Model | str | PathLike[str] | Mapping[str, Any]
 GGUF file, all these as text or as a Path; a hub id such as `hf:org/name`, a bundled name or what
 people call one, `-` for standard input; or what such a YAML file or a config.json says, as a
 dict."""
+GpuReference = Gpu | str | PathLike[str]
+"""A GPU, or what names one: what a bundled one is called, or a YAML file."""
 
 
 def drafted(
@@ -54,6 +59,29 @@ def known(argument: str, thing: Reference) -> Known:
     text = f"{briefly(thing)} is neither a model nor the name of one"
     several = isinstance(thing, list | tuple) and argument in ("models", "things")
     raise WrongArgument(argument, f"{text}; give them one by one" if several else text)
+
+
+def known_gpu(gpu: GpuReference | None) -> Gpu | None:
+    """A kind of GPU, or the one that is named. Raises InputError, and WrongArgument for neither."""
+    if gpu is None or isinstance(gpu, Gpu):
+        return gpu
+    if isinstance(gpu, PathLike) and isinstance(path := fspath(gpu), str):
+        gpu = path
+    if not isinstance(gpu, str):
+        raise WrongArgument("gpu", f"{briefly(gpu)} is neither a GPU nor the name of one")
+    return catalog.gpu(gpu)
+
+
+def known_ledger(log: str | PathLike[str] | None) -> Ledger | None:
+    """What a server's log says. Raises InputError, and WrongArgument for what is no path."""
+    if log is None:
+        return None
+    path = fspath(log) if isinstance(log, str | PathLike) else None
+    if not isinstance(path, str):
+        raise WrongArgument("ledger", f"{briefly(log)} is not the path of a log")
+    from kvcalc.budget.ledger import ledger_of
+
+    return ledger_of(path)
 
 
 def fields_of(ignore: Sequence[str]) -> tuple[str, ...]:

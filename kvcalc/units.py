@@ -16,6 +16,7 @@ MAX_TOKENS = 10**12
 BETWEEN = f"a context is between 1 and {MAX_TOKENS:,}"
 
 MAX_BATCH = 10**9
+MAX_BEAMS = 10_000
 MAX_MEMORY = 10**18
 """Bytes for the cache of one GPU; none has a thousandth of that."""
 
@@ -35,10 +36,15 @@ FLOP_UNITS = {
     "TFLOPs": 10**12,
     "PFLOPs": 10**15,
 }
+TIME_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+"""How many of each make a second."""
 TOKEN_UNITS = {"": 1, "k": 10**3, "m": 10**6, "K": 2**10, "Ki": 2**10, "M": 2**20, "Mi": 2**20}
 
 _TOKENS = r"(\d{1,3}(?:[,_]\d{3})+|\d+(?:\.\d+)?)\s*([A-Za-z]*)"
 _MEMORY = r"(-?(?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:\.\d+)?)\s*([A-Za-z]*)"
+_SHARE = r"\d{1,3}(\.\d{1,15})?|\d{1,15}/\d{1,15}"
+_RATE = rf"{_MEMORY}\s*/\s*s"
+_PER_SECOND = "write it like {0}GB/s, of 10^9 B a second"
 _SIZED = "write it like {0}GiB, of 2^30 B each, or {0}GB, of 10^9 B"
 _MARKED = r"_|(?<!\d)\d{1,3},\d{3}(?!\d)"
 """What may be a thousands mark, which no item of a list has."""
@@ -101,14 +107,6 @@ def parse_memory(text: str) -> int:
     return check_memory(int(Fraction(number) * SIZE_UNITS[match[2]]))
 
 
-def parse_rate(text: str) -> int:
-    """Read bytes a second: `4.8TB/s`, `64 GB/s`. Raises ValueError."""
-    size, slash, second = text.strip().rpartition("/")
-    if not slash or second != "s":
-        raise ValueError(f"{briefly(text)} is no number of bytes a second; write it like 64GB/s")
-    return parse_memory(size)
-
-
 def memory_of(given: int | str) -> int:
     """Memory as Python gives it, bytes or text as `parse_memory` reads it, or ValueError."""
     return parse_memory(given) if isinstance(given, str) else check_memory(given)
@@ -123,6 +121,54 @@ def check_memory(size: int) -> int:
     return size
 
 
+def parse_share(given: float | str | Fraction) -> Fraction:
+    """Read a part of a whole: `0.92`, `92%`, or a number; more than none of it, and all at most.
+
+    Raises ValueError.
+    """
+    text = str(given).strip()
+    percent = text.endswith("%")
+    number = text.removesuffix("%").strip()
+    if not (isinstance(given, str | float | int | Fraction) and re.fullmatch(_SHARE, number)):
+        raise ValueError(f"{briefly(given)} is no part of a whole; write it like 0.92 or 92%")
+    share = Fraction(number) / (100 if percent else 1)
+    if not 0 < share <= 1:
+        raise ValueError(f"{briefly(given)} is not between 0 and 1, of which it is a part")
+    return share
+
+
+def parse_rate(text: str) -> int:
+    """Read a bandwidth in bytes a second: `64GB/s`, `4.8 TB/s`, `900GiB/s`. Raises ValueError.
+
+    Of a byte a part is none.
+    """
+    match = re.fullmatch(_RATE, text.strip())
+    if match is None or len(text) > MAX_DIGITS:
+        raise ValueError(f"{briefly(text)} is no bandwidth; {_PER_SECOND.format(64)}")
+    number, unit = re.sub("[,_]", "", match[1]), match[2]
+    if unit not in SIZE_UNITS:
+        bits = f", or in bits, {number}{unit}/s, an eighth of that" if unit[1:] == "b" else ""
+        have = f"unknown unit {unit!r}" if unit else f"{briefly(text)} has no unit"
+        raise ValueError(f"{have}; {_PER_SECOND.format(number)}{bits}")
+    return check_rate(int(Fraction(number) * SIZE_UNITS[unit]))
+
+
+def rate_of(given: int | str) -> int:
+    """A bandwidth as Python gives it, or text as `parse_rate` reads it, or ValueError."""
+    return parse_rate(given) if isinstance(given, str) else check_rate(given)
+
+
+def check_rate(rate: int) -> int:
+    """The same number of bytes a second, or ValueError where nothing has such a bandwidth."""
+    if not isinstance(rate, int) or isinstance(rate, bool):
+        raise ValueError(
+            f"{briefly(rate)} is no number of bytes a second; {_PER_SECOND.format(64)}"
+        )
+    if not 1 <= rate <= MAX_MEMORY:
+        raise ValueError(f"{grouped(rate)} B/s is no bandwidth: give 1 B/s to {MAX_MEMORY:,} B/s")
+    return rate
+
+
 def check_batch(batch: int) -> int:
     """The same number, or ValueError where no batch can be that large."""
     if not isinstance(batch, int) or isinstance(batch, bool):
@@ -130,6 +176,15 @@ def check_batch(batch: int) -> int:
     if not 1 <= batch <= MAX_BATCH:
         raise ValueError(f"batch {grouped(batch)}: it is between 1 and {MAX_BATCH:,} sequences")
     return batch
+
+
+def check_beams(beams: int) -> int:
+    """The same number, or ValueError where no sequence can have so many beams."""
+    if not isinstance(beams, int) or isinstance(beams, bool):
+        raise ValueError(f"{briefly(beams)} is not a whole number of beams")
+    if not 1 <= beams <= MAX_BEAMS:
+        raise ValueError(f"{grouped(beams)} beams: there are between 1 and {MAX_BEAMS:,}")
+    return beams
 
 
 def check_layers(layers: int) -> int:
@@ -217,3 +272,25 @@ def format_size(value: Fraction | int, unit: str, places: int) -> str:
     if unit == "B":
         return f"{exact(Fraction(value))} B"
     return f"{decimals(Fraction(value, SIZE_UNITS[unit]), places)} {unit}"
+
+
+def format_rate(rate: int, system: System) -> str:
+    """`4.8 TB/s`: bytes a second in the largest unit in which they are at least 1."""
+    unit = size_unit([rate], system)
+    value = Fraction(rate, SIZE_UNITS[unit])
+    return f"{exact(value) if (100 * value).denominator == 1 else decimals(value, 2)} {unit}/s"
+
+
+def format_seconds(value: Fraction) -> str:
+    """`9.21 ms`, `45.0 us`, `2.10 s`: three digits that count, in the largest unit of at least 1.
+
+    The digits of a whole number of seconds all count.
+    """
+    if not value:
+        return "0 s"
+    units = TIME_UNITS.items()
+    unit = next((name for name, parts in units if 2000 * parts * value >= 1999), "ns")
+    amount, places = value * TIME_UNITS[unit], 0
+    while amount * 10**places < Fraction(1999, 20):
+        places += 1
+    return f"{decimals(amount, places)} {unit}"

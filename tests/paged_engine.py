@@ -44,7 +44,7 @@ class Paged:
     def period(self) -> int:
         return self.block
 
-    def at(self, context: int, batch: int) -> Reservation:
+    def at(self, context: int, batch: int, shared: int = 0) -> Reservation:
         paged = -(-context // self.block) * self.block
         sequences = self.ranks.sequences(batch)
         of_stages = [sequences * stage.cache.stored(paged) for stage in self.stages]
@@ -66,7 +66,7 @@ class Paged:
     def cut(self) -> None:
         return None
 
-    def capacity(self, memory: int, context: int) -> Capacity:
+    def capacity(self, memory: int, context: int, shared: int = 0) -> Capacity:
         return Capacity(memory // self.at(context, 1).bytes)
 
 

@@ -304,6 +304,8 @@ ASKED: dict[str, list[Any]] = {
     "mtp": ["yes", 1, 0, None, []],
     "mtp_layers": [*NO_COUNT, 0],
     "source_length": NO_TOKENS,
+    "shared_prefix": [*NO_TOKENS, "100M"],
+    "beams": [*NO_COUNT, 0, None],
     "engine": [*NO_TEXT, "", "transfomers"],
     "draft": NO_MODEL,
     "tp": [*NO_COUNT, 0, None, 3, 10**6],
@@ -352,7 +354,7 @@ WRONG: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
             "models": [*NO_MODEL, None],
             "memory": ["40", "40G", "x", "", "0GiB", "-1GB", "1" * 5000, 0, None, *NO_NUMBER],
             **ASKED,
-            "batch": [1, 2, *NO_COUNT],
+            "batch": NO_COUNT,
             **IGNORE,
         },
     ),
@@ -414,7 +416,8 @@ def test_every_public_function_has_its_wrong_arguments() -> None:
 
 
 @pytest.mark.parametrize(
-    ("argument", "hint"), [("kv_dtpye", "did you mean kv_dtype"), ("x", "known: batch, context")]
+    ("argument", "hint"),
+    [("kv_dtpye", "did you mean kv_dtype"), ("x", "known: batch, beams, context")],
 )
 def test_an_argument_that_there_is_not(argument: str, hint: str) -> None:
     wrong: dict[str, Any] = {argument: "fp8"}

@@ -27,6 +27,8 @@ SMALL: dict[str, Any] = {
 BF16: dict[str, Any] = {**SMALL, "weight_dtype": "bf16"}
 MOE = {**SMALL, "parameters": 480_000_000, "active_parameters": 48_000_000, "weight_dtype": "fp8"}
 EXPERTS = {**MOE, "expert_parameters": 440_000_000}
+FILE = {**EXPERTS, "parameters": None, "active_parameters": None, "weight_dtype": None}
+FILE = {**FILE, "weight_bytes": 480_000_000}
 # 17 million bytes of 32 million parameters in 17/32 B, and 32 million of 16 million in 2 B
 MIXED = {**SMALL, "weights": {"mxfp4": 32_000_000, "bf16": 16_000_000}}
 INDEXED = {
@@ -162,23 +164,27 @@ def test_mtp_layers_stay_out_unless_they_predict(
     ("given", "ranks", "bounds"),
     [
         (BF16, Ranks(), (96_000_000,) * 3),
-        # both heads of keys and values are on a rank of their own; 0.4 and 1 % of all on each
-        (BF16, Ranks(tp=2), (48_000_000, 48_192_000, 48_480_000)),
+        # both heads of keys and values are on a rank of their own; 0.2 and 1 % of all on each
+        (BF16, Ranks(tp=2), (48_000_000, 48_096_000, 48_480_000)),
         # each of the 2 heads is on 2 of 4 ranks, 2 x 2 x 64 x (1/2 - 1/4) x 1,000 x 4 x 2 B more
-        (BF16, Ranks(tp=4), (24_000_000, 24_800_000, 25_232_000)),
+        (BF16, Ranks(tp=4), (24_000_000, 24_656_000, 25_232_000)),
         # dense models are copied
         (BF16, Ranks(dp=4), (96_000_000,) * 3),
         # 440 / 4 + 40
         (EXPERTS, Ranks(dp=4), (150_000_000,) * 3),
-        # 440 / 4 + 40 / 2, and 0.4 and 1 % of 480 / 2
-        (EXPERTS, Ranks(tp=2, dp=2), (130_000_000, 130_960_000, 132_400_000)),
+        # 440 / 4 + 40 / 2, and 0.2 and 1 % of 480 / 2
+        (EXPERTS, Ranks(tp=2, dp=2), (130_000_000, 130_480_000, 132_400_000)),
+        # of a file that has no number of parameters: 440 million of 480 million bytes
+        ({**FILE, "weight_dtype": "fp8"}, Ranks(dp=4), (150_000_000,) * 3),
+        # half a byte each is 220 of them, 220 / 4 + 260; two bytes each would be all
+        (FILE, Ranks(dp=4), (120_000_000, 315_000_000, 315_000_000)),
         # the 432 that a token does not use are experts; of the others nobody knows
         (MOE, Ranks(dp=4), (120_000_000, 156_000_000, 156_000_000)),
         # 32 of the 40 are in mxfp4, 17 million bytes, and 8 in bf16, 16: 33 / 2 + 16
         ({**MIXED, "expert_parameters": 40_000_000}, Ranks(dp=2), (32_500_000,) * 3),
         # latents and indexers are copied, with the queries' latents, 3 times as wide:
         # ((4 x 512 + 64) x 1,000 + 1,000,000) x 4 x 2 B / 2
-        (INDEXED, Ranks(tp=2), (48_000_000, 60_640_000, 60_928_000)),
+        (INDEXED, Ranks(tp=2), (48_000_000, 60_544_000, 60_928_000)),
         # where all but 2 of 4 layers may be without experts, and the ends a quarter each at most
         (EXPERTS, Ranks(pp=2), (240_000_000, 240_000_000, 360_000_000)),
         # 13, 14 and 13 layers of what the 2 x 131,072 or 262,144 x 10,000 x 2 B leave
@@ -211,23 +217,23 @@ def test_shares_are_as_wide_as_what_is_known() -> None:
     ):
         total = whole(given)
         least, likely = total.low // 4, per_gpu(model(given), total, Ranks(tp=4)).likely
-        assert likely == least + 512_000 + total.low * 3 // 1000
+        assert likely == least + 512_000 + total.low * 3 // 2000
     unknown = model({**SMALL, "parameters": None})
     given_size = Estimate.exact(4_000, "given", "as given")
     assert per_gpu(unknown, given_size, Ranks(tp=4)).likely > 1_000
 
 
-def test_attention_is_in_two_bytes_where_experts_are_in_less_than_one() -> None:
+def test_attention_is_in_two_bytes_where_experts_are_in_half_a_byte() -> None:
     given = {**SMALL, "weight_dtype": "mxfp4"}
     found = per_gpu(model(given), whole(given), Ranks(tp=4))
-    assert found.likely == 25_500_000 // 4 + 512_000 + 25_500_000 * 3 // 1000
+    assert found.likely == 25_500_000 // 4 + 512_000 + 25_500_000 * 3 // 2000
 
 
 def test_what_shares_a_cache_has_no_projections_of_its_own() -> None:
     own = {"kind": "gqa", "kv_heads": 2}
     layers = {"attention": {"own": own, "other": {**own, "shared": True}}}
     half = model(BF16, **layers, layers={"count": 4, "pattern": ["own", "other"]})
-    assert per_gpu(half, whole(BF16), Ranks(tp=4)).likely == 24_800_000 - 256_000
+    assert per_gpu(half, whole(BF16), Ranks(tp=4)).likely == 24_656_000 - 256_000
 
 
 def test_a_draft_is_whole_on_its_stage() -> None:
@@ -255,3 +261,47 @@ def test_the_rule_says_how(given: dict[str, Any], ranks: Ranks, rule: str) -> No
     found = per_gpu(model(given), total, ranks)
     assert found.rule == total.rule + rule
     assert found.basis == ("estimated" if rule else "known")
+
+
+@pytest.mark.parametrize(
+    ("given", "basis"),
+    [
+        ({**MTP, "mtp_parameters": 8_000_000}, "known"),
+        ({**MIXED, "mtp": 1, "mtp_parameters": 8_000_000}, "estimated"),
+        ({**SMALL, "mtp": 1, "mtp_parameters": 8_000_000, "weight_bytes": 90}, "estimated"),
+    ],
+)
+def test_layers_of_prediction_in_several_dtypes_are_an_estimate(
+    given: dict[str, Any], basis: str
+) -> None:
+    assert whole(given).basis == basis
+
+
+# what start-up logs printed for the weights of a GPU, in GiB; those of SGLang count what its
+# process takes meanwhile as well
+LOGS = (
+    ("vLLM 0.11.0", "qwen3-vl-30b-a3b", Ranks(tp=4), 14.7708, 1.5),
+    ("vLLM 0.10.2", "qwen3-next-80b-a3b", Ranks(tp=2), 74.2812, 1),
+    ("vLLM, December 2024", "llama-3.1-8b", Ranks(tp=2), 7.48, 0.5),
+    ("vLLM on Gaudi, February 2025", "deepseek-r1", Ranks(tp=8), 79.41, 2.5),
+    ("SGLang, March 2025", "qwen2.5-32b", Ranks(tp=4), 15.54, 1.5),
+    ("SGLang, February 2026", "kimi-k2.5", Ranks(tp=8), 73.58, 3),
+    ("SGLang, XPU", "nemotron-3-nano-30b", Ranks(tp=4), 14.76, 1),
+    ("vLLM", "qwen3-14b", Ranks(), 27.5185, 0.1),
+    ("vLLM 0.10.1", "llama-3.1-8b", Ranks(), 14.9889, 0.3),
+    ("SGLang, April 2026", "qwen3-8b", Ranks(), 15.28, 0.2),
+    ("SGLang, February 2025", "qwen2.5-7b", Ranks(), 14.39, 1.5),
+    ("vLLM", "qwen3.8-27b", Ranks(), 51.35, 0.8),
+    ("SGLang, September 2026", "qwen3.8-27b", Ranks(), 51.86, 2),
+)
+
+
+@pytest.mark.parametrize(("name", "ranks", "printed", "percent"), [log[1:] for log in LOGS])
+def test_published_logs_are_met(name: str, ranks: Ranks, printed: float, percent: float) -> None:
+    published = kvcalc.load(name)
+    total = weights_of(published)
+    assert total is not None
+    found = per_gpu(published, total, ranks)
+    assert abs(found.likely / 2**30 / printed - 1) <= percent / 100
+    if ranks.tp > 1:
+        assert found.low <= printed * 2**30 <= found.high

@@ -25,9 +25,11 @@ ORDER = (
     {"errors"},
     {"units", "formats"},
     {"figures"},
-    {"expect", "extents", "question"},
+    {"expect", "extents", "mix"},
+    {"question"},
     {"amounts"},
     {"cache"},
+    {"sharing"},
     {"attention"},
     {"model"},
     {"parallel"},
@@ -72,15 +74,15 @@ MAY_IMPORT = {
     "devices": UP_TO_SCHEMA | {"bundle", "document", "importers", "naming", "opening"},
     "hardware": {"model"},
     "arguments": {"errors", "model", "units"},
-    "references": {"arguments", "catalog", "errors", "model"},
+    "references": {"arguments", "budget", "catalog", "errors", "gpus", "hardware", "model"},
     "gathering": UP_TO_QUERIES | {"catalog", "document", "importers", "opening"},
     "render": RESULTS | {"kvcalc"},
     "publish": UP_TO_SCHEMA | {"render"},
     "api": UP_TO_QUERIES
     | {"arguments", "bundle", "catalog", "devices", "gathering", "publish"}
     | {"references"},
-    "cli": {"errors", "printable", "units", "formats", "expect", "engines", "bundle", "render"}
-    | {"kvcalc"},
+    "cli": {"errors", "printable", "units", "formats", "expect", "engines", "bundle", "mix"}
+    | {"render", "kvcalc"},
     "kvcalc": {"api", "errors", "model"},
     "__main__": {"cli", "printable", "kvcalc"},
 }

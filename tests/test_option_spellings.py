@@ -70,6 +70,8 @@ def shown(cli: Cli, *args: str) -> Any:
         (("-dp", "2"), "dp", 2),
         (("--tp", "8", "--decode-context-parallel-size", "2"), "dcp", 2),
         (("-tp", "8", "-dcp", "8"), "dcp", 8),
+        (("--num-beams", "8"), "beams", 8),
+        (("--beam-width=4",), "beams", 4),
         (("--draft", "llama-3.2-1b", "-ctkd", "q8_0"), "draft_kv_dtype", "q8_0/auto"),
         (
             ("--draft", "llama-3.2-1b", "--cache-type-v-draft", "q8_0"),

@@ -494,7 +494,7 @@ def test_a_question_is_echoed_whole() -> None:
         "context": 10, "batch": 2, "kv_dtype": "q8_0/q4_0", "index_dtype": "fp8 + fp32 scale",
         "mtp": True, "mtp_layers": 3, "source_length": 0, "engine": None,
         "draft_kv_dtype": "6bit", "ignored": [], "tp": 1, "pp": 1, "dp": 1, "dcp": 1,
-        "pp_layers": None, "settings": None,
+        "pp_layers": None, "settings": None, "shared_prefix": None, "beams": 1,
     }  # fmt: skip
     spread = question(tp=8, pp_layers="30, 31", dp=2, dcp=4, engine="x", settings={"block": 64})
     told = {"tp": 8, "pp": 2, "dp": 2, "dcp": 4, "pp_layers": [30, 31], "settings": {"block": 64}}

@@ -14,9 +14,13 @@ from kvcalc.units import (
     decimals,
     exact,
     format_flops,
+    format_rate,
     format_ratio,
+    format_seconds,
     format_size,
+    parse_rate,
     parse_tokens,
+    rate_of,
     size_unit,
 )
 
@@ -312,3 +316,77 @@ def test_a_size_prints_in_its_columns_unit(
 )
 def test_operations_print_in_their_own_unit(flops: int, text: str) -> None:
     assert format_flops(flops) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("64GB/s", 64 * 10**9),
+        ("4.8 TB/s", 4_800 * 10**9),
+        (" 900GiB/s ", 900 * 2**30),
+        ("1,000 MB / s", 10**9),
+        ("0.5B/s", None),
+        ("64", "'64' is no bandwidth; write it like 64GB/s, of 10^9 B a second"),
+        ("64GB", "'64GB' is no bandwidth; write it like 64GB/s"),
+        ("64/s", "'64/s' has no unit; write it like 64GB/s"),
+        ("64Gx/s", "unknown unit 'Gx'; write it like 64GB/s"),
+        ("400Gb/s", "unknown unit 'Gb'; write it like 400GB/s, of 10^9 B a second, or in bits, 40"),
+        ("0GB/s", "0 B/s is no bandwidth: give 1 B/s to 1,000,000,000,000,000,000 B/s"),
+        ("-1B/s", "-1 B/s is no bandwidth"),
+        ("10000000PB/s", "10,000,000,000,000,000,000,000 B/s is no bandwidth"),
+        ("fast", "'fast' is no bandwidth"),
+        (f"{'1' * 70}B/s", "is no bandwidth"),
+    ],
+)
+def test_bandwidths(text: str, rate: int | str | None) -> None:
+    if isinstance(rate, int):
+        assert parse_rate(text) == rate_of(text) == rate_of(rate) == rate
+        return
+    with pytest.raises(ValueError, match=r"is no bandwidth|unit") as raised:
+        parse_rate(text)
+    assert (rate or "0 B/s is no bandwidth") in str(raised.value)
+
+
+@pytest.mark.parametrize("rate", [True, 1.5, None, 0, 10**19])
+def test_what_is_no_bandwidth(rate: object) -> None:
+    with pytest.raises(ValueError, match=r"bytes a second|is no bandwidth"):
+        rate_of(rate)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("rate", "system", "text"),
+    [
+        (4_800 * 10**9, "si", "4.8 TB/s"),
+        (3_350 * 10**9, "si", "3.35 TB/s"),
+        (64 * 10**9, "si", "64 GB/s"),
+        (64 * 10**9, "iec", "59.60 GiB/s"),
+        (900 * 2**30, "iec", "900 GiB/s"),
+        (900 * 2**30, "si", "966.37 GB/s"),
+        (64 * 10**9, "bytes", "64,000,000,000 B/s"),
+        (1, "si", "1 B/s"),
+    ],
+)
+def test_how_bandwidths_are_printed(rate: int, system: System, text: str) -> None:
+    assert format_rate(rate, system) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        ("0", "0 s"),
+        ("1234", "1,234 s"),
+        ("99.96", "100 s"),
+        ("99.94", "99.9 s"),
+        ("2.1", "2.10 s"),
+        ("9.995", "10.0 s"),
+        ("9.994", "9.99 s"),
+        ("0.9995", "1.00 s"),
+        ("0.99949", "999 ms"),
+        ("0.00123", "1.23 ms"),
+        ("0.000045", "45.0 us"),
+        ("0.000000001", "1.00 ns"),
+        ("0.0000000000012345", "0.00123 ns"),
+    ],
+)
+def test_how_times_are_printed(seconds: str, text: str) -> None:
+    assert format_seconds(Fraction(seconds)) == text

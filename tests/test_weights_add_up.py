@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import prod
 
 import pytest
 
 import kvcalc
+from kvcalc.bundle import bundled
 
 # DeepSeek-V3: width 7,168, 62 layers with the multi-token-prediction module's, 59 of them mixtures
 # of 257 experts. The module repeats embedding and output head, and joins two states in one.
@@ -74,6 +76,12 @@ MINIMAX_M2 = {
 WEIGHTS = {
     "deepseek-r1": V3,
     "deepseek-v3": V3,
+    "deepseek-v3.1": V3,
+    "deepseek-v3.2": {
+        "fp8": V3["fp8"] + 62 * (1536 * 64 * 128 + 7168 * 128),
+        "bf16": V3["bf16"] + 62 * (7168 * 64 + 2 * 128),
+        "fp32": V3["fp32"],
+    },
     "deepseek-v4-flash": deepseek_v4(44, 4096, 64, 1024, 8, 256, 2048, 21, 20),
     "deepseek-v4-pro": deepseek_v4(62, 7168, 128, 1536, 16, 384, 3072, 30, 31),
     "glm-5.2": {"bf16": GLM_FP8 + GLM_BF16, "fp32": 76 * 256},
@@ -152,3 +160,97 @@ def test_bytes_are_those_of_the_dtypes(
     assert (
         sum(n * sizes[dtype] for dtype, n in model.weights.items()) + tables == model.weight_bytes
     )
+
+
+# what a multi-token-prediction module of DeepSeek-V3 has, and of GLM-5, whose indexer it has too
+V3_MODULE = V3_ATTENTION + 257 * V3_EXPERT + 256 * 7168 + 256
+V3_MODULE += 5 * 7168 + 1536 + 512 + V3_JOIN + 2 * 129280 * 7168
+GLM_MODULE = GLM_ATTENTION + 257 * 3 * 6144 * 2048 + 256 * 6144 + 256 + 5 * 6144 + 2048 + 512
+GLM_MODULE += 2 * 6144 * 6144 + GLM_INDEXER + 6144 * 32 + 2 * 128
+
+
+def deepseek_v4_module(
+    width: int, heads: int, query: int, groups: int, experts: int, expert: int
+) -> int:
+    """A layer that neither compresses nor indexes, and what joins and mixes its states."""
+    attention = width * query + query * heads * 512 + width * 512
+    attention += heads * 512 // groups * groups * 1024 + groups * 1024 * width
+    mixture = (experts + 1) * 3 * width * expert + experts * (width + 1)
+    norms = 2 * width + query + 512 + 3 * width
+    streams = 2 * (24 * 4 * width + 24 + 3) + 4 * 4 * width + 4 + 1
+    return attention + mixture + norms + streams + heads + 2 * width * width
+
+
+def qwen3_5_module(width: int, heads: int, kv_heads: int, mlp: int) -> int:
+    """A layer of gated attention, of heads 256 wide, and what joins two states."""
+    attention = width * (3 * heads + 2 * kv_heads) * 256 + 2 * 256
+    return attention + mlp + 2 * width * width + 5 * width
+
+
+def glm_4_5_module(width: int, experts: int, expert: int, heads: int) -> int:
+    """One of GLM-4.5: 8 KV heads, biases of the queries, keys and values, copies at both ends."""
+    attention = width * (2 * heads + 2 * 8) * 128 + (heads + 2 * 8) * 128
+    mixture = (experts + 1) * 3 * width * expert + experts * (width + 1)
+    return attention + mixture + 5 * width + 2 * width * width + 2 * 151552 * width
+
+
+MTP = {
+    "deepseek-v3": V3_MODULE,
+    "deepseek-r1": V3_MODULE,
+    "deepseek-v3.1": V3_MODULE,
+    "deepseek-v3.2": V3_MODULE + 1536 * 64 * 128 + 7168 * 128 + 7168 * 64 + 2 * 128,
+    "deepseek-v4-flash": deepseek_v4_module(4096, 64, 1024, 8, 256, 2048),
+    "deepseek-v4-pro": deepseek_v4_module(7168, 128, 1536, 16, 384, 3072),
+    **dict.fromkeys(("glm-5", "glm-5.1", "glm-5.2", "glm-5.3"), GLM_MODULE),
+    # in GLM-4.5 queries and keys are normed per head, in Air they are not
+    "glm-4.5": glm_4_5_module(5120, 160, 1536, 96) + 2 * 128,
+    "glm-4.7": glm_4_5_module(5120, 160, 1536, 96) + 2 * 128,
+    "glm-4.5-air": glm_4_5_module(4096, 128, 1408, 96),
+    # as Hub counts and classes of transformers 5.24.0 differ, but for the biases of the gates
+    "glm-4.7-flash": 31221488576 - 29943390976 - 46 * 64,
+    "glm-5.3-flash": 321323031390 - 313786889214 - 42 * 288,
+    "hy3": 298786155776 - 295033528320 - 79 * 192,
+    "ling-3.0-flash": 127486405600 - 124414191072 - 40 * 512,
+    "nemotron-3-super-120b-fp8": 123611012096 - 120668687360 - 40 * 512,
+    "longcat-flash": 561862880256 - 560664958976 - 28 * 768,
+    "qwen3.8-2.4t-a95b": 2446182725504 - 2419804697984,
+    "step-3.7-flash": 3 * 809390336,
+    "qwen3-next-80b-a3b": qwen3_5_module(2048, 16, 2, 513 * (3 * 2048 * 512 + 2048)),
+    "qwen3.5-9b": qwen3_5_module(4096, 16, 4, 3 * 4096 * 12288),
+    **dict.fromkeys(
+        ("qwen3.5-27b", "qwen3.6-27b", "qwen3.8-27b"),
+        qwen3_5_module(5120, 24, 4, 3 * 5120 * 17408),
+    ),
+    **dict.fromkeys(
+        ("qwen3.5-35b-a3b", "qwen3.6-35b-a3b"),
+        qwen3_5_module(2048, 16, 2, 257 * (3 * 2048 * 512 + 2048)),
+    ),
+    "qwen3.5-122b-a10b": qwen3_5_module(3072, 32, 2, 257 * (3 * 3072 * 1024 + 3072)),
+    "qwen3.5-397b-a17b": qwen3_5_module(4096, 32, 2, 513 * (3 * 4096 * 1024 + 4096)),
+}
+
+
+@pytest.mark.parametrize(("name", "parameters"), MTP.items())
+def test_layers_of_prediction_are_the_shapes(name: str, parameters: int) -> None:
+    assert kvcalc.load(name).mtp_parameters == parameters
+
+
+def test_parts_of_the_parameters_are_held_to_each_other() -> None:
+    models = [kvcalc.load(path) for path in bundled().values()]
+    assert {model.slug for model in models if model.mtp_parameters} == set(MTP)
+    for model in models:
+        experts, total = model.expert_parameters, model.parameters
+        active = model.active_parameters
+        if experts and total and active:
+            # those that a token does not use are experts, but for MTP layers and towers
+            assert total - experts > 0, model.slug
+            assert experts > Fraction(93, 100) * (total - active), model.slug
+
+
+def test_experts_are_the_product_beside_them() -> None:
+    for name, path in bundled().items():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith("expert_parameters:"):
+                stated, told = line.removeprefix("expert_parameters:").split("#")
+                numbers = [int(number.replace(",", "")) for number in told.split(" x ")]
+                assert int(stated) == prod(numbers), name

@@ -236,9 +236,11 @@ class Attention(Scheme):
         """The tensors of one layer, as if it stored them itself."""
 
     def expand(self) -> tuple[CacheTensor, ...]:
-        if not self.shared:
+        if not (self.shared or self.cross):
             return self.entries()
-        return tuple(replace(tensor, shared=True) for tensor in self.entries())
+        return tuple(
+            replace(tensor, shared=self.shared, crosses=self.cross) for tensor in self.entries()
+        )
 
     def plain(self) -> Self:
         # without cross attention nobody asks for the source; 0 tokens of it is what none says

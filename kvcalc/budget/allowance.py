@@ -24,7 +24,7 @@ MIB, GIB = 2**20, 2**30
 
 UTILIZATION: Mapping[str | None, Fraction] = MappingProxyType(
     {
-        None: Fraction(1),
+        None: Fraction(9, 10),
         "vllm": Fraction(92, 100),
         "transformers": Fraction(1),
         "llama.cpp": Fraction(1),
@@ -32,7 +32,8 @@ UTILIZATION: Mapping[str | None, Fraction] = MappingProxyType(
     }
 )
 """Which part of a GPU an engine takes by default: vLLM 0.33.0's `gpu_memory_utilization`
-(config/cache.py:215; 0.9 before 0.21); others take what there is."""
+(config/cache.py:215; older ones' is 0.9, which is read too where no engine is named); others take
+what there is."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def _vllm(gpu: Gpu, ranks: Ranks, work: Work) -> Allowance:
 
 def _communication(gpu: Gpu, ranks: Ranks) -> Estimate:
     if gpu.capability == GB10:
-        return _mib(512, 3_584, 7_168, "driver and host share this GPU's memory")
+        return _mib(512, 3_072, 6_656, "driver and host share this GPU's memory")
     if ranks.gpus == 1:
         return _mib(16, 256, 1_024, "driver and buffers on a GPU by itself")
     if gpu.memory < MIDDLE:
@@ -136,17 +137,18 @@ def _step(ranks: Ranks, work: Work, batched: int, sequences: int) -> Estimate:
 
     A token takes some 28 B for each number of its width, 20 of them shared out over tp; one to
     choose from takes some 10 B a sequence, or 40 B where all are sorted, as vLLM 0.11 did.
+    Layers with states take some more, however few the tokens.
     """
     forward = batched * work.width * (8 + 20 // ranks.tp)
     if work.experts:
         forward = forward * 7 // 5
-    if work.recurrent:
-        forward = forward * 3 // 2
     few, some, many = (work.vocabulary,) * 3 if work.vocabulary else VOCABULARY
     low = max(forward // 3, 6 * sequences * few)
     likely = max(forward, 10 * sequences * some)
-    high = (6 if work.recurrent else 2) * forward + 40 * sequences * many
-    rule = f"a step of {batched:,} tokens, or {sequences:,} sequences' next tokens"
+    high = max((7 if work.experts else 3) * forward, 40 * sequences * many)
+    if work.recurrent:
+        likely, high = likely + 3 * GIB // 4, high + 2 * GIB
+    rule = f"a step's tokens ({batched:,}), or the choice of next ones ({sequences:,})"
     return Estimate(low, likely, high, "estimated", rule)
 
 
@@ -156,8 +158,10 @@ def _graphs(gpu: Gpu, ranks: Ranks, work: Work, sequences: int) -> Estimate:
     layers = -(-work.layers // ranks.pp)
     sizes = captured(gpu, sequences)
     each = sizes * layers * MIB
-    likely = each * 3 // 5 if work.experts else each // 4
-    return Estimate(0, likely, each * 8 // 5, "estimated", f"{sizes} sizes of {layers} layers")
+    likely = each * 2 // 5 if work.experts else each // 4
+    return Estimate(
+        0, likely, each * 8 // 5 + GIB // 2, "estimated", f"{sizes} sizes of {layers} layers"
+    )
 
 
 def captured(gpu: Gpu, sequences: int) -> int:

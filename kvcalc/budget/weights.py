@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from kvcalc.budget.estimate import Basis, Estimate
 from kvcalc.errors import WrongArgument
-from kvcalc.formats import Format, parse_format
+from kvcalc.formats import BF16, Format, parse_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,14 +22,16 @@ if TYPE_CHECKING:
     from kvcalc.model import Model
     from kvcalc.parallel.ranks import Ranks
 
-COPIED = (Fraction(0), Fraction(4, 1000), Fraction(1, 100))
+COPIED = (Fraction(0), Fraction(2, 1000), Fraction(1, 100))
 """Of all weights, what every rank of tensor parallelism has a copy of beside the attention's:
-routers, norms, towers of vision, what kernels pad. Published logs have 0.1 to 0.8 %."""
+routers, norms, towers of vision, what kernels pad. Published logs have 0 to 0.7 %."""
 VOCABULARY = (0, 2**17, 2**18)
 """Tokens of the embedding on the first stage, and of the output head on the last: none would be
 the least, and few have more than 2^18."""
 DENSE_LAYERS = 3
 """Leading layers without experts, at most, in models that have experts in all others."""
+HALF = Fraction(1, 2)
+"""Bytes of a parameter, at least: engines know no weights of fewer than 4 bits."""
 QUERY_RANKS = 3
 """How many times as wide as the latent of keys that of queries is: 1,536 and 512 in most."""
 
@@ -86,7 +88,7 @@ def per_gpu(model: Model, total: Estimate, ranks: Ranks) -> Estimate:
     """What the fullest of the GPUs holds of a model's weights, `total` of them in all."""
     if ranks.gpus == 1:
         return total
-    low = ceil(_even(model, total.low, ranks, _most_experts(model)))
+    low = ceil(_even(model, total.low, ranks, _most_experts(model, total.low)))
     likely = ceil(_fullest(model, total.likely, ranks, 1))
     # larger ends leave less to the stages between them
     high = max(likely, ceil(_fullest(model, total.high, ranks, 2)))
@@ -131,7 +133,10 @@ def _loaded(model: Model, size: int, rule: str, basis: Basis) -> Estimate:
     what = "the MTP layer" if more == 1 else f"the {more:,} MTP layers"
     if model.mtp_parameters is not None and model.parameters is not None:
         left = size * (1 - Fraction(model.mtp_parameters, model.parameters))
-        return Estimate.exact(ceil(left), basis, f"{rule}, without {what}")
+        # of parameters of several sizes an MTP layer has its share, and copies of the ends of bf16
+        several = basis == "known" and model.weight_dtype is None
+        found = "estimated" if several else basis
+        return Estimate.exact(ceil(left), found, f"{rule}, without {what}")
     left = Fraction(size * layers, layers + more)
     told = f"{rule}, with {what}, which engines load for prediction alone"
     return Estimate(ceil(left), size, size, "estimated", told)
@@ -150,7 +155,7 @@ def _even(model: Model, size: int, ranks: Ranks, experts: Fraction) -> Fraction:
 
 def _fullest(model: Model, size: int, ranks: Ranks, bound: int) -> Fraction:
     """The likely share (bound 1) of the fullest GPU, or the most that it may be (bound 2)."""
-    experts = _least_experts(model)
+    experts = _least_experts(model, size)
     copied = _copied(model, size, ranks) + size * COPIED[bound] * (1 - Fraction(1, ranks.tp))
     whole = _even(model, size, replace(ranks, pp=1), experts) + copied
     if ranks.pp == 1:
@@ -189,8 +194,8 @@ def _copied(model: Model, size: int, ranks: Ranks) -> Fraction:
                     parameters += _projected(tensor, ranks.tp) * _width(model)
             parameters += (known or 0) * (1 - Fraction(1, ranks.tp))
     each = Fraction(size, _parameters(model))
-    # what is stored in less than a byte is experts: the attention beside them is not
-    return parameters * (each if each >= 1 else 2)
+    # what is stored in half a byte is experts: the attention beside them is not
+    return parameters * (each if each > Fraction(3, 4) else 2)
 
 
 def _projected(tensor: CacheTensor, tp: int) -> Fraction:
@@ -211,42 +216,55 @@ def _width(model: Model) -> int:
 
 
 def _parameters(model: Model) -> int:
-    """All parameters; where they are not known as many as bf16 has in the bytes."""
-    return model.parameters or (model.weight_bytes or 2) // 2
+    """All parameters; unless they are known as many as the bytes make, in bf16 if nobody says."""
+    each = _size(model.weight_dtype or BF16)
+    return model.parameters or max(int((model.weight_bytes or 0) / each), 1)
 
 
-def _least_experts(model: Model) -> Fraction:
-    """The share of bytes that is known to be of routed experts."""
+def _least_experts(model: Model, size: int) -> Fraction:
+    """The share of so many bytes that is known to be of routed experts."""
     if model.expert_parameters is not None:
-        return _experts(model, model.expert_parameters)
+        return _experts(model, model.expert_parameters, size, HALF)
     if model.parameters is None or model.active_parameters is None:
         return Fraction(0)
     # those that a token does not use are experts that it was not sent to
-    return _experts(model, model.parameters - model.active_parameters)
+    return _experts(model, model.parameters - model.active_parameters, size, HALF)
 
 
-def _most_experts(model: Model) -> Fraction:
-    """The share of bytes that may be of routed experts; none in a dense model."""
-    if model.expert_parameters is not None or model.active_parameters in (None, model.parameters):
-        return _least_experts(model)
-    return Fraction(1)
+def _most_experts(model: Model, size: int) -> Fraction:
+    """The share of so many bytes that may be of routed experts; none in a dense model."""
+    if model.expert_parameters is not None:
+        return _experts(model, model.expert_parameters, size, _size(BF16))
+    known = model.active_parameters in (None, model.parameters)
+    return _least_experts(model, size) if known else Fraction(1)
 
 
-def _experts(model: Model, parameters: int) -> Fraction:
-    """The share of bytes that so many parameters of experts have, the smallest of all."""
-    if not model.weights:
-        return min(Fraction(parameters, _parameters(model)), Fraction(1))
+def _experts(model: Model, parameters: int, size: int, unknown: Fraction) -> Fraction:
+    """The share of so many bytes that some parameters of experts have, the smallest of all.
+
+    unknown  bytes of one where neither the others nor the dtype is known
+    """
+    if model.weights:
+        return _smallest(model, parameters)
+    if model.parameters is not None:
+        return Fraction(parameters, model.parameters)
+    each = _size(model.weight_dtype) if model.weight_dtype else unknown
+    return min(Fraction(parameters * each, max(size, 1)), Fraction(1))
+
+
+def _smallest(model: Model, parameters: int) -> Fraction:
+    """The share of all bytes that so many of the smallest parameters have."""
     sizes = sorted((_size(parse_format(name)), n) for name, n in model.weights.items())
-    total, found, left = sum(size * n for size, n in sizes), Fraction(0), parameters
+    found, left = Fraction(0), parameters
     for size, n in sizes:
         found += size * min(n, left)
         left -= min(n, left)
-    return found / total
+    return found / sum(size * n for size, n in sizes)
 
 
 def _rule(model: Model, ranks: Ranks) -> str:
     """How they were split, in a few words."""
-    moe = _most_experts(model) > 0
+    moe = _most_experts(model, 1) > 0
     words = [f"split over tp {ranks.tp:,}"] if ranks.tp > 1 else []
     if ranks.dp > 1 and moe:
         words.append(f"experts over tp x dp, {ranks.tp * ranks.dp:,}, all others copied to each dp")

@@ -60,6 +60,13 @@ def index_dtypes(incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
+def gpus(incomplete: str) -> list[str]:
+    """Where a kind of GPU is to be named."""
+    from kvcalc.bundle import files_of
+
+    return _beside_files(files_of("gpus"), incomplete)
+
+
 def engines(incomplete: str) -> list[str]:
     """Where an engine is to be named."""
     return [name for name in ENGINES if name.startswith(incomplete)]

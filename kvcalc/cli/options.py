@@ -10,6 +10,7 @@ import typer
 from kvcalc.cli import completion
 from kvcalc.cli.deployment import Dcp, Dp, Engine, Pp, PpLayers, Settings, Tp, settings_of
 from kvcalc.cli.output import Output
+from kvcalc.cli.sharing import Beams, SharedPrefix
 from kvcalc.cli.spellings import of_sides
 from kvcalc.errors import UsageError
 
@@ -188,6 +189,8 @@ def question(
     dp: Dp = 1,
     dcp: Dcp = 1,
     pp_layers: PpLayers = None,
+    shared_prefix: SharedPrefix = None,
+    beams: Beams = 1,
     ignore: Ignore = None,
 ) -> dict[str, Any]:
     """What is asked of models, as the public functions take it."""
@@ -200,7 +203,7 @@ def question(
         "mtp_layers": mtp_layers,
         "draft": draft,
         "draft_kv_dtype": of_sides("--draft-kv-dtype", draft_kv_dtype, draft_type_k, draft_type_v),
-        "source_length": _source_length(source_length),
+        "source_length": source_length,
         "engine": engine,
         "settings": settings_of(setting or ()),
         "tp": tp,
@@ -208,22 +211,19 @@ def question(
         "dp": dp,
         "dcp": dcp,
         "pp_layers": pp_layers,
+        "shared_prefix": shared_prefix,
+        "beams": beams,
         "ignore": ignore or (),
     }
 
 
-def _contexts(text: str | None) -> int | tuple[int, ...] | None:
+def _contexts(text: str | None) -> int | tuple[int, ...] | str | None:
+    from kvcalc.mix import is_mix
     from kvcalc.units import parse_contexts
 
+    if is_mix(text):  # which the one command that takes it reads
+        return text
     return None if text is None else _read("--context", parse_contexts, text)
-
-
-def _source_length(text: str | None) -> int | None:
-    from kvcalc.units import parse_tokens
-
-    if text is None or text == "0":
-        return None if text is None else 0
-    return _read("--source-length", parse_tokens, text)
 
 
 def _read(option: str, read: Callable[[str], T], text: str) -> T:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import typer
 
-from kvcalc.cli.spellings import ALIASES, NOT_IN, absent
+from kvcalc.cli.spellings import ALIASES, absent
 from kvcalc.errors import (
     InputError,
     InvalidValue,
@@ -54,8 +54,6 @@ def _no_option(error: Any) -> str:
     name, path, command = error.option_name, error.ctx.command_path, error.ctx.command
     text = f"{path} has no option {name}"
     commands, spelt = getattr(command, "commands", {}), ALIASES.get(name, name)
-    if why := NOT_IN.get(error.ctx.info_name, {}).get(spelt):
-        return f"{text}: {why}"
     if commands and (why := absent(name)):
         return f"there is no {name}: {why}"
     if any(spelt in _options(each) for each in commands.values()):

@@ -18,6 +18,7 @@ OWN = {
     "--pp": "pipeline-parallel-size pipeline-parallel pp-size",
     "--dp": "data-parallel-size data-parallel dp-size",
     "--dcp": "decode-context-parallel-size dcp-size",
+    "--beams": "num-beams beam-size beam-width",
 }
 """What engines call an option that kvcalc has."""
 
@@ -28,7 +29,7 @@ _EXPERTS = "it splits experts and leaves the cache as it is: leave it out"
 _SPLIT = "whole layers go to a GPU: --pp says to how many, --pp-layers how many layers each has"
 _MEMORY = (
     "kvcalc fit says what fits into the memory that is left for the cache: kvcalc fit MODEL "
-    "--memory 40GiB"
+    "--memory 40GiB, and on GPUs: --gpu h200 --gpus 8"
 )
 _PLACED = "where a layer runs changes nothing of what is stored: leave it out"
 _PROMPT = "how a prompt is cut up changes nothing of what is stored: leave it out"
@@ -52,9 +53,6 @@ _NOT_THERE = {
 }
 """Why an option of engines is not there, and what to do instead; a command may have it yet."""
 
-NOT_IN = {"fit": dict.fromkeys(("-b", "--batch"), "the most that fit are its answer: leave it out")}
-"""Why one command does not have an option that others have."""
-
 ALIASES = {f"--{name}": option for option, names in OWN.items() for name in names.split()} | _SHORT
 ABSENT = {name: why for why, names in _NOT_THERE.items() for name in names.split()}
 
@@ -76,7 +74,7 @@ def _engine_in(args: list[str]) -> str | None:
 
 def absent(option: str, engine: str | None = None) -> str | None:
     """Why an option of engines is not there; None where it may be, or nobody has it."""
-    return None if option in ALIASES else ABSENT.get(option) or _of_an_engine(option, engine)
+    return ABSENT.get(option) or (None if option in ALIASES else _of_an_engine(option, engine))
 
 
 def _of_an_engine(option: str, named: str | None) -> str | None:
@@ -102,9 +100,9 @@ def _named(arg: str, ctx: Any, engine: str | None) -> str:
     if name.startswith("--"):  # engines take both
         name = name.replace("_", "-")
     known = {option for param in ctx.command.params for option in param.opts}
-    if name not in known and not ctx.resilient_parsing and (why := absent(name, engine)):
-        ctx.fail(f"there is no {name}: {why}")
     spelt = ALIASES.get(name, name)
+    if not known & {name, spelt} and not ctx.resilient_parsing and (why := absent(name, engine)):
+        ctx.fail(f"there is no {name}: {why}")
     # what a command does not have is refused as it was typed
     there = spelt in known
     return (spelt if there else name) + equals + value

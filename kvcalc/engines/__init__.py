@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
-from kvcalc.errors import UsageError, briefly, did_you_mean
+from kvcalc.errors import UsageError, WrongArgument, briefly, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +26,9 @@ ENGINES = {
     "ollama": "kvcalc.engines.llama_cpp.ollama",
 }
 """The module of each engine, by the name that `--engine` takes; imported when it is asked for."""
+
+BEAMS = frozenset({"transformers"})
+"""Those of which it is known how they keep the beams of a sequence."""
 
 
 class Engine(Protocol):
@@ -60,7 +63,20 @@ def plan(model: Model, question: Question) -> Plan | None:
             text = f"{briefly(name)} is a setting of an engine, and none is named"
             raise UsageError(f"{text}: add --engine NAME, or leave it out")
         return None
-    return engine_of(question.engine).plan(model, question)
+    engine = engine_of(question.engine)
+    _must_share_nothing(question)
+    return engine.plan(model, question)
+
+
+def _must_share_nothing(question: Question) -> None:
+    """Raises WrongArgument for what is known of no engine: how it keeps what sequences share."""
+    keeps = f"what {question.engine} keeps of"
+    if question.beams > 1 and question.engine not in BEAMS:
+        text = f"{keeps} {question.beams:,} beams is not known here"
+        raise WrongArgument("beams", f"{text}: leave beams out, or the engine")
+    if question.shared_prefix:
+        text = f"{keeps} a prefix of {question.shared_prefix:,} tokens is not known here"
+        raise WrongArgument("shared_prefix", f"{text}: leave the prefix out, or the engine")
 
 
 def version_of(question: Question) -> str | None:

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from kvcalc.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
@@ -54,6 +56,8 @@ class Reservation(NamedTuple):
     total   bytes over all GPUs, and pool_total the pool's
     report  what the engine would log, where its settings alone decide that
     notes   what a reader of the figure should know, of the rules that bite here
+    parked  bytes that it takes outside of the GPUs, where the engine moves it there by a rule of
+            its own; None: as many as on all of them
     """
 
     bytes: int
@@ -64,6 +68,7 @@ class Reservation(NamedTuple):
     total: int | None = None
     pool_total: int | None = None
     report: Report | None = None
+    parked: int | None = None
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -118,14 +123,20 @@ class Plan(Protocol):
         """Layers of each GPU where it deals them out by a rule of its own; None: as evenly as can
         be."""
 
-    def at(self, context: int, batch: int) -> Reservation:
-        """What is charged to `batch` sequences of `context` tokens each."""
+    def at(self, context: int, batch: int, shared: int = 0) -> Reservation:
+        """What is charged to `batch` sequences of `context` tokens each.
 
-    def capacity(self, memory: int, context: int) -> Capacity:
+        shared  how many of their first tokens are the same; where that is any, terms lead from
+                what is stored with their entries kept once
+
+        Raises UsageError where an engine keeps a common prefix for each sequence.
+        """
+
+    def capacity(self, memory: int, context: int, shared: int = 0) -> Capacity:
         """How many sequences of `context` tokens are served with `memory` bytes on each GPU.
 
-        Those of `period` tokens more are no more. Raises UsageError for a context that the engine
-        does not take.
+        Those of `period` tokens more are no more, where more than `shared` are asked for. Raises
+        UsageError for a context that the engine does not take, and as `at` does.
         """
 
 
@@ -149,15 +160,22 @@ class WithDraft:
         """Of both."""
         return math.lcm(self.model.period, self.draft.period)
 
-    def at(self, context: int, batch: int) -> Reservation:
+    def at(self, context: int, batch: int, shared: int = 0) -> Reservation:
         """What is charged to both."""
-        own, draft = self.model.at(context, batch), self.draft.at(context, batch)
+        own, draft = (one.at(context, batch, shared) for one in (self.model, self.draft))
         return Reservation(
             own.bytes + draft.bytes,
             lambda: own.terms + tuple(Term(f"draft: {one.rule}", one.bytes) for one in draft.terms),
             own.notes + tuple(f"draft: {note}" for note in draft.notes),
         )
 
-    def capacity(self, memory: int, context: int) -> Capacity:
+    def capacity(self, memory: int, context: int, shared: int = 0) -> Capacity:
         """Of both together."""
-        return Capacity(memory // max(1, self.at(context, 1).bytes))
+        return Capacity(memory // max(1, self.at(context, 1, shared).bytes))
+
+
+def refuse_sharing(engine: str, shared: int, why: str) -> None:
+    """Raises UsageError for tokens in common, of an engine that keeps them for each sequence."""
+    if shared:
+        text = f"{engine} keeps a prefix of {shared:,} tokens for each sequence: {why}"
+        raise UsageError(f"{text}; leave it out")

@@ -10,6 +10,7 @@ from kvcalc.errors import InvalidValue
 from kvcalc.importers import drafts
 from kvcalc.importers import levels as nested
 from kvcalc.importers.assembly import Origin, assemble
+from kvcalc.importers.experts import expert_parameters
 from kvcalc.importers.fields import Fields
 from kvcalc.importers.harmless import OFF
 from kvcalc.importers.identity import (
@@ -21,7 +22,7 @@ from kvcalc.importers.identity import (
 from kvcalc.importers.ignoring import names_of, refuse_what_is_read, stated, told, without
 from kvcalc.importers.layers import layers_of, stated_window_of, unstated_of
 from kvcalc.importers.limits import refuse_endless
-from kvcalc.importers.storage import INDEX_DTYPE, cache_dtype
+from kvcalc.importers.storage import INDEX_DTYPE, cache_dtype, weight_dtype
 from kvcalc.importers.strangers import pass_over, refuse
 from kvcalc.importers.values import short
 from kvcalc.model import Model, Source
@@ -65,6 +66,10 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
     _say_what_was_filled_in(identity, fields)
     nested.say_what_was_left(levels, fields)
     max_context = nested.max_context_of(levels, fields)
+    # a draft head is dense, whatever the family of its layers is
+    own = family is identity.family and identity.known
+    kind = identity.called if own else ""
+    experts = expert_parameters(kind, levels[0][1], len(layers), len(mtp))
     return Model(
         name=origin.name or nested.name_of(levels),
         dtype=storage.dtype,
@@ -75,7 +80,9 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
         stated_window=stated_window,
         unstated=unstated_of(family, fields),
         max_context=max_context,
+        expert_parameters=experts,
         weight_bytes=origin.weight_bytes,
+        weight_dtype=weight_dtype(levels, origin.quantized),
         sources=(Source(origin.source or origin.file, _said(fields, ignored)),),
         file=origin.file,
         notes=(storage.note, *origin.notes, *fields.notes, *told(ignored)),

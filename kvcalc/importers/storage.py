@@ -182,6 +182,16 @@ def _stated(levels: Levels) -> tuple[str, str]:
     return "bf16", "cache in bf16: assumed, as the file names no dtype; --kv-dtype says otherwise"
 
 
+def weight_dtype(levels: Levels, beside: Mapping[str, Any] | None = None) -> Format | None:
+    """The dtype of weights that nothing quantizes, where a configuration states one of them."""
+    quantized = any(found for _, found in _quantizations([*levels, ((), {QUANTIZED: beside})]))
+    stated = [level[n] for _, level in reversed(levels) for n in NAMES if level.get(n)]
+    if quantized or not stated or not isinstance(stated[0], str):
+        return None
+    known = canonical(stated[0])
+    return parse_format(known) if known in DTYPES else None
+
+
 def _method(quantization: Mapping[str, Any]) -> str:
     method = quantization.get("quant_method") or quantization.get("quant_algo")
     told = isinstance(method, str) and len(method) <= LENGTH

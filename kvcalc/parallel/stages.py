@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from kvcalc.amounts import Amounts
 from kvcalc.cache import Cache, Group
 from kvcalc.errors import UsageError, WrongArgument
 from kvcalc.parallel.tensors import SHARED_OUT, of_rank, of_sharing
+from kvcalc.sharing import NOTHING_SHARED, Sharing, lasting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -39,20 +40,41 @@ class Stage:
     @cached_property
     def cache(self) -> Cache:
         """What the rank that keeps most of a sequence keeps of it. Raises UsageError."""
-        return Cache(tuple(_split(group, self.ranks, of_rank) for group in self.groups))
+        return self._of(0)
+
+    def caches(self, tokens: int, sharing: Sharing) -> tuple[Cache, ...]:
+        """What ranks keep of which one keeps most, of however many sequences of `tokens` tokens.
+
+        The first keeps most of a sequence, and others of what it has beside a prefix. They differ
+        from where entries, dealt out in turns, give out.
+        """
+        dcp = self.ranks.dcp
+        if not sharing.prefix or dcp == 1:
+            return (self.cache,)
+        dealt = [t.tensor.extent for _, t in self.shared.tensors if t.tensor.role in SHARED_OUT]
+        ends = {extent.entries(tokens) % dcp for extent in dealt}
+        ends |= {lasting(extent, sharing.prefix) % dcp for extent in dealt}
+        return tuple(map(self._of, sorted({0, *ends})))
+
+    def _of(self, number: int) -> Cache:
+        split = partial(of_rank, number=number)
+        return Cache(tuple(_split(group, self.ranks, split) for group in self.groups))
 
     @cached_property
     def shared(self) -> Cache:
         """What the ranks that share a sequence's tokens keep of it together; a state as each."""
         return Cache(tuple(_split(group, self.ranks, of_sharing) for group in self.groups))
 
-    def total(self, tokens: int) -> Amounts:
-        """What a sequence amounts to over the ranks of one copy of this stage."""
-        found = Amounts()
+    def total(self, tokens: int, batch: int = 1, sharing: Sharing = NOTHING_SHARED) -> Amounts:
+        """What a batch amounts to over the ranks of this stage; growth stays that of a sequence.
+
+        Each copy that has sequences has the prefix that they share.
+        """
+        found, prefixes = Amounts(), min(batch, self.ranks.dp)
         for layers, settled in self.shared.tensors:
             dealt = settled.tensor.role in SHARED_OUT
             times = self.ranks.copies if dealt else self.ranks.tp
-            found += settled.at(tokens).times(layers * times)
+            found += sharing.of(settled, tokens, batch, prefixes).times(layers * times)
         return found
 
 

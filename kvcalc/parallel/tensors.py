@@ -23,15 +23,16 @@ SHARED_OUT = ENTRY_ROLES | {"index"}
 """Roles whose entries are of tokens, and are dealt out under context parallelism."""
 
 
-def of_rank(tensor: CacheTensor, ranks: Ranks) -> CacheTensor:
-    """What the rank that keeps most keeps of a tensor.
+def of_rank(tensor: CacheTensor, ranks: Ranks, number: int = 0) -> CacheTensor:
+    """What one of the ranks that share a sequence's tokens keeps of a tensor; the first, most.
 
     Raises UsageError where its heads, or what is read of it, cannot be split.
     """
     found = of_sharing(tensor, ranks)
     if ranks.dcp == 1 or tensor.role not in SHARED_OUT:
         return found
-    return replace(found, extent=Share(tensor.extent, ranks.dcp), reads=_read(tensor, ranks.dcp))
+    extent = Share(tensor.extent, ranks.dcp, number)
+    return replace(found, extent=extent, reads=_read(tensor, ranks.dcp))
 
 
 def of_sharing(tensor: CacheTensor, ranks: Ranks) -> CacheTensor:

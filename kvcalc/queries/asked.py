@@ -5,22 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from kvcalc.errors import WrongArgument
 from kvcalc.extents import Fixed, TopK
 from kvcalc.model import Model
 from kvcalc.question import Question
+from kvcalc.sharing import lasting
+from kvcalc.units import MAX_TOKENS
 from kvcalc.whatif import native_row
 
 
 def filled(question: Question, models: Sequence[Model]) -> Question:
     """The question with its context: asked for, or what all models can do, 131,072 at most.
 
-    What was ignored of models that were loaded before is told of, too.
+    What was ignored of models that were loaded before is told of, too. Raises WrongArgument where
+    a prefix is longer.
     """
     drafts = (model.draft for model in models if model.draft)
     before = (name for model in (*models, *drafts) for name in model.ignored)
     context = question.context
     if context is None:
         context = min(model.default_context for model in models)
+    prefix = question.shared_prefix or 0
+    if prefix > context:
+        text = f"a prefix of {prefix:,} tokens is no part of a context of {context:,} tokens"
+        raise WrongArgument("shared_prefix", f"{text}: name a longer context, or a shorter prefix")
     return replace(
         question, context=context, ignored=(*dict.fromkeys((*question.ignored, *before)),)
     )
@@ -28,7 +36,7 @@ def filled(question: Question, models: Sequence[Model]) -> Question:
 
 def notes_on(model: Model, question: Question) -> tuple[str, ...]:
     """What a reader of the answer should know of a model, before the question's changes to it."""
-    name, source = model.name, question.source_length
+    name, source, prefix = model.name, question.source_length, question.shared_prefix
     tensors = [tensor for scheme in model.schemes for tensor in scheme.kept]
     crosses = any(scheme.crosses for scheme in model.schemes)
     notes = {
@@ -46,6 +54,10 @@ def notes_on(model: Model, question: Question) -> tuple[str, ...]:
         ),
         f"{name}: the top tokens of a step are taken to lie evenly on the {question.dcp:,} ranks "
         "that share them": question.dcp > 1 and any(isinstance(t.reads, TopK) for t in tensors),
+        f"{name} keeps nothing of a prefix that sequences could share: each has its own": (
+            bool(prefix)
+            and not any(not t.shared and lasting(t.extent, MAX_TOKENS) for t in tensors)
+        ),
         f"{name} has no MTP layers that its file knows of": question.mtp and not model.mtp,
         f"{name}: {_predicting(model, question)} included": question.mtp and bool(model.mtp),
     }
@@ -55,6 +67,13 @@ def notes_on(model: Model, question: Question) -> tuple[str, ...]:
     stored = (question.kv_dtype.note,) if question.kv_dtype and question.kv_dtype.note else ()
     drafts = tuple(f"draft: {note}" for note in _on_draft(model.draft, question))
     return own + beyond(model, question.tokens) + applying + stored + drafts
+
+
+def alone(question: Question) -> tuple[str, ...]:
+    """A note where a prefix is shared by one sequence, which keeps all of it anyway."""
+    if not question.shared_prefix or question.batch * question.beams > 1:
+        return ()
+    return ("one sequence shares its prefix with none, and keeps all of it: --batch says how many",)
 
 
 def _predicting(model: Model, question: Question) -> str:

@@ -14,11 +14,12 @@ from kvcalc.errors import UsageError, WrongArgument, did_you_mean
 from kvcalc.expect import QUANTITIES, Quantity
 from kvcalc.model import Model
 from kvcalc.parallel.ranks import ranks_of
-from kvcalc.queries.asked import drafts_of, filled, names_of, notes_on
+from kvcalc.queries.asked import alone, drafts_of, filled, names_of, notes_on
 from kvcalc.queries.check import Result, expected
 from kvcalc.queries.deployed import Deployed, Kept, Placed, Rank, deployed, resolved
 from kvcalc.queries.held import Held, held
 from kvcalc.question import Question
+from kvcalc.sharing import NOTHING_SHARED, sharing_of
 from kvcalc.whatif import NATIVE, Row, native_row, rows_of
 
 if TYPE_CHECKING:
@@ -113,6 +114,9 @@ def compare(
     Raises UsageError where the baseline, or what is expected, speaks of no row of the answer.
     """
     _must_be_known(metric)
+    if expect and sharing_of(question) != NOTHING_SHARED:
+        text = "figures are of sequences that share nothing"
+        raise WrongArgument("expect", f"{text}: leave beams and a shared prefix out")
     several = [replace(question, context=context) for context in dict.fromkeys(contexts)]
     asked = several or [question]
     queries = [filled(one, models) for one in asked]
@@ -132,10 +136,10 @@ def compare(
         query=replace(resolved(query, placed, context), context=context),
         metric=metric,
         baseline=base.answers[0],
-        rows=_rows(shown, base, query.batch, metric, tokens),
+        rows=_rows(shown, base, query, metric, tokens),
         expect=own,
         # a draft or a dtype is beside each of them, and what is said of it once enough
-        notes=notes + tuple(dict.fromkeys(told)),
+        notes=notes + tuple(dict.fromkeys((*told, *alone(query)))),
         contexts=tokens if contexts else (),
         held=held(expect, _held_to(candidates, models, asked[0]), tokens),
         engine_version=version_of(query),
@@ -239,16 +243,18 @@ def _named(candidates: Sequence[_Candidate], name: str, argument: str = "baselin
 def _rows(
     candidates: Sequence[_Candidate],
     base: _Candidate,
-    batch: int,
+    question: Question,
     metric: Quantity,
     contexts: Sequence[int],
 ) -> tuple[ComparedRow, ...]:
     """A row per candidate at each context, all of one context together."""
-    rows = []
+    rows, batch = [], question.batch
+    together = batch == 1 or question.shared_prefix
     for context in contexts:
         sizes = [candidate.kept(context, batch) for candidate in candidates]
-        # a ratio is of one sequence, as the batch does not divide evenly over copies of a model
-        each = sizes if batch == 1 else [one.kept(context, 1) for one in candidates]
+        # a ratio is of one sequence, as the batch does not divide evenly over copies of a model,
+        # and of all where they keep a prefix together
+        each = sizes if together else [one.kept(context, 1) for one in candidates]
         base_size = each[candidates.index(base)].amounts.of(metric)
         for candidate, kept, one in zip(candidates, sizes, each, strict=True):
             ratio = _ratio(base_size, one.amounts.of(metric))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from kvcalc.model import Model
 from kvcalc.units import MAX_TOKENS
@@ -83,3 +85,20 @@ def first(holds: Callable[[int], bool]) -> int | None:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle, high)
     return high
+
+
+def ever_after(holds: Callable[[int], bool], period: int, turns: Iterable[int]) -> int | None:
+    """The smallest context from which on something holds at every one; None: at the last not.
+
+    Between two turns it goes on to hold at contexts that are a period apart.
+    """
+    starts = [1, *sorted(turn for turn in set(turns) if 1 < turn <= MAX_TOKENS)]
+    for start, end in reversed([*pairwise([*starts, MAX_TOKENS + 1])]):
+        last = start - 1  # at which it does not hold
+        for place in range(start, min(start + period, end)):
+            behind = range(place + max(0, -(-(last + 1 - place) // period)) * period, end, period)
+            if behind and not holds(behind[0]):
+                last = behind[bisect_left(behind, True, key=holds) - 1]
+        if last >= start:
+            return None if last + period > MAX_TOKENS else last + 1
+    return 1

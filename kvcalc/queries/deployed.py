@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kvcalc.amounts import Amounts
 from kvcalc.engines import plan
 from kvcalc.parallel.ranks import Ranks, ranks_of
+from kvcalc.sharing import NOTHING_SHARED, Sharing, sharing_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,24 +70,44 @@ class Deployed:
     ranks: Ranks
     stages: tuple[Stage, ...]
     plan: Plan | None
+    sharing: Sharing = NOTHING_SHARED
 
     def at(self, tokens: int, batch: int) -> Kept:
         """What is kept of `batch` sequences of `tokens` tokens."""
-        reservation = self.plan.at(tokens, batch) if self.plan else None
+        reservation, sharing = self.plan.at(tokens, batch) if self.plan else None, self.sharing
         if not self.stages:
             cache = self.model.cache
-            return Kept(cache, batch, cache.at(tokens).of_batch(batch), reservation=reservation)
-        stored = [stage.cache.stored(tokens) for stage in self.stages]
-        fullest = reservation.stage if reservation else stored.index(max(stored))
-        stage, sequences = self.stages[fullest], self.ranks.sequences(batch)
-        amounts = stage.cache.at(tokens).of_batch(sequences)
-        total = sum((stage.total(tokens) for stage in self.stages), Amounts()).of_batch(batch)
-        gpus = self.ranks.gpus
+            amounts = sharing.of_cache(cache, tokens, batch)
+            return Kept(cache, batch, amounts, reservation=reservation)
+        sequences, gpus = self.ranks.sequences(batch), self.ranks.gpus
+        at_stage = [self.stages[reservation.stage]] if reservation else self.stages
+        stage, cache = max(
+            ((stage, cache) for stage in at_stage for cache in stage.caches(tokens, sharing)),
+            key=lambda kept: sharing.stored(kept[1], tokens, sequences),
+        )
+        amounts = sharing.of_cache(cache, tokens, sequences)
+        totals = (stage.total(tokens, batch, sharing) for stage in self.stages)
+        total = sum(totals, Amounts())
         alike = total.stored == gpus * amounts.stored
         if reservation:
             alike &= reservation.total == gpus * reservation.bytes
         rank = Rank(stage.number + 1, stage.of, stage.first + 1, stage.end, gpus, alike)
-        return Kept(stage.cache, sequences, amounts, total, rank, reservation)
+        return Kept(cache, sequences, amounts, total, rank, reservation)
+
+    def largest_batch(self, memory: int, tokens: int) -> int | None:
+        """The most sequences of `tokens` tokens that fit into `memory` bytes on each GPU, ideally.
+
+        Of all copies together; None where any number does, as one takes nothing.
+        """
+        sharing = self.sharing
+        caches = [cache for stage in self.stages for cache in stage.caches(tokens, sharing)]
+        fitting: list[int] = []
+        for cache in caches or [self.model.cache]:
+            left, each = memory - sharing.once(cache, tokens), sharing.each(cache, tokens)
+            if left < 0:
+                return 0
+            fitting += [left // each] if each else []
+        return self.ranks.dp * min(fitting) if fitting else None
 
 
 class Placed:
@@ -136,12 +157,13 @@ def deployed(model: Model, question: Question) -> Deployed:
     ranks = ranks_of(question)
     if ranks.layers:  # of a single stage, too, they may be wrong
         ranks.partition(len(model.layers) - model.predicting)
-    planned = plan(model, question)
+    planned, sharing = plan(model, question), sharing_of(question)
     if ranks.gpus == 1:
-        return Deployed(model, ranks, (), planned)
+        return Deployed(model, ranks, (), planned, sharing)
     from kvcalc.parallel.stages import stages_of
 
     cut = planned.cut if planned else None
     if cut:  # an engine that deals layers out so copies what one reads of another's cache
         ranks = replace(ranks, layers=cut)
-    return Deployed(model, ranks, stages_of(model, ranks, across=cut is not None), planned)
+    stages = stages_of(model, ranks, across=cut is not None)
+    return Deployed(model, ranks, stages, planned, sharing)

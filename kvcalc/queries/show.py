@@ -12,9 +12,10 @@ from kvcalc.answer import Answer
 from kvcalc.cache import Group, Settled
 from kvcalc.engines import version_of
 from kvcalc.model import Model
-from kvcalc.queries.asked import drafts_of, filled, notes_on
+from kvcalc.queries.asked import alone, drafts_of, filled, notes_on
 from kvcalc.queries.deployed import Placed, Rank, deployed, resolved
 from kvcalc.question import Question
+from kvcalc.sharing import sharing_of
 from kvcalc.whatif import native_row
 
 if TYPE_CHECKING:
@@ -72,8 +73,9 @@ class Breakdown(Placed, Measured, Answer):
         """Bytes of what all GPUs store that one alone would not have twice; None on one."""
         if self.total is None:
             return None
-        alone = self.model.cache.stored(self.query.tokens)
-        return self.total.stored - self.query.batch * alone
+        tokens, batch = self.query.tokens, self.query.batch
+        alone = sharing_of(self.query).stored(self.model.cache, tokens, batch)
+        return self.total.stored - alone
 
     @property
     def groups(self) -> tuple[LayerGroup, ...]:
@@ -101,7 +103,7 @@ def show(model: Model, question: Question) -> Breakdown:
     reservation = kept.reservation
     of_engine = reservation.notes if reservation else ()
     lines = tuple(
-        _line(group, settled, query.tokens, kept.sequences)
+        _line(group, settled, query, kept.sequences)
         for group in kept.cache.groups
         for settled in group.tensors
     )
@@ -111,7 +113,7 @@ def show(model: Model, question: Question) -> Breakdown:
         lines=lines,
         amounts=sum((line.amounts for line in lines), Amounts()),
         reservation=reservation,
-        notes=notes_on(model, query) + of_engine + native_row(adapted).notes,
+        notes=notes_on(model, query) + alone(query) + of_engine + native_row(adapted).notes,
         total=kept.total,
         rank=kept.rank,
         sequences=kept.sequences,
@@ -119,9 +121,9 @@ def show(model: Model, question: Question) -> Breakdown:
     )
 
 
-def _line(group: Group, settled: Settled, tokens: int, sequences: int) -> TensorLine:
-    entries = settled.tensor.extent.entries(tokens)
-    one = settled.at(tokens).of_batch(sequences)
+def _line(group: Group, settled: Settled, query: Question, sequences: int) -> TensorLine:
+    entries = settled.tensor.extent.entries(query.tokens)
+    one = sharing_of(query).of(settled, query.tokens, sequences)
     return TensorLine(
         group.name, group.layers, settled, entries, one.times(group.layers), per_layer=one
     )

@@ -24,6 +24,7 @@ from kvcalc.render.sheets import (
     numbers,
     own_dtype,
     sizes,
+    stored_of,
     text,
     titled,
 )
@@ -104,7 +105,6 @@ DOCUMENT = JsonObject(
 def sheet(answer: Comparison, style: Style) -> Sheet:
     """The rows, the model's own marked, and below them what is expected."""
     rows, query, several = answer.rows, answer.query, len(answer.models) > 1
-    per_batch = "per sequence" if query.batch == 1 else "stored"
     rank = {"read": 2, "growth": 1, answer.metric: 0}
     columns = [
         *([numbers("context", (f"{row.context:,}" for row in rows))] if answer.contexts else []),
@@ -116,7 +116,7 @@ def sheet(answer: Comparison, style: Style) -> Sheet:
         ),
         sizes("per token", [row.growth for row in rows], style.units, 1, rank=3),
         numbers("exact B", (exact(row.growth) for row in rows), rank["growth"], "B per token"),
-        sizes(per_batch, [row.stored for row in rows], style.units, 2),
+        sizes(stored_of(query, query.batch), [row.stored for row in rows], style.units, 2),
         numbers(
             _direction(answer),
             ("-" if row.ratio is None else format_ratio(row.ratio) for row in rows),

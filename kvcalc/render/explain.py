@@ -12,10 +12,12 @@ from kvcalc.printable import printable
 from kvcalc.queries.show import Breakdown, TensorLine
 from kvcalc.render.placed import told_of
 from kvcalc.render.sheets import wide
+from kvcalc.sharing import sharing_of
 from kvcalc.units import exact
 
 if TYPE_CHECKING:
     from kvcalc.engines.reservation import Reservation
+    from kvcalc.question import Question
 
 Item = tuple[str, str, Fraction | None]
 """A name, the product that it stands for, and what that comes to, as far as it is known."""
@@ -34,20 +36,23 @@ def explain(answer: Breakdown, metric: Quantity | None = None) -> tuple[str, ...
 
 
 def _of_tensors(answer: Breakdown, quantity: Quantity) -> list[str]:
-    tokens, sequences = answer.query.tokens, answer.sequences
+    sequences = answer.sequences
     # growth is that of one sequence
-    times = f"{sequences:,} sequences x " if sequences > 1 and quantity != "growth" else ""
+    times = _times("sequence", sequences if quantity != "growth" else 1)
     heading, product = SUMS[quantity]
     items = [
         (
             f"{line.group}.{line.settled.tensor.name}",
-            product(line, tokens, times),
+            product(line, answer.query, times),
             line.amounts.of(quantity),
         )
         for line in answer.lines
     ]
     total = f"{quantity} = {_size(answer.amounts.of(quantity))}"
-    heading = heading.format(f"{tokens:,}{_on(answer)}", times)
+    beams = _times("beam", answer.query.beams)
+    heading = heading.format(f"{answer.query.tokens:,}{_on(answer)}", f"{times}{beams}")
+    if quantity == "stored" and answer.query.shared_prefix:
+        heading += f", those of the first {answer.query.shared_prefix:,} tokens once"
     if quantity == "flops":
         return _sum(heading, items, total, "FLOPs")
     lines = _sum(heading, items, f"{total} B", "B")
@@ -102,35 +107,46 @@ def _size(value: Fraction | None) -> str:
     return "unknown" if value is None else exact(value)
 
 
-def _stored(line: TensorLine, tokens: int, times: str) -> str:
-    rule = line.settled.tensor.extent.rule
+def _times(what: str, number: int) -> str:
+    return f"{number:,} {what}s x " if number > 1 else ""
+
+
+def _stored(line: TensorLine, query: Question, times: str) -> str:
+    tensor = line.settled.tensor
+    rule, once = tensor.extent.rule, sharing_of(query).entries(tensor.extent, query.tokens)
+    # all beams of a sequence look at one source
+    times += _times("beam", 1 if tensor.crosses else query.beams)
     entries = f"{line.entries:,}" if rule == "T" else f"({rule} = {line.entries:,})"
+    if once and times:  # a prefix is kept once, whoever has it
+        return f"{_kept(line)} x ({once:,} + {times}{line.entries - once:,}) x {_bytes(line)}"
     return f"{times}{_kept(line)} x {entries} x {_bytes(line)}"
 
 
-def _growth(line: TensorLine, tokens: int, times: str) -> str:
-    growing = exact(Fraction(line.settled.tensor.extent.growth(tokens)))
-    return f"{_kept(line)} x {growing} x {_bytes(line)}"
+def _growth(line: TensorLine, query: Question, times: str) -> str:
+    growing = exact(Fraction(line.settled.tensor.extent.growth(query.tokens)))
+    return f"{_times('beam', query.beams)}{_kept(line)} x {growing} x {_bytes(line)}"
 
 
-def _read(line: TensorLine, tokens: int, times: str) -> str:
+def _read(line: TensorLine, query: Question, times: str) -> str:
     reads = line.settled.tensor.reads
     moved = f"{reads.touched(line.entries):,}"
     touched = moved if reads.rule == "all" else f"({reads.rule}: {moved})"
+    times += _times("beam", query.beams)
     return f"{times}{_layers(line)} x {touched} x {_bytes(line)}"
 
 
-def _flops(line: TensorLine, tokens: int, times: str) -> str:
+def _flops(line: TensorLine, query: Question, times: str) -> str:
     tensor = line.settled.tensor
     if tensor.macs is None:
         return "the file does not say: macs"
     used = f"{tensor.reads.used(line.entries):,}"
+    times += _times("beam", query.beams)
     return f"{times}{_layers(line)} x {used} x 2 x {tensor.macs:,} multiply-adds"
 
 
-SUMS: dict[Quantity, tuple[str, Callable[[TensorLine, int, str], str]]] = {
+SUMS: dict[Quantity, tuple[str, Callable[[TensorLine, Question, str], str]]] = {
     "stored": ("stored at T = {}: {}layers x entries x bytes per entry", _stored),
-    "growth": ("growth just after T = {}: layers x entries per token x bytes per entry", _growth),
+    "growth": ("growth just after T = {}: {}layers x entries per token x bytes per entry", _growth),
     "read": ("read by a decode step at T = {}: {}layers x entries moved x bytes per entry", _read),
     "flops": (
         "attention FLOPs of a decode step at T = {}: layers x entries used x 2 x macs",

@@ -98,7 +98,8 @@ def queried(name: str, says: str, *more: Key) -> Key:
 
         settings = {"context": int, "batch": int, **get_type_hints(Asked), "ignored": [str]}
         # asked for in words, too, and echoed as numbers
-        settings |= {"source_length": int | None, "pp_layers": ([int], type(None))}
+        settings |= dict.fromkeys(("source_length", "shared_prefix"), int | None)
+        settings |= {"pp_layers": ([int], type(None))}
         settings["settings"] = ({str: Setting}, type(None))
         own = (Key(*setting) for setting in settings.items() if setting[0] not in names)
         return JsonObject(name, says, *own, *keys)
@@ -111,6 +112,11 @@ def queried(name: str, says: str, *more: Key) -> Key:
 def number(value: Fraction) -> int | float:
     """A fraction as JSON has it, whole where it is whole."""
     return value.numerator if value.denominator == 1 else float(value)
+
+
+def maybe_number(value: Fraction | None) -> int | float | None:
+    """The same of what may not be known."""
+    return None if value is None else number(value)
 
 
 def as_fraction(value: Fraction | None) -> str | None:

@@ -161,7 +161,19 @@ def asked(query: Question, draft: str | None, contexts: Sequence[int] = (), on: 
     gpu = f", {on}" if on else ""
     beside = f"draft {draft}, " if draft else ""
     at = _several(contexts) if contexts else f"context {query.context:,}"
-    return f"{beside}{at}, batch {query.batch:,}{gpu}{engine}"
+    return f"{beside}{at}, batch {query.batch:,}{shared(query)}{gpu}{engine}"
+
+
+def shared(query: Question) -> str:
+    """What sequences share, in a title's words."""
+    each = " each" if query.batch > 1 else ""
+    beams = f", {query.beams:,} beams{each}" if query.beams > 1 else ""
+    return beams + (f", {query.shared_prefix:,} tokens shared" if query.shared_prefix else "")
+
+
+def stored_of(query: Question, sequences: int) -> str:
+    """What a column of stored bytes is headed: they are of one sequence, or of more."""
+    return "per sequence" if sequences * query.beams == 1 else "stored"
 
 
 def _several(contexts: Sequence[int]) -> str:

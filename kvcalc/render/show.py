@@ -13,7 +13,7 @@ from kvcalc.render.explain import explain
 from kvcalc.render.keys import Each, JsonObject, Key, as_fraction, envelope, number, queried, taken
 from kvcalc.render.placed import beside, on
 from kvcalc.render.records import ASKED, Records, Said, asked_of
-from kvcalc.render.sheets import Column, Sheet, flops, numbers, sizes, text, titled
+from kvcalc.render.sheets import Column, Sheet, flops, numbers, sizes, stored_of, text, titled
 from kvcalc.units import exact
 
 PER_LAYER = (
@@ -112,7 +112,7 @@ DESCRIBED: tuple[tuple[str, Callable[[str, Iterable[str], int], Column], int], .
 
 def sheet(answer: Breakdown, style: Style) -> Sheet:
     """The tensors and their total, and the sums below where they are asked for."""
-    rows, several = list(_rows(answer, style.per_layer)), answer.sequences > 1
+    rows, stored = list(_rows(answer, style.per_layer)), stored_of(answer.query, answer.sequences)
     described = zip(*(row.cells for row in rows), strict=True)
     amounts = [row.amounts for row in rows]
     columns = [
@@ -121,10 +121,11 @@ def sheet(answer: Breakdown, style: Style) -> Sheet:
             for (name, column, rank), cells in zip(DESCRIBED, described, strict=True)
         ),
         numbers("B per token", (exact(row.growth) for row in amounts)),
-        numbers("stored B" if several else "B per sequence", (f"{a.stored:,}" for a in amounts)),
-        sizes(
-            "stored" if several else "per sequence", [a.stored for a in amounts], style.units, 2, 6
+        numbers(
+            "stored B" if stored == "stored" else "B per sequence",
+            (f"{a.stored:,}" for a in amounts),
         ),
+        sizes(stored, [a.stored for a in amounts], style.units, 2, 6),
         sizes(
             "read per step",
             [row.read for row in amounts],

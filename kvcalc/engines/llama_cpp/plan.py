@@ -10,7 +10,7 @@ from kvcalc.engines.llama_cpp.cells import Cells
 from kvcalc.engines.llama_cpp.settings import MAX_SLOTS
 from kvcalc.engines.llama_cpp.states import Compressing, States
 from kvcalc.engines.llama_cpp.terms import terms_of
-from kvcalc.engines.reservation import Capacity, Report, Reservation, Term
+from kvcalc.engines.reservation import Capacity, Report, Reservation, Term, refuse_sharing
 from kvcalc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SLOTS = ("n_ctx", "n_parallel", "kv_unified")
 """Settings of which llama-server has defaults of its own."""
+UNSHARED = "a slot of its server copies nothing from the cells of another request's"
+"""tools/server/server-context.cpp, copy_state_to: only where one request has several answers."""
 SERVER_SLOTS = 4
 """Of llama-server where nobody says how many, and they share n_ctx (tools/server/server.cpp)."""
 
@@ -88,8 +90,9 @@ class LlamaPlan:
         """More tokens never take fewer cells."""
         return 1
 
-    def at(self, context: int, batch: int) -> Reservation:
+    def at(self, context: int, batch: int, shared: int = 0) -> Reservation:
         """What a context made for sequences of so many tokens allocates, whatever the batch."""
+        refuse_sharing(self.own.launcher.name, shared, UNSHARED)
         room = self.own.room(context)
         sizes = [part.size(room) for part in self.parts]
         fullest = sizes.index(max(sizes))
@@ -142,8 +145,9 @@ class LlamaPlan:
         held = min(room.slots, (room.n_ctx if context <= room.cells else room.cells) / context)
         return Report(room.n_ctx, float(held), lines)
 
-    def capacity(self, memory: int, context: int) -> Capacity:
+    def capacity(self, memory: int, context: int, shared: int = 0) -> Capacity:
         """As many slots as fit, with n_ctx for that many, or those that are asked for."""
+        refuse_sharing(self.own.launcher.name, shared, UNSHARED)
         free = "n_parallel" not in self.asked
         counts: Sequence[int] = (self.own.n_parallel,)
         if free:

@@ -11,7 +11,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kvcalc.cache import ENTRY_ROLES
-from kvcalc.engines.reservation import Capacity, Reservation, Term, WithDraft
+from kvcalc.engines.reservation import (
+    Capacity,
+    Reservation,
+    Term,
+    WithDraft,
+    refuse_sharing,
+)
 from kvcalc.engines.settings import Declared, read
 from kvcalc.engines.transformers.rules import (
     GENERAL,
@@ -22,10 +28,11 @@ from kvcalc.engines.transformers.rules import (
     Rule,
     stated,
 )
-from kvcalc.errors import UsageError
+from kvcalc.errors import UsageError, WrongArgument
 from kvcalc.extents import Window
 from kvcalc.formats import FLOATS
 from kvcalc.parallel.ranks import ranks_of
+from kvcalc.sharing import Sharing
 
 if TYPE_CHECKING:
     from kvcalc.cache import Group
@@ -36,6 +43,8 @@ if TYPE_CHECKING:
 NAME = "transformers"
 VERSION = "5.24.0"
 SETTINGS: tuple[Declared, ...] = ()
+
+REPEATED = "what cross attention looks back at, again for every beam"
 
 Step = tuple[Rule, tuple[tuple[Layers, Layers], ...]]
 """A rule, and the layers that it changes, before and after it."""
@@ -48,22 +57,30 @@ class TransformersPlan:
     own    the rules that its class, or its file, adds to those of every model
     steps  the rules that change something, in the order in which they are applied
     notes  what is true of it at any context
+    beams  of each sequence: rows of the batch that have all to themselves
     """
 
     model: Model
     own: tuple[Rule, ...]
     steps: tuple[Step, ...]
     notes: tuple[str, ...] = ()
+    beams: int = 1
 
-    def at(self, context: int, batch: int) -> Reservation:
+    def at(self, context: int, batch: int, shared: int = 0) -> Reservation:
         """Bytes after a prefill of `context` tokens in each of `batch` sequences."""
-        terms, notes = [], [*self.notes]
+        refuse_sharing(NAME, shared, "its tensors have a row for each of a batch")
+        terms, notes, rows = [], [*self.notes], batch * self.beams
+        stored = Sharing(beams=self.beams).stored(self.model.cache, context, batch)
+        # encoder_outputs are repeated beside input_ids before anything crosses to them
+        # (generation/utils.py, _expand_inputs_for_generation)
+        if more := rows * self.model.cache.stored(context) - stored:
+            terms.append(Term(REPEATED, more))
         for rule, changed in self.steps:
             more = sum(after.stored(context) - before.stored(context) for before, after in changed)
-            terms += [Term(rule.name, batch * more)] if more else []
+            terms += [Term(rule.name, rows * more)] if more else []
             if more and rule in self.own:
                 notes.append(f"{NAME} has its own way with {self.model.name}: {rule.name}")
-        total = batch * self.model.cache.stored(context) + sum(term.bytes for term in terms)
+        total = stored + sum(term.bytes for term in terms)
         return Reservation(total, lambda: tuple(terms), tuple(notes))
 
     def settings_at(self, context: int | None) -> dict[str, Setting]:
@@ -80,23 +97,26 @@ class TransformersPlan:
         after = (layers for _, changed in self.steps for _, layers in changed)
         return math.lcm(*(carried.stride for layers in after for carried in layers.carried))
 
-    def capacity(self, memory: int, context: int) -> Capacity:
+    def capacity(self, memory: int, context: int, shared: int = 0) -> Capacity:
         """It allocates as it goes: what one sequence takes, so many times."""
-        return Capacity(memory // max(1, self.at(context, 1).bytes))
+        return Capacity(memory // max(1, self.at(context, 1, shared).bytes))
 
 
 def plan(model: Model, question: Question) -> TransformersPlan | WithDraft:
     """How transformers keeps a model; a draft beside it by the rules for its own architecture.
 
-    Raises UsageError for GPUs that share it, settings, a dtype that is no float, sinks, a cut and
-    entries that are not known.
+    Raises UsageError for GPUs that share it, settings, a dtype that is no float, sinks, a cut, a
+    draft beside beams and entries that are not known.
     """
     read(NAME, SETTINGS, question.settings)
     if ranks_of(question).gpus > 1:
         text = f"{NAME} has no layout for several GPUs"
         raise UsageError(f"{text}: leave the engine out, or --tp, --pp and --dp")
     if model.draft is None:
-        return _plan(model)
+        return replace(_plan(model), beams=question.beams)
+    if question.beams > 1:  # it says so, and passes the draft over
+        text = f"{NAME} has no draft beside {question.beams:,} beams"
+        raise WrongArgument("beams", f"{text}: leave one of them out")
     own = _plan(replace(model, draft=None))
     try:
         return WithDraft(own, plan(model.draft, question.of_draft))

@@ -35,6 +35,7 @@ To find one's way:
     caches, states              what one layer keeps, as specs; drafting, and the layouts of single
                                 models: deepseek_v4, dots3_note, glm5_next, inkling, qwen4_exp
     groups, packing             which layers share a table, and how large a block is; strides
+    prefixes                    what sequences with the same first tokens keep once
     planning, plan, terms       from a model to its plan, what that answers, from where bytes come
     refusals                    what vLLM refuses to start with
 """

@@ -17,10 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kvcalc.engines.vllm.caches import Cached
+    from kvcalc.engines.vllm.prefixes import Prefixes
     from kvcalc.engines.vllm.settings import Settings
     from kvcalc.parallel.ranks import Ranks
     from kvcalc.parallel.stages import Stage
     from kvcalc.question import Setting
+
+HOST_PAGE = 4096
+"""Bytes of which a chunk in host memory is a multiple (v1/kv_offload/cpu/shared_offload_region.py,
+mmap.PAGESIZE); some servers with ARM processors have pages of 64 KiB."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class VllmPlan:
     cached   by layer number and spec, what a cache of a group holds
     stages   the ideal's, for the terms that lead from it
     told     the settings as resolved, but for those that follow the context
+    prefixes what sequences share of a common prefix
     """
 
     groups: tuple[Group, ...]
@@ -41,6 +47,7 @@ class VllmPlan:
     told: Mapping[str, Setting]
     outermost: bool
     retained: int
+    prefixes: Prefixes
     notes: tuple[str, ...]
     period: int = 1
 
@@ -52,21 +59,22 @@ class VllmPlan:
     def cut(self) -> None:
         """Stages are as even as can be."""
 
-    def at(self, context: int, batch: int) -> Reservation:
+    def at(self, context: int, batch: int, shared: int = 0) -> Reservation:
         """Blocks of `context` tokens for each sequence, on the stage whose blocks are largest."""
-        blocks = self.blocks(context)
+        blocks, once = self.blocks(context), self.prefixes.blocks(shared, context)
         stage, each, everywhere = self._dearest
-        sequences = self.ranks.sequences(batch)
+        sequences, copies = self.ranks.sequences(batch), min(batch, self.ranks.dp)
         report, notes = self._overridden(context)
         return Reservation(
-            sequences * blocks * each,
-            lambda: terms_of(self, stage, context, sequences),
-            self.notes + notes,
+            (once + sequences * (blocks - once)) * each,
+            lambda: terms_of(self, stage, context, sequences, shared),
+            self.notes + notes + self.prefixes.told(shared, context),
             stage,
             each,
-            batch * blocks * everywhere,
+            (copies * once + batch * (blocks - once)) * everywhere,
             self.ranks.dp * everywhere,
             report,
+            batch * blocks * self._parked,
         )
 
     def _overridden(self, context: int) -> tuple[Report | None, tuple[str, ...]]:
@@ -87,12 +95,26 @@ class VllmPlan:
         largest = max(self.block_bytes)
         return self.block_bytes.index(largest), largest, self.ranks.tp * sum(self.block_bytes)
 
-    def capacity(self, memory: int, context: int) -> Capacity:
+    @cached_property
+    def _parked(self) -> int:
+        """Bytes of host memory that a block takes, over the ranks of one copy.
+
+        The chunks of OffloadingConnector: blocks of all ranks side by side, in whole pages
+        (v1/kv_offload/cpu/spec.py); one block where tensor parallelism alone copies latents, and
+        there is nothing but latents (kv_connector/v1/offloading/config.py, replicated_layout).
+        """
+        ranks, specs = self.ranks, {one.spec for one in self.cached.values()}
+        alike = ranks.gpus == ranks.tp * ranks.dp and ranks.dcp == 1
+        copies = 1 if alike and all(spec.mla for spec in specs) else ranks.tp
+        return -(-copies * sum(self.block_bytes) // HOST_PAGE) * HOST_PAGE
+
+    def capacity(self, memory: int, context: int, shared: int = 0) -> Capacity:
         """What fits into `memory` bytes for the cache on each GPU, a block of which stays null."""
         found = self.own.blocks or min(
             (memory // each for each in self.block_bytes if each), default=0
         )
-        fitting = max(0, found - 1) // self.blocks(context)
+        once = self.prefixes.blocks(shared, context)
+        fitting = max(0, found - 1 - once) // (self.blocks(context) - once)
         if not self._starts(found, context):
             return Capacity(0)
         most = self.own.sequences

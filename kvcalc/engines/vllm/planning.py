@@ -16,6 +16,7 @@ from kvcalc.engines.vllm.dtypes import bytes_of
 from kvcalc.engines.vllm.groups import Held, groups_of
 from kvcalc.engines.vllm.packing import packed_groups
 from kvcalc.engines.vllm.plan import VllmPlan
+from kvcalc.engines.vllm.prefixes import prefixes_of
 from kvcalc.engines.vllm.refusals import refuse
 from kvcalc.engines.vllm.settings import ALIGN, NAME, VERSION
 from kvcalc.engines.vllm.target import Target, has_state, is_window
@@ -52,6 +53,7 @@ def plan(model: Model, question: Question) -> VllmPlan:
     held = [Held(layer, one.spec, number) for (layer, number), one in cached.items()]
     unlike = len({one.spec.page for one in cached.values()}) > 1
     groups = packed_groups(held) if target.packs and unlike else groups_of(held)
+    block, dcp = sizing.block if target.attends else DEFAULT, target.ranks.dcp
     return VllmPlan(
         groups=groups,
         cached=cached,
@@ -62,8 +64,16 @@ def plan(model: Model, question: Question) -> VllmPlan:
         outermost=target.packs,
         # as several MTP layers read one token further each
         retained=settings.speculative - 1 if model.predicting > 1 else 0,
+        prefixes=prefixes_of(groups, block, dcp, _ahead(target), caches=settings.prefix_caching),
         notes=_notes(target),
     )
+
+
+def _ahead(target: Target) -> int:
+    """Tokens that what drafts has read ahead (config/vllm.py, num_hash_lookahead_tokens)."""
+    if target.question.mtp:
+        return target.settings.speculative if target.model.predicting > 1 else 1
+    return int(target.model.draft is not None and is_head(target.model.draft))
 
 
 def _notes(target: Target) -> tuple[str, ...]:

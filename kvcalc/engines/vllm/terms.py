@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kvcalc.engines.reservation import Term
+from kvcalc.extents import Every
 
 if TYPE_CHECKING:
+    from kvcalc.cache import Cache
     from kvcalc.engines.vllm.caches import Cached
     from kvcalc.engines.vllm.plan import VllmPlan
     from kvcalc.engines.vllm.specs import Spec
@@ -22,6 +24,7 @@ PADDING = "pages padded to the size of the others"
 PADDING_LAYERS = "padding layers, in blocks of the widest group"
 ENCODER = "an encoder's output of as many tokens as a step may have"
 ELSEWHERE = "tensors that it does not keep"
+PREFIX = "a common prefix, of which whole blocks are kept once"
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,13 @@ class Line:
     cached: Cached
 
 
-def terms_of(plan: VllmPlan, stage: int, tokens: int, sequences: int) -> tuple[Term, ...]:
-    """The terms of `sequences` sequences on the dearest stage; they add up to the byte."""
+def terms_of(
+    plan: VllmPlan, stage: int, tokens: int, sequences: int, shared: int
+) -> tuple[Term, ...]:
+    """The terms of `sequences` sequences on the dearest stage; they add up to the byte.
+
+    They lead from what is stored with the first `shared` tokens' entries kept once.
+    """
     found, kept = Counter[str](), 0
     for need, lines in zip(plan.needs(tokens), plan.lines, strict=True):
         blocks = need.blocks(tokens)
@@ -50,7 +58,16 @@ def terms_of(plan: VllmPlan, stage: int, tokens: int, sequences: int) -> tuple[T
         found[PADDING_LAYERS] += blocks * (plan.block_bytes[stage] - filled)
     found[ELSEWHERE] = kept - plan.stages[stage].cache.stored(tokens)
     ordered = sorted(found.items(), key=lambda item: item[0] != ELSEWHERE)
-    return tuple(Term(rule, sequences * size) for rule, size in ordered if size)
+    terms = tuple(Term(rule, sequences * size) for rule, size in ordered if size)
+    once = plan.prefixes.blocks(shared, tokens) * plan.block_bytes[stage]
+    less = _entries(plan.stages[stage].cache, shared) - once
+    return (*terms, Term(PREFIX, (sequences - 1) * less)) if (sequences - 1) * less else terms
+
+
+def _entries(cache: Cache, tokens: int) -> int:
+    """Bytes of what grows with every token, after so many: what the ideal keeps once."""
+    growing = ((n, one) for n, one in cache.tensors if isinstance(one.tensor.extent, Every))
+    return sum(layers * settled.stored(tokens) for layers, settled in growing)
 
 
 def _steps(line: Line, ideal: int, blocks: int, tokens: int) -> list[tuple[str, int]]:

@@ -80,6 +80,8 @@ APT: dict[str, tuple[str, ...]] = {
     "--index-dtype": ("none", "fp8", "bf16"),
     "--mtp-layers": ("0", "1", "3", "99999"),
     "--source-length": ("0", "7", "128K"),
+    "--shared-prefix": ("0", "7", "1K"),
+    "--beams": ("1", "2", "8"),
 }
 MODELS = st.sampled_from(("llama-3.1-8b", "small.yaml", "config.json", "sub", "deepseek-v3"))
 ALPHABET = st.characters(exclude_characters="/\x00", exclude_categories=())

@@ -41,6 +41,8 @@ APT: dict[str, tuple[Any, ...]] = {
     "mtp": (True, False, 1),
     "mtp_layers": (0, 1, 3, True),
     "source_length": (0, 1, 7),
+    "shared_prefix": (0, 1, 7),
+    "beams": (1, 2, 8),
     "engine": ("transformers", "vllm", "x"),
     "draft_kv_dtype": ("fp8", "x"),
     "what": ("model", "claims", "output", "x"),

@@ -1,0 +1,334 @@
+"""`fit --gpu`: what GPUs have for the cache, layouts beside each other, what to turn, by hand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+from math import ceil
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import kvcalc
+from kvcalc.budget.budget import ACTIVATIONS, GRAPHS, OVERHEAD, WEIGHTS, Budget, Part
+from kvcalc.budget.estimate import Estimate
+from kvcalc.hardware import Gpu
+from kvcalc.queries.layouts import layouts_of
+from kvcalc.question import Question
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Cli
+
+GIB = 2**30
+TOY = Gpu("toy", "Toy", "Nobody", 24 * GIB, 10**12, 32 * 10**9, 89)
+"""24 GiB, of which 0.9 are 23,192,823,399 B."""
+USABLE = 23_192_823_399
+LLAMA = 32 * 2 * 8 * 128 * 2
+"""Llama 3.1 8B: layers x (k, v) x KV heads x width x bf16, 131,072 B a token."""
+SURE: dict[str, Any] = {"gpu": TOY, "overhead": GIB, "activations": GIB, "weights": 14 * GIB}
+"""Nothing is estimated on one GPU: 23,192,823,399 - 16 x 2^30 = 6,012,954,215 B are left."""
+LEFT = USABLE - 16 * GIB
+
+
+def test_what_is_left_of_a_gpu_is_what_the_rest_leaves() -> None:
+    (row,) = kvcalc.fit("llama-3.1-8b", context=8192, **SURE).rows
+    assert row.budget.usable == USABLE
+    parts = {part.name: part.size.likely for part in row.budget.parts}
+    assert parts == {WEIGHTS: 14 * GIB, OVERHEAD: GIB, ACTIVATIONS: GIB}
+    # 6,012,954,215 // (131,072 x 8,192) = 5; // 131,072 = 45,875
+    assert row.available == LEFT == 6_012_954_215
+    assert (row.largest_batch, row.largest_context) == (5, 45_875)
+    assert (row.batches, row.contexts, row.layout) == (None, None, "one GPU")
+
+
+@pytest.mark.parametrize(
+    ("utilization", "usable"),
+    [
+        (1, 24 * GIB),
+        (0.5, 12 * GIB),
+        ("50%", 12 * GIB),
+        ("0.92", 23_708_219_474),  # 24 x 2^30 x 0.92 = 23,708,219,473.9
+        (Fraction(1, 3), 8 * GIB),
+    ],
+)
+def test_the_part_that_is_used(utilization: Any, usable: int) -> None:
+    (row,) = kvcalc.fit("llama-3.1-8b", utilization=utilization, context=1, **SURE).rows
+    assert row.budget.usable == usable
+    assert row.available == usable - 16 * GIB
+
+
+@pytest.mark.parametrize(
+    ("engine", "used"), [(None, "9/10"), ("vllm", "23/25"), ("transformers", "1"), ("ollama", "1")]
+)
+def test_engines_use_their_own_part(engine: str | None, used: str) -> None:
+    gpu = replace(TOY, slug="l40s")  # one that vLLM knows
+    (row,) = kvcalc.fit("llama-3.1-8b", engine=engine, context=1, **{**SURE, "gpu": gpu}).rows
+    assert str(row.budget.utilization) == used
+
+
+def test_an_estimate_is_a_range_and_so_is_what_fits() -> None:
+    parts = (
+        Part(WEIGHTS, Estimate.exact(60, "given", "")),
+        Part(OVERHEAD, Estimate(1, 2, 5, "estimated", "")),
+        Part(GRAPHS, Estimate(0, 3, 10, "estimated", "")),
+    )
+    budget = Budget(100, Fraction(9, 10), parts)
+    # 90 - 60 - 5 - 10, - 2 - 3, - 1 - 0
+    found = budget.available
+    assert (found.low, found.likely, found.high, found.basis) == (15, 25, 29, "estimated")
+    assert budget.taken_by(OVERHEAD, GRAPHS) == 5
+    sure = Budget(100, Fraction(1), parts[:1]).available
+    assert (sure.likely, sure.is_exact, sure.basis) == (40, True, "known")
+    (row,) = kvcalc.fit("llama-3.1-8b", gpu=TOY, context=8192, weights=14 * GIB).rows
+    assert row.batches is not None
+    assert row.contexts is not None
+    available = row.budget.available
+    for size, batch, context in (
+        (available.low, row.batches.least, row.contexts.least),
+        (available.likely, row.largest_batch, row.largest_context),
+        (available.high, row.batches.most, row.contexts.most),
+    ):
+        assert batch == max(0, size) // (LLAMA * 8192)
+        assert context == max(0, size) // LLAMA
+
+
+class Laid(NamedTuple):
+    """What is asked of a layout and of GPUs, and the layouts that stand beside each other."""
+
+    model: str
+    gpus: int | None
+    asked: dict[str, Any]
+    layouts: list[str]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Laid("llama-3.1-8b", None, {}, ["one GPU"]),
+        Laid("llama-3.1-8b", 1, {}, ["one GPU"]),
+        Laid("llama-3.1-8b", 2, {}, ["tp 2", "dp 2", "pp 2"]),
+        Laid("llama-3.1-8b", 4, {}, ["tp 4", "tp 2, pp 2", "tp 2, dp 2", "dp 4", "pp 4"]),
+        Laid("llama-3.1-8b", 4, {"tp": 4}, ["tp 4"]),
+        Laid("llama-3.1-8b", None, {"tp": 2, "pp": 2}, ["tp 2, pp 2"]),
+        Laid("llama-3.1-8b", 4, {"tp": 2}, ["tp 2, pp 2", "tp 2, dp 2"]),
+        Laid("llama-3.1-8b", 4, {"pp": 2}, ["tp 2, pp 2", "pp 2, dp 2"]),
+        Laid("llama-3.1-8b", 8, {"dp": 2, "tp": 2}, ["tp 2, pp 2, dp 2"]),
+        Laid("llama-3.1-8b", 4, {"pp_layers": (20, 12), "pp": 2}, ["tp 2, pp 2", "pp 2, dp 2"]),
+        # 8 KV heads: of 16 ranks two keep the same, of 2 none do
+        Laid(
+            "llama-3.1-8b",
+            16,
+            {"pp_layers": (32,)},
+            [
+                "tp 16",
+                "tp 8, dp 2",
+                "tp 4, dp 4",
+                "tp 2, dp 8",
+                "dp 16",
+                "tp 16, dcp 2",
+            ],
+        ),
+        # a latent has no heads: every rank keeps it
+        Laid("deepseek-v3", 2, {}, ["tp 2", "dp 2", "tp 2, dcp 2", "pp 2"]),
+        Laid("deepseek-v3", 2, {"dcp": 1, "tp": 2}, ["tp 2"]),
+    ],
+    ids=str,
+)
+def test_layouts(case: Laid) -> None:
+    model = kvcalc.load(case.model)
+    found = layouts_of(model, Question(**case.asked), case.gpus)
+    named = []
+    for one in found:
+        sizes = {"tp": one.tp, "pp": one.pp, "dp": one.dp, "dcp": one.dcp}
+        told = ", ".join(f"{name} {size}" for name, size in sizes.items() if size > 1)
+        named.append(told or "one GPU")
+        assert one.tp * one.pp * one.dp == (case.gpus or one.tp * one.pp * one.dp)
+    assert named == case.layouts
+
+
+def test_the_best_layout_is_marked_and_those_that_cannot_be_are_told() -> None:
+    sure = {**SURE, "overhead": 2 * GIB}
+    answer = kvcalc.fit("llama-3.1-8b", gpus=3, context=8192, **sure)
+    # 32 query heads are not for 3: copies, and stages of 11, 11 and 10 layers only without them
+    assert [row.layout for row in answer.rows] == ["dp 3"]
+    assert any("with tp 3" in note and "query heads" in note for note in answer.told)
+    answer = kvcalc.fit("llama-3.1-8b", gpus=2, context=8192, **sure)
+    assert [(row.layout, row.best) for row in answer.rows] == [("tp 2", True), ("dp 2", False)]
+    assert "tp 2 (best)" in str(answer)
+    # half of 131,072 B a token, and half of the weights at the least
+    best = answer.bests[0]
+    assert best.budget.available.high == USABLE - 3 * GIB - 7 * GIB
+    assert best.batches is not None
+    assert best.batches.most == (USABLE - 10 * GIB) // (LLAMA // 2 * 8192)
+
+
+def test_several_models_are_each_laid_out_as_serves_most() -> None:
+    answer = kvcalc.fit("llama-3.1-8b", "qwen3-8b", gpus=2, context=8192, **SURE)
+    assert [row.model for row in answer.rows] == ["Llama 3.1 8B", "Qwen3-8B"]
+    alone = [
+        kvcalc.fit(name, gpus=2, context=8192, **SURE) for name in ("llama-3.1-8b", "qwen3-8b")
+    ]
+    assert [row.layout for row in answer.rows] == [one.bests[0].layout for one in alone]
+    assert answer.rows == tuple(one.bests[0] for one in alone)
+
+
+def test_so_many_sequences_yes_or_no() -> None:
+    for batch, fits in ((5, True), (6, False)):
+        answer = kvcalc.fit("llama-3.1-8b", context=8192, batch=batch, **SURE)
+        (row,) = answer.rows
+        assert (answer.fits, row.fits, row.wanted, row.largest_batch) == (fits, fits, batch, 5)
+        # 6,012,954,215 // (131,072 x 5) = 9,175; // (131,072 x 6) = 7,645
+        assert row.largest_context == {5: 9_175, 6: 7_645}[batch]
+        assert row.short == (0 if fits else 6 * LLAMA * 8192 - LEFT)
+
+
+def test_what_to_turn_comes_cheapest_first() -> None:
+    answer = kvcalc.fit(
+        "llama-3.1-8b", context=8192, batch=6, tp=2, gpus=2, utilization=0.4, **SURE
+    )
+    # 0.4 x 24 GiB leaves 0.6 GiB beside half of the weights at the most, of which one needs 0.5
+    (row,) = answer.rows
+    assert not answer.fits
+    assert [way.knob for way in row.ways_out] == ["context", "batch", "gpus"]
+    (row,) = kvcalc.fit("llama-3.1-8b", context=8192, batch=6, **SURE).rows
+    knobs = {way.knob: way for way in row.ways_out}
+    assert list(knobs) == ["kv_dtype", "context", "batch", "gpus"]
+    # in fp8 half as much: 6,012,954,215 // (65,536 x 8,192) = 11
+    assert (knobs["kv_dtype"].value, knobs["kv_dtype"].row.largest_batch) == ("fp8", 11)
+    assert (knobs["context"].value, knobs["batch"].value) == (7_645, 5)
+    assert knobs["gpus"].value == 2
+    assert knobs["gpus"].row.fits
+
+
+def test_another_layout_may_do(cli: Cli, tmp_path: Path) -> None:
+    # latents are copied by tp, and shared out by dcp
+    sure = {**SURE, "weights": 20 * GIB}
+    answer = kvcalc.fit("deepseek-v2-lite", context=32_768, batch=20, tp=4, gpus=4, **sure)
+    (row,) = answer.rows
+    assert not answer.fits
+    assert row.ways_out[0].knob == "layout"
+    assert row.ways_out[0].row.fits
+    assert "what fits: another layout" in str(answer)
+
+
+def test_weights_that_leave_nothing_say_how_short_it_is_and_on_how_many_gpus_it_fits() -> None:
+    answer = kvcalc.fit("llama-3.1-8b", context=8192, **{**SURE, "weights": 40 * GIB})
+    (row,) = answer.rows
+    assert (row.largest_batch, row.largest_context, answer.fits) == (0, 0, False)
+    short = 42 * GIB - USABLE
+    assert row.available == -short
+    assert f"take 21.90 GB ({short:,} B) more than there is" in str(answer)
+    (way,) = row.ways_out
+    # on two each has 20 GiB of them, and 42 / 2 is more than 21.6
+    assert (way.knob, way.value) == ("gpus", 4)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"gpus": 4, "tp": 8}, "tp: 8 ranks are more than 4 GPUs"),
+        ({"gpus": 8, "tp": 3}, "gpus: tp 3 is 3 GPUs, which does not divide the 8"),
+        ({"gpus": 8, "tp": 2, "pp": 2, "dp": 4}, "is 16 GPUs, which does not divide the 8"),
+        ({"gpus": 0}, "gpus: 0 GPUs: it is between 1 and 10,000"),
+        ({"gpus": 10_001}, "gpus: 10,001 GPUs: it is between 1 and 10,000"),
+        ({"gpus": True}, "True is not a whole number of GPUs"),
+        ({"utilization": 0}, "utilization: 0 is not between 0 and 1"),
+        ({"utilization": "92"}, "utilization: '92' is not between 0 and 1"),
+        ({"utilization": "most"}, "utilization: 'most' is no part of a whole"),
+        ({"weights": "0GB"}, "weights: 0 B is no memory"),
+        ({"weights": "-5GB"}, "weights: -5,000,000,000 B is no memory"),
+        ({"weights": 1, "weight_dtype": "fp8"}, "each say how large the weights are"),
+        ({"weight_dtype": "fp9"}, "weight_dtype: "),
+        ({"available": 1, "memory": 2}, "--available and --memory each say what is left"),
+        ({"memory": 1}, "whatever it is: leave --gpu out"),
+        ({"batch": 0}, "batch 0: it is between 1 and"),
+        ({"gpu": 8}, "gpu: 8 is neither a GPU nor the name of one"),
+        ({"gpu": None, "gpus": 8}, "--memory or --gpu is missing"),
+        ({"gpu": None, "memory": "1GB", "gpus": 8}, "leave --gpu out"),
+        ({"gpu": None, "available": "1GB", "overhead": 8}, "--overhead is of a GPU: add --gpu"),
+        ({"link": 10**9}, "--link is of what rests elsewhere: add --host-memory"),
+        ({"ledger": 5}, "ledger: 5 is not the path of a log"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be(asked: dict[str, Any], words: str) -> None:
+    with pytest.raises(kvcalc.UsageError) as raised:
+        kvcalc.fit("llama-3.1-8b", **{"gpu": TOY, **asked})
+    assert words in str(raised.value)
+
+
+def test_unknown_weights_name_the_options_that_give_them() -> None:
+    model = replace(kvcalc.load("llama-3.1-8b"), weight_dtype=None)
+    with pytest.raises(kvcalc.UsageError, match=r"--weights SIZE.*--weight-dtype NAME"):
+        kvcalc.fit(model, gpu=TOY)
+    with pytest.raises(kvcalc.UsageError, match=r"of Llama 3\.1 8B, which drafts, are not known"):
+        kvcalc.fit("llama-3.1-8b", gpu=TOY, weights=GIB, draft=model)
+
+
+def test_what_a_server_said_is_taken_as_it_is(cli: Cli) -> None:
+    (row,) = kvcalc.fit("llama-3.1-8b", gpu=TOY, available="5GiB", context=8192).rows
+    assert (row.available, row.largest_batch, row.largest_context) == (5 * GIB, 5, 40_960)
+    assert row.budget.parts == ()
+    (same,) = kvcalc.fit("llama-3.1-8b", available="5GiB", context=8192).rows
+    assert (same.largest_batch, same.largest_context) == (5, 40_960)
+
+
+def test_a_draft_has_weights_of_its_own() -> None:
+    (row,) = kvcalc.fit(
+        "llama-3.1-8b", draft="llama-3.2-1b", context=8192, **{**SURE, "weights": 8 * GIB}
+    ).rows
+    # 1,235,814,400 parameters in bf16
+    assert row.budget.taken_by("draft weights") == 2_471_628_800
+
+
+@given(
+    left=st.integers(1, 40 * GIB),
+    batch=st.integers(1, 40),
+    context=st.integers(1, 50_000),
+    layout=st.sampled_from([{}, {"tp": 2}, {"pp": 2}, {"dp": 2}, {"tp": 16, "dcp": 2}]),
+    name=st.sampled_from(["llama-3.1-8b", "gemma-3-27b", "mistral-7b-v0.1"]),
+)
+def test_what_fits_does_and_one_more_does_not(
+    left: int, batch: int, context: int, layout: dict[str, int], name: str
+) -> None:
+    (row,) = kvcalc.fit(name, available=left, context=context, batch=batch, **layout).rows
+    copies = layout.get("dp", 1)
+
+    def taken(tokens: int, sequences: int) -> int:
+        answer = kvcalc.show(name, tokens, -(-sequences // copies) * copies, **layout)
+        return answer.amounts.stored
+
+    most = row.largest_batch or 0
+    assert most == 0 or taken(context, most) <= left
+    assert taken(context, most + copies) > left
+    assert row.fits == (taken(context, batch) <= left)
+    if row.largest_context:
+        assert taken(row.largest_context, batch) <= left
+        assert taken(row.largest_context + 1, batch) > left
+    elif row.largest_context == 0:
+        assert taken(1, batch) > left
+
+
+def test_documents_and_rows_have_the_budget(cli: Cli) -> None:
+    args = ("fit", "llama-3.1-8b", "--gpu", "h100", "--gpus", "2", "-c", "8K", "-b", "4")
+    document = json.loads(cli(*args, "--json").out)
+    query = document["query"]
+    assert (query["gpu"], query["gpus"], query["memory"], query["batch"]) == ("h100", 2, None, 4)
+    first = document["rows"][0]
+    assert (first["tp"], first["pp"], first["dp"], first["dcp"], first["gpus"]) == (2, 1, 1, 1, 2)
+    budget = first["budget"]
+    assert budget["usable_bytes"] == ceil(Fraction(budget["memory_bytes"]) * 9 / 10)
+    spent = sum(part["bytes"] for part in budget["parts"])
+    assert first["cache_bytes_available"] == budget["usable_bytes"] - spent
+    assert first["largest_batch_least"] <= first["largest_batch"] <= first["largest_batch_most"]
+    lines = cli(*args, "-f", "csv").out.splitlines()
+    assert len(lines) == 1 + len(document["rows"])
+    assert '""part"": ""weights""' in lines[1]
+    table = cli(*args).out
+    assert "the memory of each GPU (" in table
+    assert "x 0.9 " in table

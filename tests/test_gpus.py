@@ -229,11 +229,11 @@ def test_a_file_in_this_folder_wins_over_a_bundled_one(
         ("22.5GiB", "-24GiB", "3:1: memory: -25,769,803,776 B is no memory"),
         ("22.5GiB", "[24GiB]", "3:1: memory: write it like 139.8GiB"),
         ("22.5GiB", "true", "3:1: memory: write it like 139.8GiB"),
-        ("1.5 TB/s", "1.5TB", "4:1: bandwidth: '1.5TB' is no number of bytes a second; write it"),
-        ("1.5 TB/s", "1.5/s", "4:1: bandwidth: '1.5' has no unit"),
-        ("1.5 TB/s", "1500", "4:1: bandwidth: '1500' is no number of bytes a second"),
-        ("1.5 TB/s", "1.5TB/h", "4:1: bandwidth: '1.5TB/h' is no number of bytes a second"),
-        ("link: 32GB/s", "link: 32GB", "5:1: link: '32GB' is no number of bytes a second"),
+        ("1.5 TB/s", "1.5TB", "4:1: bandwidth: '1.5TB' is no bandwidth; write it"),
+        ("1.5 TB/s", "1.5/s", "4:1: bandwidth: '1.5/s' has no unit"),
+        ("1.5 TB/s", "1500", "4:1: bandwidth: '1500' is no bandwidth"),
+        ("1.5 TB/s", "1.5TB/h", "4:1: bandwidth: '1.5TB/h' is no bandwidth"),
+        ("link: 32GB/s", "link: 32GB", "5:1: link: '32GB' is no bandwidth"),
         ("link: 32GB/s", "shared: true\nlink: 1GB/s", "6:1: link: its memory is the host's"),
         ("link: 32GB/s", "shared: yes!", "5:1: shared is 'yes!'; it must be true or false"),
         ('"12.1"', "12.1", "6:1: capability: write a CUDA capability in quotes, such as"),
@@ -269,7 +269,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         "memory: '80' has no unit",
         "missing field 'bandwidth'",
         "unknown field 'bandwith'",
-        "link: '64GB' is no number of bytes a second",
+        "link: '64GB' is no bandwidth",
     ]
     assert lines[-1] == "6 problems"
 

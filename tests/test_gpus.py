@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from fractions import Fraction
+from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
 import kvcalc
 from kvcalc import catalog, devices
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 GIB = 2**30
 FILES = bundled_gpus()
 every_gpu = pytest.mark.parametrize("slug", FILES)
+
+NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e\d+)?")
 
 OWN = """\
 name: Ours
@@ -96,15 +100,15 @@ def test_the_capability_of_cuda(slug: str, capability: int | None) -> None:
 
 @every_gpu
 def test_every_number_of_a_bundled_file_has_its_source(slug: str) -> None:
-    gpu, written = catalog.gpu(slug), yaml.safe_load(FILES[slug].read_text(encoding="utf-8"))
-    said = " ".join(source.says for source in gpu.sources)
+    gpu = catalog.gpu(slug)
     assert all(source.origin and source.says and source.read for source in gpu.sources)
-    assert all(word in said for word in _numbers_of(written))
-
-
-def _numbers_of(written: dict[str, str]) -> list[str]:
-    """The numbers of a file as its sources say them, without a unit: 3.35TB/s may be 3350GB/s."""
-    return [written["memory"].rstrip("KMGiB").removesuffix(".0").rstrip("0").rstrip(".")]
+    said = [Fraction(number) for source in gpu.sources for number in NUMBER.findall(source.says)]
+    units = [Fraction(10) ** power for power in (0, 6, 9, 12)] + [Fraction(2) ** 20, Fraction(GIB)]
+    told = {floor(number * unit) for number in said for unit in units}
+    assert gpu.memory in told
+    for rate in filter(None, (gpu.bandwidth, gpu.link)):
+        # of a card or a chip with two devices both have twice what one has
+        assert told & {rate, 2 * rate if "two" in gpu.name else rate}
 
 
 @every_gpu

@@ -10,7 +10,7 @@ from kvcalc.render import Style
 from kvcalc.render.keys import SOURCE, Each, JsonObject, Key, envelope
 from kvcalc.render.records import Records
 from kvcalc.render.sheets import Sheet, numbers, text
-from kvcalc.units import IEC_UNITS, SI_UNITS, decimals
+from kvcalc.units import IEC_UNITS, System, decimals, format_rate
 
 NOMINAL = "*"
 TOLD = f"{NOMINAL} what its vendor calls it: no driver's figure was read, and a process sees less"
@@ -42,6 +42,7 @@ DOCUMENT = JsonObject("GpusDocument", "`kvcalc list --gpus`.", *envelope("gpus")
 
 def sheet(answer: Gpus, style: Style) -> Sheet:
     """The GPUs by vendor, whose name stands once."""
+    units = style.units
     found = sorted(answer.gpus, key=lambda gpu: (gpu.vendor.lower(), gpu.slug))
     vendors = [gpu.vendor for gpu in found]
     first = ["" if n and vendors[n - 1] == v else v for n, v in enumerate(vendors)]
@@ -50,8 +51,8 @@ def sheet(answer: Gpus, style: Style) -> Sheet:
         text("gpu", (gpu.slug for gpu in found)),
         text("name", (gpu.name for gpu in found), 2, folds=20),
         numbers("memory", (_memory(gpu) for gpu in found)),
-        numbers("bandwidth", (_rate(gpu.bandwidth) for gpu in found)),
-        numbers("link", (_link(gpu) for gpu in found), 1),
+        numbers("bandwidth", (format_rate(gpu.bandwidth, units) for gpu in found)),
+        numbers("link", (_link(gpu, units) for gpu in found), 1),
         text("CUDA", (_capability(gpu) or "" for gpu in found), 3),
         text("also", (", ".join(gpu.also) for gpu in found), 4, folds=20),
     )
@@ -65,16 +66,10 @@ def _memory(gpu: Gpu) -> str:
     return f"{size}{NOMINAL}" if gpu.nominal else size
 
 
-def _link(gpu: Gpu) -> str:
+def _link(gpu: Gpu, units: System) -> str:
     if gpu.link is not None:
-        return _rate(gpu.link)
+        return format_rate(gpu.link, units)
     return "shared" if gpu.shared else ""
-
-
-def _rate(rate: int) -> str:
-    if rate >= SI_UNITS["TB"]:
-        return f"{decimals(Fraction(rate, SI_UNITS['TB']), 2)} TB/s"
-    return f"{decimals(Fraction(rate, SI_UNITS['GB']), 0)} GB/s"
 
 
 def _capability(gpu: Gpu) -> str | None:

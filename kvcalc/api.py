@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from kvcalc.queries.diff import Difference
     from kvcalc.queries.dtypes import Dtypes
     from kvcalc.queries.fit import Fit
+    from kvcalc.queries.gpus import Gpus
     from kvcalc.queries.listing import Listing
     from kvcalc.queries.settings import EngineSettings
     from kvcalc.queries.show import Breakdown
@@ -210,6 +211,20 @@ def dtypes(word: str = "") -> Dtypes:
     return list_dtypes().with_word(word) if word else list_dtypes()
 
 
+def gpus(word: str = "") -> Gpus:
+    """The bundled GPUs: memory as a process sees it, bandwidth, and the link to the host.
+
+    word  lists those alone that have it in a name or their vendor's
+
+    Raises InputError, and UsageError where none has.
+    """
+    from kvcalc.devices import all_gpus
+    from kvcalc.queries.gpus import list_gpus
+
+    must_be_text("word", word)
+    return list_gpus(all_gpus()).with_word(word) if word else list_gpus(all_gpus())
+
+
 def settings(engine: str, word: str = "") -> EngineSettings:
     """The settings of an engine, which `show` and `compare` take by name, and what each decides.
 
@@ -246,8 +261,8 @@ def to_yaml(model: Reference) -> str:
     return written(replace(found, sources=tuple(sources)))
 
 
-def json_schema(what: Literal["model", "claims", "output"]) -> dict[str, Any]:
-    """The JSON Schema of model files, of claims files, or of what `--json` prints."""
+def json_schema(what: Literal["model", "claims", "gpu", "output"]) -> dict[str, Any]:
+    """The JSON Schema of model, claims or GPU files, or of what `--json` prints."""
     from kvcalc import publish
 
     if not isinstance(what, str) or what not in publish.SCHEMAS:

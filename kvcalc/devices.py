@@ -10,7 +10,7 @@ from kvcalc.bundle import bundled_gpus, configs
 from kvcalc.document import Document, parse, read_bytes
 from kvcalc.errors import InputError, Nearest, Problem, briefly
 from kvcalc.hardware import Gpu
-from kvcalc.naming.folding import folded
+from kvcalc.naming.folding import begins, folded
 from kvcalc.naming.pasted import SUFFIX, unquoted
 from kvcalc.opening import STDIN, exists, of_bundle
 from kvcalc.schema.reading.gpu import read_gpu
@@ -56,16 +56,18 @@ def _of(document: Document) -> Gpu:
 
 def _called(name: str, reference: str) -> Path:
     """The bundled file of another name. Raises InputError where it may be several, or none."""
-    names = _names()
-    found = names.get(folded(name), ())
+    names, wanted = _names(), folded(name)
+    found = names.get(wanted, ())
     if len(found) == 1:
         return found[0]
-    if found:
-        text = f"{briefly(reference)} may be any of {len(found)} bundled GPUs"
-        hint = f"name one: {', '.join(path.stem for path in found)}"
-        raise InputError([Problem(text, hint)])
+    near = [path for known in names if begins(wanted, known) for path in names[known]]
+    slugs = sorted({path.stem for path in found or near})
+    if len(slugs) > 1:
+        text = f"{briefly(reference)} may be any of {len(slugs)} bundled GPUs"
+        raise InputError([Problem(text, f"name one: {', '.join(slugs)}")])
     text = f"no file and no bundled GPU is called {briefly(reference)}"
-    raise InputError([Problem(text, Nearest(name, tuple(_words()), LISTING))])
+    hint = Nearest(name, tuple(_words()), LISTING)
+    raise InputError([Problem(text, f"did you mean {slugs[0]}?" if slugs else hint)])
 
 
 def _names() -> dict[str, tuple[Path, ...]]:

@@ -16,10 +16,12 @@ class Gpu:
     slug        what its file is called, and what `--gpu` takes
     memory      bytes as its driver reports them to a process, not those on its box
     bandwidth   bytes a second between it and that memory, at most
-    link        bytes a second from host memory to it, one way, at most; None where that is the same
+    link        bytes a second from host memory to it, one way, at most; None where that is the
+                same memory, and where no figure was read
     capability  of CUDA, 90 for 9.0; None on others
     also        what else it is called
     nominal     whether memory is what its vendor calls it, as no driver's figure was read
+    shared      whether its memory is the host's
     """
 
     slug: str
@@ -33,3 +35,4 @@ class Gpu:
     sources: tuple[Source, ...] = ()
     file: str = ""
     nominal: bool = False
+    shared: bool = False

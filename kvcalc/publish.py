@@ -15,6 +15,7 @@ from kvcalc.render.schema import DIALECT, output_schema
 from kvcalc.schema.forms.claims import ClaimForm, ClaimsForm, SideForm
 from kvcalc.schema.forms.entries import entry_form, what_if_form
 from kvcalc.schema.forms.fields import Context, form_of, schema_of
+from kvcalc.schema.forms.gpu import GpuForm
 from kvcalc.schema.forms.layers import Layers
 from kvcalc.schema.forms.model import ModelForm
 from kvcalc.schema.forms.tensors import TensorForm
@@ -66,7 +67,20 @@ def claims_schema() -> Json:
     return {"$schema": DIALECT, **claims, "$defs": dict(sorted(types.found.items()))}
 
 
-SCHEMAS = {"model": model_schema, "claims": claims_schema, "output": output_schema}
+def gpu_schema() -> Json:
+    """The schema of a GPU file."""
+    types = _Types()
+    gpu = types.shown(form_of(GpuForm).schema)
+    defined = {"$defs": dict(sorted(types.found.items()))} if types.found else {}
+    return {"$schema": DIALECT, **gpu, **defined}
+
+
+SCHEMAS = {
+    "model": model_schema,
+    "claims": claims_schema,
+    "gpu": gpu_schema,
+    "output": output_schema,
+}
 
 
 def _ref(name: str) -> Json:

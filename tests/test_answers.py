@@ -52,6 +52,7 @@ ANSWERS: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     ),
     "list": (kvcalc.models, ("list",)),
     "list --dtypes": (kvcalc.dtypes, ("list", "--dtypes")),
+    "list --gpus": (kvcalc.gpus, ("list", "--gpus")),
     "list --engine": (
         lambda: kvcalc.settings("transformers"),
         ("list", "--engine", "transformers"),

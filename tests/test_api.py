@@ -246,7 +246,7 @@ def test_every_command_is_one_function(cli: Cli, model_file: ModelFile) -> None:
 
 @pytest.mark.parametrize("what", ["models", [], None])
 def test_what_has_no_schema_is_refused(what: Any) -> None:
-    with pytest.raises(kvcalc.UsageError, match="has no schema; known: model, claims, output"):
+    with pytest.raises(kvcalc.UsageError, match="has no schema; known: model, claims, gpu, output"):
         kvcalc.json_schema(what)
 
 
@@ -372,6 +372,7 @@ WRONG: dict[str, tuple[Callable[..., Any], dict[str, list[Any]]]] = {
         lambda model="deepseek-v3", other="deepseek-v3", **more: kvcalc.diff(model, other, **more),
         {"model": [*NO_MODEL, None], "other": [*NO_MODEL, None], **IGNORE},
     ),
+    "gpus": (kvcalc.gpus, {"word": [*NO_TEXT, None]}),
     "settings": (
         lambda engine="transformers", **more: kvcalc.settings(engine, **more),
         {"engine": [*NO_TEXT, None, "", "transfomers"], "word": [*NO_TEXT, None]},

@@ -191,10 +191,10 @@ def test_usage_errors_are_plain_text_on_standard_error(args: tuple[str, ...], cl
         ("diff x", "OTHER is missing; for example: kvcalc diff deepseek-v3 deepseek-r1"),
         (
             "schema",
-            "one of model, claims, output is missing; for example: "
+            "one of model, claims, gpu, output is missing; for example: "
             "kvcalc schema model > model.schema.json",
         ),
-        ("schema modle", "'modle' is none of model, claims, output; did you mean model?"),
+        ("schema modle", "'modle' is none of model, claims, gpu, output; did you mean model?"),
     ],
 )
 def test_usage_errors_say_the_way_out_in_a_line(args: str, said: str, cli: Cli) -> None:
@@ -576,7 +576,7 @@ def test_help_is_written_as_people_type(command: str, cli: Cli) -> None:
         ("check", " [FILE...]"),
         ("import", " SOURCE"),
         ("diff", " MODEL OTHER"),
-        ("schema", " model|claims|output"),
+        ("schema", " model|claims|gpu|output"),
         ("help", " [COMMAND]"),
     ],
 )

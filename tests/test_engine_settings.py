@@ -206,7 +206,7 @@ def test_an_engine_without_settings(cli: Cli) -> None:
     ("args", "words"),
     [
         (("--engine", "pagde"), "unknown engine 'pagde'; did you mean paged?"),
-        ((*PAGED, "--dtypes"), "--dtypes lists dtypes and --engine settings: leave one"),
+        ((*PAGED, "--dtypes"), "--dtypes and --engine list different things: leave one"),
     ],
 )
 def test_what_cannot_be_listed(args: tuple[str, ...], words: str, cli: Cli) -> None:

@@ -79,7 +79,7 @@ MAY_IMPORT = {
     "render": RESULTS | {"kvcalc"},
     "publish": UP_TO_SCHEMA | {"render"},
     "api": UP_TO_QUERIES
-    | {"arguments", "bundle", "catalog", "gathering", "publish"}
+    | {"arguments", "bundle", "catalog", "devices", "gathering", "publish"}
     | {"references"},
     "cli": {"errors", "printable", "units", "formats", "expect", "engines", "bundle", "mix"}
     | {"render", "kvcalc"},

@@ -18,6 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLED = sorted(path.name for path in (ROOT / "configs" / "models").glob("*.yaml"))
+GPUS = {f"configs/gpus/{path.name}" for path in (ROOT / "configs" / "gpus").glob("*.yaml")}
 GROWTHS = ["3,997,696", "499,712", "31,232", "4,997,120", "70,272"]
 
 
@@ -112,6 +113,8 @@ def test_the_wheel_has_the_models_and_says_that_it_is_typed(built: Built) -> Non
         )
         == BUNDLED
     )
+    assert GPUS
+    assert {f"kvcalc/{name}" for name in GPUS} <= set(names)
     assert {"kvcalc/py.typed", "kvcalc/configs/model.schema.json"} <= set(names)
 
 
@@ -124,7 +127,7 @@ def test_the_wheel_puts_one_package_at_the_top(built: Built) -> None:
 def test_the_sdist_has_what_a_wheel_and_the_tests_need(built: Built) -> None:
     with tarfile.open(built.sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {f"configs/models/{name}" for name in BUNDLED} <= names
+    assert {f"configs/models/{name}" for name in BUNDLED} | GPUS <= names
     assert {"pyproject.toml", "README.md", "LICENSE", "kvcalc/py.typed"} <= names
     assert f"tests/{Path(__file__).name}" in names
 

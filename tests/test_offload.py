@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 GB, TB = 10**9, 10**12
 GPU = Gpu("toy", "Toy", "Nobody", 10**12, bandwidth=TB, link=64 * GB)
-SHARED = replace(GPU, name="Shared", link=None)
+SHARED = replace(GPU, name="Shared", link=None, shared=True)
 LLAMA = 32 * 2 * 8 * 128 * 2
 """Llama 3.1 8B: layers x (k, v) x KV heads x width x bf16, 131,072 B a token."""
 MLA = 61 * (512 + 64) * 2

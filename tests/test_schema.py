@@ -30,7 +30,7 @@ def validator() -> Draft202012Validator:
     return validator_of(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("what", ["model", "claims"])
+@pytest.mark.parametrize("what", ["model", "claims", "gpu"])
 def test_the_schema_file_is_current(what: str, cli: Cli) -> None:
     path = CONFIGS / f"{what}.schema.json"
     assert path.read_text(encoding="utf-8") == cli("schema", what).out

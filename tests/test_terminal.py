@@ -44,6 +44,7 @@ COMMANDS = {
     "all that is checked": ("check",),
     "models": ("list",),
     "dtypes": ("list", "--dtypes"),
+    "GPUs": ("list", "--gpus"),
 }
 
 

@@ -173,24 +173,29 @@ def list_command(
         bool, typer.Option("--dtypes", help="List what a dtype may be called instead.")
     ] = False,
     engine: deployment.SettingsOf = None,
+    gpus: Annotated[bool, typer.Option("--gpus", help="List the bundled GPUs instead.")] = False,
 ) -> None:
-    """List the bundled models, every dtype, or an engine's settings.
+    """List the bundled models or GPUs, dtypes, or an engine's settings.
 
     Example: kvcalc list llama
 
     The bundled models by vendor: attention kind, bytes per token, and what does not grow, each at
     its own default context. With --dtypes, every dtype: its bits, scales and bytes; with --engine,
-    what -E sets: defaults, values and what they decide. With WORD, those that have it in their
-    name, vendor, attention or a hub id.
+    what -E sets: defaults, values and what they decide; with --gpus, the bundled GPUs: memory,
+    bandwidth and link. With WORD, those that have it in their name, vendor, attention or a hub id.
     """
     import kvcalc
 
-    if engine is None:
+    asked = {"--dtypes": dtypes, "--engine": engine is not None, "--gpus": gpus}
+    one, *others = [name for name in asked if asked[name]] or [""]
+    if others:
+        raise UsageError(f"{one} and {others[0]} list different things: leave one of them out")
+    if engine is not None:
+        out.answer(kvcalc.settings(engine, word))
+    elif gpus:
+        out.answer(kvcalc.gpus(word))
+    else:
         out.answer(kvcalc.dtypes(word) if dtypes else kvcalc.models(word))
-        return
-    if dtypes:
-        raise UsageError("--dtypes lists dtypes and --engine settings: leave one of them out")
-    out.answer(kvcalc.settings(engine, word))
 
 
 @app.command("import", cls=Command)
@@ -260,8 +265,10 @@ def _differ(model: str, other: str, ignore: list[str] | None, out: Output) -> No
 @app.command(cls=Command)
 def schema(
     what: Annotated[
-        Literal["model", "claims", "output"],
-        typer.Argument(metavar="model|claims|output", help="What it is of.", show_default=False),
+        Literal["model", "claims", "gpu", "output"],
+        typer.Argument(
+            metavar="model|claims|gpu|output", help="What it is of.", show_default=False
+        ),
     ],
     output: options.File = None,
 ) -> None:
@@ -269,7 +276,7 @@ def schema(
 
     Example: kvcalc schema model > model.schema.json
 
-    That of model files, of claims files, or of what --json prints.
+    That of model, claims or GPU files, or of what --json prints.
     """
     import json
 

@@ -133,7 +133,7 @@ def _check(gpu: Gpu | None, outside: Outside) -> None:
     if outside.disk is None and outside.disk_bandwidth is not None:
         text = "a disk's bandwidth is said, and not how many bytes it has"
         raise WrongArgument("disk_bandwidth", f"{text}: give --disk 4TB as well")
-    if outside.host is not None and outside.link is None and gpu and gpu.link is None:
+    if outside.host is not None and outside.link is None and gpu and gpu.shared:
         text = f"{gpu.name} shares its memory with the host, so that nothing rests outside of it"
         raise WrongArgument(
             "host_memory", f"{text}; if it has a link of its own, say --link 64GB/s"

@@ -23,6 +23,7 @@ VIEWS = {
     "Listing": "kvcalc.render.listing",
     "Dtypes": "kvcalc.render.dtypes",
     "EngineSettings": "kvcalc.render.settings",
+    "Gpus": "kvcalc.render.gpus",
     "Difference": "kvcalc.render.diff",
 }
 """By the class of the answer, the module of its question; imported when it is used."""

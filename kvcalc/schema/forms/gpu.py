@@ -81,8 +81,9 @@ class GpuForm(TypedDict, total=False):
     bandwidth: Required[Annotated[Rate, "bytes a second between it and its memory, at most"]]
     link: Annotated[
         Rate | None,
-        "bytes a second from host memory to it, one way, at most; none where that is the same",
+        "bytes a second from host memory to it, one way, at most; none where it is shared",
     ]
+    shared: Annotated[bool | None, "whether its memory is the host's"]
     capability: Annotated[Capability | None, "of CUDA, in quotes; none on other GPUs"]
     also: Annotated[Names | None, "what else it is called"]
     sources: list[SourceForm] | None

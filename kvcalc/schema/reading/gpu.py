@@ -34,6 +34,8 @@ def read_gpu(data: object, file: str) -> Gpu:
         raise InvalidValue([Problem("this is no GPU file", hint)])
     refuse_endless(data)
     form, problems = held_to(gpu_form(), data)
+    if form.get("shared") and form.get("link") is not None:
+        problems.append(Problem("link: its memory is the host's", "leave it out", ("link",)))
     if problems:
         raise InvalidValue(problems)
     return Gpu(
@@ -48,6 +50,7 @@ def read_gpu(data: object, file: str) -> Gpu:
         sources=tuple(_source(source) for source in form.get("sources") or ()),
         file=file,
         nominal=form.get("memory_is") == "nominal",
+        shared=bool(form.get("shared")),
     )
 
 

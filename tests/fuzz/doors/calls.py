@@ -28,6 +28,7 @@ FUNCTIONS = (
     "json_schema",
     "models",
     "dtypes",
+    "gpus",
 )
 APT: dict[str, tuple[Any, ...]] = {
     "context": (None, 1, 1_000, 131_072, 10**12, True, 1.5, "128K"),

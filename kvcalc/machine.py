@@ -118,13 +118,16 @@ def _consistent(machine: Machine) -> None:
     if len(known) > 1:
         text = f"{' and '.join(map(_option, known))} each say what is left for the cache"
         raise UsageError(f"{text}: keep one")
-    if "memory" in said and said & {"gpu", "gpus"}:
+    if {"memory", "gpu"} <= said:
         text = "--memory is what each GPU has for the cache, whatever it is: leave --gpu out"
         raise UsageError(f"{text}, or say --available")
     if machine.left is None and machine.gpu is None:
         raise UsageError(NEITHER)
     if machine.gpu is None:
-        for name in ("gpus", "utilization", "activations", "overhead"):
+        if "gpus" in said:
+            text = "--gpus is of a kind of GPU: add --gpu, such as --gpu h200"
+            raise UsageError(f"{text}, or say how GPUs share a model: --tp {machine.gpus}")
+        for name in ("utilization", "activations", "overhead"):
             if name in said:
                 raise UsageError(f"{_option(name)} is of a GPU: add --gpu, such as --gpu h200")
     if {"weights", "weight_dtype"} <= said:

@@ -32,7 +32,7 @@ def beside(row: Fitted, placed: Deployed, machine: Machine, wanted: Wanted) -> F
 
 def _decoding(row: Fitted, placed: Deployed, machine: Machine, wanted: Wanted) -> Decoding | None:
     """A step of as many sequences as are wanted, or as fit; None where that is not known."""
-    batch = wanted.batch or row.largest_batch
+    batch = row.wanted if wanted.batch and row.fits else row.largest_batch
     shares = placed.sharing != NOTHING_SHARED or wanted.mix is not None
     if machine.gpu is None or shares or not batch:
         return None

@@ -101,6 +101,9 @@ def fit(
     ]
     shown = [one for each in laid for one in (each.tried if len(laid) == 1 else each.best)]
     told = [note for model in models for note in notes_on(model, query)]
+    if machine.gpu and machine.gpu.nominal:
+        text = f"{machine.gpu.name}: its memory is what its vendor calls it"
+        told.append(f"{text}, as no driver's figure was read: a process sees less")
     if machine.ledger:
         told += (f"{machine.ledger.file}: {note}" for note in machine.ledger.notes)
     return Fit(
@@ -155,7 +158,11 @@ def laid_out(name: str, model: Model, query: Question, machine: Machine, wanted:
     found: list[tuple[Deployed, Fitted]] = []
     model = model.adapted(query)
     refused: list[tuple[str, UsageError]] = []
-    for layout in layouts_of(model, query, machine.gpus):
+    layouts = layouts_of(model, query, machine.gpus)
+    if len(layouts) > 1 and machine.left is not None:
+        text = "what is left for the cache is of one layout"
+        raise WrongArgument("gpus", f"{text}: say which, such as --tp {machine.gpus}")
+    for layout in layouts:
         if found and is_last_resort(layout):
             break
         try:

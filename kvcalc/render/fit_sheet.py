@@ -137,21 +137,21 @@ def _size(size: int, units: System) -> str:
 
 def _below(row: Fitted, answer: Fit, units: System) -> Iterator[str]:
     several, gpu = len(answer.models) > 1, answer.machine.gpu
+    if not row.fits:
+        yield _wanting(row, answer.query.engine, units)
+        yield from ways_out(row)
     if row.budget.parts:
         whose = f"{row.model}, {row.layout}" if several else row.layout
         yield f"the memory of each GPU ({whose}):"
         yield from ledger(row.budget, gpu.name if gpu else "memory", units)
-    if not row.fits:
-        yield _wanting(row, answer.query.engine, units)
-        yield from ways_out(row)
-    if row.decoding:
-        yield from decoding.lines(row.decoding, units)
-    if row.offload:
-        yield from offload.lines(row.offload, units)
     if row.rank and row.rank.stages > 1:
         yield f"bytes of {row.model} are on {row.rank}"
     if row.report:
         yield from (f"{row.model}: {line}" if several else line for line in row.report.log)
+    if row.decoding:
+        yield from decoding.lines(row.decoding, units)
+    if row.offload:
+        yield from offload.lines(row.offload, units)
 
 
 def _wanting(row: Fitted, engine: str | None, units: System) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kvcalc import bundle, catalog
 from kvcalc.arguments import contexts_of, must_be_ignored, once_from_standard_input
-from kvcalc.errors import InputError, UsageError, WrongArgument, briefly
+from kvcalc.errors import InputError, UsageError, WrongArgument, briefly, checked
 from kvcalc.model import Model
 from kvcalc.question import question
 from kvcalc.references import (
@@ -125,6 +125,7 @@ def fit(
     memory  what each GPU has left for the cache: bytes, or text with its unit, `40GiB`, `80GB`
     gpu     instead, a kind of GPU: what a bundled one is called, a YAML file, or a `Gpu`
     gpus    how many of them; without a layout of them the sensible ones stand beside each other
+    context a number of tokens, or a mix of lengths: `2K:40%,8K:50%,64K:10%`
     batch   sequences that are to fit; without, the most that do are looked for
     ledger  a server's log, which says what it had for the cache
 
@@ -132,15 +133,18 @@ def fit(
     `kvcalc.machine.Machine` tells. Raises InputError, UsageError.
     """
     from kvcalc.machine import apart, machine
+    from kvcalc.mix import mix_of
     from kvcalc.queries.fit import fit as answer
 
     if not models:
         raise WrongArgument("models", "fit needs at least one model")
     there, others = apart(asked)
     found = machine(known_gpu(gpu), known_ledger(ledger), **there)
-    asking = question(context, 1 if batch is None else batch, fields_of(ignore), **others)
+    mix = checked("context", mix_of, context)
+    tokens = mix.longest if mix else context
+    asking = question(tokens, 1 if batch is None else batch, fields_of(ignore), **others)
     named = [known("models", model) for model in models]
-    return answer(drafted(named, draft, ignore), asking, found, batch)
+    return answer(drafted(named, draft, ignore), asking, found, batch, mix)
 
 
 def check(

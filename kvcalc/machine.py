@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 from kvcalc.budget.weights import weight_format
 from kvcalc.errors import UsageError, WrongArgument, briefly, checked, did_you_mean
 from kvcalc.question import Asked
-from kvcalc.units import grouped, memory_of, parse_share
+from kvcalc.units import grouped, memory_of, parse_share, rate_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +38,7 @@ class Given(TypedDict, total=False):
     weight_dtype: str | None
     activations: int | str | None
     overhead: int | str | None
+    offload: bool
     host_memory: int | str | None
     disk: int | str | None
     link: int | str | None
@@ -56,7 +57,8 @@ class Machine:
     weights         of the whole model, in bytes, or in the dtype that they are in
     activations     what a step takes beside the cache
     overhead        what driver and communication take
-    host_memory     bytes beside the GPUs that sequences may rest in, all GPUs together; disk alike
+    offload         whether sequences may rest outside of the GPUs
+    host_memory     bytes beside the GPUs that they may rest in, all GPUs together; disk alike
     link            bytes a second from the host to a GPU; disk_bandwidth from the disk
     """
 
@@ -70,6 +72,7 @@ class Machine:
     weight_dtype: Format | None = None
     activations: int | None = None
     overhead: int | None = None
+    offload: bool = False
     host_memory: int | None = None
     disk: int | None = None
     link: int | None = None
@@ -83,11 +86,6 @@ class Machine:
         if self.available is not None:
             return self.available
         return self.ledger.available if self.ledger else None
-
-    @property
-    def offloads(self) -> bool:
-        """Whether sequences may rest outside of the GPUs."""
-        return self.host_memory is not None or self.disk is not None
 
 
 class FitAsked(Asked, Given, total=False):
@@ -133,9 +131,9 @@ def _consistent(machine: Machine) -> None:
         raise UsageError(
             "--weights and --weight-dtype each say how large the weights are: keep one"
         )
-    for name, needs in (("disk_bandwidth", "disk"), ("link", "host_memory")):
-        if name in said and not said & {needs, "disk"}:
-            raise UsageError(f"{_option(name)} is of what rests elsewhere: add {_option(needs)}")
+    for name in ("host_memory", "disk", "link", "disk_bandwidth"):
+        if name in said and not machine.offload:
+            raise UsageError(f"{_option(name)} is of what rests outside of GPUs: add --offload")
 
 
 def _option(name: str) -> str:
@@ -146,6 +144,12 @@ def _read(name: str, value: object) -> Any:
     if name not in _READ:
         raise WrongArgument(name, f"there is no argument {name!r}; {did_you_mean(name, _READ)}")
     return None if value is None else checked(name, _READ[name], value)
+
+
+def _flag(offload: object) -> bool:
+    if not isinstance(offload, bool):
+        raise ValueError(f"offload is true or false, not {briefly(offload)}")
+    return offload
 
 
 def _gpus(number: int) -> int:
@@ -162,7 +166,8 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
         memory_of,
     ),
     "gpus": _gpus,
+    "offload": _flag,
     "utilization": parse_share,
-    **dict.fromkeys(("link", "disk_bandwidth"), memory_of),
+    **dict.fromkeys(("link", "disk_bandwidth"), rate_of),
 }
 """How each is read. Each raises ValueError."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kvcalc.engines.reservation import Capacity, Reservation, Term
+from kvcalc.engines.reservation import Capacity, Reservation, Term, as_the_longest
 from kvcalc.engines.settings import Declared, read
 from kvcalc.errors import UsageError
+from kvcalc.mix import Mix
 from kvcalc.model import Model
 from kvcalc.parallel.ranks import Ranks, ranks_of
 from kvcalc.parallel.stages import Stage, stages_of
@@ -68,6 +69,9 @@ class Paged:
 
     def capacity(self, memory: int, context: int, shared: int = 0) -> Capacity:
         return Capacity(memory // self.at(context, 1).bytes)
+
+    def mixed(self, memory: int, mix: Mix) -> Capacity:
+        return as_the_longest(self, memory, mix)
 
 
 def plan(model: Model, question: Question) -> Paged:

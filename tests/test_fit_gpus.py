@@ -251,7 +251,9 @@ def test_weights_that_leave_nothing_say_how_short_it_is_and_on_how_many_gpus_it_
         ({"gpu": None, "gpus": 8}, "--memory or --gpu is missing"),
         ({"gpu": None, "memory": "1GB", "gpus": 8}, "leave --gpu out"),
         ({"gpu": None, "available": "1GB", "overhead": 8}, "--overhead is of a GPU: add --gpu"),
-        ({"link": 10**9}, "--link is of what rests elsewhere: add --host-memory"),
+        ({"link": 10**9}, "--link is of what rests outside of GPUs: add --offload"),
+        ({"offload": True}, "offload"),
+        ({"offload": 1}, "offload is true or false, not 1"),
         ({"ledger": 5}, "ledger: 5 is not the path of a log"),
     ],
     ids=str,
@@ -328,7 +330,7 @@ def test_documents_and_rows_have_the_budget(cli: Cli) -> None:
     assert first["largest_batch_least"] <= first["largest_batch"] <= first["largest_batch_most"]
     lines = cli(*args, "-f", "csv").out.splitlines()
     assert len(lines) == 1 + len(document["rows"])
-    assert '""part"": ""weights""' in lines[1]
+    assert '""part"": ""weights"", ""bytes"":' in cli(*args, "-f", "csv").out
     table = cli(*args).out
     assert "the memory of each GPU (" in table
     assert "x 0.9 " in table

@@ -30,6 +30,8 @@ NEMOTRON: dict[str, Any] = {
     "hidden_size": 2688,
     "hybrid_override_pattern": "ME*E",
 }
+BLOCKS = {**NEMOTRON, "hybrid_override_pattern": None}
+BLOCKS = {**BLOCKS, "layers_block_type": ["mamba", "moe", "moe"]}
 KIMI_K3 = {"num_experts": 896, "moe_intermediate_size": 3072, "hidden_size": 7168}
 KIMI_K3 = {**KIMI_K3, "routed_expert_hidden_size": 3584, "first_k_dense_replace": 1}
 GEMMA = {"num_experts": 128, "moe_intermediate_size": 704, "hidden_size": 2816}
@@ -79,6 +81,9 @@ JAMBAS, ERNIES, NEMOTRONS = 16 * 3 * 14336 * 4096, 64 * 3 * 1536 * 2560, 128 * 2
             3 * NEMOTRONS * 2688,
         ),
         ("nemotron_h", NEMOTRON, 5, 0, None),
+        ("nemotron_h", {**BLOCKS, "mtp_layers_block_type": ["moe"]}, 3, 1, 3 * NEMOTRONS * 2688),
+        ("nemotron_h", BLOCKS, 3, 0, 2 * NEMOTRONS * 2688),
+        ("nemotron_h", {**BLOCKS, "layers_block_type": 3}, 3, 0, None),
         ("kimi_linear", KIMI_K3, 93, 0, 92 * 896 * 3 * 3072 * 3584),
         ("gemma4_text", {**GEMMA, "enable_moe_block": True}, 30, 0, 30 * 128 * 3 * 704 * 2816),
         ("gemma4_text", GEMMA, 30, 0, None),

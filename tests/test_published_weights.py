@@ -119,3 +119,28 @@ def test_a_list_has_both(cli: Cli) -> None:
         for model in map(kvcalc.load, (m["file"] for m in listed))
     ]
     assert len(listed) == len(bundled())
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("qwen3-8b", True),
+        ("Qwen/Qwen3-8B", True),
+        ("Qwen/Qwen3-8B-Base", True),
+        ("Qwen/Qwen3-8B-FP8", False),
+        ("Qwen3-8B-FP8", False),
+        ("Qwen/Qwen3-8B-AWQ", False),
+        ("zai-org/GLM-5.3", True),
+        ("zai-org/GLM-5.3-BF16", False),
+        ("google/gemma-4-31B-it", True),
+        ("google/gemma-4-31B-it-qat-w4a16-ct", False),
+        # a file that stands for one that is stored so
+        ("nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-Base-BF16", True),
+        # and one of its maker that it does not list
+        ("zai-org/GLM-4.7-FP8", False),
+    ],
+)
+def test_the_weights_are_those_of_the_name(name: str, known: bool) -> None:
+    model = kvcalc.load(name)
+    said = (model.weight_bytes, model.weight_dtype, *model.weights)
+    assert any(said) is known

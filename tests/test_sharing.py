@@ -446,16 +446,12 @@ def test_where_any_number_fits_or_none() -> None:
         ),
         (
             "compare llama-3.1-8b --engine llama.cpp -c 4K --shared-prefix 2K",
-            "--shared-prefix: what llama.cpp keeps of a prefix of 2,048 tokens is not known here: "
-            "leave the prefix out, or the engine",
+            "llama.cpp keeps a prefix of 2,048 tokens for each sequence: a slot of its server copies "
+            "nothing from the cells of another request's; leave it out",
         ),
         (
             "show llama-3.1-8b --draft llama-3.2-1b --engine transformers --beams 2",
             "--beams: transformers has no draft beside 2 beams: leave one of them out",
-        ),
-        (
-            "fit llama-3.1-8b --memory 40GiB --beams 2",
-            "what fits of sequences that share is not known: leave beams and prefix out",
         ),
         (
             "compare llama-3.1-8b --beams 2 --expect mha/gqa=4x",

@@ -80,14 +80,21 @@ Overhead = Annotated[
         "What driver, communication and graphs take on each GPU. Default: an estimate.",
     ),
 ]
+Offload = Annotated[
+    bool,
+    typer.Option(
+        "--offload",
+        help="Say too how many sequences rest outside of the GPUs, and how soon one is back.",
+    ),
+]
 HostMemory = Annotated[
     str | None,
-    _size("--host-memory", "Memory beside the GPUs in which sequences may rest: 1TB."),
+    _size("--host-memory", "With --offload: host memory for them, of all machines: 1TB."),
 ]
-Disk = Annotated[str | None, _size("--disk", "Disk in which they may rest: 8TB.")]
+Disk = Annotated[str | None, _size("--disk", "With --offload: disk for them: 8TB.")]
 Link = Annotated[
     str | None,
-    _size("--link", "From that memory to each GPU: 64GB/s. Default: the GPU's.", "RATE"),
+    _size("--link", "From host memory to each GPU: 64GB/s. Default: the GPU's own.", "RATE"),
 ]
 DiskBandwidth = Annotated[
     str | None, _size("--disk-bandwidth", "From the disk to all GPUs: 14GB/s.", "RATE")
@@ -106,6 +113,7 @@ def machine(
     weight_dtype: WeightDtype = None,
     activations: Activations = None,
     overhead: Overhead = None,
+    offload: Offload = False,
     host_memory: HostMemory = None,
     disk: Disk = None,
     link: Link = None,

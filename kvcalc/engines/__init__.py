@@ -64,19 +64,15 @@ def plan(model: Model, question: Question) -> Plan | None:
             raise UsageError(f"{text}: add --engine NAME, or leave it out")
         return None
     engine = engine_of(question.engine)
-    _must_share_nothing(question)
+    _must_know_of_beams(question)
     return engine.plan(model, question)
 
 
-def _must_share_nothing(question: Question) -> None:
-    """Raises WrongArgument for what is known of no engine: how it keeps what sequences share."""
-    keeps = f"what {question.engine} keeps of"
+def _must_know_of_beams(question: Question) -> None:
+    """Raises WrongArgument where it is not known how the engine keeps those of a sequence."""
     if question.beams > 1 and question.engine not in BEAMS:
-        text = f"{keeps} {question.beams:,} beams is not known here"
+        text = f"what {question.engine} keeps of {question.beams:,} beams is not known here"
         raise WrongArgument("beams", f"{text}: leave beams out, or the engine")
-    if question.shared_prefix:
-        text = f"{keeps} a prefix of {question.shared_prefix:,} tokens is not known here"
-        raise WrongArgument("shared_prefix", f"{text}: leave the prefix out, or the engine")
 
 
 def version_of(question: Question) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kvcalc.errors import UsageError
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from kvcalc.mix import Mix
     from kvcalc.question import Setting
 
 
@@ -139,6 +140,12 @@ class Plan(Protocol):
         UsageError for a context that the engine does not take, and as `at` does.
         """
 
+    def mixed(self, memory: int, mix: Mix) -> Capacity:
+        """The same of sequences of several lengths, so many per cent of each.
+
+        Raises UsageError for a context that the engine does not take.
+        """
+
 
 @dataclass(frozen=True)
 class WithDraft:
@@ -172,6 +179,17 @@ class WithDraft:
     def capacity(self, memory: int, context: int, shared: int = 0) -> Capacity:
         """Of both together."""
         return Capacity(memory // max(1, self.at(context, 1, shared).bytes))
+
+    def mixed(self, memory: int, mix: Mix) -> Capacity:
+        """Of both together, each as the model's plan has them."""
+        return as_the_longest(self, memory, mix)
+
+
+def as_the_longest(plan: Plan, memory: int, mix: Mix) -> Capacity:
+    """What is served of a mix where every sequence takes as much as the longest."""
+    found = plan.capacity(memory, mix.longest)
+    note = f"every sequence of the mix takes as much as one of {mix.longest:,} tokens"
+    return replace(found, notes=(*found.notes, note))
 
 
 def refuse_sharing(engine: str, shared: int, why: str) -> None:

@@ -121,13 +121,15 @@ def _between(config: Config, layers: int) -> int | None:
 
 
 def _lettered(config: Config, layers: int) -> int | None:
-    pattern, predicting = (
-        config.get(name) for name in ("hybrid_override_pattern", "mtp_hybrid_override_pattern")
-    )
-    if not isinstance(pattern, str) or len(pattern) != layers:
-        return None
-    more = predicting if isinstance(predicting, str) else ""
-    return pattern.count("E") + more.count("E")
+    """As a letter, or a word, for each layer says, and for the layers of prediction another."""
+    for letter, own, more in (
+        ("E", "hybrid_override_pattern", "mtp_hybrid_override_pattern"),
+        ("moe", "layers_block_type", "mtp_layers_block_type"),
+    ):
+        kinds, predicting = config.get(own), config.get(more) or ""
+        if isinstance(kinds, str | list) and isinstance(predicting, str | list):
+            return kinds.count(letter) + predicting.count(letter) if len(kinds) == layers else None
+    return None
 
 
 def _where_switched_on(config: Config, layers: int) -> int | None:

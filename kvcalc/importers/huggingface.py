@@ -67,9 +67,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
     nested.say_what_was_left(levels, fields)
     max_context = nested.max_context_of(levels, fields)
     # a draft head is dense, whatever the family of its layers is
-    own = family is identity.family and identity.known
-    kind = identity.called if own else ""
-    experts = expert_parameters(kind, levels[0][1], len(layers), len(mtp))
+    kind = identity.called if identity.known and family is identity.family else ""
     return Model(
         name=origin.name or nested.name_of(levels),
         dtype=storage.dtype,
@@ -80,7 +78,7 @@ def read_config(data: Mapping[str, Any], origin: Origin) -> Model:
         stated_window=stated_window,
         unstated=unstated_of(family, fields),
         max_context=max_context,
-        expert_parameters=experts,
+        expert_parameters=expert_parameters(kind, levels[0][1], len(layers), len(mtp)),
         weight_bytes=origin.weight_bytes,
         weight_dtype=weight_dtype(levels, origin.quantized),
         sources=(Source(origin.source or origin.file, _said(fields, ignored)),),

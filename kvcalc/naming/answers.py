@@ -27,12 +27,13 @@ def noted(model: Model, twin: Twin) -> Model:
 
     How much its weights are is left out where they are stored otherwise than the file says.
     """
-    notes, unread = (twin.note, *model.notes), twin.unread_dtype
+    told = replace(model, notes=(twin.note, *model.notes))
+    if twin.stored_otherwise or twin.other_weights:
+        told = replace(told, weight_bytes=None, weights={}, weight_dtype=None)
     if not twin.stored_otherwise:
-        return replace(model, notes=notes)
-    outdated = {**model.outdated, "kv_dtype": unread}
-    told = replace(model, notes=(*notes, unread), outdated=outdated)
-    return replace(told, weight_bytes=None, weights={}, weight_dtype=None)
+        return told
+    outdated = {**model.outdated, "kv_dtype": twin.unread_dtype}
+    return replace(told, notes=(*told.notes, twin.unread_dtype), outdated=outdated)
 
 
 def the_twin(reference: str, known: Sequence[Bundled], files: Sequence[str]) -> Twin:

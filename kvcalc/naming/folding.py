@@ -16,7 +16,7 @@ _POINT = re.compile(r"(?<=\d)_(?=\d)")
 
 _STORED = (
     r"(?:i1[-_])?gguf|ggml|awq|gptq|exl[23]|mlx|dwq|hqq|aqlm|auto-?round|(?:unsloth[-_])?bnb|qat",
-    r"int[2-8]|[2-8]-?bits?|g(?:32|64|128)|(?:32|64|128)g|\d(?:\.\d+)?bpw|(?:quantized[-_.])?w\d+a\d+",
+    r"int[2-8]|[2-8]-?bits?|g(?:32|64|128)|(?:32|64|128)g|\d(?:\.\d+)?bpw|(?:quantized[-_.])?w\d+a\d+(?:-ct)?",
     r"(?:fp8|int8)[-_](?:dynamic|block)|fp[48]|nvfp4|mxfp[48](?:_moe)?|b?f16|fp16",
     r"(?:ud[-_])?i?q[1-8]_(?:[01]|k|k_(?:xs|s|m|l|xl|xxl)|xxs|xs|s|m|nl)|tq[12]_0",
     r"(?:q4_0|int4|fp8)[-_]unquantized",

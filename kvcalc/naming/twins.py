@@ -38,11 +38,13 @@ class Twin:
     """A bundled file, and how it was found.
 
     stored_otherwise  whether the name is of weights that are stored otherwise than the file's
+    other_weights     the same of a repository that the file lists, whose KV dtype was read
     """
 
     bundled: Bundled
     how: str
     stored_otherwise: bool = False
+    other_weights: bool = False
 
     @property
     def note(self) -> str:
@@ -91,9 +93,10 @@ def _by_id(pasted: Pasted, known: Iterable[Bundled]) -> list[Twin]:
     wanted, maker = pasted.id.lower(), pasted.organisation.lower()
     pairs = [(one, repository) for one in known for repository in one.hub]
     stored = pasted.revision.startswith(":") and not pasted.of_main
-    listed = {one: "by its hub id" for one, repository in pairs if repository.id.lower() == wanted}
+    listed = {one: repository for one, repository in pairs if repository.id.lower() == wanted}
     if listed:
-        return [Twin(one, how, stored) for one, how in listed.items()]
+        how = "by its hub id"
+        return [Twin(one, how, stored, _unlike(one, own)) for one, own in listed.items()]
     for less in shorter(pasted.name, tuned=False):
         name, found = folded(less.name), dict[Bundled, Twin]()
         # of several that fit, the last is told: the one that is written so
@@ -158,5 +161,17 @@ def _called(less: Shorter, one: Bundled, alike: Callable[[str, str], bool]) -> T
         return Twin(one, f"by its name{without}", less.stored)
     for repository in one.hub:
         if any(alike(wanted, name) for name in repository.names):
-            return Twin(one, f"by the name of {repository.id}{without}", less.stored)
+            how = f"by the name of {repository.id}{without}"
+            return Twin(one, how, less.stored, _unlike(one, repository))
     return None
+
+
+def _unlike(one: Bundled, repository: Repository) -> bool:
+    """Whether a repository's name says of its weights what that of a file's first does not."""
+    return _storage(repository) != _storage(one.hub[0])
+
+
+def _storage(repository: Repository) -> str:
+    """How the weights are stored, as the end of a name says: its longest that does."""
+    name = repository.id.lower()
+    return name.removeprefix([less.name for less in shorter(name, tuned=False)][-1])

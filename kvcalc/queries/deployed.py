@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kvcalc.amounts import Amounts
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from kvcalc.cache import Cache
     from kvcalc.engines.reservation import Plan, Reservation
+    from kvcalc.mix import Mix
     from kvcalc.model import Model
     from kvcalc.parallel.stages import Stage
     from kvcalc.question import Question, Setting
@@ -74,7 +77,8 @@ class Deployed:
 
     def at(self, tokens: int, batch: int) -> Kept:
         """What is kept of `batch` sequences of `tokens` tokens."""
-        reservation, sharing = self.plan.at(tokens, batch) if self.plan else None, self.sharing
+        sharing = self.sharing
+        reservation = self.plan.at(tokens, batch, sharing.prefix) if self.plan else None
         if not self.stages:
             cache = self.model.cache
             amounts = sharing.of_cache(cache, tokens, batch)
@@ -94,19 +98,23 @@ class Deployed:
         rank = Rank(stage.number + 1, stage.of, stage.first + 1, stage.end, gpus, alike)
         return Kept(cache, sequences, amounts, total, rank, reservation)
 
-    def largest_batch(self, memory: int, tokens: int) -> int | None:
+    def largest_batch(self, memory: int, tokens: int, mix: Mix | None = None) -> int | None:
         """The most sequences of `tokens` tokens that fit into `memory` bytes on each GPU, ideally.
 
-        Of all copies together; None where any number does, as one takes nothing.
+        Of all copies together; None where any number does, as one takes nothing. Of a mix with
+        `tokens` for its longest, as many as take so much on average.
         """
         sharing = self.sharing
         caches = [cache for stage in self.stages for cache in stage.caches(tokens, sharing)]
         fitting: list[int] = []
         for cache in caches or [self.model.cache]:
-            left, each = memory - sharing.once(cache, tokens), sharing.each(cache, tokens)
+            each: int | Fraction = sharing.each(cache, tokens)
+            if mix:
+                each = mix.mean(partial(sharing.each, cache))
+            left = memory - sharing.once(cache, tokens)
             if left < 0:
                 return 0
-            fitting += [left // each] if each else []
+            fitting += [int(left / Fraction(each))] if each else []
         return self.ranks.dp * min(fitting) if fitting else None
 
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from kvcalc.answer import Answer
 from kvcalc.engines import version_of
-from kvcalc.errors import UsageError
+from kvcalc.errors import UsageError, WrongArgument
 from kvcalc.machine import Machine
 from kvcalc.model import Model
 from kvcalc.queries.asked import drafts_of, filled, names_of, notes_on
+from kvcalc.queries.beside import beside
 from kvcalc.queries.budgets import budget_of, on_gpu
 from kvcalc.queries.deployed import Deployed, deployed, resolved
-from kvcalc.queries.fitted import Fitted, fitted
+from kvcalc.queries.fitted import Fitted, Wanted, fitted
 from kvcalc.queries.layouts import is_last_resort, layout_name, layouts_of
 from kvcalc.queries.ways_out import ways_out
 from kvcalc.question import Question
@@ -25,12 +26,15 @@ from kvcalc.question import Question
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kvcalc.mix import Mix
+
 
 @dataclass(frozen=True, repr=False)
 class Fit(Answer):
     """A row per model, or per layout of it.
 
     batch    sequences that are to fit; None where the most are looked for
+    mix      of lengths, the longest of which is the query's context
     refused  layouts that cannot be, and why
     """
 
@@ -38,6 +42,7 @@ class Fit(Answer):
     query: Question
     machine: Machine
     batch: int | None
+    mix: Mix | None
     rows: tuple[Fitted, ...]
     notes: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
@@ -72,16 +77,26 @@ class Fit(Answer):
 
 
 def fit(
-    models: Sequence[Model], question: Question, machine: Machine, batch: int | None = None
+    models: Sequence[Model],
+    question: Question,
+    machine: Machine,
+    batch: int | None = None,
+    mix: Mix | None = None,
 ) -> Fit:
     """How much of each model fits into what there is; with `batch`, whether so many sequences do.
+
+    mix  of lengths; the question's context is the longest of them
 
     Without a layout that takes all GPUs the sensible ones stand beside each other; of several
     models it is the best of each alone. Raises UsageError.
     """
     query = on_gpu(filled(question, models), machine)
+    if mix and query.shared_prefix:
+        text = "a mix of lengths beside a shared prefix is not known here"
+        raise WrongArgument("shared_prefix", f"{text}: name one length, or leave the prefix out")
+    wanted = Wanted(query.tokens, batch, mix)
     laid = [
-        _with_ways_out(name, model, query, machine, batch or 1)
+        _with_ways_out(name, model, query, machine, wanted)
         for name, model in zip(names_of(models), models, strict=True)
     ]
     shown = [one for each in laid for one in (each.tried if len(laid) == 1 else each.best)]
@@ -93,6 +108,7 @@ def fit(
         query=resolved(query, [placed for placed, _ in shown], query.context),
         machine=machine,
         batch=batch,
+        mix=mix,
         rows=tuple(row for _, row in shown),
         notes=tuple(dict.fromkeys(told)),
         refused=tuple(text for each in laid for text in each.refused),
@@ -101,7 +117,7 @@ def fit(
 
 
 def _with_ways_out(
-    name: str, model: Model, query: Question, machine: Machine, wanted: int
+    name: str, model: Model, query: Question, machine: Machine, wanted: Wanted
 ) -> LaidOut:
     """A model in its layouts; where it fits in none, the best of them says what to turn."""
 
@@ -134,7 +150,7 @@ class LaidOut:
         return replace(self, tried=tried)
 
 
-def laid_out(name: str, model: Model, query: Question, machine: Machine, wanted: int) -> LaidOut:
+def laid_out(name: str, model: Model, query: Question, machine: Machine, wanted: Wanted) -> LaidOut:
     """A model in each layout of the machine. Raises UsageError where it can be in none of them."""
     found: list[tuple[Deployed, Fitted]] = []
     model = model.adapted(query)
@@ -145,7 +161,8 @@ def laid_out(name: str, model: Model, query: Question, machine: Machine, wanted:
         try:
             placed = deployed(model, layout)
             budget = budget_of(placed, layout, machine)
-            found.append((placed, fitted(name, placed, budget, query.tokens, wanted)))
+            row = fitted(name, placed, budget, wanted)
+            found.append((placed, beside(row, placed, machine, wanted)))
         except UsageError as error:
             refused.append((layout_name(layout), error))
     if not found:

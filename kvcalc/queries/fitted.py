@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil
 from typing import TYPE_CHECKING
 
 from kvcalc.amounts import Amounts, Measured
@@ -20,6 +22,9 @@ from kvcalc.whatif import native_row
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kvcalc.mix import Mix
+    from kvcalc.queries.decoding import Decoding
+    from kvcalc.queries.offload import Offload
     from kvcalc.queries.ways_out import WayOut
 
 
@@ -44,6 +49,9 @@ class Fitted(Placed, Measured):
     report           what the engine would log
     best             whether no other layout of the model's serves more
     ways_out         what to turn where it does not fit, the cheapest first
+    mean             bytes that a sequence of a mix takes on average; None where all are as long
+    decoding         what a step of those wanted, or of the most, moves; None without a GPU
+    offload          what rests outside of the GPUs, where that was asked for
     """
 
     model: str
@@ -65,6 +73,9 @@ class Fitted(Placed, Measured):
     report: Report | None = None
     best: bool = True
     ways_out: tuple[WayOut, ...] = ()
+    mean: Fraction | None = None
+    decoding: Decoding | None = None
+    offload: Offload | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -83,50 +94,78 @@ class Fitted(Placed, Measured):
         return 0 if self.fits else max(0, self.taken - self.available)
 
 
-def fitted(name: str, placed: Deployed, budget: Budget, tokens: int, wanted: int) -> Fitted:
+@dataclass(frozen=True)
+class Wanted:
+    """What is to fit: sequences of a context, or of a mix of which that is the longest.
+
+    batch  how many; None looks for the most
+    """
+
+    tokens: int
+    batch: int | None = None
+    mix: Mix | None = None
+
+    @property
+    def least(self) -> int:
+        """How many have to fit for the answer to be yes."""
+        return 1 if self.batch is None else self.batch
+
+    @property
+    def alike(self) -> int:
+        """Sequences that the longest context is looked for: those of a mix are not alike."""
+        return 1 if self.mix else self.least
+
+
+def fitted(name: str, placed: Deployed, budget: Budget, wanted: Wanted) -> Fitted:
     """What fits of a model on its GPUs. Raises UsageError where an engine takes no such context."""
-    room = Room(placed, budget.available.likely, wanted)
+    tokens, size = wanted.tokens, budget.available.likely
+    room = Room(placed, size, wanted.least, wanted.mix)
     kept, capacity = placed.at(tokens, 1), room.capacity(tokens)
+    alike = Room(placed, size, wanted.alike)
     row = Fitted(
         model=name,
         variant=placed.model,
         ranks=placed.ranks,
         context=tokens,
-        wanted=wanted,
+        wanted=wanted.least,
         budget=budget,
         amounts=kept.amounts,
         reservation=kept.reservation,
         total=kept.total,
         rank=kept.rank,
-        fits=capacity.largest_batch >= wanted,
-        taken=_taken(placed, tokens, wanted),
+        fits=capacity.largest_batch >= wanted.least,
+        taken=_taken(placed, wanted),
         largest_batch=capacity.largest_batch if room.taken(tokens) else None,
-        largest_context=room.largest_context,
+        largest_context=alike.largest_context,
         report=capacity.report,
+        mean=wanted.mix.mean(room.taken) if wanted.mix else None,
     )
-    row = row if budget.available.is_exact else _spanning(row, placed)
+    row = row if budget.available.is_exact else _spanning(row, placed, wanted)
     of_engine = kept.reservation.notes if kept.reservation else ()
     notes = native_row(placed.model).notes + of_engine + capacity.notes
-    return replace(row, notes=(*notes, *_on(row), *_ends(row, room)))
+    return replace(row, notes=(*notes, *_on(row), *_ends(row, alike)))
 
 
-def _taken(placed: Deployed, tokens: int, batch: int) -> int:
-    """Bytes that so many sequences take on the fullest rank, and the engine's pool beside them."""
-    kept = placed.at(tokens, batch)
-    if kept.reservation is None:
-        return kept.amounts.stored
-    return kept.reservation.bytes + (kept.reservation.pool or 0)
+def _taken(placed: Deployed, wanted: Wanted) -> int:
+    """Bytes that what is wanted takes on the fullest rank, and the engine's pool beside it."""
+    kept = placed.at(wanted.tokens, wanted.least)
+    pool = (kept.reservation.pool or 0) if kept.reservation else 0
+    if wanted.mix:
+        each = wanted.mix.mean(Room(placed, 0).taken)
+        return ceil(placed.ranks.sequences(wanted.least) * each) + pool
+    return pool + (kept.reservation.bytes if kept.reservation else kept.amounts.stored)
 
 
-def _spanning(row: Fitted, placed: Deployed) -> Fitted:
+def _spanning(row: Fitted, placed: Deployed, wanted: Wanted) -> Fitted:
     """The row with what fits at the least, and at the most, that there is for the cache."""
-    available = row.budget.available
-    least, most = (Room(placed, size, row.wanted) for size in (available.low, available.high))
-    batches = (room.capacity(row.context).largest_batch for room in (least, most))
+    ends = (row.budget.available.low, row.budget.available.high)
+    rooms = (Room(placed, size, wanted.least, wanted.mix) for size in ends)
+    batches = (room.capacity(row.context).largest_batch for room in rooms)
+    contexts = (Room(placed, size, wanted.alike).largest_context for size in ends)
     return replace(
         row,
         batches=None if row.largest_batch is None else Span(*batches),
-        contexts=Span(least.largest_context, most.largest_context),
+        contexts=Span(*contexts),
     )
 
 

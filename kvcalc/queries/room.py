@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from kvcalc.engines.reservation import Capacity
 from kvcalc.errors import UsageError
-from kvcalc.units import MAX_TOKENS
+from kvcalc.units import MAX_BATCH, MAX_TOKENS
 
 if TYPE_CHECKING:
+    from kvcalc.mix import Mix
     from kvcalc.queries.deployed import Deployed
 
 MAX_PERIOD = 100_000
@@ -22,27 +23,31 @@ class Room:
     """A model on its GPUs, each of which has so many bytes for the cache; it may be less than none.
 
     batch  sequences that are to fit, over all copies of the model
+    mix    of lengths, where they have not all one
     """
 
     placed: Deployed
     memory: int
     batch: int = 1
+    mix: Mix | None = None
 
     def capacity(self, tokens: int) -> Capacity:
         """What is served, by all copies of the model. Raises UsageError where an engine does."""
         if self.memory <= 0:
             return Capacity(0)
-        if self.placed.plan:
-            return self.placed.plan.capacity(self.memory, tokens)
-        each = self.memory // max(1, self.taken(tokens))
-        return Capacity(each * self.placed.ranks.dp)
+        plan, prefix = self.placed.plan, self.placed.sharing.prefix
+        if plan:
+            mix = self.mix
+            return (
+                plan.mixed(self.memory, mix) if mix else plan.capacity(self.memory, tokens, prefix)
+            )
+        most = self.placed.largest_batch(self.memory, tokens, self.mix)
+        return Capacity(MAX_BATCH if most is None else most)
 
-    def taken(self, tokens: int) -> int:
-        """Bytes that one sequence takes on the fullest rank."""
-        if self.placed.plan:
-            return self.placed.plan.at(tokens, 1).bytes
-        caches = [stage.cache for stage in self.placed.stages] or [self.placed.model.cache]
-        return max(cache.stored(tokens) for cache in caches)
+    def taken(self, tokens: int, batch: int = 1) -> int:
+        """Bytes that so many sequences take on the fullest rank."""
+        kept = self.placed.at(tokens, batch)
+        return kept.reservation.bytes if kept.reservation else kept.amounts.stored
 
     def holds(self, tokens: int) -> bool:
         """Whether the batch fits; one that is too long for an engine's settings does not."""

@@ -8,8 +8,10 @@ from kvcalc.queries.fit import Fit
 from kvcalc.queries.fitted import Fitted
 from kvcalc.render import Style, keys
 from kvcalc.render.budget import BUDGET_OF
+from kvcalc.render.decoding import DECODING
 from kvcalc.render.fit_sheet import fit_sheet
 from kvcalc.render.keys import Each, JsonObject, Key, envelope, queried, taken
+from kvcalc.render.offload import OFFLOAD
 from kvcalc.render.records import ASKED, Records, Said, asked_of
 from kvcalc.render.sheets import Sheet
 from kvcalc.render.ways_out import WAYS_OUT
@@ -68,6 +70,20 @@ ROW = JsonObject(
     *_span("largest_batch", "batches"),
     *_span("largest_context", "contexts"),
     WAYS_OUT,
+    Key("mean_bytes", int | float | None, lambda row: keys.maybe_number(row.mean), "Of a mix."),
+    Key("mean_bytes_exact", str | None, lambda row: keys.as_fraction(row.mean)),
+    Key(
+        "decoding",
+        (DECODING, type(None)),
+        lambda row: row.decoding and DECODING(row.decoding),
+        "Of the sequences that are wanted, or of the most; null without a GPU.",
+    ),
+    Key(
+        "offload",
+        (OFFLOAD, type(None)),
+        lambda row: row.offload and OFFLOAD(row.offload),
+        "Null where it was not asked for.",
+    ),
 )
 ROWS = Each("rows", ROW)
 MACHINE = (
@@ -80,6 +96,7 @@ MACHINE = (
         lambda answer: keys.maybe_number(answer.machine.utilization),
         "As asked for; null leaves it to the engine.",
     ),
+    Key("mix", str | None, lambda answer: answer.mix and str(answer.mix), "Of lengths."),
     Key("ledger", str | None, lambda answer: answer.machine.ledger and answer.machine.ledger.file),
     Key("weights", int | None, "machine.weights"),
     Key(

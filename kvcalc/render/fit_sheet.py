@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 
 from kvcalc.budget.budget import WEIGHTS
 from kvcalc.queries.fit import Fit
 from kvcalc.queries.fitted import Fitted, Span
-from kvcalc.render import Style
+from kvcalc.question import Question
+from kvcalc.render import Style, decoding, offload
 from kvcalc.render.budget import ledger
 from kvcalc.render.placed import set_up
 from kvcalc.render.sheets import Column, Sheet, Tone, described, numbers, sizes, text
 from kvcalc.render.ways_out import ways_out
-from kvcalc.units import System, format_size, size_unit
+from kvcalc.units import System, decimals, format_size, size_unit
 
 WANTING = "does not fit"
 ANY = "any"
@@ -45,8 +47,11 @@ def _columns(answer: Fit, units: System) -> Iterator[Column]:
         mark = " (best)" if len(rows) > len(answer.models) else ""
         yield text("layout", (row.layout + (mark if row.best else "") for row in rows))
     yield from _on_gpus(rows, units) if answer.machine.left is None else _taken(rows, units)
+    if answer.mix:
+        yield numbers("B on average", (decimals(row.mean or Fraction(0), 0) for row in rows))
+    what = "the mix" if answer.mix else f"{answer.query.context:,}"
     batches = (_spanned(row.largest_batch, row.batches) for row in rows)
-    yield numbers(f"sequences of {answer.query.context:,}", batches)
+    yield numbers(f"sequences of {what}", batches)
     many = f" for {answer.batch:,}" if answer.batch and answer.batch > 1 else ""
     contexts = (_spanned(row.largest_context, row.contexts) for row in rows)
     yield numbers(f"longest context{many}", contexts)
@@ -97,7 +102,14 @@ def _title(answer: Fit, units: System) -> str:
     engine = f", reserved by {query.engine} {answer.engine_version}" if query.engine else ""
     many = f", batch {answer.batch:,}" if answer.batch else ""
     where = _where(answer, units)
-    return f"{which}{beside}, context {query.context:,}{many}, {where}{engine}"
+    at = f"mix {answer.mix}" if answer.mix else f"context {query.context:,}"
+    return f"{which}{beside}, {at}{_sharing(query)}{many}, {where}{engine}"
+
+
+def _sharing(query: Question) -> str:
+    """What its sequences share."""
+    prefix = f", {query.shared_prefix:,} of them shared" if query.shared_prefix else ""
+    return prefix + (f", {query.beams:,} beams each" if query.beams > 1 else "")
 
 
 def _where(answer: Fit, units: System) -> str:
@@ -132,6 +144,10 @@ def _below(row: Fitted, answer: Fit, units: System) -> Iterator[str]:
     if not row.fits:
         yield _wanting(row, answer.query.engine, units)
         yield from ways_out(row)
+    if row.decoding:
+        yield from decoding.lines(row.decoding, units)
+    if row.offload:
+        yield from offload.lines(row.offload, units)
     if row.rank and row.rank.stages > 1:
         yield f"bytes of {row.model} are on {row.rank}"
     if row.report:

@@ -10,7 +10,14 @@ from kvcalc.engines.llama_cpp.cells import Cells
 from kvcalc.engines.llama_cpp.settings import MAX_SLOTS
 from kvcalc.engines.llama_cpp.states import Compressing, States
 from kvcalc.engines.llama_cpp.terms import terms_of
-from kvcalc.engines.reservation import Capacity, Report, Reservation, Term, refuse_sharing
+from kvcalc.engines.reservation import (
+    Capacity,
+    Report,
+    Reservation,
+    Term,
+    as_the_longest,
+    refuse_sharing,
+)
 from kvcalc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +26,7 @@ if TYPE_CHECKING:
     from kvcalc.cache import Cache
     from kvcalc.engines.llama_cpp.memories import Memory
     from kvcalc.engines.llama_cpp.settings import Room, Settings
+    from kvcalc.mix import Mix
     from kvcalc.question import Setting
 
 SLOTS = ("n_ctx", "n_parallel", "kv_unified")
@@ -163,6 +171,10 @@ class LlamaPlan:
             return Capacity(0)
         found = rooms[served.index(best)]
         return Capacity(best, self._report(found, context), tuple(self._slots_told(found, best)))
+
+    def mixed(self, memory: int, mix: Mix) -> Capacity:
+        """Every slot has room for the longest."""
+        return as_the_longest(self, memory, mix)
 
     def _with(self, slots: int) -> Settings:
         return replace(self.own, n_parallel=slots)

@@ -16,6 +16,7 @@ from kvcalc.engines.reservation import (
     Reservation,
     Term,
     WithDraft,
+    as_the_longest,
     refuse_sharing,
 )
 from kvcalc.engines.settings import Declared, read
@@ -37,6 +38,7 @@ from kvcalc.sharing import Sharing
 if TYPE_CHECKING:
     from kvcalc.cache import Group
     from kvcalc.formats import Format
+    from kvcalc.mix import Mix
     from kvcalc.model import Model
     from kvcalc.question import Question, Setting
 
@@ -100,6 +102,10 @@ class TransformersPlan:
     def capacity(self, memory: int, context: int, shared: int = 0) -> Capacity:
         """It allocates as it goes: what one sequence takes, so many times."""
         return Capacity(memory // max(1, self.at(context, 1, shared).bytes))
+
+    def mixed(self, memory: int, mix: Mix) -> Capacity:
+        """Rows of a batch are padded to the longest."""
+        return as_the_longest(self, memory, mix)
 
 
 def plan(model: Model, question: Question) -> TransformersPlan | WithDraft:

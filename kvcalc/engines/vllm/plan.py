@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kvcalc.engines.vllm.caches import Cached
     from kvcalc.engines.vllm.prefixes import Prefixes
     from kvcalc.engines.vllm.settings import Settings
+    from kvcalc.mix import Mix
     from kvcalc.parallel.ranks import Ranks
     from kvcalc.parallel.stages import Stage
     from kvcalc.question import Setting
@@ -110,11 +111,26 @@ class VllmPlan:
 
     def capacity(self, memory: int, context: int, shared: int = 0) -> Capacity:
         """What fits into `memory` bytes for the cache on each GPU, a block of which stays null."""
-        found = self.own.blocks or min(
-            (memory // each for each in self.block_bytes if each), default=0
-        )
+        found = self._pool(memory)
         once = self.prefixes.blocks(shared, context)
         fitting = max(0, found - 1 - once) // (self.blocks(context) - once)
+        return self._served(fitting, found, context)
+
+    def mixed(self, memory: int, mix: Mix) -> Capacity:
+        """The same of lengths that share one pool, on a server that takes the longest of them."""
+        if self.own.max_model_len is None:
+            own = replace(self.own, max_model_len=mix.longest)
+            return replace(self, own=own).mixed(memory, mix)
+        found = self._pool(memory)
+        return self._served(int(max(0, found - 1) / mix.mean(self.blocks)), found, mix.longest)
+
+    def _pool(self, memory: int) -> int:
+        """Blocks of `memory` bytes on each GPU, or as many as are set."""
+        fitting = (memory // each for each in self.block_bytes if each)
+        return self.own.blocks or min(fitting, default=0)
+
+    def _served(self, fitting: int, found: int, context: int) -> Capacity:
+        """What is served where so many sequences fit into so many blocks."""
         if not self._starts(found, context):
             return Capacity(0)
         most = self.own.sequences

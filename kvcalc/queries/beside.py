@@ -1,0 +1,41 @@
+"""What stands beside what fits: what a decode step costs, and what rests outside of the GPUs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kvcalc.budget.budget import WEIGHTS
+from kvcalc.queries.decoding import Decoding, decoding
+from kvcalc.queries.offload import Outside, offload
+from kvcalc.sharing import NOTHING_SHARED
+
+if TYPE_CHECKING:
+    from kvcalc.budget.estimate import Estimate
+    from kvcalc.machine import Machine
+    from kvcalc.queries.deployed import Deployed
+    from kvcalc.queries.fitted import Fitted, Wanted
+
+
+def beside(row: Fitted, placed: Deployed, machine: Machine, wanted: Wanted) -> Fitted:
+    """The row with what a step of its sequences moves, and where others may rest.
+
+    Raises WrongArgument where nothing is known of the outside that is spoken of.
+    """
+    outside = Outside(machine.host_memory, machine.disk, machine.link, machine.disk_bandwidth)
+    return replace(
+        row,
+        decoding=_decoding(row, placed, machine, wanted),
+        offload=offload(placed, row.context, machine.gpu, outside) if machine.offload else None,
+    )
+
+
+def _decoding(row: Fitted, placed: Deployed, machine: Machine, wanted: Wanted) -> Decoding | None:
+    """A step of as many sequences as are wanted, or as fit; None where that is not known."""
+    batch = wanted.batch or row.largest_batch
+    shares = placed.sharing != NOTHING_SHARED or wanted.mix is not None
+    if machine.gpu is None or shares or not batch:
+        return None
+    weights: list[Estimate] = [part.size for part in row.budget.parts if part.name == WEIGHTS]
+    known = weights[0] if weights and machine.ledger is None else None
+    return decoding(placed, row.context, batch, known, machine.gpu)

@@ -128,6 +128,8 @@ def test_a_list_has_both(cli: Cli) -> None:
         ("Qwen/Qwen3-8B", True),
         ("Qwen/Qwen3-8B-Base", True),
         ("Qwen/Qwen3-8B-FP8", False),
+        ("deepseek-ai/DeepSeek-V4-Flash-Base", False),  # fp8, where the file's experts are mxfp4
+        ("deepseek-ai/DeepSeek-V3-Base", True),
         ("Qwen3-8B-FP8", False),
         ("Qwen/Qwen3-8B-AWQ", False),
         ("zai-org/GLM-5.3", True),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _MOST = 8
 """Names that are listed; of more it is told how to see them."""
 
+FOUR_BITS = ("mxfp4", "nvfp4", "int4")
+
 
 def noted(model: Model, twin: Twin) -> Model:
     """A model with notes of how it was found by another name.
@@ -28,7 +30,9 @@ def noted(model: Model, twin: Twin) -> Model:
     How much its weights are is left out where they are stored otherwise than the file says.
     """
     told = replace(model, notes=(twin.note, *model.notes))
-    if twin.stored_otherwise or twin.other_weights:
+    # a model trained on to experts of 4 bits is based on one that has none such
+    few_bits = any(name in model.weights for name in FOUR_BITS)
+    if twin.stored_otherwise or twin.other_weights or (twin.of_base and few_bits):
         told = replace(told, weight_bytes=None, weights={}, weight_dtype=None)
     if not twin.stored_otherwise:
         return told

@@ -32,6 +32,8 @@ _SIZE = re.compile(r"(\d{1,5})b", re.IGNORECASE)
 _SIXTEEN_BITS = ("bf16", "fp16")
 """Dtypes that a copy has, too; a file in fp32 or fp8 stands for what it lists alone."""
 
+_BASE = "-base"
+
 
 @dataclass(frozen=True)
 class Twin:
@@ -39,12 +41,14 @@ class Twin:
 
     stored_otherwise  whether the name is of weights that are stored otherwise than the file's
     other_weights     the same of a repository that the file lists, whose KV dtype was read
+    of_base           whether it is the base model of one that the file is of
     """
 
     bundled: Bundled
     how: str
     stored_otherwise: bool = False
     other_weights: bool = False
+    of_base: bool = False
 
     @property
     def note(self) -> str:
@@ -96,7 +100,7 @@ def _by_id(pasted: Pasted, known: Iterable[Bundled]) -> list[Twin]:
     listed = {one: repository for one, repository in pairs if repository.id.lower() == wanted}
     if listed:
         how = "by its hub id"
-        return [Twin(one, how, stored, _unlike(one, own)) for one, own in listed.items()]
+        return [Twin(one, how, stored, *_of(one, own)) for one, own in listed.items()]
     for less in shorter(pasted.name, tuned=False):
         name, found = folded(less.name), dict[Bundled, Twin]()
         # of several that fit, the last is told: the one that is written so
@@ -162,13 +166,16 @@ def _called(less: Shorter, one: Bundled, alike: Callable[[str, str], bool]) -> T
     for repository in one.hub:
         if any(alike(wanted, name) for name in repository.names):
             how = f"by the name of {repository.id}{without}"
-            return Twin(one, how, less.stored, _unlike(one, repository))
+            return Twin(one, how, less.stored, *_of(one, repository))
     return None
 
 
-def _unlike(one: Bundled, repository: Repository) -> bool:
-    """Whether a repository's name says of its weights what that of a file's first does not."""
-    return _storage(repository) != _storage(one.hub[0])
+def _of(one: Bundled, repository: Repository) -> tuple[bool, bool]:
+    """Whether a repository's name says of its weights what that of a file's first does not, and
+    whether it alone of the two is of a base model."""
+    first = one.hub[0]
+    base = _BASE in repository.id.lower() and _BASE not in first.id.lower()
+    return _storage(repository) != _storage(first), base
 
 
 def _storage(repository: Repository) -> str:

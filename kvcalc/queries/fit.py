@@ -24,9 +24,11 @@ from kvcalc.queries.ways_out import ways_out
 from kvcalc.question import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from kvcalc.mix import Mix
+
+EIGHT_BITS = 8
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,11 +103,7 @@ def fit(
     ]
     shown = [one for each in laid for one in (each.tried if len(laid) == 1 else each.best)]
     told = [note for model in models for note in notes_on(model, query)]
-    if machine.gpu and machine.gpu.nominal:
-        text = f"{machine.gpu.name}: its memory is what its vendor calls it"
-        told.append(f"{text}, as no driver's figure was read: a process sees less")
-    if machine.ledger:
-        told += (f"{machine.ledger.file}: {note}" for note in machine.ledger.notes)
+    told += _on(machine)
     return Fit(
         models=tuple(model.adapted(query) for model in models),
         query=resolved(query, [placed for placed, _ in shown], query.context),
@@ -133,6 +131,19 @@ def _with_ways_out(
         return laid
     turned = replace(best, ways_out=ways_out(best, query, machine, ask))
     return laid.with_best(placed, turned)
+
+
+def _on(machine: Machine) -> Iterator[str]:
+    """What a reader should know of what was said of a machine."""
+    gpu, stored = machine.gpu, machine.weight_dtype
+    if gpu and gpu.nominal and machine.left is None:
+        text = f"{gpu.name}: its memory is what its vendor calls it"
+        yield f"{text}, as no driver's figure was read: a process sees less"
+    if stored and stored.bits < EIGHT_BITS:
+        text = f"all weights are taken to be in {stored.name}, and published models keep some of"
+        yield f"{text} them in more bits: --weights is surer"
+    if machine.ledger:
+        yield from (f"{machine.ledger.file}: {note}" for note in machine.ledger.notes)
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,8 @@ def test_every_number_of_a_bundled_file_has_its_source(slug: str) -> None:
     for rate in filter(None, (gpu.bandwidth, gpu.link)):
         # of a card or a chip with two devices both have twice what one has
         assert told & {rate, 2 * rate if "two" in gpu.name else rate}
+    if gpu.capability is not None:
+        assert {Fraction(gpu.capability), Fraction(gpu.capability, 10)} & set(said)
 
 
 @every_gpu

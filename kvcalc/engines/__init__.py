@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Protocol, cast
 from kvcalc.errors import UsageError, briefly, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from kvcalc.engines.reservation import Plan
     from kvcalc.engines.settings import Declared
+    from kvcalc.hardware import Gpu
     from kvcalc.model import Model
-    from kvcalc.question import Question
+    from kvcalc.question import Question, Setting
 
 ENGINES = {
     "transformers": "kvcalc.engines.transformers",
@@ -61,6 +62,16 @@ def plan(model: Model, question: Question) -> Plan | None:
             raise UsageError(f"{text}: add --engine NAME, or leave it out")
         return None
     return engine_of(question.engine).plan(model, question)
+
+
+def settings_on(engine: str, gpu: Gpu) -> dict[str, Setting]:
+    """The settings that say of an engine that it runs on a GPU; none where it goes by none.
+
+    An engine that does has `gpu_named(gpu)`: what its setting `gpu` calls it. Raises UsageError
+    for one that it does not know.
+    """
+    named: Callable[[Gpu], str] | None = getattr(engine_of(engine), "gpu_named", None)
+    return {"gpu": named(gpu)} if named else {}
 
 
 def version_of(question: Question) -> str | None:

@@ -43,6 +43,8 @@ REFUSED: tuple[tuple[str | dict[str, Any], dict[str, Any], str], ...] = (
     ("gemma-3-27b", {"tp": 32, "dcp": 2}, "a window cannot be shared out"),
     ("deepseek-v3.2", {"tp": 8, "dcp": 8}, "sparse latents in fp8_ds_mla alone; add --kv-dtype"),
     ("deepseek-v4-flash", {"kv_dtype": "bf16"}, "kept as fp8_ds_mla alone, not as bf16"),
+    ("deepseek-v4-flash", {"settings": {"block_size": 128}}, "in blocks of 128 tokens is not"),
+    ("whisper-large-v3", {"kv_dtype": "turboquant_k8v4", "context": 448}, "crosses to an encoder"),
     ("llama-3.1-8b", {"kv_dtype": "q8_0"}, "vllm has no cache dtype q8_0: it takes bf16"),
     (
         "inkling-small",

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Protocol, cast
 from kvcalc.errors import UsageError, WrongArgument, briefly, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from kvcalc.engines.reservation import Plan
     from kvcalc.engines.settings import Declared
+    from kvcalc.hardware import Gpu
     from kvcalc.model import Model
-    from kvcalc.question import Question
+    from kvcalc.question import Question, Setting
 
 ENGINES = {
     "transformers": "kvcalc.engines.transformers",
@@ -73,6 +74,16 @@ def _must_know_of_beams(question: Question) -> None:
     if question.beams > 1 and question.engine not in BEAMS:
         text = f"what {question.engine} keeps of {question.beams:,} beams is not known here"
         raise WrongArgument("beams", f"{text}: leave beams out, or the engine")
+
+
+def settings_on(engine: str, gpu: Gpu) -> dict[str, Setting]:
+    """The settings that say of an engine that it runs on a GPU; none where it goes by none.
+
+    An engine that does has `gpu_named(gpu)`: what its setting `gpu` calls it. Raises UsageError
+    for one that it does not know.
+    """
+    named: Callable[[Gpu], str] | None = getattr(engine_of(engine), "gpu_named", None)
+    return {"gpu": named(gpu)} if named else {}
 
 
 def version_of(question: Question) -> str | None:

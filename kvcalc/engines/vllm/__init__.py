@@ -42,7 +42,8 @@ To find one's way:
 
 from __future__ import annotations
 
+from kvcalc.engines.vllm.gpus import gpu_named
 from kvcalc.engines.vllm.planning import plan
 from kvcalc.engines.vllm.settings import SETTINGS, VERSION
 
-__all__ = ["SETTINGS", "VERSION", "plan"]
+__all__ = ["SETTINGS", "VERSION", "gpu_named", "plan"]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from kvcalc.engines.vllm.gpus import BLACKWELL, HOPPER
+from kvcalc.engines.vllm.gpus import BLACKWELL, HOPPER, WORKSTATION
 
 if TYPE_CHECKING:
     from kvcalc.model import Model
@@ -107,7 +107,7 @@ _RULES: Mapping[str, Rules] = {
         latents=True,
         blackwell_fp8=True,
         states="fp32",
-        exports=(HOPPER, BLACKWELL),
+        exports=(HOPPER, BLACKWELL, WORKSTATION),
         export_align=16,
         prefills=("flashkda",),
     ),
@@ -115,7 +115,7 @@ _RULES: Mapping[str, Rules] = {
     "kimi_k3": Rules(
         latents=True,
         states="fp32",
-        exports=(HOPPER, BLACKWELL),
+        exports=(HOPPER, BLACKWELL, WORKSTATION),
         export_align=16,
         prefills=("flashkda", "flashinfer"),
         skips=False,

@@ -5,20 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.vllm.backends import E4M3, OWN, WIDEST, Attends, Backend
+from kvcalc.engines.vllm.backends import OWN, WIDEST, Attends, Backend
 from kvcalc.engines.vllm.choosing import backend_of
+from kvcalc.engines.vllm.dtypes import E4M3
 from kvcalc.engines.vllm.gpus import BLACKWELL, HOPPER
-from kvcalc.engines.vllm.kv_backends import DIFFKV, FLASHINFER, TURBO
+from kvcalc.engines.vllm.kv_backends import (
+    DIFFKV,
+    FLASHINFER,
+    FLEX,
+    TRITON_FLASHINFER,
+    TURBO,
+)
 from kvcalc.engines.vllm.mla_backends import INDEX
 from kvcalc.errors import UsageError
 from kvcalc.extents import Chunk, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from kvcalc.attention.base import Scheme
     from kvcalc.engines.vllm.target import Target
     from kvcalc.model import Layer, Model
+    from kvcalc.parallel.stages import Stage
 
     Skips = Callable[[int, Model, Layer], bool]
 
@@ -69,6 +77,36 @@ def readers_of(target: Target, skips: Skips) -> tuple[Reader, ...]:
     return tuple(found)
 
 
+def refuse_unlike_stages(target: Target, stages: Sequence[Stage], skips: Skips) -> None:
+    """v1/attention/backends/utils.py:319: blocks of all stages have to be laid out alike."""
+    layers, draft = target.model.layers, target.model.draft
+    of_stages = []
+    for stage in stages:
+        own = [(n, target.model, layers[n]) for n in range(stage.first, stage.end)]
+        if draft and stage is stages[-1]:
+            own += [(n, draft, layer) for n, layer in enumerate(draft.layers)]
+        readers = (
+            reader_of(target, target.as_kept(model.attention[name]), skipped=skips(n, model, layer))
+            for n, model, layer in own
+            for name in layer
+        )
+        of_stages.append({_layout(reader) for reader in readers if reader} - {None})
+    if any(found != of_stages[0] for found in of_stages):
+        text = "stages lay their blocks out in unlike ways, as not all of them have layers that"
+        raise UsageError(
+            f"vllm refuses to start on a {target.settings.gpu.name}: {text} the same backends read"
+            "; ask for other stages, with --pp or --pp-layers"
+        )
+
+
+def _layout(reader: Reader) -> str | None:
+    """How a backend has its blocks laid out; None where it reads them in any way."""
+    if reader.backend in (FLEX, TURBO):
+        return "tokens first"
+    heads_first = reader.backend in (FLASHINFER, TRITON_FLASHINFER) and reader.attends.blackwell
+    return "heads first" if heads_first else None
+
+
 def reader_of(target: Target, scheme: Scheme, *, skipped: bool) -> Reader | None:
     """What reads a layer of a scheme; None where no backend is looked for. Raises UsageError.
 
@@ -117,6 +155,7 @@ def _attends(target: Target, scheme: Scheme, *, skipped: bool) -> Attends | None
         groups=1 if left else groups,
         prudent=target.dtype.packed,
         dealt=target.ranks.dcp > 1,
+        picks=getattr(scheme, "top_k", 0),
         pages_of_64=target.settings.gpu.family == HOPPER
         and target.dtype.asked in E4M3
         and target.widest == WIDEST,

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.vllm.gpus import ADA, BLACKWELL, HOPPER
+from kvcalc.engines.vllm.dtypes import E4M3
+from kvcalc.engines.vllm.gpus import ADA, BLACKWELL, HOPPER, WORKSTATION
 
 if TYPE_CHECKING:
     from kvcalc.engines.vllm.gpus import Gpu
 
 OWN = "auto"
 """The model's own floats, under whichever name."""
-E4M3 = ("fp8", "fp8_e4m3")
 WIDEST = 512
 FLOATS = (OWN,)
 WITH_FP8 = (*FLOATS, *E4M3)
@@ -35,6 +35,7 @@ class Attends:
     groups  query heads to a KV head, where they divide
     prudent whether FlashAttention is held to its version 2, as packed dtypes do (arg_utils.py:2753)
     dealt   whether ranks share the tokens of a sequence
+    picks   entries that an index picks for each token
     pages_of_64  whether the widest heads of the model are of 512 elements, and the cache is fp8
     """
 
@@ -56,6 +57,7 @@ class Attends:
     groups: int = 1
     prudent: bool = False
     dealt: bool = False
+    picks: int = 0
     pages_of_64: bool = False
 
     @property
@@ -70,8 +72,18 @@ class Attends:
 
     @property
     def blackwell(self) -> bool:
-        """Whether the GPU is of 10.0."""
+        """Whether the GPU is of 10.0 or 10.3."""
         return self.gpu.family == BLACKWELL
+
+    @property
+    def server(self) -> bool:
+        """Whether the GPU is of a generation that FlashAttention has kernels of its own for."""
+        return self.hopper or self.blackwell
+
+    @property
+    def workstation(self) -> bool:
+        """Whether the GPU is of 12.0 or 12.1."""
+        return self.gpu.family == WORKSTATION
 
 
 @dataclass(frozen=True)

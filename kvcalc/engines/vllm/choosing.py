@@ -19,6 +19,7 @@ from kvcalc.engines.vllm.mla_backends import (
     FLASHMLA,
     PREFILLED,
     SPARSE,
+    SPARSE_120,
     TRITON_MLA,
     is_dense,
 )
@@ -32,12 +33,15 @@ BACKENDS = (
 
 
 def _by_priority(attends: Attends) -> tuple[Backend, ...]:
+    others = (TRITON, FLEX, TURBO)
     if attends.blackwell:
         latents = (FLASHINFER_MLA, CUTLASS_MLA, TRITON_MLA, SPARSE)
-        return (TRITON_FLASHINFER, FLASHINFER, FLASH, TRITON, FLEX, TURBO, *latents)
+        return (TRITON_FLASHINFER, FLASHINFER, FLASH, *others, *latents)
+    if attends.workstation:
+        return (FLASH, FLASHINFER, *others, TRITON_MLA, SPARSE_120)
     composite = (TRITON_FLASH,) if attends.hopper else ()
     latents = (FLASH_ATTN_MLA, FLASHMLA, TRITON_MLA, SPARSE)
-    return (*composite, FLASH, FLASHINFER, TRITON, FLEX, TURBO, *latents)
+    return (*composite, FLASH, FLASHINFER, *others, *latents)
 
 
 def backend_of(

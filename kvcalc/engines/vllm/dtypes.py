@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 HALF = parse_layout("bf16")
 HALVES = ("bf16", "fp16")
 FP8 = parse_layout("fp8")
+E4M3 = ("fp8", "fp8_e4m3")
 FP8_DS_MLA = parse_layout("fp8_ds_mla")
 DS_MLA = ("fp8_ds_mla", "nvfp4_ds_mla")
 PER_HEAD = ("fp8_per_token_head", "int8_per_token_head", "int4_per_token_head")

@@ -14,7 +14,7 @@ from kvcalc.engines.vllm.backends import (
     is_old,
 )
 from kvcalc.engines.vllm.dtypes import PACKED, PER_HEAD
-from kvcalc.engines.vllm.gpus import ADA, BLACKWELL, HOPPER
+from kvcalc.engines.vllm.gpus import HOPPER
 
 WIDE = 256
 PREFIX_WIDTHS = (WIDE, 512)
@@ -22,7 +22,7 @@ PREFIX_WIDTHS = (WIDE, 512)
 
 def _flash_version(attends: Attends) -> int:
     """FlashAttention's version for a width (v1/attention/backends/fa_utils.py:68-243)."""
-    if attends.prudent or attends.gpu.family < HOPPER:
+    if attends.prudent or not attends.server:
         return 2
     if attends.hopper:
         return 4 if attends.width > WIDE else 3
@@ -32,10 +32,10 @@ def _flash_version(attends: Attends) -> int:
 def _flash_takes(attends: Attends) -> bool:
     """flash_attn.py: widths of 8's multiples, and those above 256 where there is version 4."""
     width, version = attends.width, _flash_version(attends)
-    most = WIDEST if attends.gpu.family in (HOPPER, BLACKWELL) else WIDE
+    most = WIDEST if attends.server else WIDE
     if attends.latents or width % 8 or width > most:
         return False
-    if attends.sinks and (attends.gpu.family < HOPPER or attends.prudent):
+    if attends.sinks and (attends.prudent or not attends.server):
         return False
     if attends.fp8:
         takes = attends.blackwell and version == 4
@@ -96,10 +96,10 @@ def _composite_takes(attends: Attends) -> bool:
 
 
 def _diffkv_takes(attends: Attends) -> bool:
-    """flash_attn_diffkv.py on Hopper, else triton_attn_diffkv.py."""
+    """flash_attn_diffkv.py on Hopper and Blackwell, else triton_attn_diffkv.py."""
     if attends.dtype == OWN or attends.hopper:
         return True
-    return attends.gpu.capability == ADA and attends.fp8
+    return attends.fp8 and not (attends.blackwell or is_old(attends))
 
 
 FLASH = Backend("FLASH_ATTN", WITH_FP8, _flash_takes, _flash_sizes, paged=_flash_paged)

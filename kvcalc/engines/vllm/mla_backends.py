@@ -12,7 +12,10 @@ from kvcalc.engines.vllm.backends import (
     always,
     is_old,
 )
+from kvcalc.engines.vllm.dtypes import DS_MLA
 from kvcalc.engines.vllm.gpus import BLACKWELL, HOPPER
+
+PICKED = 2_048
 
 
 def is_dense(attends: Attends) -> bool:
@@ -35,11 +38,16 @@ def _triton_mla(attends: Attends) -> bool:
 
 def _sparse(attends: Attends) -> bool:
     """flashmla_sparse.py, flashattn_mla_sparse.py, flashinfer_mla_sparse*.py."""
-    if not attends.sparse or attends.gpu.family not in (HOPPER, BLACKWELL):
+    if not (attends.sparse and attends.server):
         return False
     if attends.dtype == "nvfp4_ds_mla":
         return attends.blackwell
     return attends.dtype != "fp8_ds_mla" or attends.width == 576 or attends.hopper
+
+
+def _sparse_of_workstations(attends: Attends) -> bool:
+    """flashinfer_mla_sparse.py:180-244: of 12.x, whose index picks so many entries and no other."""
+    return attends.sparse and attends.workstation and attends.picks == PICKED
 
 
 def _sparse_sizes(attends: Attends) -> tuple[int, ...]:
@@ -55,6 +63,8 @@ FLASHINFER_MLA = Backend(
 CUTLASS_MLA = Backend("CUTLASS_MLA", WITH_FP8, _mla(BLACKWELL), always(128), multiples=False)
 TRITON_MLA = Backend("TRITON_MLA", WITH_FP8, _triton_mla, always(16))
 SPARSE = Backend("sparse MLA", (*WITH_FP8, "fp8_ds_mla", "nvfp4_ds_mla"), _sparse, _sparse_sizes)
+# it packs its entries, whatever is asked for (mla_attention.py:371)
+SPARSE_120 = Backend("sparse MLA", (DS_MLA[0],), _sparse_of_workstations, always(64), dealt=False)
 # backends/mla/indexer.py:285-370: nothing else reads index keys
 INDEX = Backend("index", (), lambda a: a.sparse, always(64), multiples=False, any_block=True)
 PREFILLED = ((128, 64, 128), (192, 64, 256), (64, 64, 128), (256, 0, 256))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kvcalc.engines.vllm import deepseek_v4, dots3_note, glm5_next, inkling, qwen4_exp
 from kvcalc.engines.vllm.architectures import types_of
-from kvcalc.engines.vllm.attending import reader_of
+from kvcalc.engines.vllm.attending import reader_of, refuse_unlike_stages
 from kvcalc.engines.vllm.blocks import DEFAULT, Sizing
 from kvcalc.engines.vllm.caches import Cached, Keeping, caches_of
 from kvcalc.engines.vllm.drafting import is_head
@@ -49,6 +49,7 @@ def plan(model: Model, question: Question) -> VllmPlan:
     refuse(target)
     stages = stages_of(model, target.ranks)
     sizing, settings = Sizing(target), target.settings
+    refuse_unlike_stages(target, stages, sizing.skips)
     cached = _apart(target, stages, dict(_cached(target, sizing)))
     held = [Held(layer, one.spec, number) for (layer, number), one in cached.items()]
     unlike = len({one.spec.page for one in cached.values()}) > 1

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from kvcalc.engines.vllm import dots3_note, qwen4_exp
 from kvcalc.engines.vllm.drafting import refuse_drafts
 from kvcalc.engines.vllm.dtypes import DS_MLA
-from kvcalc.engines.vllm.gpus import ADA, BLACKWELL, HOPPER
+from kvcalc.engines.vllm.gpus import ADA, BLACKWELL, HOPPER, WORKSTATION
 from kvcalc.engines.vllm.served import is_gone, never_was
 from kvcalc.engines.vllm.settings import AUTO, VERSION
-from kvcalc.engines.vllm.target import has_state
+from kvcalc.engines.vllm.target import DS_MLA_WIDTH, has_state
 from kvcalc.errors import UsageError
 from kvcalc.extents import Window
 
@@ -30,6 +30,7 @@ def refuse(target: Target) -> None:
     _tower(target)
     _kv_heads(target)
     _context_ranks(target)
+    _workstation(target)
     _dtype(target)
     _encoder(target)
     refuse_drafts(target)
@@ -60,6 +61,9 @@ def _settings(target: Target) -> None:
         # v1/attention/backends/mla/indexer.py:286
         text = f"index keys are in blocks of {SPARSE} tokens, and block_size is {block:,}"
         raise UsageError(f"vllm refuses to start: {text}")
+    if block and block != target.rules.block and target.is_of("deepseek_v4"):
+        text = f"how it keeps {model.name} in blocks of {block:,} tokens is not modelled"
+        raise UsageError(f"vllm: {text}; leave block_size out")
     if target.is_of("qwen4_exp"):
         qwen4_exp.refuse(target.pools, block)
     if target.is_of("zamba2") and any(name.isdigit() for name in target.settings.skip):
@@ -72,6 +76,10 @@ def _encoder(target: Target) -> None:
     if not any(scheme.crosses for scheme in target.schemes):
         return
     gpu = target.settings.gpu
+    if target.dtype.packed:
+        # v1/attention/backends/turboquant_attn.py:168
+        text = f"no backend keeps what crosses to an encoder in {target.dtype.name}"
+        raise UsageError(f"vllm refuses to start: {text}")
     if gpu.capability < ADA and target.dtype.quantized:
         # v1/attention/backends/triton_attn.py:520, which alone attends to an encoder's there
         text = f"{target.dtype.name} of what crosses to an encoder needs Ada or later"
@@ -95,10 +103,14 @@ def _class(target: Target) -> None:
 
 
 def _stages(target: Target) -> None:
-    whole = any(map(target.is_whole, target.schemes))
+    whole, gpu = any(map(target.is_whole, target.schemes)), target.settings.gpu
     if target.ranks.pp > 1 and (whole or not target.rules.stages):
         text = f"vllm refuses to start: the class of {target.model.name} has no pipeline stages"
         raise UsageError(f"{text}; leave --pp out")
+    if target.ranks.pp > 1 and target.is_of("minimax_m3") and gpu.family == BLACKWELL:
+        # v1/attention/backends/utils.py:319: its first layers alone are read by FlashInfer
+        text = f"stages of {target.model.name} lay their blocks out in unlike ways"
+        raise UsageError(f"vllm refuses to start on {gpu.name}: {text}; leave --pp out")
 
 
 def _tower(target: Target) -> None:
@@ -139,6 +151,20 @@ def _context_ranks(target: Target) -> None:
             if tp <= heads or dcp > tp // heads or queries // heads % dcp:
                 text = f"--dcp {dcp} needs --tp to hold each of the {heads} KV heads {dcp} times"
                 raise UsageError(f"vllm refuses to start: {text}, and tp is {tp}")
+
+
+def _workstation(target: Target) -> None:
+    """flashinfer_mla_sparse.py:180-244: which sparse latents are packed on 12.0 and 12.1."""
+    gpu, own = target.settings.gpu, target.rules.own_backend
+    if gpu.family != WORKSTATION or not target.sparse or target.is_of("deepseek_v4"):
+        return
+    if own or target.latent_width != DS_MLA_WIDTH:
+        text = f"how it keeps the latents of {target.model.name} there is not modelled"
+        raise UsageError(f"vllm on {gpu.name}: {text}; -E gpu=NAME takes another")
+    if target.model.kv_dtype and target.dtype.name != DS_MLA[0]:
+        asked = target.model.kv_dtype.spelt or target.dtype.name
+        text = f"sparse latents are kept as {DS_MLA[0]} alone, not as {asked}"
+        raise UsageError(f"vllm on {gpu.name}: {text}; leave --kv-dtype out")
 
 
 def _dtype(target: Target) -> None:

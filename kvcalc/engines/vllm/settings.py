@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from kvcalc.engines.settings import Declared, read
-from kvcalc.engines.vllm.gpus import GPUS
+from kvcalc.engines.vllm.gpus import ALSO, GPUS
 from kvcalc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ SETTINGS = (
         "h100",
         "decides the attention backends, hence the size of a block and the width of fp8, and the "
         "default of max_num_batched_tokens",
-        tuple(GPUS),
+        (*GPUS, *ALSO),
     ),
     Declared(
         "block_size",
@@ -40,13 +40,13 @@ SETTINGS = (
     ),
     Declared(
         "max_num_batched_tokens",
-        "16384 on GPUs of 160 GiB, 8192 of 70 GiB but the a100, else 2048",
+        "16384 on GPUs of 160 GiB, 8192 of 70 GiB but the A100 and GB10, else 2048",
         "tokens of one step: so many, of each batch in flight, are kept beside a window",
         int,
     ),
     Declared(
         "max_num_seqs",
-        "1024 on GPUs of 70 GiB but the a100, else 256, and max_num_batched_tokens at most",
+        "1024 on GPUs of 70 GiB but the A100 and GB10, else 256; max_num_batched_tokens at most",
         "sequences that run at once: no more are served, whatever fits",
         int,
     ),
@@ -202,20 +202,22 @@ def _by_number(name: str) -> tuple[int, str]:
 
 
 def settings_of(
-    question: Question, *, caches_prefixes: bool, drafted: int, whole: bool
+    question: Question, *, caches_prefixes: bool, drafted: int, whole: bool, least: int
 ) -> Settings:
     """The settings of a question, for a model of which is known what these say.
 
     caches_prefixes  whether a server caches prefixes of such a model unless told otherwise
     drafted          tokens that its MTP layers or its draft draft at a time unless told, 0 without
     whole            whether a prompt has to fit into one step
+    least            tokens that a step holds by default, whatever the GPU
 
     Raises UsageError for what cannot be, or cannot be together.
     """
     given = read(NAME, SETTINGS, question.settings)
-    gpu = GPUS[str(given.get("gpu", "h100"))]
+    name = str(given.get("gpu", "h100"))
+    gpu = GPUS[ALSO.get(name, name)]
     asked = _number(given, "max_num_batched_tokens")
-    batched = asked or gpu.batched_tokens
+    batched = asked or max(gpu.batched_tokens, least)
     sequences = _number(given, "max_num_seqs") or min(gpu.sequences, batched)
     if sequences > batched:
         text = f"max_num_seqs {sequences:,} is more than max_num_batched_tokens {batched:,}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvcalc.engines.vllm.gpus import BLACKWELL, HOPPER
+from kvcalc.engines.vllm.gpus import BLACKWELL, HOPPER, WORKSTATION
 from kvcalc.engines.vllm.specs import Spec
 from kvcalc.errors import UsageError
 from kvcalc.extents import Fixed
@@ -138,4 +138,5 @@ def exports(scheme: Scheme, rules: Rules, settings: Settings) -> int | None:
     flashinfer = settings.gdn_backend in ("auto", "flashinfer")
     if scheme.kind != "gdn" or rules.never_exports or not flashinfer:
         return None
-    return GDN_ALIGN if family == HOPPER or (family == BLACKWELL and wide) else None
+    kernels = family == HOPPER or (wide and family in (BLACKWELL, WORKSTATION))
+    return GDN_ALIGN if kernels else None

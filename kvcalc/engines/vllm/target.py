@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from kvcalc.attention.recurrent import KDA
 from kvcalc.cache import STATE_ROLES
 from kvcalc.engines.vllm.architectures import STATES_ALONE, named_in, rules_of, types_of
-from kvcalc.engines.vllm.dtypes import FP8, FP8_DS_MLA, PER_HEAD, TOLD_APART, dtype_of
-from kvcalc.engines.vllm.gpus import HOPPER
+from kvcalc.engines.vllm.dtypes import E4M3, FP8, FP8_DS_MLA, PER_HEAD, TOLD_APART, dtype_of
+from kvcalc.engines.vllm.gpus import HOPPER, WORKSTATION
 from kvcalc.engines.vllm.settings import settings_of
 from kvcalc.extents import Every, Window
 from kvcalc.parallel.ranks import ranks_of
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 BOTH_WAYS = frozenset(["bagel", "gemma3", "molmo2", "moondream3", "paligemma"])
 """Types of models with images whose tokens attend to each other both ways."""
+VIDEO = 32 * (70 + 8)
+"""Tokens of a video of Gemma 4: frames, and what is around each (models/gemma4_mm.py:295)."""
 DS_MLA_WIDTH = 576
 """Elements of the latent and RoPE key that fp8_ds_mla is laid out for."""
 
@@ -60,7 +62,19 @@ class Target:
         crosses = any(scheme.crosses for scheme in self.schemes)
         hybrids = types_of(self.model) and not named_in(self.model, STATES_ALONE)
         caches = bool(self.attends or hybrids) and not crosses
-        return settings_of(self.question, caches_prefixes=caches, drafted=drafted, whole=crosses)
+        return settings_of(
+            self.question,
+            caches_prefixes=caches,
+            drafted=drafted,
+            whole=crosses,
+            least=VIDEO if self._takes_videos else 0,
+        )
+
+    @property
+    def _takes_videos(self) -> bool:
+        """Whether a step has to hold a video, as its tokens attend to each other both ways."""
+        types = types_of(self.model)
+        return self.is_of("gemma4") and self.image_prefixes and not types[0].endswith("_text")
 
     @cached_property
     def own_schemes(self) -> tuple[Scheme, ...]:
@@ -142,20 +156,25 @@ class Target:
 
     @cached_property
     def dtype(self) -> Dtype:
-        """The dtype of the cache; of sparse latents, that which Hopper's backend makes of fp8."""
+        """The dtype of the cache; of sparse latents, what the backend of a GPU makes of it."""
         asked = dtype_of(self.model, self.rules, self.settings.gpu, sparse=self.sparse)
         if self.is_of("inkling") and asked.name in PER_HEAD:
             # models/inkling/nvidia/attention.py:183: a byte an element, and no scales
             return replace(asked, layout=FP8)
-        hopper = self.settings.gpu.family == HOPPER
-        ds_mla = asked.layout == FP8 and asked.layout.spelt not in TOLD_APART
+        if not self.sparse or self.rules.own_backend or self.latent_width != DS_MLA_WIDTH:
+            return asked
+        family = self.settings.gpu.family
         # FlashMLA is asked first, and knows fp8 by this name alone (flashmla_sparse.py:95)
-        if hopper and self.sparse and ds_mla and self._latent_width == DS_MLA_WIDTH:
-            return replace(asked, layout=FP8_DS_MLA)
-        return asked
+        plain = asked.layout == FP8 and asked.layout.spelt not in TOLD_APART
+        on_hopper = family == HOPPER and plain
+        # mla_attention.py:371
+        packed = asked.asked in E4M3 or not self.model.kv_dtype
+        elsewhere = family == WORKSTATION and packed
+        return replace(asked, layout=FP8_DS_MLA) if on_hopper or elsewhere else asked
 
     @cached_property
-    def _latent_width(self) -> int:
+    def latent_width(self) -> int:
+        """Elements of a latent and its RoPE key."""
         kept = next(s.kept for s in self.schemes if any(t.role == "latent" for t in s.kept))
         return sum(tensor.width for tensor in kept if tensor.role in ("latent", "rope"))
 

@@ -133,7 +133,8 @@ def complete_packages(cdiv: Callable[[int, int], int]) -> None:
     """Stub 2: say what a hollow package cannot; once torch and vLLM have looked for themselves.
 
     Triton is there, with its two functions that are plain arithmetic; its kernels are hollow.
-    FlashInfer is as new as the one that vLLM requires, which reads latents without RoPE.
+    FlashInfer is as new as the one that vLLM requires, which reads latents without RoPE, and
+    DeepSeek-V4's on 12.x.
     """
     import vllm.triton_utils as names
     import vllm.triton_utils.importing as importing
@@ -148,5 +149,6 @@ def complete_packages(cdiv: Callable[[int, int], int]) -> None:
     }.items():
         setattr(triton, name, value)
     flashinfer.has_flashinfer_sm90_nope_mla = lambda: True
+    flashinfer.has_flashinfer_sparse_mla_sm120_config = lambda heads, picked: True
     names.HAS_TRITON = importing.HAS_TRITON = True
     names.triton, names.tl = triton, language

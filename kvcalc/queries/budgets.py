@@ -17,7 +17,7 @@ from kvcalc.budget.budget import (
 )
 from kvcalc.budget.estimate import Estimate
 from kvcalc.budget.weights import draft_per_gpu, per_gpu, unknown_weights, weights_of
-from kvcalc.engines import engine_of
+from kvcalc.engines import settings_on
 from kvcalc.errors import UsageError, briefly
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from kvcalc.queries.deployed import Deployed
     from kvcalc.question import Question, Setting
 
-GPU = "gpu"
-"""What engines call their setting of the GPU that they run on."""
 LOGGED = "as its log says"
 BATCHED = "max_num_batched_tokens"
 """What engines call the tokens of one step."""
@@ -46,14 +44,13 @@ def on_gpu(question: Question, machine: Machine) -> Question:
     """
     if machine.gpu is None or question.engine is None:
         return question
-    engine = engine_of(question.engine)
-    if all(one.name != GPU for one in engine.SETTINGS):
-        return question
-    named, own = question.settings.get(GPU), machine.gpu.slug
-    if named is not None and named != own:
-        text = f"--gpu is {machine.gpu.slug}, and -E gpu is {briefly(named)}"
-        raise UsageError(f"{text}: leave -E gpu out")
-    return replace(question, settings={**question.settings, GPU: own})
+    own = settings_on(question.engine, machine.gpu)
+    for name, value in own.items():
+        named = question.settings.get(name)
+        if named not in (None, value):
+            text = f"--gpu is {machine.gpu.slug}, and -E {name} is {briefly(named)}"
+            raise UsageError(f"{text}: leave -E {name} out")
+    return replace(question, settings={**question.settings, **own})
 
 
 def budget_of(placed: Deployed, question: Question, machine: Machine) -> Budget:

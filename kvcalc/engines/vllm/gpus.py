@@ -87,13 +87,14 @@ def gpu_named(gpu: hardware.Gpu) -> str:
     if gpu.slug in GPUS or gpu.slug in ALSO:
         return gpu.slug
     if gpu.capability is None:
-        raise UsageError(f"vllm on {gpu.slug}: it is modelled for GPUs that run CUDA alone")
+        text = "it is modelled for GPUs that run CUDA alone: leave the engine out"
+        raise UsageError(f"vllm on {gpu.slug}: {text}")
     tokens = _batched(gpu)
     for known in GPUS.values():
         if (known.capability, known.batched_tokens) == (gpu.capability, tokens):
             return known.name
     text = f"of compute capability {gpu.capability / 10} and {gpu.memory / GIB:.0f} GiB"
-    raise UsageError(f"vllm on {gpu.slug}: none is modelled {text}; -E gpu=NAME takes another")
+    raise UsageError(f"vllm on {gpu.slug}: none is modelled {text}: leave the engine out")
 
 
 def _batched(gpu: hardware.Gpu) -> int:

@@ -79,7 +79,8 @@ def _ahead(target: Target) -> int:
 
 def _notes(target: Target) -> tuple[str, ...]:
     gpu = target.settings.gpu.name
-    told = [f"{NAME} {VERSION} on GPUs of type {gpu}; -E gpu=NAME says another"]
+    another = "" if "gpu" in target.question.settings else "; -E gpu=NAME says another"
+    told = [f"{NAME} {VERSION} on GPUs of type {gpu}{another}"]
     if not types_of(target.model):
         told.append(f"planned by {NAME}'s general rules, as no model_type of it is known")
     given, mode = target.question.settings.get("mamba_cache_mode"), target.settings.mode

@@ -218,16 +218,12 @@ def settings_of(
     gpu = GPUS[ALSO.get(name, name)]
     asked = _number(given, "max_num_batched_tokens")
     batched = asked or max(gpu.batched_tokens, least)
-    sequences = _number(given, "max_num_seqs") or min(gpu.sequences, batched)
-    if sequences > batched:
-        text = f"max_num_seqs {sequences:,} is more than max_num_batched_tokens {batched:,}"
-        raise UsageError(f"{text}, and {NAME} needs one token of each sequence in a step")
     caching = bool(given.get("enable_prefix_caching", caches_prefixes))
     return Settings(
         gpu=gpu,
         block_size=_number(given, "block_size"),
         batched=batched,
-        sequences=sequences,
+        sequences=_sequences(given, gpu, batched),
         asynchronous=bool(given.get("async_scheduling", True)),
         prefix_caching=caching,
         # whatever mode is given (model_executor/models/config.py:762, 780)
@@ -244,6 +240,14 @@ def settings_of(
         whole=whole,
         batched_given=asked is not None,
     )
+
+
+def _sequences(given: Mapping[str, Setting], gpu: Gpu, batched: int) -> int:
+    sequences = _number(given, "max_num_seqs") or min(gpu.sequences, batched)
+    if sequences > batched:
+        text = f"max_num_seqs {sequences:,} is more than max_num_batched_tokens {batched:,}"
+        raise UsageError(f"{text}, and {NAME} needs one token of each sequence in a step")
+    return sequences
 
 
 def _speculative(given: Mapping[str, Setting], drafted: int) -> int:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from kvcalc.budget.weights import weight_format
-from kvcalc.errors import UsageError, WrongArgument, briefly, checked, did_you_mean
+from kvcalc.errors import UsageError, briefly, checked
 from kvcalc.question import Asked
 from kvcalc.units import grouped, memory_of, parse_share, rate_of
 
@@ -144,8 +144,6 @@ def _option(name: str) -> str:
 
 
 def _read(name: str, value: object) -> Any:
-    if name not in _READ:
-        raise WrongArgument(name, f"there is no argument {name!r}; {did_you_mean(name, _READ)}")
     return None if value is None else checked(name, _READ[name], value)
 
 

@@ -16,6 +16,9 @@ import kvcalc
 from kvcalc.budget.budget import ACTIVATIONS, GRAPHS, OVERHEAD, WEIGHTS, Budget, Part
 from kvcalc.budget.estimate import Estimate
 from kvcalc.hardware import Gpu
+from kvcalc.machine import Machine
+from kvcalc.queries.budgets import budget_of
+from kvcalc.queries.deployed import deployed
 from kvcalc.queries.layouts import layouts_of
 from kvcalc.question import Question
 
@@ -205,6 +208,23 @@ def test_what_to_turn_comes_cheapest_first() -> None:
     assert knobs["gpus"].row.fits
 
 
+def test_a_knob_that_cannot_be_turned_is_not_told_of() -> None:
+    asked: dict[str, Any] = {"context": 8192, "batch": 9, "engine": "transformers", **SURE}
+    with pytest.raises(kvcalc.UsageError):
+        kvcalc.fit("llama-3.1-8b", **asked, kv_dtype="fp8")
+    (row,) = kvcalc.fit("llama-3.1-8b", **asked).rows
+    assert [way.knob for way in row.ways_out] == ["context", "batch"]
+    (row,) = kvcalc.fit("llama-3.1-8b", memory=1, context=8192).rows
+    assert row.ways_out == ()
+    assert "not one token fits" in str(kvcalc.fit("llama-3.1-8b", memory=1, context=8192))
+
+
+def test_what_leaves_nothing_known_has_no_budget() -> None:
+    asked = Question(context=8)
+    with pytest.raises(kvcalc.UsageError, match="say --gpu, or --memory"):
+        budget_of(deployed(kvcalc.load("llama-3.1-8b"), asked), asked, Machine())
+
+
 def test_another_layout_may_do(cli: Cli, tmp_path: Path) -> None:
     # latents are copied by tp, and shared out by dcp
     sure = {**SURE, "weights": 20 * GIB}
@@ -234,6 +254,7 @@ def test_weights_that_leave_nothing_say_how_short_it_is_and_on_how_many_gpus_it_
         ({"gpus": 4, "tp": 8}, "tp: 8 ranks are more than 4 GPUs"),
         ({"gpus": 8, "tp": 3}, "gpus: tp 3 is 3 GPUs, which does not divide the 8"),
         ({"gpus": 8, "tp": 2, "pp": 2, "dp": 4}, "is 16 GPUs, which does not divide the 8"),
+        ({"gpus": 16, "tp": 2, "pp": 2, "dp": 2}, "gpus: the layout takes 8 of 16 GPUs"),
         ({"gpus": 0}, "gpus: 0 GPUs: it is between 1 and 10,000"),
         ({"gpus": 10_001}, "gpus: 10,001 GPUs: it is between 1 and 10,000"),
         ({"gpus": True}, "True is not a whole number of GPUs"),
@@ -335,3 +356,134 @@ def test_documents_and_rows_have_the_budget(cli: Cli) -> None:
     table = cli(*args).out
     assert "the memory of each GPU (" in table
     assert "x 0.9 " in table
+
+
+K = 1024
+
+
+def test_a_mix_takes_as_much_as_its_lengths_do_on_average() -> None:
+    mix = "2K:40%,8K:50%,64K:10%"
+    (row,) = kvcalc.fit("llama-3.1-8b", memory="40GiB", context=mix).rows
+    # 131,072 x (2,048 x 0.4 + 8,192 x 0.5 + 65,536 x 0.1) = 131,072 x 11,468.8
+    assert row.mean == LLAMA * Fraction(114_688, 10)
+    # 40 x 2^30 / that = 28.57
+    assert (row.context, row.largest_batch, row.largest_context) == (64 * K, 28, 327_680)
+    for batch, fits in ((28, True), (29, False)):
+        answer = kvcalc.fit("llama-3.1-8b", memory="40GiB", context=mix, batch=batch)
+        assert answer.fits is fits
+        # the longest context is of one, as those of a mix are not alike
+        assert answer.rows[0].largest_context == 327_680
+    assert answer.rows[0].short == 29 * LLAMA * 114_688 // 10 + 1 - 40 * GIB
+    # two copies: each has its own 28
+    assert kvcalc.fit("llama-3.1-8b", memory="40GiB", context=mix, dp=2).rows[0].largest_batch == 56
+
+
+def test_engines_mix_lengths_each_in_its_way() -> None:
+    mix = "2K:40%,8K:50%,64K:10%"
+    (row,) = kvcalc.fit("llama-3.1-8b", memory="40GiB", context=mix, engine="vllm").rows
+    # 20,480 blocks of 16, one of them null; 128 x 0.4 + 512 x 0.5 + 4,096 x 0.1 = 716.8 on average
+    assert (row.largest_batch, row.mean) == (28, 2_097_152 * Fraction(7_168, 10))
+    assert row.report is not None
+    assert row.report.log[0].endswith("for 65,536 tokens per request: 5.00x")
+    assert kvcalc.fit("llama-3.1-8b", memory="40GiB", context=mix, engine="vllm").query.settings[
+        "max_model_len"
+    ] == (64 * K)
+    for engine in ("transformers", "llama.cpp"):
+        (row,) = kvcalc.fit("llama-3.1-8b", memory="40GiB", context=mix, engine=engine).rows
+        longest = kvcalc.fit("llama-3.1-8b", memory="40GiB", context="64K", engine=engine).rows[0]
+        assert row.largest_batch == longest.largest_batch == 5
+        assert "takes as much as one of 65,536 tokens" in " ".join(row.notes)
+    settings = {"max_model_len": 32 * K}
+    with pytest.raises(kvcalc.UsageError, match="more than max_model_len 32,768"):
+        kvcalc.fit("llama-3.1-8b", memory="40GiB", context=mix, engine="vllm", settings=settings)
+    with pytest.raises(kvcalc.UsageError, match="a mix of lengths beside a shared prefix"):
+        kvcalc.fit("llama-3.1-8b", memory="40GiB", context=mix, shared_prefix=1024)
+
+
+def test_a_prefix_is_there_once() -> None:
+    asked: dict[str, Any] = {"memory": "40GiB", "context": "8K", "shared_prefix": "6K"}
+    (row,) = kvcalc.fit("llama-3.1-8b", **asked).rows
+    # 327,680 tokens: 6,144 once, and 2,048 of each
+    assert row.largest_batch == (327_680 - 6_144) // 2_048 == 157
+    assert kvcalc.fit("llama-3.1-8b", dp=2, **asked).rows[0].largest_batch == 2 * 157
+    # under vLLM one block of 16 is null
+    (row,) = kvcalc.fit("llama-3.1-8b", engine="vllm", **asked).rows
+    assert row.largest_batch == (20_480 - 1 - 384) // 128 == 156
+    assert "6,144 are kept once" in " ".join(row.notes)
+    with pytest.raises(kvcalc.UsageError, match=r"llama\.cpp keeps a prefix"):
+        kvcalc.fit("llama-3.1-8b", engine="llama.cpp", **asked)
+
+
+def test_beams_look_at_one_source() -> None:
+    # 163,840 B x (8 x 448 + 1,500) = 832,962,560
+    (row,) = kvcalc.fit("whisper-large-v3", memory=832_962_560, context=448, beams=8).rows
+    assert (row.stored, row.largest_batch, row.largest_context) == (832_962_560, 1, 448)
+    assert not kvcalc.fit("whisper-large-v3", memory=832_962_559, context=448, beams=8).fits
+
+
+def test_a_step_reads_the_cache_and_the_weights() -> None:
+    (row,) = kvcalc.fit("llama-3.1-8b", context=8192, **SURE).rows
+    assert row.decoding is not None
+    # of the five that fit: 5 x 131,072 x 8,192 B and 14 GiB, at 10^12 B/s
+    assert (row.decoding.batch, row.decoding.cache) == (5, 5 * LLAMA * 8192)
+    assert row.decoding.seconds == Fraction(5 * LLAMA * 8192 + 14 * GIB, 10**12)
+    (row,) = kvcalc.fit("llama-3.1-8b", context=8192, batch=2, **SURE).rows
+    assert row.decoding is not None
+    assert row.decoding.batch == 2
+    for more in ({"batch": 6}, {"shared_prefix": 8}, {"context": "1K:50%,2K:50%"}):
+        (row,) = kvcalc.fit("llama-3.1-8b", **{"context": 8192, **SURE, **more}).rows
+        assert (row.decoding is None) == ("batch" not in more)
+    (row,) = kvcalc.fit("llama-3.1-8b", context="1M", **SURE).rows
+    assert row.decoding is None  # nothing fits
+
+
+def test_what_rests_outside_of_the_gpus() -> None:
+    sure = {**SURE, "offload": True, "host_memory": "1TB", "disk": "2TB"}
+    (row,) = kvcalc.fit("llama-3.1-8b", context=8192, **sure).rows
+    assert row.offload is not None
+    assert row.offload.host is not None
+    assert row.offload.disk is not None
+    # 10^12 // 2^30 = 931; 2^30 B over 32 x 10^9 B/s
+    assert (row.offload.host.sequences, row.offload.disk.sequences) == (931, 1862)
+    assert row.offload.host.seconds == Fraction(2**30, 32 * 10**9)
+    assert row.offload.disk.seconds is None
+    assert "1.00 TB of host memory holds 931" in str(
+        kvcalc.fit("llama-3.1-8b", context=8192, **sure)
+    )
+
+
+def test_what_a_reader_should_know_of_a_gpu() -> None:
+    nominal = replace(TOY, nominal=True)
+    told = kvcalc.fit("llama-3.1-8b", **{**SURE, "gpu": nominal}, context=8).told
+    assert any("its memory is what its vendor calls it" in note for note in told)
+    told = kvcalc.fit("llama-3.1-8b", gpu=TOY, weight_dtype="nvfp4", context=8).told
+    assert any("keep some of them in more bits" in note for note in told)
+    told = kvcalc.fit("llama-3.1-8b", gpu=TOY, context=32_768).told
+    assert any("not with the least that may be left" in note for note in told)
+
+
+def test_a_servers_log_is_what_it_says(tmp_path: Path, cli: Cli) -> None:
+    log = tmp_path / "vllm.log"
+    log.write_text("INFO [gpu_worker.py:298] Available KV cache memory: 40.0 GiB\n")
+    (row,) = kvcalc.fit("llama-3.1-8b", ledger=log, context=8192).rows
+    assert (row.available, row.largest_batch, row.largest_context) == (40 * GIB, 40, 327_680)
+    # 40.0 is from 39.995 to 40.005: 327,639.04 and 327,720.96 tokens
+    assert row.contexts is not None
+    assert (row.contexts.least, row.contexts.most) == (327_639, 327_720)
+    ran = cli("fit", "llama-3.1-8b", "--ledger", str(log), "--gpu", "h100", "-c", "8K", "--json")
+    document = json.loads(ran.out)
+    assert (document["query"]["ledger"], document["query"]["gpu"]) == (str(log), "h100")
+    assert document["rows"][0]["largest_batch"] == 40
+
+
+def test_the_engine_runs_on_the_gpu() -> None:
+    asked: dict[str, Any] = {"gpu": "h200", "engine": "vllm", "context": 8192}
+    assert kvcalc.fit("llama-3.1-8b", **asked).query.settings["gpu"] == "h200"
+    same = kvcalc.fit("llama-3.1-8b", settings={"gpu": "h200"}, **asked)
+    assert same.rows == kvcalc.fit("llama-3.1-8b", **asked).rows
+    with pytest.raises(kvcalc.UsageError, match="--gpu is h200, and -E gpu is 'b200'"):
+        kvcalc.fit("llama-3.1-8b", settings={"gpu": "b200"}, **asked)
+    with pytest.raises(kvcalc.UsageError, match="vllm on mi300x: it is modelled for GPUs that run"):
+        kvcalc.fit("llama-3.1-8b", **{**asked, "gpu": "mi300x"})
+    # no engine without a setting of it asks
+    assert kvcalc.fit("llama-3.1-8b", **{**asked, "engine": "llama.cpp"}).fits

@@ -446,8 +446,8 @@ def test_where_any_number_fits_or_none() -> None:
         ),
         (
             "compare llama-3.1-8b --engine llama.cpp -c 4K --shared-prefix 2K",
-            "llama.cpp keeps a prefix of 2,048 tokens for each sequence: a slot of its server copies "
-            "nothing from the cells of another request's; leave it out",
+            "llama.cpp keeps a prefix of 2,048 tokens for each sequence: a slot of its server "
+            "copies nothing from the cells of another request's; leave it out",
         ),
         (
             "show llama-3.1-8b --draft llama-3.2-1b --engine transformers --beams 2",

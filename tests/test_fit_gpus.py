@@ -318,7 +318,7 @@ def test_a_draft_has_weights_of_its_own() -> None:
     name=st.sampled_from(["llama-3.1-8b", "gemma-3-27b", "mistral-7b-v0.1"]),
 )
 def test_what_fits_does_and_one_more_does_not(
-    left: int, batch: int, context: int, layout: dict[str, int], name: str
+    left: int, batch: int, context: int, layout: dict[str, Any], name: str
 ) -> None:
     (row,) = kvcalc.fit(name, available=left, context=context, batch=batch, **layout).rows
     copies = layout.get("dp", 1)

@@ -14,7 +14,7 @@ import pytest
 
 import kvcalc
 from kvcalc.engines import ENGINES
-from kvcalc.engines.reservation import Capacity, Report, Reservation
+from kvcalc.engines.reservation import Capacity, Report, Reservation, as_the_longest
 from kvcalc.errors import UsageError
 from kvcalc.queries.deployed import Deployed, deployed
 from kvcalc.queries.room import MAX_PERIOD, Room
@@ -24,6 +24,7 @@ from kvcalc.units import MAX_TOKENS, memory_of, parse_memory
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kvcalc.mix import Mix
     from kvcalc.question import Setting
     from tests.conftest import Cli, ModelFile
 
@@ -270,6 +271,9 @@ class Paged:
         left = memory // 1000 - 1
         lines = (f"GPU KV cache size: {16 * left:,} tokens", f"Concurrency: {left / pages:.2f}x")
         return Capacity(left // pages, Report(16 * left, left / pages, lines))
+
+    def mixed(self, memory: int, mix: Mix) -> Capacity:
+        return as_the_longest(self, memory, mix)
 
 
 def paged(monkeypatch: pytest.MonkeyPatch, plan: Any) -> None:

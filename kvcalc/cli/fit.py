@@ -1,7 +1,7 @@
 """`kvcalc fit`: what fits on GPUs, or into the memory that each has left for the cache."""
 
 # annotations are evaluated here, as `taking` puts signatures together that typer reads
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
@@ -10,21 +10,9 @@ from kvcalc.cli.options import Models
 from kvcalc.cli.output import Output
 from kvcalc.cli.taking import taking, without
 
-Wanted = Annotated[
-    int | None,
-    typer.Option(
-        "-b",
-        "--batch",
-        metavar="N",
-        help="Sequences that are to fit: yes or no. Default: the most are looked for.",
-    ),
-]
 
-
-@taking(asked=without(options.question, "batch"), there=machine.machine, out=options.answer)
-def fit(
-    models: Models, asked: dict[str, Any], there: dict[str, Any], out: Output, batch: Wanted = None
-) -> None:
+@taking(there=machine.machine, asked=without(options.question, "batch"), out=options.answer)
+def fit(models: Models, there: dict[str, Any], asked: dict[str, Any], out: Output) -> None:
     """Say what fits on GPUs; exit 1 if a model does not.
 
     Example: kvcalc fit deepseek-v3.2 --gpu h200 --gpus 8 -c 32K
@@ -36,7 +24,7 @@ def fit(
     """
     import kvcalc
 
-    answer = kvcalc.fit(*models, batch=batch, **there, **asked)
+    answer = kvcalc.fit(*models, **there, **asked)
     out.notes(answer.told)
     out.answer(answer)
     if not answer.fits:

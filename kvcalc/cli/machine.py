@@ -30,6 +30,15 @@ Gpus = Annotated[
         help="How many. Without --tp, --pp, --dp the sensible layouts stand beside each other.",
     ),
 ]
+Wanted = Annotated[
+    int | None,
+    typer.Option(
+        "-b",
+        "--batch",
+        metavar="N",
+        help="Sequences that are to fit: yes or no. Default: the most are looked for.",
+    ),
+]
 Memory = Annotated[
     str | None,
     typer.Option(
@@ -104,6 +113,7 @@ DiskBandwidth = Annotated[
 def machine(
     gpu: Gpu = None,
     gpus: Gpus = None,
+    batch: Wanted = None,
     memory: Memory = None,
     in_bytes: InBytes = None,
     utilization: Utilization = None,
@@ -119,7 +129,7 @@ def machine(
     link: Link = None,
     disk_bandwidth: DiskBandwidth = None,
 ) -> dict[str, Any]:
-    """What is said of the machine, as `kvcalc.fit` takes it."""
+    """What is said of the machine and is to fit there, as `kvcalc.fit` takes it."""
     said = dict(locals())
     said["memory"] = _memory(said.pop("memory"), said.pop("in_bytes"))
     return {name: value for name, value in said.items() if value is not None}

@@ -86,7 +86,7 @@ Context = Annotated[
         "--context",
         metavar="TOKENS",
         help="Tokens per sequence: 4096, 128k = 128,000, 128K = 131,072. "
-        "compare takes several: 8K,32K,128K. "
+        "compare takes several: 8K,32K,128K; fit a mix: 2K:40%,8K:60%. "
         "Default: 131,072, or the model's own maximum if that is less.",
     ),
 ]

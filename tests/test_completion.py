@@ -79,7 +79,7 @@ def by_bash(words: str) -> dict[str, str]:
         ("kvcalc show x --engine vllm -E async_scheduling =", ["true", "false"]),
         ("kvcalc show x --engine vllm -E gpu = h100 -E async_sch", ASYNC),
         ("kvcalc show x --engine vllm -E gpu = h100 -f j", ["json", "jsonl"]),
-        ("kvcalc show x --engine = vllm --engine-setting gpu = h2", ["h200"]),
+        ("kvcalc show x --engine = vllm --engine-setting gpu = h2", ["h200", "h20"]),
         ("kvcalc schema ", ["model", "claims", "gpu", "output"]),
         ("kvcalc show x --per", ["--per-layer"]),
         ("kvcalc --inst", ["--install-completion"]),

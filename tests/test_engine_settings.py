@@ -422,8 +422,8 @@ def test_what_an_engine_says_of_one_of_several_models_is_said_by_its_name(
 ) -> None:
     at = paged_engine.Paged.at
 
-    def noting(self: paged_engine.Paged, context: int, batch: int) -> Reservation:
-        return at(self, context, batch)._replace(notes=(f"{self.stages[-1].end} layers",))
+    def noting(self: paged_engine.Paged, context: int, batch: int, shared: int = 0) -> Reservation:
+        return at(self, context, batch, shared)._replace(notes=(f"{self.stages[-1].end} layers",))
 
     monkeypatch.setattr(paged_engine.Paged, "at", noting)
     ran = cli("compare", "gemma-3-27b", "gpt2", "-c", "100", *PAGED)

@@ -220,7 +220,7 @@ def test_its_place_is_told_and_a_report_asked_for(
     monkeypatch.setattr(catalog, "load_all", None)
     code, _, err = program("show", "llama-3.1-8b")
     assert code == 2
-    assert re.search(r"TypeError in kvcalc/api\.py, line \d+; please report it", err)
+    assert re.search(r"TypeError in kvcalc/references\.py, line \d+; please report it", err)
     assert "NoneType" not in err
 
 

@@ -173,8 +173,8 @@ def test_what_a_gpu_is_called(gpu: Gpu, name: str) -> None:
         ),
         (
             one_of("a800", 80, 80),
-            "vllm on a800: none is modelled of compute capability 8.0 and 80 GiB; "
-            "-E gpu=NAME takes another",
+            "vllm on a800: none is modelled of compute capability 8.0 and 80 GiB: "
+            "leave the engine out",
         ),
         (one_of("t4", 75, 16), "none is modelled of compute capability 7.5 and 16 GiB"),
     ],

@@ -19,9 +19,7 @@ _FORMULA = re.compile(r"\s*(?:[=@\uff1d\uff20]|[-+\uff0b\uff0d][^:])")
 """How text begins that a spreadsheet computes, also with signs of full width; `-:` is none."""
 _NUMBER = re.compile(r"[-+]\d[\d,.]*(?:/\d+| ?[A-Za-z]+|%)?")
 
-NAMED_INSIDE = frozenset(
-    {"settings", "rank", "engine_report", "budget", "ways_out", "decoding", "offload"}
-)
+NAMED_INSIDE = frozenset({"settings", "rank", "engine_report", "budget", "decoding", "offload"})
 
 
 def write(view: View, answer: Any, style: Style) -> str:

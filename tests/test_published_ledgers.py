@@ -29,7 +29,7 @@ OUT_OF_RANGE = ["Qwen3-VL-30B, 4 x RTX 3090, 0.11.0"]
 
 
 def gib(text: str) -> int:
-    return int(Fraction(text) * GIB)
+    return round(Fraction(text) * GIB)
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,8 @@ class Server:
     def row(self) -> str:
         """The line of the README's table."""
         sizes = (self.predicted.likely, self.printed)
-        numbers = [f"{size / GIB:.1f}" for size in sizes]
-        return f"| {self.name} | {' | '.join(numbers)} | {self.error / GIB:+.1f} |"
+        numbers = [f"{size / GIB:.2f}" for size in sizes]
+        return f"| {self.name} | {' | '.join(numbers)} | {self.error / GIB:+.2f} |"
 
 
 with (HERE / "published_ledgers.csv").open(encoding="utf-8", newline="") as lines:

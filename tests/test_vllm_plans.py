@@ -8,18 +8,19 @@ an H100 unless its settings say otherwise.
 from __future__ import annotations
 
 import csv
+import json
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import kvcalc
-from kvcalc.engines import plan
 from kvcalc.errors import UsageError
-from kvcalc.question import Question, question
 
-GIB = 2**30
+if TYPE_CHECKING:
+    from tests.conftest import Cli
+
 with (Path(__file__).parent / "vllm_plans.csv").open(encoding="utf-8", newline="") as lines:
     PLANS = list(csv.DictReader(lines))
 
@@ -89,19 +90,19 @@ def model_of(name: str) -> kvcalc.Model:
     return kvcalc.load({"name": name, "dtype": "bf16", **OTHERWISE[name]})
 
 
-def asked(line: dict[str, str]) -> Question:
+def asked(line: dict[str, str]) -> dict[str, Any]:
     """What a line asks."""
     settings = dict(word.split("=") for word in line["settings"].split())
-    return question(
-        int(line["context"] or 131_072),
-        engine="vllm",
-        kv_dtype=line["kv_dtype"] or "auto",
-        mtp="num_speculative_tokens" in settings,
-        settings={"max_num_batched_tokens": "8192", **settings},
-        tp=int(line["tp"] or 1),
-        pp=int(line["pp"] or 1),
-        dcp=int(line["dcp"] or 1),
-    )
+    return {
+        "context": int(line["context"] or 131_072),
+        "engine": "vllm",
+        "kv_dtype": line["kv_dtype"] or "auto",
+        "mtp": "num_speculative_tokens" in settings,
+        "settings": {"max_num_batched_tokens": "8192", **settings},
+        "tp": int(line["tp"] or 1),
+        "pp": int(line["pp"] or 1),
+        "dcp": int(line["dcp"] or 1),
+    }
 
 
 NAMES = [" ".join(word for word in line.values() if word) for line in PLANS]
@@ -109,19 +110,36 @@ NAMES = [" ".join(word for word in line.values() if word) for line in PLANS]
 
 @pytest.mark.parametrize("line", PLANS, ids=NAMES)
 def test_a_plan(line: dict[str, str]) -> None:
-    asking = asked(line)
-    model = model_of(line["model"]).adapted(asking)
+    model, memory = model_of(line["model"]), f"{line['memory_gib']}GiB"
     if line["reserved"] == "refused":
         with pytest.raises(UsageError):
-            plan(model, asking)
+            kvcalc.fit(model, memory=memory, **asked(line))
         return
-    found = plan(model, asking)
-    assert found
-    assert found.at(asking.tokens, 1).bytes == int(line["reserved"])
-    report = found.capacity(int(float(line["memory_gib"]) * GIB), asking.tokens).report
-    assert report
-    assert report.capacity_tokens == int(line["tokens"])
-    assert round(report.concurrency, 4) == float(line["concurrency"])
+    (row,) = kvcalc.fit(model, memory=memory, **asked(line)).rows
+    assert row.reserved == int(line["reserved"])
+    assert row.report
+    assert row.report.capacity_tokens == int(line["tokens"])
+    assert round(row.report.concurrency, 4) == float(line["concurrency"])
+
+
+BUNDLED = [line for line in PLANS if line["model"] not in OTHERWISE and line["reserved"].isdigit()]
+
+
+@pytest.mark.parametrize("line", BUNDLED[:: len(BUNDLED) // 20])
+def test_the_command_line_says_the_same(line: dict[str, str], cli: Cli) -> None:
+    asking = asked(line)
+    args = ["fit", line["model"], "--engine", "vllm", "--memory", f"{line['memory_gib']}GiB"]
+    for name in ("context", "tp", "pp", "dcp"):
+        args += [f"--{name}", str(asking[name])]
+    args += ["--kv-dtype", line["kv_dtype"]] if line["kv_dtype"] else []
+    args += ["--mtp"] if asking["mtp"] else []
+    for name, value in asking["settings"].items():
+        args += ["-E", f"{name}={value}"]
+    (row,) = json.loads(cli(*args, "--json").out)["rows"]
+    assert row["reserved_bytes"] == int(line["reserved"])
+    report = row["engine_report"]
+    assert report["capacity_tokens"] == int(line["tokens"])
+    assert round(report["concurrency"], 4) == float(line["concurrency"])
 
 
 def test_every_plan_is_there() -> None:

@@ -51,14 +51,15 @@ class Found:
 
 
 def value_of(expectation: Expectation, parts: Sequence[Part]) -> Found | None:
-    """What an expectation speaks of; None where it does not exist.
+    """What an expectation speaks of; None where it does not exist, as of a server it does not.
 
     A context is searched for where the figure says `up to`, and told.
     """
+    quantity = expectation.of_cache
     moving = [part for part in parts if not part.own]
 
     def at(context: int | None) -> Fraction | None:
-        sizes = [part.amount(expectation.quantity, context) for part in parts]
+        sizes = [part.amount(quantity, context) if quantity else None for part in parts]
         return combine(expectation, sizes)
 
     if expectation.figure.bound != "up to" or not moving:

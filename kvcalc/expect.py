@@ -74,6 +74,9 @@ def parse_expectation(
     _same_kind(entry, other, quantity, figure)
     tokens = None if context is None else parse_tokens(context)
     found = Expectation(entry, figure, scheme, other, quantity, tokens, line)
+    if found.served and figure.bound == "up to":
+        text = f"{entry} is of one context, and up to looks through all"
+        raise ValueError(f"{text}; write <, nearly or about")
     if serverless and found.served:
         hint = f"{serverless} names none: write it into a claims file, with its engine and GPUs"
         raise ValueError(f"{entry} is of a server, and {hint}")

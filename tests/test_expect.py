@@ -85,6 +85,7 @@ def test_entries_that_can_be_read(
         ("mla.growth", "57 tokens", "mla.growth is a size"),
         ("mla.flops", "57 tokens", "mla.flops counts operations"),
         ("a.tokens/b.sequences", "2x", "compares unlike quantities"),
+        ("a.tokens", "up to 9 tokens", "up to looks through all; write <, nearly or about"),
         ("a.tokens/b.tokens", "57 tokens", "is a ratio; write it as 57x"),
         ("mha/mla", "57 kB", "mha/mla is a ratio"),
         ("mla.growth", "57x", "mla.growth is a size"),

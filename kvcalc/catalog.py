@@ -202,8 +202,17 @@ def _claims(
             raise InputError([unknown_to_claims(reference, _names(), tuple(bundled()))])
         return model_of(of_bundle(bundled()[name]))
 
+    @cache
+    def gpu_named(reference: str) -> Gpu:
+        from kvcalc.devices import bundled_gpu, gpu_in
+
+        if not allow_outside and around.leads_out(reference):
+            raise _outside(reference, "GPU")
+        beside = document.folder / reference
+        return gpu_in(beside) if beside.is_file() else bundled_gpu(reference)
+
     return document.read_by(
-        lambda: read_claims(document.data, document.name, document.line, model_named)
+        lambda: read_claims(document.data, document.name, document.line, model_named, gpu_named)
     )
 
 
@@ -214,9 +223,9 @@ def _beside(path: Path, ignored: Ignored, *, pipes: bool) -> Model:
     return model_of(of_path(path, str(path), ignored), ignored)
 
 
-def _outside(reference: str) -> InputError:
+def _outside(reference: str, what: str = "model") -> InputError:
     """The same words whether there is such a file or not."""
     places = "below this file's folder or the working directory, links followed"
-    text = f"{shown(reference)!r} is no bundled model and not {places}"
+    text = f"{shown(reference)!r} is no bundled {what} and not {places}"
     hint = "to trust the claims with any file and with the hub, add --allow-outside"
     return InputError([Problem(text, hint)])

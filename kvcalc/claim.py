@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import Literal
 
 from kvcalc.expect import Expectation
+from kvcalc.figures import Figure
+from kvcalc.machine import Machine
 from kvcalc.model import Model, Source
 from kvcalc.question import NOTHING_ASKED, Question
 from kvcalc.whatif import Rows, rows_of
@@ -21,7 +23,8 @@ Verdict = Literal[
     "contradicted",
     "not-computable",
 ]
-"""The first four are computed. A document decides the next two, and nothing the last."""
+"""The first four are computed. A document decides the next two, and nothing the last: no figure is
+there, or one that lies within what is estimated."""
 
 
 BY_HAND: frozenset[Verdict] = frozenset({"supported", "contradicted"})
@@ -33,11 +36,16 @@ class Side:
     """One thing that a claim speaks of: a model, with what-ifs of its own.
 
     `scheme` names a row of the model, its own one if None; a context of None is shared.
+
+    machine  what serves it, where a figure is of that
+    left     what is left of each GPU for the cache, as it was printed
     """
 
     model: Model
     scheme: str | None = None
     question: Question = NOTHING_ASKED
+    machine: Machine | None = None
+    left: Figure | None = None
 
     @cached_property
     def rows(self) -> Rows:

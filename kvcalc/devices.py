@@ -29,7 +29,17 @@ def gpu_of(reference: str) -> Gpu:
     if reference == STDIN or not reference.strip():
         raise InputError([Problem(f"{reference!r} names no GPU", LISTING)])
     if _is_path(path):
-        return _of(parse(reference, read_bytes(path), path.parent))
+        return gpu_in(path)
+    return bundled_gpu(reference)
+
+
+def gpu_in(path: Path) -> Gpu:
+    """The GPU of a file. Raises InputError."""
+    return _of(parse(str(path), read_bytes(path), path.parent))
+
+
+def bundled_gpu(reference: str) -> Gpu:
+    """The bundled GPU of a name, or of another name of it. Raises InputError."""
     name = unquoted(reference).removesuffix(SUFFIX)
     found = configs() / "gpus" / f"{name.lower()}{SUFFIX}"
     # a name with a folder in it leads elsewhere

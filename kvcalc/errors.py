@@ -162,4 +162,4 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(wanted, looked_at, n=3, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(near)}?"
-    return f"known: {', '.join(names)}" if 0 < len(names) <= 30 else ""
+    return f"known: {', '.join(names)}" if 0 < len(names) <= 40 else ""

@@ -35,8 +35,10 @@ GLOSSARY = "; ".join(f"`{f'{bound} 57x'.strip()}` {told}" for bound, told in MEA
 NEAR = Fraction(5, 100)
 OVER = Fraction(1, 4)
 
+COUNTED = ("tokens", "sequences")
 FIGURE_UNITS = {"x": Fraction(1), "%": Fraction(1, 100)} | {
-    unit: Fraction(size) for unit, size in (SIZE_UNITS | FLOP_UNITS).items()
+    unit: Fraction(size)
+    for unit, size in (SIZE_UNITS | FLOP_UNITS | dict.fromkeys(COUNTED, 1)).items()
 }
 _BINARY = {"kB": "KiB", "KB": "KiB", "MB": "MiB", "GB": "GiB", "TB": "TiB", "PB": "PiB"}
 TWINS = {binary: decimal for decimal, binary in _BINARY.items() if decimal != "KB"} | _BINARY
@@ -49,7 +51,7 @@ _FIGURE = rf"(?:([<>])\s*|({_WORDS})\s+)?{_NUMBER}\s*(x|%|[A-Za-z]+)?"
 
 @dataclass(frozen=True)
 class Figure:
-    """A printed number, as a ratio, a fraction, bytes or FLOPs.
+    """A printed number, as a ratio, a fraction, bytes, FLOPs, tokens or sequences.
 
     It stands for every value that rounds to it: low <= value < high, half a `step` around `value`;
     with a `bound` before it, for what `MEANINGS` tells.
@@ -137,7 +139,8 @@ def parse_figure(text: str) -> Figure:
     if unit not in FIGURE_UNITS:
         have = f"unknown unit {unit!r}" if unit else f"{text!r} has no unit"
         raise ValueError(
-            f"{have}; write x for a ratio, % for a reduction, a size (kB, GB, GiB) or GFLOPs"
+            f"{have}; write x for a ratio, % for a reduction, a size (kB, GB, GiB), GFLOPs, tokens "
+            "or sequences"
         )
     decimal = Decimal(number.replace(",", ""))
     step = Fraction(10) ** int(decimal.as_tuple().exponent) * FIGURE_UNITS[unit]

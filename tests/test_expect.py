@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
 import kvcalc
 from kvcalc.bundle import bundled
-from kvcalc.expect import Expectation, Quantity, parse_expectation
+from kvcalc.expect import Expectation, Quantity, Served, parse_expectation
 from kvcalc.queries.check import expected
 from tests.figures import changed
 
@@ -31,16 +32,23 @@ from tests.figures import changed
         ("mha.growth/mla.growth", "57x", ("mha", "mla"), "growth", None),
         ("mha.read/dsa.read@128K", "98%", ("mha", "dsa"), "read", 131_072),
         ("mha/mla.stored", "57x", ("mha", "mla"), "stored", None),
+        ("native.reserved", "4,352.00 MiB", ("native",), "reserved", None),
+        ("native.tokens", "439,984 tokens", ("native",), "tokens", None),
+        ("native.concurrency@128K", "3.36x", ("native",), "concurrency", 131_072),
+        ("native.sequences", "about 28 sequences", ("native",), "sequences", None),
+        ("a.tokens/b.tokens", "2.0x", ("a", "b"), "tokens", None),
+        ("a.sequences/b.sequences", "50%", ("a", "b"), "sequences", None),
     ],
 )
 def test_entries_that_can_be_read(
     entry: str,
     printed: str,
     schemes: tuple[str, ...],
-    quantity: Quantity,
+    quantity: Quantity | Served,
     context: int | None,
 ) -> None:
     found = parse_expectation(entry, printed, 12)
+    assert {found.of_cache, found.served} == {quantity, None}
     assert found.schemes == schemes
     assert (found.quantity, found.context, found.line) == (quantity, context, 12)
     assert found.figure.text == printed
@@ -64,7 +72,21 @@ def test_entries_that_can_be_read(
         ("mha/mla", "57", "'57' has no unit"),
         ("mha/mla", "some 57x", "is not a figure"),
         ("mla.grwoth", "57 kB", "unknown quantity 'grwoth'; did you mean growth"),
-        ("mla.reserved", "57 kB", "unknown quantity 'reserved'"),
+        ("mla.reserved", "57 tokens", "mla.reserved is a size"),
+        ("mla.token", "57 tokens", "unknown quantity 'token'; did you mean tokens"),
+        ("mla.tokens", "57", "'57' has no unit; .* GFLOPs, tokens or sequences"),
+        ("mla.tokens", "57 users", "unknown unit 'users'; .* tokens or sequences"),
+        ("mla.tokens", "57 sequences", "mla.tokens counts tokens; write it like 28 tokens"),
+        ("mla.tokens", "57x", "mla.tokens counts tokens"),
+        ("mla.tokens", "57 GiB", "mla.tokens counts tokens"),
+        ("mla.sequences", "57 tokens", "counts sequences; write it like 28 sequences"),
+        ("mla.concurrency", "3 sequences", "is how often a context fits; write it like 3.36x"),
+        ("mla.concurrency", "3%", "is how often a context fits"),
+        ("mla.growth", "57 tokens", "mla.growth is a size"),
+        ("mla.flops", "57 tokens", "mla.flops counts operations"),
+        ("a.tokens/b.sequences", "2x", "compares unlike quantities"),
+        ("a.tokens", "up to 9 tokens", "up to looks through all; write <, nearly or about"),
+        ("a.tokens/b.tokens", "57 tokens", "is a ratio; write it as 57x"),
         ("mha/mla", "57 kB", "mha/mla is a ratio"),
         ("mla.growth", "57x", "mla.growth is a size"),
         ("mla.growth", "57%", "mla.growth is a size"),
@@ -75,6 +97,34 @@ def test_entries_that_can_be_read(
 def test_entries_that_cannot(entry: str, printed: object, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         parse_expectation(entry, printed)
+
+
+@pytest.mark.parametrize("word", ["reserved", "tokens", "concurrency", "sequences"])
+def test_where_no_server_is_there_is_nothing_of_one(word: Served) -> None:
+    unit = {"reserved": "GiB", "concurrency": "x"}.get(word, f" {word}")
+    told = f"native.{word} is of a server, and compare names none: write it into a claims file"
+    with pytest.raises(ValueError, match=told):
+        parse_expectation(f"native.{word}", f"3{unit}", serverless="compare")
+
+
+def test_models_and_comparisons_name_no_server(tmp_path: Path) -> None:
+    text = (bundled()["llama-3.1-8b"]).read_text(encoding="utf-8")
+    path = tmp_path / "own.yaml"
+    more = text.replace("\nexpect:\n", "\nexpect:\n  native.tokens: 3 tokens\n")
+    path.write_text(more, encoding="utf-8")
+    with pytest.raises(kvcalc.InputError, match="of a server, and a model's own file names none"):
+        kvcalc.check(str(path))
+    with pytest.raises(kvcalc.UsageError, match="of a server, and compare names none"):
+        kvcalc.compare("llama-3.1-8b", expect=["native.tokens=3 tokens"])
+
+
+def test_counts_are_judged_at_their_printed_precision() -> None:
+    figure = parse_expectation("native.tokens", "439,984 tokens").figure
+    assert figure.holds(Fraction(439_984))
+    assert not figure.holds(Fraction(439_985))
+    assert figure.printed(Fraction(1_440_000)) == "1,440,000 tokens"
+    assert parse_expectation("native.tokens", "4.4e5 tokens").figure.holds(Fraction(439_984))
+    assert parse_expectation("native.concurrency", "3.36x").figure.holds(Fraction(33_568, 10_000))
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def _parsed(text: str, names: Sequence[str]) -> Expectation:
     if not equals:
         raise WrongArgument("expect", f"{briefly(text)} has no figure; write it like mha/mla=57x")
     try:
-        return parse_expectation(entry.strip(), printed, names=names)
+        return parse_expectation(entry.strip(), printed, names=names, serverless="compare")
     except ValueError as error:
         raise WrongArgument("expect", str(error)) from None
 

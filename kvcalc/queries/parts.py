@@ -10,8 +10,10 @@ from fractions import Fraction
 from kvcalc.cache import Cache
 from kvcalc.errors import Problem, Unanswerable, UsageError, did_you_mean
 from kvcalc.expect import Expectation, Quantity
+from kvcalc.figures import Figure
 from kvcalc.queries.best import best
-from kvcalc.whatif import Rows
+from kvcalc.units import decimals
+from kvcalc.whatif import Row, Rows
 
 
 @dataclass(frozen=True)
@@ -44,21 +46,31 @@ class Part:
 
 @dataclass(frozen=True)
 class Found:
-    """What an expectation speaks of, and the context at which it is that if that was searched."""
+    """What an expectation speaks of, and the context at which it is that if that was searched.
+
+    agreeing   another value of which the figure is true, of those that a memory stands for that is
+               printed or estimated
+    estimated  whether it rests on an estimate, of which no other value decides
+    told       what it rests on, in words
+    """
 
     value: Fraction
     context: int | None = None
+    agreeing: Fraction | None = None
+    estimated: bool = False
+    told: tuple[str, ...] = ()
 
 
 def value_of(expectation: Expectation, parts: Sequence[Part]) -> Found | None:
-    """What an expectation speaks of; None where it does not exist.
+    """What an expectation speaks of; None where it does not exist, as of a server it does not.
 
     A context is searched for where the figure says `up to`, and told.
     """
+    quantity = expectation.of_cache
     moving = [part for part in parts if not part.own]
 
     def at(context: int | None) -> Fraction | None:
-        sizes = [part.amount(expectation.quantity, context) for part in parts]
+        sizes = [part.amount(quantity, context) if quantity else None for part in parts]
         return combine(expectation, sizes)
 
     if expectation.figure.bound != "up to" or not moving:
@@ -79,15 +91,23 @@ def placed(file: str, line: int, name: str) -> Iterator[None]:
 
 def cache_of(rows: Rows, name: str) -> Cache:
     """The cache of the row of that name. Raises UsageError where none is called so."""
+    return row_of(rows, name).cache
+
+
+def row_of(rows: Rows, name: str) -> Row:
+    """The row of that name. Raises UsageError where none is called so."""
     row = rows.find(name)
     if row is None:
         raise UsageError(f"no row is called {name!r}; {did_you_mean(name, rows.names)}")
-    return row.cache
+    return row
 
 
 def holds(expectation: Expectation, found: Found | None) -> bool:
     """Whether the figure is true of what was found."""
-    return found is not None and expectation.figure.holds(found.value)
+    if found is None:
+        return False
+    stands = found.agreeing is not None and not found.estimated
+    return stands or expectation.figure.holds(found.value)
 
 
 def combine(expectation: Expectation, sizes: Sequence[Fraction | None]) -> Fraction | None:
@@ -98,6 +118,14 @@ def combine(expectation: Expectation, sizes: Sequence[Fraction | None]) -> Fract
     if expectation.figure.unit == "%":
         return 1 - below / above if above else None
     return above / below if below else None
+
+
+def difference(figure: Figure, value: Fraction) -> str:
+    """By how much of a figure an estimate is over or under it: `+2.8 %`."""
+    if not figure.value:
+        return "of none"
+    share = 100 * (value - figure.value) / figure.value
+    return f"{'+' if share >= 0 else ''}{decimals(share, 1)} %"
 
 
 def best_case(found: Found | None) -> str:

@@ -13,7 +13,7 @@ from functools import partial
 from kvcalc.cache import Cache, Group
 from kvcalc.expect import Expectation
 from kvcalc.figures import FIGURE_UNITS, TWINS, Figure
-from kvcalc.queries.parts import Found, Part, holds, value_of
+from kvcalc.queries.parts import Found, Part, difference, holds, value_of
 
 Reading = tuple[str, Fraction]
 """What else is computed, and its value."""
@@ -29,6 +29,8 @@ def remarks_on(
     if found is None or holds(expectation, found):
         return ()
     value = found.value
+    if found.estimated:
+        return (f"an estimate, {difference(expectation.figure, value)}",)
     figure, twin = expectation.figure, _twin(expectation.figure)
     if twin and twin.holds(value):
         return (f"right in {twin.unit}",)

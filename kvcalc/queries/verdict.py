@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from kvcalc.claim import BY_HAND, Claim, Side, Statement, Verdict
 from kvcalc.expect import Expectation
 from kvcalc.model import DEFAULT_CONTEXT
@@ -12,6 +10,7 @@ from kvcalc.queries.check import Result
 from kvcalc.queries.crossover import crossover
 from kvcalc.queries.parts import Found, Part, best_case, cache_of, holds, placed, value_of
 from kvcalc.queries.remarks import remarks_on
+from kvcalc.queries.served import served_by
 from kvcalc.whatif import NATIVE, rows_of
 
 
@@ -30,8 +29,9 @@ def _result(claim: Claim) -> Result:
     parts: tuple[Part, ...] = ()
     found: Found | None = None
     if stated is not None:
-        expectation, parts = stated.expectation, _parts(stated)
-        found = value_of(expectation, parts)
+        expectation = stated.expectation
+        parts = () if expectation.served else _parts(stated)
+        found = _found(stated)
     assumed = None if _holds_as_stated(claim, found) else _assumed(claim)
     return Result(
         id=claim.id,
@@ -43,7 +43,7 @@ def _result(claim: Claim) -> Result:
         expected=claim.expected,
         assumed=None if assumed is None else assumed.value,
         remarks=() if expectation is None else remarks_on(expectation, parts, found),
-        note=_note(claim, parts, found),
+        note=_note(claim, found),
         claim=claim,
     )
 
@@ -53,7 +53,20 @@ def _verdict(claim: Claim, found: Found | None, assumed: Found | None) -> Verdic
         return claim.expected if claim.expected in BY_HAND else "not-computable"
     if _holds_as_stated(claim, found):
         return "confirmed" if _ships(claim) else "misattributed"
+    if assumed is None and found and found.estimated and found.agreeing is not None:
+        return "not-computable"  # within what is estimated nothing decides
     return "holds-if" if assumed else "refuted"
+
+
+def _found(statement: Statement) -> Found | None:
+    """What a statement speaks of: of caches, or of servers."""
+    expectation = statement.expectation
+    if expectation.served is None:
+        return value_of(expectation, _parts(statement))
+    shared, _ = _contexts(statement)
+    spoken_of = _spoken_of(statement)
+    sides = [(side, name, side.question.context or shared) for side, name in spoken_of]
+    return served_by(expectation, sides)
 
 
 def _holds_as_stated(claim: Claim, found: Found | None) -> bool:
@@ -64,9 +77,8 @@ def _assumed(claim: Claim) -> Found | None:
     """What is computed under `holds_if`, where the figure holds there."""
     if claim.assumed is None:
         return None
-    expectation = claim.assumed.expectation
-    found = value_of(expectation, _parts(claim.assumed))
-    return found if holds(expectation, found) else None
+    found = _found(claim.assumed)
+    return found if holds(claim.assumed.expectation, found) else None
 
 
 def _ships(claim: Claim) -> bool:
@@ -85,12 +97,7 @@ def _parts(statement: Statement) -> tuple[Part, ...]:
 
     The sides without a context of their own share one.
     """
-    spoken_of = _spoken_of(statement)
-    free = [side.model for side, _ in spoken_of if side.question.context is None]
-    stated = statement.expectation.context or statement.context
-    shared = stated or min((model.default_context for model in free), default=DEFAULT_CONTEXT)
-    known = [model.max_context for model in free if model.max_context]
-    longest = stated or min(known, default=shared)
+    spoken_of, (shared, longest) = _spoken_of(statement), _contexts(statement)
     return tuple(
         Part(
             cache=cache_of(side.rows, name),
@@ -103,6 +110,16 @@ def _parts(statement: Statement) -> tuple[Part, ...]:
     )
 
 
+def _contexts(statement: Statement) -> tuple[int, int]:
+    """The context of sides without one of their own, and the longest that they are made for."""
+    sides = (side for side, _ in _spoken_of(statement))
+    free = [side.model for side in sides if side.question.context is None]
+    stated = statement.expectation.context or statement.context
+    shared = stated or min((model.default_context for model in free), default=DEFAULT_CONTEXT)
+    known = [model.max_context for model in free if model.max_context]
+    return shared, stated or min(known, default=shared)
+
+
 def _spoken_of(statement: Statement) -> list[tuple[Side, str]]:
     """The sides that the expectation names, each with the row that is meant."""
     subject, names = statement.subject, statement.expectation.schemes
@@ -112,13 +129,13 @@ def _spoken_of(statement: Statement) -> list[tuple[Side, str]]:
     return [(side, side.scheme or NATIVE) for side in sides]
 
 
-def _note(claim: Claim, parts: Sequence[Part], found: Found | None) -> str:
+def _note(claim: Claim, found: Found | None) -> str:
     told: list[str] = []
     facts = str((claim.about and crossover(claim.about.model)) or "")
     if claim.stated is not None:
-        facts = best_case(found)
-        sides = (side for side, _ in _spoken_of(claim.stated))
-        for side, part in zip(sides, parts, strict=True):
-            told += beyond(side.model, part.context)
+        facts = " ".join((best_case(found), *(found.told if found else ()))).strip()
+        shared, _ = _contexts(claim.stated)
+        for side, _ in _spoken_of(claim.stated):
+            told += beyond(side.model, side.question.context or shared)
     notes = [f"Note: {note}." for note in dict.fromkeys(told)]
     return " ".join(text for text in (claim.note, facts, *notes) if text)

@@ -17,6 +17,7 @@ from kvcalc.schema.forms.fields import (
     branches,
     schema_of,
 )
+from kvcalc.schema.forms.servers import ServerFields
 
 _ANY = core.any_schema()
 Batch = Annotated[int, Bound(1, 10**9)]
@@ -42,7 +43,7 @@ Mtp = Annotated[
 ]
 
 
-class _Asked(TypedDict, total=False):
+class _Asked(ServerFields, total=False):
     context: Context | None
     batch: Batch
     kv_dtype: Text | None

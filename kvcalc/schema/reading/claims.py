@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from kvcalc.attention import KINDS
 from kvcalc.claim import Claim, Side, Statement
-from kvcalc.errors import InvalidValue, KvcalcError, Nearest, Place, Problem
+from kvcalc.errors import InvalidValue, Nearest, Place, Problem
 from kvcalc.expect import parse_expectation
-from kvcalc.formats import parse_index_format, parse_kv_dtype
-from kvcalc.model import Model, Source
-from kvcalc.question import Question
+from kvcalc.model import Source
 from kvcalc.schema.forms.claims import ClaimForm, ClaimsForm, SideForm
 from kvcalc.schema.forms.fields import form_of
 from kvcalc.schema.reading.evidence import documents, unfounded
-from kvcalc.schema.reading.limits import BEST, CROSSING, best_cases, refuse_endless
-from kvcalc.schema.reading.named import ModelOf, NamedModels
+from kvcalc.schema.reading.limits import refuse_endless
+from kvcalc.schema.reading.named import GpuOf, ModelOf, NamedModels
 from kvcalc.schema.reading.problems import held_to
 from kvcalc.schema.reading.questions import Questions
+from kvcalc.schema.reading.servers import unserved
+from kvcalc.schema.reading.sides import Sides
 from kvcalc.schema.writing.text import flow
 from kvcalc.whatif import NATIVE
 
@@ -28,14 +27,11 @@ NEITHER = "expect needs the model it speaks of: write model: or of:"
 NOTHING_TO_CHANGE = "holds_if needs an expect entry to change"
 NO_MODEL = "ships needs the one model it speaks of: write model:"
 
-SHARED = ("batch", "kv_dtype", "index_dtype", "mtp", "source_length")
-"""What a claim may say for all of its sides."""
-
 CLAIMS, CLAIM, SIDE = form_of(ClaimsForm), form_of(ClaimForm), form_of(SideForm)
 
 
 def read_claims(
-    data: object, file: str, line_of: Callable[[Place], int], model_of: ModelOf
+    data: object, file: str, line_of: Callable[[Place], int], model_of: ModelOf, gpu_of: GpuOf
 ) -> tuple[Claim, ...]:
     """The claims that a file's data makes.
 
@@ -50,7 +46,7 @@ def read_claims(
     problems += [*_repeated(names), *questions.problems]
     if written:
         problems += questions.unknown({name for name in names if isinstance(name, str)})
-    claims, models = [], NamedModels(model_of)
+    claims, models = [], NamedModels(model_of, gpu_of)
     for number, raw in enumerate(written):
         path: Place = ("claims", number)
         reading = _Reading(raw, models, questions, form.get("title") or "")
@@ -88,9 +84,8 @@ class _Reading:
         self.raw = raw
         self.title = title
         self.questions = questions
-        self.models = models
         self.problems: list[Problem] = []
-        self.told: set[Problem] = set()
+        self.sides = Sides(models, self.problems)
 
     def claim(self, file: str, line: int) -> Claim | None:
         """The claim, or None and `problems`."""
@@ -156,69 +151,10 @@ class _Reading:
         sides = {}
         of, model = form.get("of"), form.get("model")
         if of is None and model is not None:
-            sides[""] = self._side({"model": model}, form, prefix, prefix)
+            sides[""] = self.sides.side({"model": model}, form, prefix, prefix)
         for name, side in (of or {}).items():
-            sides[name] = side and self._side(side, form, (*prefix, "of", name), prefix)
+            sides[name] = side and self.sides.side(side, form, (*prefix, "of", name), prefix)
         return {name: side for name, side in sides.items() if side}
-
-    def _side(
-        self, side: Mapping[str, Any], claim: Mapping[str, Any], path: Place, above: Place
-    ) -> Side | None:
-        """A side; what it does not say itself, the claim may say for all of its sides."""
-
-        said = {name: claim[name] for name in SHARED if name in claim} | dict(side)
-
-        def place(name: str) -> Place:
-            return (*(path if name in side else above), name)
-
-        count = len(self.problems)
-        model = self._model(side["model"], (*path, "model"))
-        for name, parse in (("kv_dtype", parse_kv_dtype), ("index_dtype", parse_index_format)):
-            said[name] = self._parsed(parse, said.get(name), place(name))
-        if model is None or len(self.problems) > count:
-            return None
-        settings = {name: said[name] for name in ("context", *SHARED) if name in said}
-        if type(said.get("mtp")) is int:
-            settings |= {"mtp": True, "mtp_layers": said["mtp"]}
-        mtp = settings.get("mtp_layers", 0)
-        self.models.ask(model, mtp, _searched(claim, model))
-        found = Side(model, side.get("scheme"), Question(**settings))
-        return found if self._fits(found, path, place("kv_dtype")) else None
-
-    def _fits(self, side: Side, path: Place, stored: Place) -> bool:
-        """Whether the question fits the model, and a row of it is called as the side says."""
-        try:
-            names = side.rows.names
-        except KvcalcError as error:
-            self._told(Problem(str(error), path=stored if side.question.kv_dtype else path))
-            return False
-        if side.scheme is not None and side.scheme not in names:
-            text = f"no row of {side.model.name} is called {side.scheme!r}"
-            self._told(Problem(text, Nearest(side.scheme, names), (*path, "scheme")))
-            return False
-        return True
-
-    def _told(self, problem: Problem) -> None:
-        if problem not in self.told:
-            self.told.add(problem)
-            self.problems.append(problem)
-
-    def _parsed(self, parse: Callable[[str], Any], name: str | None, path: Place) -> Any:
-        if name is None:
-            return None
-        try:
-            return parse(name)
-        except ValueError as error:
-            self._told(Problem(str(error), path=path))
-            return None
-
-    def _model(self, reference: str, path: Place) -> Model | None:
-        found = self.models.find(reference)
-        if isinstance(found, Model):
-            return found
-        for problem in found:
-            self._told(replace(problem, path=path))
-        return None
 
     def _statement(
         self, form: Mapping[str, Any], sides: Mapping[str, Side], prefix: Place
@@ -230,7 +166,7 @@ class _Reading:
         try:
             expectation = parse_expectation(entry, printed)
         except ValueError as error:
-            self._told(Problem(str(error), path=path))
+            self.sides.tell(Problem(str(error), path=path))
             return None
         known, what = expectation.schemes, "row of this model"
         if (of := form.get("of")) is not None:
@@ -240,7 +176,10 @@ class _Reading:
         for name in dict.fromkeys(expectation.schemes):
             if name not in known:
                 text = f"no {what} is called {name!r}"
-                self._told(Problem(text, Nearest(name, known), path))
+                self.sides.tell(Problem(text, Nearest(name, known), path))
+            elif not self.problems and (side := sides.get("", sides.get(name))):
+                for problem in unserved(side, expectation, path):
+                    self.sides.tell(problem)
         return Statement(expectation, sides, form.get("context"))
 
     def _assumed(self, form: Mapping[str, Any], stated: Statement | None) -> Statement | None:
@@ -266,13 +205,6 @@ class _Reading:
             text = "holds_if changes nothing in the claim"
             self.problems.append(Problem(text, "name what it assumes", path))
         return assumed
-
-
-def _searched(claim: Mapping[str, Any], model: Model) -> int:
-    """How many sums over a model it takes, at most, where contexts are searched through."""
-    if (expect := claim.get("expect")) is None:
-        return 1 if model.active_parameters is None else CROSSING
-    return BEST if best_cases(expect) else 1
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,8 @@ MAX_CLAIMED = 5_000
 model that a claim names; `CROSSING` or `BEST` times as many where contexts are searched through."""
 CROSSING = 5
 """Sums that it takes to find where sparse attention costs no more than dense."""
+SERVING = 10
+"""Sums that a figure of a server counts as, whose memory is bisected."""
 BEST = 100
 """Sums that a best case counts as, of which a figure says `up to`."""
 

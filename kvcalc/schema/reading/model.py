@@ -196,7 +196,9 @@ class _Reading:
         for entry, printed in (self.form.get("expect") or {}).items():
             path = ("expect", entry)
             try:
-                expectation = parse_expectation(entry, printed, line_of(path))
+                expectation = parse_expectation(
+                    entry, printed, line_of(path), serverless="a model's own file"
+                )
             except ValueError as error:
                 self.problems.append(Problem(str(error), path=path))
                 continue

@@ -1,4 +1,4 @@
-"""The models that claims name: each is looked for once, and what is asked of them counted."""
+"""The models and GPUs that claims name: each is looked for once, and what is asked counted."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from kvcalc.errors import InputError, InvalidValue, Problem
+from kvcalc.hardware import Gpu
 from kvcalc.model import Model
 from kvcalc.schema.reading.limits import MAX_CLAIMED
 
 ModelOf = Callable[[str], Model]
 """Finds the model that a claim names. Raises InputError."""
+GpuOf = Callable[[str], Gpu]
+"""Finds the GPU. Raises InputError."""
 
 TOLD = 10
 """Problems of a model's file that each claim about it tells; of more the number is told."""
 
 
 class NamedModels:
-    """Models by the names that claims have for them."""
+    """Models, and GPUs, by the names that claims have for them."""
 
-    def __init__(self, model_of: ModelOf) -> None:
+    def __init__(self, model_of: ModelOf, gpu_of: GpuOf) -> None:
         self.model_of = model_of
+        self.gpu_of = gpu_of
         self.found: dict[str, Model | tuple[Problem, ...]] = {}
+        self.gpus: dict[str, Gpu | tuple[Problem, ...]] = {}
         self.asked = 0
 
     def find(self, reference: str) -> Model | tuple[Problem, ...]:
@@ -32,6 +37,15 @@ class NamedModels:
             except InputError as error:
                 self.found[reference] = tuple(_told(error))
         return self.found[reference]
+
+    def gpu(self, reference: str) -> Gpu | tuple[Problem, ...]:
+        """The same of a GPU."""
+        if reference not in self.gpus:
+            try:
+                self.gpus[reference] = self.gpu_of(reference)
+            except InputError as error:
+                self.gpus[reference] = tuple(_told(error))
+        return self.gpus[reference]
 
     def ask(self, model: Model, mtp: int, times: int) -> None:
         """Count what a claim asks of a model. Raises InvalidValue where all of them ask too much.

@@ -864,6 +864,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 ROUGH = {
+    "vllm-qwen3.6-35b-int4-2-gpus": 2,
     "vllm-qwen3-next-80b-2xh200": 2,
     "vllm-gemma-3-27b-4k": 2,
     "vllm-llava-mistral-7b-h100": 45,

@@ -147,7 +147,7 @@ def parse_rate(text: str) -> int:
         raise ValueError(f"{briefly(text)} is no bandwidth; {_PER_SECOND.format(64)}")
     number, unit = re.sub("[,_]", "", match[1]), match[2]
     if unit not in SIZE_UNITS:
-        bits = f", or in bits, {number}{unit}/s, an eighth of that" if unit[1:] == "b" else ""
+        bits = f"; {unit}/s are of bits, an eighth of {unit[:-1]}B/s" if unit.endswith("b") else ""
         have = f"unknown unit {unit!r}" if unit else f"{briefly(text)} has no unit"
         raise ValueError(f"{have}; {_PER_SECOND.format(number)}{bits}")
     return check_rate(int(Fraction(number) * SIZE_UNITS[unit]))

@@ -170,6 +170,13 @@ def test_the_best_layout_is_marked_and_those_that_cannot_be_are_told() -> None:
     assert best.batches.most == (USABLE - 10 * GIB) // (LLAMA // 2 * 8192)
 
 
+def test_stages_of_one_gpu_are_tried_where_copies_do_not_fit() -> None:
+    # 141.1 GB of weights: no copy fits into 85 GB, a third of them does
+    answer = kvcalc.fit("llama-3.1-70b", gpu="h100", gpus=3, context=8192)
+    told = [(row.layout, row.fits, row.best) for row in answer.rows]
+    assert told == [("dp 3", False, False), ("pp 3", True, True)]
+
+
 def test_several_models_are_each_laid_out_as_serves_most() -> None:
     answer = kvcalc.fit("llama-3.1-8b", "qwen3-8b", gpus=2, context=8192, **SURE)
     assert [row.model for row in answer.rows] == ["Llama 3.1 8B", "Qwen3-8B"]
@@ -265,6 +272,7 @@ def test_weights_that_leave_nothing_say_how_short_it_is_and_on_how_many_gpus_it_
         ({"weights": "-5GB"}, "weights: -5,000,000,000 B is no memory"),
         ({"weights": 1, "weight_dtype": "fp8"}, "each say how large the weights are"),
         ({"weight_dtype": "fp9"}, "weight_dtype: "),
+        ({"weight_dtype": 8}, "weight_dtype: 8 is not the name of a dtype"),
         ({"available": 1, "memory": 2}, "--available and --memory each say what is left"),
         ({"memory": 1}, "whatever it is: leave --gpu out"),
         ({"batch": 0}, "batch 0: it is between 1 and"),
@@ -374,6 +382,9 @@ def test_a_mix_takes_as_much_as_its_lengths_do_on_average() -> None:
         # the longest context is of one, as those of a mix are not alike
         assert answer.rows[0].largest_context == 327_680
     assert answer.rows[0].short == 29 * LLAMA * 114_688 // 10 + 1 - 40 * GIB
+    for words in ("29 sequences of the mix take", "fewer sequences, 28, of the mix"):
+        assert words in str(answer)
+    assert "longest context for 29" not in str(answer)
     # two copies: each has its own 28
     assert kvcalc.fit("llama-3.1-8b", memory="40GiB", context=mix, dp=2).rows[0].largest_batch == 56
 

@@ -12,7 +12,7 @@ from math import ceil, isqrt
 from typing import TYPE_CHECKING
 
 from kvcalc.budget.estimate import Basis, Estimate
-from kvcalc.errors import WrongArgument
+from kvcalc.errors import WrongArgument, briefly
 from kvcalc.formats import BF16, Format, parse_format
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ def weight_format(dtype: str | Format) -> Format:
 
     Raises WrongArgument.
     """
+    if not isinstance(dtype, str | Format):
+        raise WrongArgument("weight_dtype", f"{briefly(dtype)} is not the name of a dtype")
     try:
         stored = parse_format(dtype) if isinstance(dtype, str) else dtype
     except ValueError as error:

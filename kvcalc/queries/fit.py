@@ -174,7 +174,7 @@ def laid_out(name: str, model: Model, query: Question, machine: Machine, wanted:
         text = "what is left for the cache is of one layout"
         raise WrongArgument("gpus", f"{text}: say which, such as --tp {machine.gpus}")
     for layout in layouts:
-        if found and is_last_resort(layout):
+        if is_last_resort(layout) and any(row.fits for _, row in found):
             break
         try:
             placed = deployed(model, layout)

@@ -13,7 +13,7 @@ from kvcalc.render import Style, decoding, offload
 from kvcalc.render.budget import ledger
 from kvcalc.render.placed import set_up
 from kvcalc.render.sheets import Column, Sheet, Tone, described, numbers, sizes, text
-from kvcalc.render.ways_out import ways_out
+from kvcalc.render.ways_out import length, ways_out
 from kvcalc.units import System, decimals, format_size, size_unit
 
 WANTING = "does not fit"
@@ -52,7 +52,7 @@ def _columns(answer: Fit, units: System) -> Iterator[Column]:
     what = "the mix" if answer.mix else f"{answer.query.context:,}"
     batches = (_spanned(row.largest_batch, row.batches) for row in rows)
     yield numbers(f"sequences of {what}", batches)
-    many = f" for {answer.batch:,}" if answer.batch and answer.batch > 1 else ""
+    many = f" for {answer.batch:,}" if answer.batch and answer.batch > 1 and not answer.mix else ""
     contexts = (_spanned(row.largest_context, row.contexts) for row in rows)
     yield numbers(f"longest context{many}", contexts)
 
@@ -164,6 +164,6 @@ def _wanting(row: Fitted, engine: str | None, units: System) -> str:
         lack = f", and {engine}, set up so, serves {'none' if row.wanted == 1 else 'less'} of it"
     what = "one sequence" if row.wanted == 1 else f"{row.wanted:,} sequences"
     take = "takes" if row.wanted == 1 else "take"
-    takes = f"{what} of {row.context:,} tokens {take} {_size(row.taken, units)}"
+    takes = f"{what} of {length(row)} {take} {_size(row.taken, units)}"
     nothing = "" if row.ways_out else "; not one token fits"
     return f"{row.model} {WANTING}: {takes}{lack}{nothing}"

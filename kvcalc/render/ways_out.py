@@ -27,11 +27,16 @@ def ways_out(row: Fitted) -> Iterator[str]:
         yield f"{lead}{_told(one, row)}"
 
 
+def length(row: Fitted) -> str:
+    """What the sequences are that are to fit: as long as asked for, or of a mix."""
+    return f"{row.context:,} tokens" if row.mean is None else "the mix"
+
+
 def _told(way: WayOut, row: Fitted) -> str:
     found, many = way.row, row.wanted > 1
     of_them = f"for {row.wanted:,} sequences" if many else "for one sequence"
     served = "any number" if found.largest_batch is None else f"{found.largest_batch:,}"
-    fit = f"{served} of {row.context:,} tokens"
+    fit = f"{served} of {length(row)}"
     if way.knob == "layout":
         return f"another layout, {way.value}: {fit}"
     if way.knob == "kv_dtype":
@@ -39,5 +44,5 @@ def _told(way: WayOut, row: Fitted) -> str:
     if way.knob == "context":
         return f"{found.largest_context:,} tokens {of_them}"
     if way.knob == "batch":
-        return f"fewer sequences, {way.value:,}, of {row.context:,} tokens"
+        return f"fewer sequences, {way.value:,}, of {length(row)}"
     return f"{way.value:,} GPUs, {found.layout}: {fit}"

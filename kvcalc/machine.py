@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from kvcalc.budget.weights import weight_format
-from kvcalc.errors import UsageError, briefly, checked
+from kvcalc.errors import UsageError, WrongArgument, briefly, checked, did_you_mean
 from kvcalc.question import Asked
 from kvcalc.units import grouped, memory_of, parse_share, rate_of
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 MAX_GPUS = 10_000
 """Of one machine; no cluster serves a model on so many."""
 NEITHER = "--memory or --gpu is missing; for example: --memory 40GiB, or --gpu h200 --gpus 8"
+
+
+BESIDE = ("gpu", "ledger", "context", "batch", "draft", "ignore")
+"""What else is said and asked, by names of its own."""
 
 
 class Given(TypedDict, total=False):
@@ -94,8 +98,15 @@ class FitAsked(Asked, Given, total=False):
 
 def apart(asked: FitAsked) -> tuple[Given, Asked]:
     """What is said of a machine, and what is asked of models."""
-    there = {name: value for name, value in asked.items() if name in Given.__annotations__}
-    others = {name: value for name, value in asked.items() if name not in there}
+    there, others = {}, {}
+    for name, value in asked.items():
+        if name in Given.__annotations__:
+            there[name] = value
+        elif name in Asked.__annotations__:
+            others[name] = value
+        else:
+            hint = did_you_mean(name, (*FitAsked.__annotations__, *BESIDE))
+            raise WrongArgument(name, f"there is no argument {name!r}; {hint}")
     return cast("Given", there), cast("Asked", others)
 
 
@@ -123,13 +134,11 @@ def _consistent(machine: Machine) -> None:
         raise UsageError(f"{text}, or say --available")
     if machine.left is None and machine.gpu is None:
         raise UsageError(NEITHER)
-    if machine.gpu is None:
-        if "gpus" in said:
-            text = "--gpus is of a kind of GPU: add --gpu, such as --gpu h200"
-            raise UsageError(f"{text}, or say how GPUs share a model: --tp {machine.gpus}")
-        for name in ("utilization", "activations", "overhead"):
-            if name in said:
-                raise UsageError(f"{_option(name)} is of a GPU: add --gpu, such as --gpu h200")
+    if machine.left is not None:
+        _of_a_sum(said, *known)
+    if machine.gpu is None and machine.gpus is not None:
+        text = "--gpus is of a kind of GPU: add --gpu, such as --gpu h200"
+        raise UsageError(f"{text}, or say how GPUs share a model: --tp {machine.gpus}")
     if {"weights", "weight_dtype"} <= said:
         raise UsageError(
             "--weights and --weight-dtype each say how large the weights are: keep one"
@@ -137,6 +146,17 @@ def _consistent(machine: Machine) -> None:
     for name in ("host_memory", "disk", "link", "disk_bandwidth"):
         if name in said and not machine.offload:
             raise UsageError(f"{_option(name)} is of what rests outside of GPUs: add --offload")
+
+
+def _of_a_sum(said: set[str], left: str) -> None:
+    """Raises UsageError for parts of a sum, where what they leave is known."""
+    parts = ["utilization", "activations", "overhead"]
+    if "gpu" not in said:  # what a step reads of them is told beside a GPU alone
+        parts += ["weights", "weight_dtype"]
+    for name in parts:
+        if name in said:
+            text = f"{_option(left)} says what is left beside all else: leave"
+            raise UsageError(f"{text} {_option(name)} out")
 
 
 def _option(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 from kvcalc.engines.reservation import Capacity, Reservation, Term, as_the_longest
 from kvcalc.engines.settings import Declared, read
@@ -70,8 +71,16 @@ class Paged:
     def capacity(self, memory: int, context: int, shared: int = 0) -> Capacity:
         return Capacity(memory // self.at(context, 1).bytes)
 
+    fails = ""
+
+    def serving(self, batch: int) -> Paged:
+        return self
+
     def mixed(self, memory: int, mix: Mix) -> Capacity:
         return as_the_longest(self, memory, mix)
+
+    def mean(self, mix: Mix) -> Fraction:
+        return Fraction(self.at(mix.longest, 1).bytes)
 
 
 def plan(model: Model, question: Question) -> Paged:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import accumulate
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -272,8 +273,16 @@ class Paged:
         lines = (f"GPU KV cache size: {16 * left:,} tokens", f"Concurrency: {left / pages:.2f}x")
         return Capacity(left // pages, Report(16 * left, left / pages, lines))
 
+    fails = ""
+
+    def serving(self, batch: int) -> Paged:
+        return self
+
     def mixed(self, memory: int, mix: Mix) -> Capacity:
         return as_the_longest(self, memory, mix)
+
+    def mean(self, mix: Mix) -> Fraction:
+        return Fraction(self.at(mix.longest, 1).bytes)
 
 
 def paged(monkeypatch: pytest.MonkeyPatch, plan: Any) -> None:

@@ -31,6 +31,10 @@ _MEMORY = (
     "kvcalc fit says what fits into the memory that is left for the cache: kvcalc fit MODEL "
     "--memory 40GiB, and on GPUs: --gpu h200 --gpus 8"
 )
+_GPUS = (
+    "kvcalc fit says what fits on GPUs: kvcalc fit MODEL --gpu h200 --gpus 8; what an engine goes "
+    "by is a setting of its own: say --engine vllm -E gpu=VALUE"
+)
 _PLACED = "where a layer runs changes nothing of what is stored: leave it out"
 _PROMPT = "how a prompt is cut up changes nothing of what is stored: leave it out"
 _AT_MOST = "that is how many an engine runs at most; --batch says how many sequences there are"
@@ -43,6 +47,7 @@ _NOT_THERE = {
     _SPLIT: "-sm --split-mode -ts --tensor-split",
     _MEMORY: "--gpu-memory-utilization --mem-fraction-static --kv-cache-free-gpu-memory-fraction "
     "--memory --kv-cache-memory --kv-cache-memory-bytes",
+    _GPUS: "--gpu --gpus",
     _PLACED: "-ngl --gpu-layers --n-gpu-layers -nkvo --no-kv-offload",
     _PROMPT: "--chunked-prefill-size",
     _AT_MOST: "--max-running-requests",

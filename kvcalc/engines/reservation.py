@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kvcalc.errors import UsageError
@@ -120,6 +121,13 @@ class Plan(Protocol):
         """Tokens after which it charges as much again, or more, than for so many less."""
 
     @property
+    def fails(self) -> str:
+        """Why a server fails though the engine has planned its cache; nothing where it does not."""
+
+    def serving(self, batch: int) -> Plan:
+        """The same set up for so many sequences, where its settings leave their number open."""
+
+    @property
     def cut(self) -> tuple[int, ...] | None:
         """Layers of each GPU where it deals them out by a rule of its own; None: as evenly as can
         be."""
@@ -145,6 +153,9 @@ class Plan(Protocol):
 
         Raises UsageError for a context that the engine does not take.
         """
+
+    def mean(self, mix: Mix) -> Fraction:
+        """Bytes that one of these takes on average."""
 
 
 @dataclass(frozen=True)
@@ -180,9 +191,22 @@ class WithDraft:
         """Of both together."""
         return Capacity(memory // max(1, self.at(context, 1, shared).bytes))
 
+    @property
+    def fails(self) -> str:
+        """Of either."""
+        return self.model.fails or self.draft.fails
+
+    def serving(self, batch: int) -> WithDraft:
+        """Both."""
+        return WithDraft(self.model.serving(batch), self.draft.serving(batch))
+
     def mixed(self, memory: int, mix: Mix) -> Capacity:
-        """Of both together, each as the model's plan has them."""
+        """Of both together, padded as the model is alone."""
         return as_the_longest(self, memory, mix)
+
+    def mean(self, mix: Mix) -> Fraction:
+        """Each is as the longest."""
+        return Fraction(self.at(mix.longest, 1).bytes)
 
 
 def as_the_longest(plan: Plan, memory: int, mix: Mix) -> Capacity:

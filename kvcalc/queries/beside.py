@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvcalc.budget.budget import WEIGHTS
+from kvcalc.queries.budgets import weights_on
 from kvcalc.queries.decoding import Decoding, decoding
 from kvcalc.queries.offload import Outside, offload
 from kvcalc.sharing import NOTHING_SHARED
 
 if TYPE_CHECKING:
-    from kvcalc.budget.estimate import Estimate
     from kvcalc.machine import Machine
     from kvcalc.queries.deployed import Deployed
     from kvcalc.queries.fitted import Fitted, Wanted
@@ -36,6 +36,5 @@ def _decoding(row: Fitted, placed: Deployed, machine: Machine, wanted: Wanted) -
     shares = placed.sharing != NOTHING_SHARED or wanted.mix is not None
     if machine.gpu is None or shares or not batch:
         return None
-    weights: list[Estimate] = [part.size for part in row.budget.parts if part.name == WEIGHTS]
-    known = weights[0] if weights and machine.ledger is None else None
-    return decoding(placed, row.context, batch, known, machine.gpu)
+    own = (part.size for part in weights_on(placed, machine) if part.name == WEIGHTS)
+    return decoding(placed, row.context, batch, next(own, None), machine.gpu)

@@ -65,7 +65,7 @@ def budget_of(placed: Deployed, question: Question, machine: Machine) -> Budget:
     utilization = machine.utilization
     if utilization is None:
         utilization = UTILIZATION[question.engine]
-    parts = (*_weights(placed, machine), *_others(placed, question, machine, gpu))
+    parts = (*weights_on(placed, machine), *_others(placed, question, machine, gpu))
     return Budget(gpu.memory, utilization, parts)
 
 
@@ -86,18 +86,23 @@ def _told_by(ledger: Ledger) -> Budget:
     return Budget(total, ledger.utilization, parts if total else (), left)
 
 
-def _weights(placed: Deployed, machine: Machine) -> Iterator[Part]:
-    """The model's own weights, and its draft's."""
-    model, draft = placed.model, placed.model.draft
-    total = weights_of(model, machine.weights, machine.weight_dtype)
-    if total is None:
+def must_be_known(model: Model, machine: Machine) -> None:
+    """Raises UsageError where a sum asks for weights that nobody says."""
+    if machine.left is not None:
+        return
+    if weights_of(model, machine.weights, machine.weight_dtype) is None:
         raise UsageError(unknown_weights(model))
-    yield Part(WEIGHTS, per_gpu(model, total, placed.ranks))
-    if draft:
-        of_draft = weights_of(draft)
-        if of_draft is None:
-            text = f"the bytes of the weights of {draft.name}, which drafts, are not known"
-            raise UsageError(f"{text}: write weight_bytes into a YAML file of it")
+    if model.draft and weights_of(model.draft) is None:
+        text = f"the bytes of the weights of {model.draft.name}, which drafts, are not known"
+        raise UsageError(f"{text}: write weight_bytes into a YAML file of it")
+
+
+def weights_on(placed: Deployed, machine: Machine) -> Iterator[Part]:
+    """The weights of one GPU: the model's own, and its draft's, as far as they are known."""
+    model, draft = placed.model, placed.model.draft
+    if (total := weights_of(model, machine.weights, machine.weight_dtype)) is not None:
+        yield Part(WEIGHTS, per_gpu(model, total, placed.ranks))
+    if draft and (of_draft := weights_of(draft)) is not None:
         yield Part(DRAFT_WEIGHTS, draft_per_gpu(draft, of_draft, placed.ranks))
 
 

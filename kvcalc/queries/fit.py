@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 
 from kvcalc.answer import Answer
 from kvcalc.engines import version_of
-from kvcalc.errors import UsageError, WrongArgument
+from kvcalc.errors import WrongArgument
 from kvcalc.machine import Machine
 from kvcalc.model import Model
 from kvcalc.queries.asked import drafts_of, filled, names_of, notes_on
-from kvcalc.queries.beside import beside
-from kvcalc.queries.budgets import budget_of, on_gpu
-from kvcalc.queries.deployed import Deployed, deployed, resolved
-from kvcalc.queries.fitted import Fitted, Wanted, fitted
-from kvcalc.queries.layouts import is_last_resort, layout_name, layouts_of
+from kvcalc.queries.budgets import on_gpu
+from kvcalc.queries.deployed import resolved
+from kvcalc.queries.fitted import Fitted, Wanted
+from kvcalc.queries.laying import LaidOut, laid_out
 from kvcalc.queries.ways_out import ways_out
 from kvcalc.question import Question
 
@@ -144,54 +143,3 @@ def _on(machine: Machine) -> Iterator[str]:
         yield f"{text} them in more bits: --weights is surer"
     if machine.ledger:
         yield from (f"{machine.ledger.file}: {note}" for note in machine.ledger.notes)
-
-
-@dataclass(frozen=True)
-class LaidOut:
-    """The layouts of one model that can be, each with what fits, and why others cannot."""
-
-    tried: tuple[tuple[Deployed, Fitted], ...]
-    refused: tuple[str, ...]
-
-    @property
-    def best(self) -> tuple[tuple[Deployed, Fitted], ...]:
-        """The layout that serves most, alone."""
-        return tuple(one for one in self.tried if one[1].best)
-
-    def with_best(self, placed: Deployed, row: Fitted) -> LaidOut:
-        """The same with another row for the best."""
-        tried = tuple((placed, row) if old.best else (one, old) for one, old in self.tried)
-        return replace(self, tried=tried)
-
-
-def laid_out(name: str, model: Model, query: Question, machine: Machine, wanted: Wanted) -> LaidOut:
-    """A model in each layout of the machine. Raises UsageError where it can be in none of them."""
-    found: list[tuple[Deployed, Fitted]] = []
-    model = model.adapted(query)
-    refused: list[tuple[str, UsageError]] = []
-    layouts = layouts_of(model, query, machine.gpus)
-    if len(layouts) > 1 and machine.left is not None:
-        text = "what is left for the cache is of one layout"
-        raise WrongArgument("gpus", f"{text}: say which, such as --tp {machine.gpus}")
-    for layout in layouts:
-        if is_last_resort(layout) and any(row.fits for _, row in found):
-            break
-        try:
-            placed = deployed(model, layout)
-            budget = budget_of(placed, layout, machine)
-            row = fitted(name, placed, budget, wanted)
-            found.append((placed, beside(row, placed, machine, wanted)))
-        except UsageError as error:
-            refused.append((layout_name(layout), error))
-    if not found:
-        raise refused[0][1]
-    best = max(range(len(found)), key=lambda n: _rank(found[n][1]))
-    marked = ((one, replace(row, best=n == best)) for n, (one, row) in enumerate(found))
-    return LaidOut(tuple(marked), tuple(f"{name} with {at}: {error}" for at, error in refused))
-
-
-def _rank(row: Fitted) -> tuple[bool, float, float]:
-    """What is better: what is wanted fits, then more sequences, then longer ones."""
-    batch, context = row.largest_batch, row.largest_context
-    endless = float("inf")
-    return row.fits, endless if batch is None else batch, endless if context is None else context

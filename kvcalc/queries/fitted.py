@@ -138,7 +138,7 @@ def fitted(name: str, placed: Deployed, budget: Budget, wanted: Wanted) -> Fitte
         largest_batch=capacity.largest_batch if room.taken(tokens) else None,
         largest_context=alike.largest_context,
         report=capacity.report,
-        mean=wanted.mix.mean(room.taken) if wanted.mix else None,
+        mean=_mean(placed, wanted.mix) if wanted.mix else None,
     )
     row = row if budget.available.is_exact else _spanning(row, placed, wanted)
     of_engine = kept.reservation.notes if kept.reservation else ()
@@ -148,12 +148,17 @@ def fitted(name: str, placed: Deployed, budget: Budget, wanted: Wanted) -> Fitte
 
 def _taken(placed: Deployed, wanted: Wanted) -> int:
     """Bytes that what is wanted takes on the fullest rank, and the engine's pool beside it."""
-    kept = placed.at(wanted.tokens, wanted.least)
+    plan = placed.plan and placed.plan.serving(wanted.least)
+    kept = replace(placed, plan=plan).at(wanted.tokens, wanted.least)
     pool = (kept.reservation.pool or 0) if kept.reservation else 0
     if wanted.mix:
-        each = wanted.mix.mean(Room(placed, 0).taken)
-        return ceil(placed.ranks.sequences(wanted.least) * each) + pool
+        return ceil(placed.ranks.sequences(wanted.least) * _mean(placed, wanted.mix)) + pool
     return pool + (kept.reservation.bytes if kept.reservation else kept.amounts.stored)
+
+
+def _mean(placed: Deployed, mix: Mix) -> Fraction:
+    """Bytes that a sequence of a mix takes on the fullest rank, on average."""
+    return placed.plan.mean(mix) if placed.plan else mix.mean(Room(placed, 0).taken)
 
 
 def _spanning(row: Fitted, placed: Deployed, wanted: Wanted) -> Fitted:

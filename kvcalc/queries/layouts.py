@@ -42,9 +42,8 @@ def layouts_of(model: Model, question: Question, gpus: int | None) -> tuple[Ques
     if not found:
         text = f"the layout takes {taken:,} of {gpus:,} GPUs"
         raise WrongArgument("gpus", f"{text}: name all of them, or fewer ranks")
-    sharing = (_sharing(model, one) for one in found)
-    more = (one for one in sharing if one and question.dcp == 1)
-    return tuple(sorted((*found, *more), key=is_last_resort))
+    shared = [more for one in found for more in _sharing(model, one) if question.dcp == 1]
+    return tuple(sorted((*found, *shared), key=is_last_resort))
 
 
 def is_last_resort(layout: Question) -> bool:
@@ -78,11 +77,16 @@ def _filled(question: Question, free: list[str], gpus: int) -> Iterator[Question
             yield replace(question, dp=ranks, tp=question.tp * tp)
 
 
-def _sharing(model: Model, question: Question) -> Question | None:
-    """All GPUs of tp, with ranks that share tokens where they would keep the same."""
+def _sharing(model: Model, question: Question) -> Iterator[Question]:
+    """All GPUs of tp, with ranks that share tokens where they would keep the same.
+
+    As many as would, and half as many, and so on, as an engine may take no more.
+    """
     if question.tp == 1 or question.pp > 1 or question.dp > 1:
-        return None
+        return
     kept = [t for scheme in model.schemes for t in scheme.kept if t.role in ENTRY_ROLES]
     copies = {question.tp // min(question.tp, tensor.heads or 1) for tensor in kept}
     alike = min(copies, default=1)
-    return replace(question, dcp=alike) if alike > 1 and question.tp % alike == 0 else None
+    while alike > 1 and question.tp % alike == 0:
+        yield replace(question, dcp=alike)
+        alike //= 2

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     """The best row for a question on a machine. Raises UsageError."""
 
 Knob = Literal["layout", "kv_dtype", "context", "batch", "gpus"]
-FP8 = "fp8"
+COARSER = ("fp8", "q8_0")
+"""Dtypes of a cache that engines take beside a model's own, half as large or about that."""
+MACHINE = 8
+"""GPUs that one machine has, in most cases."""
 DOUBLINGS = 8
 """Of the GPUs, at most: beyond 256 times as many it is another question."""
 
@@ -41,7 +44,7 @@ def ways_out(row: Fitted, question: Question, machine: Machine, ask: Ask) -> tup
     more GPUs."""
     tried = (
         *_another_layout(question, machine, ask),
-        *_fp8(question, machine, ask),
+        *_coarser(question, machine, ask),
         *_fewer(row),
         *_more_gpus(row, question, machine, ask),
     )
@@ -59,11 +62,13 @@ def _another_layout(question: Question, machine: Machine, ask: Ask) -> Iterator[
         yield WayOut("layout", str(found.layout), found)
 
 
-def _fp8(question: Question, machine: Machine, ask: Ask) -> Iterator[WayOut]:
-    if question.kv_dtype is None:
-        found = _fitting(ask, replace(question, kv_dtype=parse_kv_dtype(FP8)), machine)
+def _coarser(question: Question, machine: Machine, ask: Ask) -> Iterator[WayOut]:
+    """The first dtype that makes it fit, where none was asked for."""
+    for name in COARSER if question.kv_dtype is None else ():
+        found = _fitting(ask, replace(question, kv_dtype=parse_kv_dtype(name)), machine)
         if found:
-            yield WayOut("kv_dtype", FP8, found)
+            yield WayOut("kv_dtype", name, found)
+            return
 
 
 def _fewer(row: Fitted) -> Iterator[WayOut]:
@@ -75,14 +80,24 @@ def _fewer(row: Fitted) -> Iterator[WayOut]:
 
 
 def _more_gpus(row: Fitted, question: Question, machine: Machine, ask: Ask) -> Iterator[WayOut]:
-    """Twice as many, and twice as many again, in the layout that serves most."""
+    """The fewest of them, in the layout that serves most; from a machine's worth on, of machines.
+
+    Twice as many, and twice as many again, until it fits; then those between.
+    """
     if machine.gpu is None or machine.left is not None:
         return
     free = replace(question, tp=1, pp=1, dp=1, dcp=1, pp_layers=None)
-    for doubled in range(1, DOUBLINGS + 1):
-        gpus = row.ranks.gpus << doubled
-        found = _fitting(ask, free, replace(machine, gpus=gpus)) if gpus <= MAX_GPUS else None
-        if found:
+
+    def on(gpus: int) -> Fitted | None:
+        return _fitting(ask, free, replace(machine, gpus=gpus)) if gpus <= MAX_GPUS else None
+
+    doubled = (row.ranks.gpus << times for times in range(1, DOUBLINGS + 1))
+    enough = next((gpus for gpus in doubled if on(gpus)), None)
+    if enough is None:
+        return
+    for gpus in range(enough // 2 + 1, enough + 1):
+        whole = gpus < MACHINE or gpus % MACHINE == 0 or gpus == enough
+        if whole and (found := on(gpus)):
             yield WayOut("gpus", gpus, found)
             return
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from kvcalc.engines.llama_cpp.cells import Cells
@@ -124,6 +125,8 @@ class LlamaPlan:
         if batch > room.slots:
             text = f"n_parallel is {room.slots:,}, for a batch of {batch:,} sequences"
             yield f"{text}: what is reserved is the same whatever the batch"
+        if batch < room.slots:
+            yield f"n_parallel is {room.slots:,}: what is reserved is of all slots"
         if context > room.cells:
             text = f"a slot has {room.cells:,} cells, and a sequence of {context:,} tokens"
             fewer = ", or lower n_parallel" if room.streams > 1 else ""
@@ -172,9 +175,24 @@ class LlamaPlan:
         found = rooms[served.index(best)]
         return Capacity(best, self._report(found, context), tuple(self._slots_told(found, best)))
 
+    @property
+    def fails(self) -> str:
+        """It does what it plans."""
+        return ""
+
+    def serving(self, batch: int) -> LlamaPlan:
+        """With a slot for each, where nobody says how many there are."""
+        if "n_parallel" in self.asked or batch > self.slots:
+            return self
+        return replace(self, own=self._with(batch))
+
     def mixed(self, memory: int, mix: Mix) -> Capacity:
         """Every slot has room for the longest."""
         return as_the_longest(self, memory, mix)
+
+    def mean(self, mix: Mix) -> Fraction:
+        """Each slot is as the longest."""
+        return Fraction(self.at(mix.longest, 1).bytes, self.own.n_parallel)
 
     def _with(self, slots: int) -> Settings:
         return replace(self.own, n_parallel=slots)

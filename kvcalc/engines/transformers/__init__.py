@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from kvcalc.cache import ENTRY_ROLES
@@ -103,9 +104,22 @@ class TransformersPlan:
         """It allocates as it goes: what one sequence takes, so many times."""
         return Capacity(memory // max(1, self.at(context, 1, shared).bytes))
 
+    @property
+    def fails(self) -> str:
+        """It does what it plans."""
+        return ""
+
+    def serving(self, batch: int) -> TransformersPlan:
+        """No setting says how many."""
+        return self
+
     def mixed(self, memory: int, mix: Mix) -> Capacity:
         """Rows of a batch are padded to the longest."""
         return as_the_longest(self, memory, mix)
+
+    def mean(self, mix: Mix) -> Fraction:
+        """Each is as the longest."""
+        return Fraction(self.at(mix.longest, 1).bytes)
 
 
 def plan(model: Model, question: Question) -> TransformersPlan | WithDraft:

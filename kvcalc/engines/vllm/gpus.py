@@ -88,7 +88,8 @@ def gpu_named(gpu: hardware.Gpu) -> str:
         return gpu.slug
     if gpu.capability is None:
         text = "it is modelled for GPUs that run CUDA alone: leave the engine out"
-        raise UsageError(f"vllm on {gpu.slug}: {text}")
+        stated = ', or state capability: "8.9" in its file' if gpu.vendor == "NVIDIA" else ""
+        raise UsageError(f"vllm on {gpu.slug}: {text}{stated}")
     tokens = _batched(gpu)
     for known in GPUS.values():
         if (known.capability, known.batched_tokens) == (gpu.capability, tokens):

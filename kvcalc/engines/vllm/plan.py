@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ class VllmPlan:
     cached   by layer number and spec, what a cache of a group holds
     stages   the ideal's, for the terms that lead from it
     told     the settings as resolved, but for those that follow the context
+    fails    why a server fails with what is planned so
     prefixes what sequences share of a common prefix
     """
 
@@ -51,6 +53,7 @@ class VllmPlan:
     prefixes: Prefixes
     notes: tuple[str, ...]
     period: int = 1
+    fails: str = ""
 
     def settings_at(self, context: int | None) -> dict[str, Setting]:
         """The settings as resolved."""
@@ -123,6 +126,14 @@ class VllmPlan:
             return replace(self, own=own).mixed(memory, mix)
         found = self._pool(memory)
         return self._served(int(max(0, found - 1) / mix.mean(self.blocks)), found, mix.longest)
+
+    def mean(self, mix: Mix) -> Fraction:
+        """Each has blocks of its own."""
+        return mix.mean(self.blocks) * self._dearest[1]
+
+    def serving(self, batch: int) -> VllmPlan:
+        """One pool serves any number."""
+        return self
 
     def _pool(self, memory: int) -> int:
         """Blocks of `memory` bytes on each GPU, or as many as are set."""

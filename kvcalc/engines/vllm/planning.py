@@ -17,7 +17,7 @@ from kvcalc.engines.vllm.groups import Held, groups_of
 from kvcalc.engines.vllm.packing import packed_groups
 from kvcalc.engines.vllm.plan import VllmPlan
 from kvcalc.engines.vllm.prefixes import prefixes_of
-from kvcalc.engines.vllm.refusals import refuse
+from kvcalc.engines.vllm.refusals import refuse, unserved
 from kvcalc.engines.vllm.settings import ALIGN, NAME, VERSION
 from kvcalc.engines.vllm.target import Target, has_state, is_window
 from kvcalc.errors import UsageError
@@ -67,6 +67,7 @@ def plan(model: Model, question: Question) -> VllmPlan:
         retained=settings.speculative - 1 if model.predicting > 1 else 0,
         prefixes=prefixes_of(groups, block, dcp, _ahead(target), caches=settings.prefix_caching),
         notes=_notes(target),
+        fails=unserved(target),
     )
 
 
@@ -91,7 +92,7 @@ def _notes(target: Target) -> tuple[str, ...]:
     if not drafts and numbers and numbers[-1] >= len(target.model.layers):
         text = f"kv_cache_dtype_skip_layers: there is no layer {numbers[-1]:,} to leave out"
         told.append(f"{text}, as they are numbered from 0")
-    return tuple(told)
+    return (*told, *filter(None, (unserved(target),)))
 
 
 def _cached(target: Target, sizing: Sizing) -> Iterator[tuple[tuple[int, int], Cached]]:

@@ -17,6 +17,9 @@ from kvcalc.extents import Window
 if TYPE_CHECKING:
     from kvcalc.engines.vllm.target import Target
 
+FEW_HEADS, HEADS = 32, 64
+"""Query heads of a rank from which on the kernel for sparse latents answers to no other rank, and
+as many as it fills up to."""
 SPARSE = 64
 """Tokens of a block of index keys."""
 M3 = ("bf16", "fp16", "fp8")
@@ -151,6 +154,23 @@ def _context_ranks(target: Target) -> None:
             if tp <= heads or dcp > tp // heads or queries // heads % dcp:
                 text = f"--dcp {dcp} needs --tp to hold each of the {heads} KV heads {dcp} times"
                 raise UsageError(f"vllm refuses to start: {text}, and tp is {tp}")
+
+
+def unserved(target: Target) -> str:
+    """Why kernels refuse what is planned, nothing where they take it.
+
+    v1/attention/backends/mla/flashmla_sparse.py, lines 443-486: the heads of a rank, and those of
+    all that share its tokens, have to fill up to as many.
+    """
+    dcp, hopper = target.ranks.dcp, target.settings.gpu.family == HOPPER
+    if dcp == 1 or not (hopper and target.sparse) or target.is_of("deepseek_v4"):
+        return ""
+    heads = max(getattr(scheme, "heads", 1) for scheme in target.schemes) // target.ranks.tp
+    if heads < FEW_HEADS and heads * dcp <= HEADS:
+        return ""
+    most = f"takes --dcp {HEADS // heads} at most" if heads < FEW_HEADS else "takes no --dcp"
+    text = f"the kernel for sparse latents {most}, with {heads} query heads on a rank"
+    return f"vllm plans so and then fails: {text}"
 
 
 def _workstation(target: Target) -> None:

@@ -242,9 +242,9 @@ def test_slots_are_as_many_as_are_wanted() -> None:
     (row,) = kvcalc.fit(
         "llama-3.1-8b", memory="10GiB", context=mix, batch=11, engine="llama.cpp"
     ).rows
-    assert (row.mean, row.taken, row.largest_batch) == (GIB, 11 * GIB, 10)
+    assert (row.mean, row.taken, row.largest_batch) == (Fraction(GIB), 11 * GIB, 10)
     (row,) = kvcalc.fit("llama-3.1-8b", memory="10GiB", context=mix, engine="transformers").rows
-    assert (row.mean, row.largest_batch) == (GIB, 10)
+    assert (row.mean, row.largest_batch) == (Fraction(GIB), 10)
     settings = {"n_parallel": 4}
     asked: dict[str, Any] = {"context": "4K", "engine": "llama.cpp", "settings": settings}
     (row,) = kvcalc.fit("llama-3.1-8b", memory="10GiB", **asked).rows

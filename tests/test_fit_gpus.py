@@ -215,6 +215,42 @@ def test_what_to_turn_comes_cheapest_first() -> None:
     assert knobs["gpus"].row.fits
 
 
+def test_a_server_that_plans_and_fails_is_offered_for_none() -> None:
+    """v1/attention/backends/mla/flashmla_sparse.py: 16 heads a rank fill up to 64, and 128 of 8
+    ranks that share tokens do not; 64 of 4 do."""
+    asked: dict[str, Any] = {"gpu": "h200", "engine": "vllm", "kv_dtype": "fp8", "context": "32K"}
+    answer = kvcalc.fit("deepseek-v3.2", gpus=8, **asked)
+    assert {row.ranks.dcp for row in answer.rows} == {1, 4}
+    assert any("tp 8, dcp 8: vllm plans so and then fails" in note for note in answer.told)
+    told = kvcalc.fit("deepseek-v3.2", gpus=8, tp=8, dcp=8, **asked).told
+    assert any("takes --dcp 4 at most, with 16 query heads on a rank" in note for note in told)
+    told = kvcalc.fit("deepseek-v3.2", gpus=4, tp=4, dcp=2, memory=None, **asked).told
+    assert any("takes no --dcp, with 32 query heads on a rank" in note for note in told)
+    # GLM-5 has 64 heads: 8 of them on a rank
+    assert "dcp 8" in {
+        row.layout[-5:] for row in kvcalc.fit("glm-5", gpus=8, weight_dtype="fp8", **asked).rows
+    }
+
+
+def test_slots_are_as_many_as_are_wanted() -> None:
+    (row,) = kvcalc.fit(
+        "llama-3.1-8b", memory="10GiB", context="32K", batch=3, engine="llama.cpp"
+    ).rows
+    # 4 GiB a slot
+    assert (row.taken, row.short, row.largest_batch) == (12 * GIB, 2 * GIB, 2)
+    mix = "1K:50%,8K:50%"
+    (row,) = kvcalc.fit(
+        "llama-3.1-8b", memory="10GiB", context=mix, batch=11, engine="llama.cpp"
+    ).rows
+    assert (row.mean, row.taken, row.largest_batch) == (GIB, 11 * GIB, 10)
+    (row,) = kvcalc.fit("llama-3.1-8b", memory="10GiB", context=mix, engine="transformers").rows
+    assert (row.mean, row.largest_batch) == (GIB, 10)
+    settings = {"n_parallel": 4}
+    asked: dict[str, Any] = {"context": "4K", "engine": "llama.cpp", "settings": settings}
+    (row,) = kvcalc.fit("llama-3.1-8b", memory="10GiB", **asked).rows
+    assert "n_parallel is 4: what is reserved is of all slots" in row.notes
+
+
 def test_a_knob_that_cannot_be_turned_is_not_told_of() -> None:
     asked: dict[str, Any] = {"context": 8192, "batch": 9, "engine": "transformers", **SURE}
     with pytest.raises(kvcalc.UsageError):
@@ -251,8 +287,9 @@ def test_weights_that_leave_nothing_say_how_short_it_is_and_on_how_many_gpus_it_
     assert row.available == -short
     assert f"take 21.90 GB ({short:,} B) more than there is" in str(answer)
     (way,) = row.ways_out
-    # on two each has 20 GiB of them, and 42 / 2 is more than 21.6
-    assert (way.knob, way.value) == ("gpus", 4)
+    # on two each has 20 GiB of them, and 22 is more than 21.6; three have no heads to share, and
+    # 11 of 32 layers at the most
+    assert (way.knob, way.value, way.row.layout) == ("gpus", 3, "pp 3")
 
 
 @pytest.mark.parametrize(
@@ -280,7 +317,18 @@ def test_weights_that_leave_nothing_say_how_short_it_is_and_on_how_many_gpus_it_
         ({"gpu": None, "gpus": 8}, "--memory or --gpu is missing"),
         ({"gpu": None, "memory": "1GB", "gpus": 8}, "or say how GPUs share a model: --tp 8"),
         ({"available": "1GB", "gpus": 8}, "of one layout: say which, such as --tp 8"),
-        ({"gpu": None, "available": "1GB", "overhead": 8}, "--overhead is of a GPU: add --gpu"),
+        ({"available": "1GB", "overhead": 8}, "all else: leave --overhead out"),
+        ({"available": "1GB", "utilization": 0.5}, "all else: leave --utilization out"),
+        ({"available": "1GB", "activations": 8}, "all else: leave --activations out"),
+        (
+            {"gpu": None, "memory": "1GB", "weights": 8},
+            "--memory says what is left beside all else",
+        ),
+        (
+            {"gpu": None, "memory": "1GB", "weight_dtype": "fp8"},
+            "all else: leave --weight-dtype out",
+        ),
+        ({"gpsu": 8}, "there is no argument 'gpsu'; did you mean gpu or gpus?"),
         ({"link": 10**9}, "--link is of what rests outside of GPUs: add --offload"),
         ({"offload": True}, "offload"),
         ({"offload": 1}, "offload is true or false, not 1"),

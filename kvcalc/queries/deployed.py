@@ -102,7 +102,7 @@ class Deployed:
         """The most sequences of `tokens` tokens that fit into `memory` bytes on each GPU, ideally.
 
         Of all copies together; None where any number does, as one takes nothing. Of a mix with
-        `tokens` for its longest, as many as take so much on average.
+        `tokens` for its longest, as many as take so much on average: none where that has no room.
         """
         sharing = self.sharing
         caches = [cache for stage in self.stages for cache in stage.caches(tokens, sharing)]
@@ -112,7 +112,7 @@ class Deployed:
             if mix:
                 each = mix.mean(partial(sharing.each, cache))
             left = memory - sharing.once(cache, tokens)
-            if left < 0:
+            if left < 0 or (mix and sharing.each(cache, tokens) > left):
                 return 0
             fitting += [int(left / Fraction(each))] if each else []
         return self.ranks.dp * min(fitting) if fitting else None

@@ -122,6 +122,7 @@ def fitted(name: str, placed: Deployed, budget: Budget, wanted: Wanted) -> Fitte
     room = Room(placed, size, wanted.least, wanted.mix)
     kept, capacity = placed.at(tokens, 1), room.capacity(tokens)
     alike = Room(placed, size, wanted.alike)
+    endless = capacity.largest_batch > 0 and not room.taken(tokens)
     row = Fitted(
         model=name,
         variant=placed.model,
@@ -135,7 +136,7 @@ def fitted(name: str, placed: Deployed, budget: Budget, wanted: Wanted) -> Fitte
         rank=kept.rank,
         fits=capacity.largest_batch >= wanted.least,
         taken=_taken(placed, wanted),
-        largest_batch=capacity.largest_batch if room.taken(tokens) else None,
+        largest_batch=None if endless else capacity.largest_batch,
         largest_context=alike.largest_context,
         report=capacity.report,
         mean=_mean(placed, wanted.mix) if wanted.mix else None,
@@ -152,7 +153,9 @@ def _taken(placed: Deployed, wanted: Wanted) -> int:
     kept = replace(placed, plan=plan).at(wanted.tokens, wanted.least)
     pool = (kept.reservation.pool or 0) if kept.reservation else 0
     if wanted.mix:
-        return ceil(placed.ranks.sequences(wanted.least) * _mean(placed, wanted.mix)) + pool
+        together = ceil(placed.ranks.sequences(wanted.least) * _mean(placed, wanted.mix))
+        # the longest is among them, however few
+        return max(together, Room(placed, 0).taken(wanted.tokens)) + pool
     return pool + (kept.reservation.bytes if kept.reservation else kept.amounts.stored)
 
 
@@ -193,5 +196,5 @@ def _on(row: Fitted) -> Iterator[str]:
         yield f"the longest context, {longest:,}, is beyond its own {own:,} tokens"
     if row.fits and row.batches and (row.batches.least or 0) < row.wanted:
         yield "it fits at the likeliest, and not with the least that may be left for the cache"
-    if row.fits and longest is not None and longest < row.context:
+    if row.fits and longest is not None and longest < row.context and row.mean is None:
         yield f"{row.context:,} tokens fit, and of shorter contexts {longest + 1:,} does not"

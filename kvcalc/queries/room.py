@@ -76,9 +76,13 @@ class Room:
 
         Between contexts that are a period apart those that fit come first, so that each place in
         the period is bisected, as far as it may hold one that is shorter than what is known.
+        Contexts begin with the prefix that is shared, if any is.
         """
         period, first = self.period, MAX_TOKENS + 1  # the first that does not fit
-        for place in range(1, period + 1):
+        prefix = self.placed.sharing.prefix
+        if prefix and not self.holds(prefix):
+            return 0
+        for place in range(prefix + 1, prefix + period + 1):
             alike = range(place, first, period)
             if alike and not self.holds(alike[-1]):
                 first = alike[bisect_left(alike, True, key=lambda tokens: not self.holds(tokens))]

@@ -52,12 +52,12 @@ def ways_out(row: Fitted, question: Question, machine: Machine, ask: Ask) -> tup
 
 
 def _another_layout(question: Question, machine: Machine, ask: Ask) -> Iterator[WayOut]:
-    """Where a layout was asked for, the best of all."""
-    gpus = question.tp * question.pp * question.dp
-    if machine.gpu is None or gpus == 1:
+    """Where a layout was asked for, the best of all; in another a log's bytes are not those."""
+    ranks = question.tp * question.pp * question.dp
+    if machine.gpu is None or machine.left is not None or ranks == 1:
         return
     free = replace(question, tp=1, pp=1, dp=1, dcp=1, pp_layers=None)
-    found = _fitting(ask, free, replace(machine, gpus=gpus))
+    found = _fitting(ask, free, replace(machine, gpus=machine.gpus or ranks))
     if found:
         yield WayOut("layout", str(found.layout), found)
 
@@ -72,8 +72,11 @@ def _coarser(question: Question, machine: Machine, ask: Ask) -> Iterator[WayOut]
 
 
 def _fewer(row: Fitted) -> Iterator[WayOut]:
-    """Shorter sequences, or fewer of them: what the row itself says."""
-    if row.largest_context and row.largest_context < row.context:
+    """Shorter sequences, or fewer of them: what the row itself says.
+
+    Of a mix the longest context is that of one sequence alone.
+    """
+    if row.mean is None and row.largest_context and row.largest_context < row.context:
         yield WayOut("context", row.largest_context, row)
     if row.largest_batch:
         yield WayOut("batch", row.largest_batch, row)

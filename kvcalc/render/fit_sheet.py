@@ -165,5 +165,5 @@ def _wanting(row: Fitted, engine: str | None, units: System) -> str:
     what = "one sequence" if row.wanted == 1 else f"{row.wanted:,} sequences"
     take = "takes" if row.wanted == 1 else "take"
     takes = f"{what} of {length(row)} {take} {_size(row.taken, units)}"
-    nothing = "" if row.ways_out else "; not one token fits"
+    nothing = "" if row.ways_out or row.largest_context else "; not one token fits"
     return f"{row.model} {WANTING}: {takes}{lack}{nothing}"

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_GPUS = 10_000
 """Of one machine; no cluster serves a model on so many."""
+OF_SUM = ("utilization", "activations", "overhead")
+"""Facts that what is left for the cache is worked out from, and nothing else."""
 NEITHER = "--memory or --gpu is missing; for example: --memory 40GiB, or --gpu h200 --gpus 8"
 
 
@@ -123,13 +125,13 @@ def _consistent(machine: Machine) -> None:
         raise UsageError(f"{text}, or say --available")
     if machine.left is None and machine.gpu is None:
         raise UsageError(NEITHER)
-    if machine.gpu is None:
-        if "gpus" in said:
-            text = "--gpus is of a kind of GPU: add --gpu, such as --gpu h200"
-            raise UsageError(f"{text}, or say how GPUs share a model: --tp {machine.gpus}")
-        for name in ("utilization", "activations", "overhead"):
-            if name in said:
-                raise UsageError(f"{_option(name)} is of a GPU: add --gpu, such as --gpu h200")
+    if machine.gpu is None and "gpus" in said:
+        text = "--gpus is of a kind of GPU: add --gpu, such as --gpu h200"
+        raise UsageError(f"{text}, or say how GPUs share a model: --tp {machine.gpus}")
+    for name in _without_part(machine):
+        if name in said:
+            text = f"{_option(name)} has no part in it where {_option(known[0])} says what is left"
+            raise UsageError(f"{text} for the cache: leave it out")
     if {"weights", "weight_dtype"} <= said:
         raise UsageError(
             "--weights and --weight-dtype each say how large the weights are: keep one"
@@ -137,6 +139,13 @@ def _consistent(machine: Machine) -> None:
     for name in ("host_memory", "disk", "link", "disk_bandwidth"):
         if name in said and not machine.offload:
             raise UsageError(f"{_option(name)} is of what rests outside of GPUs: add --offload")
+
+
+def _without_part(machine: Machine) -> tuple[str, ...]:
+    """What changes nothing where what is left is known: of weights a step on a GPU is told."""
+    if machine.left is None:
+        return ()
+    return OF_SUM if machine.gpu else (*OF_SUM, "weights", "weight_dtype")
 
 
 def _option(name: str) -> str:

@@ -272,7 +272,11 @@ def test_weights_that_leave_nothing_say_how_short_it_is_and_on_how_many_gpus_it_
         ({"gpu": None, "gpus": 8}, "--memory or --gpu is missing"),
         ({"gpu": None, "memory": "1GB", "gpus": 8}, "or say how GPUs share a model: --tp 8"),
         ({"available": "1GB", "gpus": 8}, "of one layout: say which, such as --tp 8"),
-        ({"gpu": None, "available": "1GB", "overhead": 8}, "--overhead is of a GPU: add --gpu"),
+        ({"gpu": None, "available": 1, "overhead": 8}, "--overhead has no part in it where --av"),
+        ({"available": 1, "utilization": 1}, "--utilization has no part in it where --available"),
+        ({"available": 1, "activations": 1}, "says what is left for the cache: leave it out"),
+        ({"gpu": None, "memory": 1, "weights": 1}, "--weights has no part in it where --memory"),
+        ({"gpu": None, "available": 1, "weight_dtype": "fp8"}, "--weight-dtype has no part in it"),
         ({"link": 10**9}, "--link is of what rests outside of GPUs: add --offload"),
         ({"offload": True}, "offload"),
         ({"offload": 1}, "offload is true or false, not 1"),
@@ -300,6 +304,15 @@ def test_what_a_server_said_is_taken_as_it_is(cli: Cli) -> None:
     assert row.budget.parts == ()
     (same,) = kvcalc.fit("llama-3.1-8b", available="5GiB", context=8192).rows
     assert (same.largest_batch, same.largest_context) == (5, 40_960)
+
+
+def test_weights_beside_a_known_memory_are_those_that_a_step_reads() -> None:
+    left: dict[str, Any] = {"gpu": TOY, "available": "5GiB", "context": 8192}
+    for weights in (None, 3 * GIB):
+        (row,) = kvcalc.fit("llama-3.1-8b", **left, weights=weights).rows
+        assert row.available == 5 * GIB
+        assert row.decoding is not None
+        assert row.decoding.weights == weights
 
 
 def test_a_draft_has_weights_of_its_own() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kvcalc.budget.budget import WEIGHTS
+from kvcalc.budget.weights import per_gpu, weights_of
 from kvcalc.queries.decoding import Decoding, decoding
 from kvcalc.queries.offload import Outside, offload
 from kvcalc.sharing import NOTHING_SHARED
@@ -36,6 +36,12 @@ def _decoding(row: Fitted, placed: Deployed, machine: Machine, wanted: Wanted) -
     shares = placed.sharing != NOTHING_SHARED or wanted.mix is not None
     if machine.gpu is None or shares or not batch:
         return None
-    weights: list[Estimate] = [part.size for part in row.budget.parts if part.name == WEIGHTS]
-    known = weights[0] if weights and machine.ledger is None else None
-    return decoding(placed, row.context, batch, known, machine.gpu)
+    return decoding(placed, row.context, batch, _weights(placed, machine), machine.gpu)
+
+
+def _weights(placed: Deployed, machine: Machine) -> Estimate | None:
+    """Those of one GPU. A server whose memory is known may have others than were published."""
+    if machine.left is not None and machine.weights is None and machine.weight_dtype is None:
+        return None
+    total = weights_of(placed.model, machine.weights, machine.weight_dtype)
+    return None if total is None else per_gpu(placed.model, total, placed.ranks)

@@ -17,6 +17,7 @@ from kvcalc.budget.budget import ACTIVATIONS, GRAPHS, OVERHEAD, WEIGHTS, Budget,
 from kvcalc.budget.estimate import Estimate
 from kvcalc.hardware import Gpu
 from kvcalc.machine import Machine
+from kvcalc.queries.beside import UNEVEN
 from kvcalc.queries.budgets import budget_of
 from kvcalc.queries.deployed import deployed
 from kvcalc.queries.layouts import layouts_of
@@ -358,6 +359,15 @@ def test_what_a_server_said_is_taken_as_it_is(cli: Cli) -> None:
     assert (same.largest_batch, same.largest_context) == (5, 40_960)
 
 
+def test_weights_beside_a_known_memory_are_those_that_a_step_reads() -> None:
+    left: dict[str, Any] = {"gpu": TOY, "available": "5GiB", "context": 8192}
+    for weights in (None, 3 * GIB):
+        (row,) = kvcalc.fit("llama-3.1-8b", **left, weights=weights).rows
+        assert row.available == 5 * GIB
+        assert row.decoding is not None
+        assert row.decoding.weights == weights
+
+
 def test_a_draft_has_weights_of_its_own() -> None:
     (row,) = kvcalc.fit(
         "llama-3.1-8b", draft="llama-3.2-1b", context=8192, **{**SURE, "weights": 8 * GIB}
@@ -494,6 +504,15 @@ def test_a_step_reads_the_cache_and_the_weights() -> None:
         assert (row.decoding is None) == ("batch" not in more)
     (row,) = kvcalc.fit("llama-3.1-8b", context="1M", **SURE).rows
     assert row.decoding is None  # nothing fits
+
+
+@pytest.mark.parametrize("asked", [{"shared_prefix": 8}, {"beams": 2}, {"context": "8:50%,9:50%"}])
+def test_a_step_that_is_not_worked_out_is_told(asked: dict[str, Any]) -> None:
+    (row,) = kvcalc.fit("llama-3.1-8b", **{**SURE, "context": 64, **asked}).rows
+    assert row.decoding is None
+    assert row.notes[-1] == UNEVEN
+    rest = {"available": GIB, "context": 64, **asked}
+    assert UNEVEN not in kvcalc.fit("llama-3.1-8b", **rest).rows[0].notes
 
 
 def test_what_rests_outside_of_the_gpus() -> None:

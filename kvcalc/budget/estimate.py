@@ -11,7 +11,9 @@ Basis = Literal["given", "known", "estimated"]
 
 @dataclass(frozen=True)
 class Estimate:
-    """Bytes of one GPU: the least, the likeliest and the most, alike where they are known.
+    """Bytes of one GPU, or of all weights: the least, the likeliest and the most.
+
+    All three are alike where they are known.
 
     rule  what they rest on, in a few words
     """

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from kvcalc.mix import Mix
 
-EIGHT_BITS = 8
-
 
 @dataclass(frozen=True, repr=False)
 class Fit(Answer):
@@ -138,7 +136,7 @@ def _on(machine: Machine) -> Iterator[str]:
     if gpu and gpu.nominal and machine.left is None:
         text = f"{gpu.name}: its memory is what its vendor calls it"
         yield f"{text}, as no driver's figure was read: a process sees less"
-    if stored and stored.bits < EIGHT_BITS:
+    if stored and stored.bits < 8:
         text = f"all weights are taken to be in {stored.name}, and published models keep some of"
         yield f"{text} them in more bits: --weights is surer"
     if machine.ledger:

@@ -106,7 +106,7 @@ MACHINE = (
     ),
     *(
         Key(name, int | None, f"machine.{name}")
-        for name in (*("activations", "overhead", "host_memory", "disk", "link", "disk_bandwidth"),)
+        for name in ("activations", "overhead", "host_memory", "disk", "link", "disk_bandwidth")
     ),
 )
 """What is said of the machine."""

@@ -14,8 +14,8 @@ WAY_OUT = JsonObject(
     Key("knob", str, says="layout, kv_dtype, context, batch or gpus"),
     Key("value", int | str),
     Key("layout", str, "row.layout"),
-    Key("largest_batch", int | None, "row.largest_batch"),
-    Key("largest_context", int | None, "row.largest_context"),
+    Key("largest_batch", int | None, "row.largest_batch", "Of the context that was asked for."),
+    Key("largest_context", int | None, "row.largest_context", "Of the sequences that are wanted."),
 )
 WAYS_OUT = Each("ways_out", WAY_OUT)
 

@@ -143,7 +143,7 @@ def fitted(name: str, placed: Deployed, budget: Budget, wanted: Wanted) -> Fitte
     row = row if budget.available.is_exact else _spanning(row, placed, wanted)
     of_engine = kept.reservation.notes if kept.reservation else ()
     notes = native_row(placed.model).notes + of_engine + capacity.notes
-    return replace(row, notes=(*notes, *_on(row), *_ends(row, alike)))
+    return replace(row, notes=(*notes, *_remarks(row), *_ends(row, alike)))
 
 
 def _taken(placed: Deployed, wanted: Wanted) -> int:
@@ -175,7 +175,7 @@ def _ends(row: Fitted, room: Room) -> Iterator[str]:
         yield f"the longest context is the engine's own: {longer}"
 
 
-def _on(row: Fitted) -> Iterator[str]:
+def _remarks(row: Fitted) -> Iterator[str]:
     """What a reader of a row's longest context should know."""
     longest, own = row.largest_context, row.variant.max_context
     if row.largest_batch is None:

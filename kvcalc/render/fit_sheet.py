@@ -9,8 +9,7 @@ from kvcalc.budget.budget import WEIGHTS
 from kvcalc.queries.fit import Fit
 from kvcalc.queries.fitted import Fitted, Span
 from kvcalc.question import Question
-from kvcalc.render import Style, decoding, offload
-from kvcalc.render.budget import ledger
+from kvcalc.render import Style, budget, decoding, offload
 from kvcalc.render.placed import set_up
 from kvcalc.render.sheets import Column, Sheet, Tone, described, numbers, sizes, text
 from kvcalc.render.ways_out import ways_out
@@ -143,7 +142,7 @@ def _below(row: Fitted, answer: Fit, units: System) -> Iterator[str]:
     if row.budget.parts:
         whose = f"{row.model}, {row.layout}" if several else row.layout
         yield f"the memory of each GPU ({whose}):"
-        yield from ledger(row.budget, gpu.name if gpu else "memory", units)
+        yield from budget.lines(row.budget, gpu.name if gpu else "memory", units)
     if row.rank and row.rank.stages > 1:
         yield f"bytes of {row.model} are on {row.rank}"
     if row.report:

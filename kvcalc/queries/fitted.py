@@ -43,7 +43,8 @@ class Fitted(Placed, Measured):
     budget           what of a GPU's memory is for the cache
     wanted           sequences that are to fit
     largest_batch    sequences of the context, over all copies; None where they take nothing
-    largest_context  up to which every context fits, for as many as are wanted; None where all do
+    largest_context  up to which every context fits, for as many as are wanted, or for one beside a
+                     mix; None where all do
     batches          the least and the most sequences; None where they are as certain as the memory
     contexts         the least and the most tokens, alike
     report           what the engine would log

@@ -17,8 +17,8 @@ from kvcalc.budget.budget import ACTIVATIONS, GRAPHS, OVERHEAD, WEIGHTS, Budget,
 from kvcalc.budget.estimate import Estimate
 from kvcalc.hardware import Gpu
 from kvcalc.machine import Machine
-from kvcalc.queries.beside import UNEVEN
 from kvcalc.queries.budgets import budget_of
+from kvcalc.queries.costs import UNEVEN
 from kvcalc.queries.deployed import deployed
 from kvcalc.queries.layouts import layouts_of
 from kvcalc.question import Question

@@ -82,15 +82,15 @@ class Server:
             recurrent=line["recurrent"] == "yes",
             batched=int(line["batched"] or 0) or None,
             sequences=int(line["sequences"] or 0) or None,
-            eager=line["graphs"] in ("none", "eager"),
         )
         rest = allowance("vllm", device, Ranks(int(line["tp"]), dp=int(line["dp"])), work)
-        parts = (
+        parts: tuple[Part, ...] = (
             Part(WEIGHTS, Estimate.exact(gib(line["weights_gib"]), "known", "as printed")),
             Part(OVERHEAD, rest.overhead),
             Part(ACTIVATIONS, rest.activations),
-            Part(GRAPHS, rest.graphs),
         )
+        if line["graphs"] not in ("none", "eager"):
+            parts += (Part(GRAPHS, rest.graphs),)
         return Budget(device.memory, Fraction(line["utilization"]), parts).available
 
     @property

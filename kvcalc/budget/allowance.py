@@ -46,8 +46,6 @@ class Work:
     recurrent   whether layers of it keep states, as delta nets and Mamba do
     batched     tokens of a step at most; None leaves them to vLLM's default
     sequences   in a step at most; None leaves them to vLLM's default
-    vocabulary  how many tokens there are to choose from; None where that is not known
-    eager       whether no graphs are captured
     """
 
     active: int | None
@@ -56,8 +54,6 @@ class Work:
     recurrent: bool = False
     batched: int | None = None
     sequences: int | None = None
-    vocabulary: int | None = None
-    eager: bool = False
 
     @property
     def width(self) -> int:
@@ -142,7 +138,7 @@ def _step(ranks: Ranks, work: Work, batched: int, sequences: int) -> Estimate:
     forward = batched * work.width * (8 + 20 // ranks.tp)
     if work.experts:
         forward = forward * 7 // 5
-    few, some, many = (work.vocabulary,) * 3 if work.vocabulary else VOCABULARY
+    few, some, many = VOCABULARY
     low = max(forward // 3, 6 * sequences * few)
     likely = max(forward, 10 * sequences * some)
     high = max((7 if work.experts else 3) * forward, 40 * sequences * many)
@@ -153,8 +149,6 @@ def _step(ranks: Ranks, work: Work, batched: int, sequences: int) -> Estimate:
 
 
 def _graphs(gpu: Gpu, ranks: Ranks, work: Work, sequences: int) -> Estimate:
-    if work.eager:
-        return NO_GRAPHS
     layers = -(-work.layers // ranks.pp)
     sizes = captured(gpu, sequences)
     each = sizes * layers * MIB

@@ -9,7 +9,7 @@ from kvcalc.cli import completion
 from kvcalc.errors import UsageError
 
 
-def _size(name: str, told: str, metavar: str = "SIZE") -> Any:
+def _option(name: str, told: str, metavar: str = "SIZE") -> Any:
     return typer.Option(name, metavar=metavar, help=told)
 
 
@@ -62,14 +62,14 @@ Utilization = Annotated[
 ]
 Available = Annotated[
     str | None,
-    _size("--available", "What a server said that a GPU has for the cache, instead of a sum."),
+    _option("--available", "What a server said that a GPU has for the cache, instead of a sum."),
 ]
 Ledger = Annotated[
     str | None,
-    _size("--ledger", "A server's log, which says what it had for the cache.", "LOG"),
+    _option("--ledger", "A server's log, which says what it had for the cache.", "LOG"),
 ]
 Weights = Annotated[
-    str | None, _size("--weights", "Bytes of the whole model. Default: as it was published.")
+    str | None, _option("--weights", "Bytes of the whole model. Default: as it was published.")
 ]
 WeightDtype = Annotated[
     str | None,
@@ -80,11 +80,11 @@ WeightDtype = Annotated[
     ),
 ]
 Activations = Annotated[
-    str | None, _size("--activations", "What a step takes on each GPU. Default: an estimate.")
+    str | None, _option("--activations", "What a step takes on each GPU. Default: an estimate.")
 ]
 Overhead = Annotated[
     str | None,
-    _size(
+    _option(
         "--overhead",
         "What driver, communication and graphs take on each GPU. Default: an estimate.",
     ),
@@ -98,15 +98,15 @@ Offload = Annotated[
 ]
 HostMemory = Annotated[
     str | None,
-    _size("--host-memory", "With --offload: host memory for them, of all machines: 1TB."),
+    _option("--host-memory", "With --offload: host memory for them, of all machines: 1TB."),
 ]
-Disk = Annotated[str | None, _size("--disk", "With --offload: disk for them: 8TB.")]
+Disk = Annotated[str | None, _option("--disk", "With --offload: disk for them: 8TB.")]
 Link = Annotated[
     str | None,
-    _size("--link", "From host memory to each GPU: 64GB/s. Default: the GPU's own.", "RATE"),
+    _option("--link", "From host memory to each GPU: 64GB/s. Default: the GPU's own.", "RATE"),
 ]
 DiskBandwidth = Annotated[
-    str | None, _size("--disk-bandwidth", "From the disk to all GPUs: 14GB/s.", "RATE")
+    str | None, _option("--disk-bandwidth", "From the disk to all GPUs: 14GB/s.", "RATE")
 ]
 
 

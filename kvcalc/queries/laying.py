@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kvcalc.errors import UsageError, WrongArgument
-from kvcalc.queries.beside import beside
 from kvcalc.queries.budgets import budget_of, must_be_known
+from kvcalc.queries.costs import with_costs
 from kvcalc.queries.deployed import Deployed, deployed
 from kvcalc.queries.fitted import Fitted, Wanted, fitted
 from kvcalc.queries.layouts import is_last_resort, layout_name, layouts_of
@@ -80,7 +80,7 @@ def _tried(
     if placed.plan and placed.plan.fails and sought:
         raise UsageError(placed.plan.fails)
     row = fitted(name, placed, budget_of(placed, layout, machine), wanted)
-    return placed, beside(row, placed, machine, wanted)
+    return placed, with_costs(row, placed, machine, wanted)
 
 
 def _told(name: str, refused: Sequence[tuple[str, UsageError]]) -> tuple[str, ...]:
@@ -91,8 +91,9 @@ def _told(name: str, refused: Sequence[tuple[str, UsageError]]) -> tuple[str, ..
     return tuple(f"{name} with {' or '.join(at)}: {why}" for why, at in reasons.items())
 
 
-def _rank(row: Fitted) -> tuple[bool, float, float]:
-    """What is better: what is wanted fits, then more sequences, then longer ones."""
+def _rank(row: Fitted) -> tuple[bool, float, float, int]:
+    """What is better: what is wanted fits, then more sequences, longer ones, and more left."""
     batch, context = row.largest_batch, row.largest_context
     endless = float("inf")
-    return row.fits, endless if batch is None else batch, endless if context is None else context
+    most, longest = (endless if number is None else number for number in (batch, context))
+    return row.fits, most, longest, row.available

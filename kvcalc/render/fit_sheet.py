@@ -63,7 +63,8 @@ def _on_gpus(rows: Sequence[Fitted], units: System) -> Iterator[Column]:
     yield sizes("weights", [row.budget.taken_by(WEIGHTS) for row in rows], units, 2, 3)
     yield sizes("for the cache", [max(0, row.available) for row in rows], units, 2)
     each = [row.stored if row.reserved is None else row.reserved for row in rows]
-    yield numbers("B per sequence", (f"{size:,}" for size in each), 2)
+    engine = any(row.reservation for row in rows)
+    yield numbers("reserved B" if engine else "B per sequence", (f"{size:,}" for size in each), 2)
     yield sizes("per sequence", each, units, 2)
 
 
@@ -142,14 +143,15 @@ def _below(row: Fitted, answer: Fit, units: System) -> Iterator[str]:
         of = MIX if answer.mix else f"{row.context:,} tokens"
         yield _wanting(row, of, answer.query.engine, units)
         yield from ways_out(row, of)
-    if row.budget.parts:
-        whose = f"{row.model}, {row.layout}" if several else row.layout
-        yield f"the memory of each GPU ({whose}):"
+    if row.budget.parts and not several:
+        yield f"the memory of each GPU ({row.layout}):"
         yield from budget.lines(row.budget, gpu.name if gpu else "memory", units)
     if row.rank and row.rank.stages > 1:
         yield f"bytes of {row.model} are on {row.rank}"
     if row.report:
         yield from (f"{row.model}: {line}" if several else line for line in row.report.log)
+    if several:  # their tables are long enough: of one alone there is more
+        return
     if row.decoding:
         yield from decoding.lines(row.decoding, units)
     if row.offload:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kvcalc.budget.allowance import steps_of
 from kvcalc.errors import UsageError
 from kvcalc.units import IEC_UNITS
 
@@ -90,17 +91,9 @@ def gpu_named(gpu: hardware.Gpu) -> str:
         text = "it is modelled for GPUs that run CUDA alone: leave the engine out"
         stated = ', or state capability: "8.9" in its file' if gpu.vendor == "NVIDIA" else ""
         raise UsageError(f"vllm on {gpu.slug}: {text}{stated}")
-    tokens = _batched(gpu)
+    tokens, _ = steps_of(gpu)
     for known in GPUS.values():
         if (known.capability, known.batched_tokens) == (gpu.capability, tokens):
             return known.name
     text = f"of compute capability {gpu.capability / 10} and {gpu.memory / GIB:.0f} GiB"
     raise UsageError(f"vllm on {gpu.slug}: none is modelled {text}: leave the engine out")
-
-
-def _batched(gpu: hardware.Gpu) -> int:
-    """engine/arg_utils.py:2973-3003, which goes by memory but for these two."""
-    if gpu.memory >= 160 * GIB:
-        return LARGE
-    small = "a100" in gpu.name.lower() or gpu.capability == GB10
-    return MIDDLE if gpu.memory >= 70 * GIB and not small else SMALL

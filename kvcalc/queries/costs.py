@@ -1,4 +1,4 @@
-"""What stands beside what fits: what a decode step costs, and what rests outside of the GPUs."""
+"""What running what fits costs: a decode step, and sequences that rest outside of the GPUs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ UNEVEN = (
 )
 
 
-def beside(row: Fitted, placed: Deployed, machine: Machine, wanted: Wanted) -> Fitted:
+def with_costs(row: Fitted, placed: Deployed, machine: Machine, wanted: Wanted) -> Fitted:
     """The row with what a step of its sequences moves, and where others may rest.
 
     Raises WrongArgument where nothing is known of the outside that is spoken of.

@@ -447,6 +447,19 @@ def test_a_mix_takes_as_much_as_its_lengths_do_on_average() -> None:
     assert kvcalc.fit("llama-3.1-8b", memory="40GiB", context=mix, dp=2).rows[0].largest_batch == 56
 
 
+def test_a_mix_that_does_not_fit_is_told_of_as_one() -> None:
+    """2,048 x 0.4 + 8,192 x 0.6 = 5,734.4 tokens on average, 751,619,276.8 B: eight just fit."""
+    answer = kvcalc.fit("llama-3.1-8b", **SURE, context="2K:40%,8K:60%", batch=9)
+    assert not answer.fits
+    (row,) = answer.rows
+    assert (row.largest_batch, row.largest_context) == (8, LEFT // LLAMA)
+    text = str(answer)
+    assert "9 sequences of the mix take 6.76 GB (6,764,573,492 B), 751.62 MB" in text
+    assert "what fits: the cache in fp8, --kv-dtype fp8: 16 of the mix\n" in text
+    assert "or: fewer sequences, 8, of the mix\n" in text
+    assert "longest context for" not in text
+
+
 def test_engines_mix_lengths_each_in_its_way() -> None:
     mix = "2K:40%,8K:50%,64K:10%"
     (row,) = kvcalc.fit("llama-3.1-8b", memory="40GiB", context=mix, engine="vllm").rows

@@ -100,7 +100,7 @@ def fit(
     ]
     shown = [one for each in laid for one in (each.tried if len(laid) == 1 else each.best)]
     told = [note for model in models for note in notes_on(model, query)]
-    told += _on(machine)
+    told += _remarks(machine)
     return Fit(
         models=tuple(model.adapted(query) for model in models),
         query=resolved(query, [placed for placed, _ in shown], query.context),
@@ -130,7 +130,7 @@ def _with_ways_out(
     return laid.with_best(placed, turned)
 
 
-def _on(machine: Machine) -> Iterator[str]:
+def _remarks(machine: Machine) -> Iterator[str]:
     """What a reader should know of what was said of a machine."""
     gpu, stored = machine.gpu, machine.weight_dtype
     if gpu and gpu.nominal and machine.left is None:

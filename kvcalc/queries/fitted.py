@@ -43,7 +43,8 @@ class Fitted(Placed, Measured):
     budget           what of a GPU's memory is for the cache
     wanted           sequences that are to fit
     largest_batch    sequences of the context, over all copies; None where they take nothing
-    largest_context  up to which every context fits, for as many as are wanted; None where all do
+    largest_context  up to which every context fits, for as many as are wanted, or for one beside a
+                     mix; None where all do
     batches          the least and the most sequences; None where they are as certain as the memory
     contexts         the least and the most tokens, alike
     report           what the engine would log
@@ -144,7 +145,7 @@ def fitted(name: str, placed: Deployed, budget: Budget, wanted: Wanted) -> Fitte
     row = row if budget.available.is_exact else _spanning(row, placed, wanted)
     of_engine = kept.reservation.notes if kept.reservation else ()
     notes = native_row(placed.model).notes + of_engine + capacity.notes
-    return replace(row, notes=(*notes, *_on(row), *_ends(row, alike)))
+    return replace(row, notes=(*notes, *_remarks(row), *_ends(row, alike)))
 
 
 def _taken(placed: Deployed, wanted: Wanted) -> int:
@@ -183,7 +184,7 @@ def _ends(row: Fitted, room: Room) -> Iterator[str]:
         yield f"the longest context is the engine's own: {longer}"
 
 
-def _on(row: Fitted) -> Iterator[str]:
+def _remarks(row: Fitted) -> Iterator[str]:
     """What a reader of a row's longest context should know."""
     longest, own = row.largest_context, row.variant.max_context
     if row.largest_batch is None:

@@ -45,17 +45,17 @@ BUDGET_OF = Key(
 )
 
 
-def ledger(budget: Budget, gpu: str, units: System) -> Iterator[str]:
+def lines(budget: Budget, gpu: str, units: System) -> Iterator[str]:
     """The sum, a part to a line, with the range of what is estimated and what it rests on."""
     if budget.memory is None:
         return
-    lines = list(_lines(budget, gpu, units))
-    names, sizes = (max(len(line[at]) for line in lines) for at in (0, 1))
-    for name, size, beside in lines:
+    found = list(_sum(budget, gpu, units))
+    names, sizes = (max(len(line[at]) for line in found) for at in (0, 1))
+    for name, size, beside in found:
         yield f"  {name:<{names}}  {size:>{sizes}}  {beside}".rstrip()
 
 
-def _lines(budget: Budget, gpu: str, units: System) -> Iterator[tuple[str, str, str]]:
+def _sum(budget: Budget, gpu: str, units: System) -> Iterator[tuple[str, str, str]]:
     memory = budget.memory or 0
     unit = size_unit([memory], units)
 

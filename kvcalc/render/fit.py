@@ -45,12 +45,13 @@ ROW = JsonObject(
         "largest_context",
         int | None,
         says="The longest up to which every context fits, for the sequences that are wanted, or "
-        "for one; null where all do.",
+        "for one, as beside a mix; null where all do.",
     ),
     Key(
         "largest_batch",
         int | None,
-        says="The most sequences of the context, over all GPUs; null where they take nothing.",
+        says="The most sequences of the context, or of the mix, over all GPUs; null where they "
+        "take nothing.",
     ),
     Key("fits", bool, says="Whether the sequences that are wanted do, or one of the context."),
     keys.FITTED_REPORT,

@@ -9,15 +9,15 @@ from kvcalc.budget.budget import WEIGHTS
 from kvcalc.queries.fit import Fit
 from kvcalc.queries.fitted import Fitted, Span
 from kvcalc.question import Question
-from kvcalc.render import Style, decoding, offload
-from kvcalc.render.budget import ledger
+from kvcalc.render import Style, budget, decoding, offload
 from kvcalc.render.placed import set_up
 from kvcalc.render.sheets import Column, Sheet, Tone, described, numbers, sizes, text
-from kvcalc.render.ways_out import length, ways_out
+from kvcalc.render.ways_out import ways_out
 from kvcalc.units import System, decimals, format_size, size_unit
 
 WANTING = "does not fit"
 ANY = "any"
+MIX = "the mix"
 
 
 def fit_sheet(answer: Fit, style: Style) -> Sheet:
@@ -49,10 +49,11 @@ def _columns(answer: Fit, units: System) -> Iterator[Column]:
     yield from _on_gpus(rows, units) if answer.machine.left is None else _taken(rows, units)
     if answer.mix:
         yield numbers("B on average", (decimals(row.mean or Fraction(0), 0) for row in rows))
-    what = "the mix" if answer.mix else f"{answer.query.context:,}"
+    what = MIX if answer.mix else f"{answer.query.context:,}"
     batches = (_spanned(row.largest_batch, row.batches) for row in rows)
     yield numbers(f"sequences of {what}", batches)
-    many = f" for {answer.batch:,}" if answer.batch and answer.batch > 1 and not answer.mix else ""
+    alike = answer.batch if answer.batch and not answer.mix else 1
+    many = f" for {alike:,}" if alike > 1 else ""
     contexts = (_spanned(row.largest_context, row.contexts) for row in rows)
     yield numbers(f"longest context{many}", contexts)
 
@@ -138,12 +139,13 @@ def _size(size: int, units: System) -> str:
 def _below(row: Fitted, answer: Fit, units: System) -> Iterator[str]:
     several, gpu = len(answer.models) > 1, answer.machine.gpu
     if not row.fits:
-        yield _wanting(row, answer.query.engine, units)
-        yield from ways_out(row)
+        of = MIX if answer.mix else f"{row.context:,} tokens"
+        yield _wanting(row, of, answer.query.engine, units)
+        yield from ways_out(row, of)
     if row.budget.parts:
         whose = f"{row.model}, {row.layout}" if several else row.layout
         yield f"the memory of each GPU ({whose}):"
-        yield from ledger(row.budget, gpu.name if gpu else "memory", units)
+        yield from budget.lines(row.budget, gpu.name if gpu else "memory", units)
     if row.rank and row.rank.stages > 1:
         yield f"bytes of {row.model} are on {row.rank}"
     if row.report:
@@ -154,7 +156,7 @@ def _below(row: Fitted, answer: Fit, units: System) -> Iterator[str]:
         yield from offload.lines(row.offload, units)
 
 
-def _wanting(row: Fitted, engine: str | None, units: System) -> str:
+def _wanting(row: Fitted, of: str, engine: str | None, units: System) -> str:
     """By how much what is to fit does not, and how long a one would."""
     if row.available <= 0:
         lack = _size(-row.available, units)
@@ -164,6 +166,6 @@ def _wanting(row: Fitted, engine: str | None, units: System) -> str:
         lack = f", and {engine}, set up so, serves {'none' if row.wanted == 1 else 'less'} of it"
     what = "one sequence" if row.wanted == 1 else f"{row.wanted:,} sequences"
     take = "takes" if row.wanted == 1 else "take"
-    takes = f"{what} of {length(row)} {take} {_size(row.taken, units)}"
+    takes = f"{what} of {of} {take} {_size(row.taken, units)}"
     nothing = "" if row.ways_out or row.largest_context else "; not one token fits"
     return f"{row.model} {WANTING}: {takes}{lack}{nothing}"

@@ -14,29 +14,24 @@ WAY_OUT = JsonObject(
     Key("knob", str, says="layout, kv_dtype, context, batch or gpus"),
     Key("value", int | str),
     Key("layout", str, "row.layout"),
-    Key("largest_batch", int | None, "row.largest_batch", "Of the context that was asked for."),
+    Key("largest_batch", int | None, "row.largest_batch", "Of the context, or the mix."),
     Key("largest_context", int | None, "row.largest_context", "Of the sequences that are wanted."),
 )
 WAYS_OUT = Each("ways_out", WAY_OUT)
 
 
-def ways_out(row: Fitted) -> Iterator[str]:
-    """A line for each."""
+def ways_out(row: Fitted, of: str) -> Iterator[str]:
+    """A line for each; `of` is what the sequences are of."""
     for number, one in enumerate(row.ways_out):
         lead = "what fits: " if number == 0 else "or: "
-        yield f"{lead}{_told(one, row)}"
+        yield f"{lead}{_told(one, row, of)}"
 
 
-def length(row: Fitted) -> str:
-    """What the sequences are that are to fit: as long as asked for, or of a mix."""
-    return f"{row.context:,} tokens" if row.mean is None else "the mix"
-
-
-def _told(way: WayOut, row: Fitted) -> str:
+def _told(way: WayOut, row: Fitted, of: str) -> str:
     found, many = way.row, row.wanted > 1
     of_them = f"for {row.wanted:,} sequences" if many else "for one sequence"
     served = "any number" if found.largest_batch is None else f"{found.largest_batch:,}"
-    fit = f"{served} of {length(row)}"
+    fit = f"{served} of {of}"
     if way.knob == "layout":
         return f"another layout, {way.value}: {fit}"
     if way.knob == "kv_dtype":
@@ -44,5 +39,5 @@ def _told(way: WayOut, row: Fitted) -> str:
     if way.knob == "context":
         return f"{found.largest_context:,} tokens {of_them}"
     if way.knob == "batch":
-        return f"fewer sequences, {way.value:,}, of {length(row)}"
+        return f"fewer sequences, {way.value:,}, of {of}"
     return f"{way.value:,} GPUs, {found.layout}: {fit}"

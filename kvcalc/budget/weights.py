@@ -6,6 +6,7 @@ engines, an estimate wherever something is copied to several GPUs whose size no 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil, isqrt
@@ -188,13 +189,14 @@ def _copied(model: Model, size: int, ranks: Ranks) -> Fraction:
     projections of latents and the indexer (models/deepseek_v2.py, lines 703-718 and 953-967).
     """
     parameters = Fraction(0)
-    for layer in model.layers:
-        for scheme in (model.attention[name] for name in layer):
-            known = scheme.indexer_weights
-            for tensor in scheme.kept:
-                if not (known and tensor.role == "index"):
-                    parameters += _projected(tensor, ranks.tp) * _width(model)
-            parameters += (known or 0) * (1 - Fraction(1, ranks.tp))
+    width, entries = _width(model), Counter(name for layer in model.layers for name in layer)
+    for name, layers in entries.items():
+        scheme = model.attention[name]
+        known = scheme.indexer_weights
+        for tensor in scheme.kept:
+            if not (known and tensor.role == "index"):
+                parameters += layers * _projected(tensor, ranks.tp) * width
+        parameters += layers * (known or 0) * (1 - Fraction(1, ranks.tp))
     each = Fraction(size, _parameters(model))
     # what is stored in half a byte is experts: the attention beside them is not
     return parameters * (each if each > Fraction(3, 4) else 2)

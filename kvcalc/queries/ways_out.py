@@ -98,11 +98,10 @@ def _more_gpus(row: Fitted, question: Question, machine: Machine, ask: Ask) -> I
     enough = next((gpus for gpus in doubled if on(gpus)), None)
     if enough is None:
         return
-    for gpus in range(enough // 2 + 1, enough + 1):
-        whole = gpus < MACHINE or gpus % MACHINE == 0 or gpus == enough
-        if whole and (found := on(gpus)):
-            yield WayOut("gpus", gpus, found)
-            return
+    between = range(enough // 2 + 1, enough)
+    whole = (gpus for gpus in between if gpus < MACHINE or gpus % MACHINE == 0)
+    found = next(filter(None, map(on, (*whole, enough))))
+    yield WayOut("gpus", found.ranks.gpus, found)
 
 
 def _fitting(ask: Ask, question: Question, machine: Machine) -> Fitted | None:

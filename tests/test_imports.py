@@ -74,7 +74,8 @@ MAY_IMPORT = {
     "devices": UP_TO_SCHEMA | {"bundle", "document", "importers", "naming", "opening"},
     "hardware": {"model"},
     "arguments": {"errors", "model", "units"},
-    "references": {"arguments", "budget", "catalog", "errors", "gpus", "hardware", "model"},
+    "references": {"arguments", "budget", "catalog", "errors", "gpus", "hardware", "model"}
+    | {"opening"},
     "gathering": UP_TO_QUERIES | {"catalog", "document", "importers", "opening"},
     "render": RESULTS | {"kvcalc"},
     "publish": UP_TO_SCHEMA | {"render"},

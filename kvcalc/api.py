@@ -127,7 +127,7 @@ def fit(
     gpus    how many of them; without a layout of them the sensible ones stand beside each other
     context a number of tokens, or a mix of lengths: `2K:40%,8K:50%,64K:10%`
     batch   sequences that are to fit; without, the most that do are looked for
-    ledger  a server's log, which says what it had for the cache
+    ledger  a server's log, which says what it had for the cache; `-` for standard input
 
     The most sequences of a context, and the longest context. What else is known of the machine
     `kvcalc.machine.Machine` tells. Raises InputError, UsageError.
@@ -139,6 +139,7 @@ def fit(
     if not models:
         raise WrongArgument("models", "fit needs at least one model")
     there, others = apart(asked)
+    once_from_standard_input([*models, draft, ledger])
     found = machine(known_gpu(gpu), known_ledger(ledger), **there)
     mix = checked("context", mix_of, context)
     tokens = mix.longest if mix else context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -28,7 +29,7 @@ def gpu_of(reference: str) -> Gpu:
     path = Path(reference)
     if reference == STDIN or not reference.strip():
         raise InputError([Problem(f"{reference!r} names no GPU", LISTING)])
-    if _is_path(path):
+    if _is_path(reference):
         return gpu_in(path)
     return bundled_gpu(reference)
 
@@ -53,11 +54,13 @@ def all_gpus() -> tuple[Gpu, ...]:
     return tuple(_of(of_bundle(path)) for path in bundled_gpus().values())
 
 
-def _is_path(path: Path) -> bool:
+def _is_path(reference: str) -> bool:
     """Whether a reference is a file, also one that is not there; a bare name stays a name."""
+    path = Path(reference)
+    here = reference.startswith(f"{os.curdir}{os.sep}")  # which a Path leaves out
     if exists(path):
-        return not path.is_dir() or len(path.parts) > 1
-    return path.suffix in (SUFFIX, ".yml") and len(path.parts) > 1
+        return here or not path.is_dir() or len(path.parts) > 1
+    return here or (path.suffix in (SUFFIX, ".yml") and len(path.parts) > 1)
 
 
 def _of(document: Document) -> Gpu:

@@ -104,19 +104,24 @@ def exists(path: Path) -> bool:
         return False
 
 
-def _stdin() -> bytes:
+def standard_input(most: int, hint: str) -> bytes:
+    """So many bytes at most of standard input. Raises InputError, with the hint at a terminal."""
     if sys.stdin is None:
         raise InputError([Problem("standard input is closed", file=STDIN)])
     if sys.stdin.isatty():
-        hint = "pipe a model file into it: cat model.yaml | kvcalc show -"
         raise InputError([Problem("standard input is a terminal", hint, file=STDIN)])
-    from kvcalc.importers.gguf import is_gguf
-
     try:
-        data = sys.stdin.buffer.read(MAX_JSON_BYTES + 1)
+        return sys.stdin.buffer.read(most)
     except OSError as error:
         text = f"cannot be read: {error.strerror or error}"
         raise InputError([Problem(text, file=STDIN)]) from None
+
+
+def _stdin() -> bytes:
+    from kvcalc.importers.gguf import is_gguf
+
+    hint = "pipe a model file into it: cat model.yaml | kvcalc show -"
+    data = standard_input(MAX_JSON_BYTES + 1, hint)
     if is_gguf(data):
         raise InputError([Problem("a GGUF file is read from a path", "name the file", file=STDIN)])
     return data

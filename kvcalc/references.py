@@ -13,6 +13,7 @@ from kvcalc.arguments import must_be_ignored, once_from_standard_input
 from kvcalc.errors import WrongArgument, briefly
 from kvcalc.hardware import Gpu
 from kvcalc.model import Model
+from kvcalc.opening import STDIN, standard_input
 
 if TYPE_CHECKING:
     from kvcalc.budget.ledger import Ledger
@@ -73,9 +74,17 @@ def known_gpu(gpu: GpuReference | None) -> Gpu | None:
 
 
 def known_ledger(log: str | PathLike[str] | None) -> Ledger | None:
-    """What a server's log says. Raises InputError, and WrongArgument for what is no path."""
+    """What a server's log says, `-` for standard input.
+
+    Raises InputError, and WrongArgument for what is no path.
+    """
     if log is None:
         return None
+    if isinstance(log, str) and log == STDIN:
+        from kvcalc.budget.ledger import LOG_BYTES, ledger_in
+
+        hint = "pipe a log into it: cat vllm.log | kvcalc fit MODEL --ledger -"
+        return ledger_in(standard_input(LOG_BYTES + 1, hint), STDIN)
     path = fspath(log) if isinstance(log, str | PathLike) else None
     if not isinstance(path, str):
         raise WrongArgument("ledger", f"{briefly(log)} is not the path of a log")

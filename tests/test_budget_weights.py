@@ -8,7 +8,9 @@ import pytest
 
 import kvcalc
 from kvcalc.budget.estimate import Estimate
-from kvcalc.budget.weights import draft_per_gpu, per_gpu, unknown_weights, weight_format, weights_of
+from kvcalc.budget.experts import dense_layers
+from kvcalc.budget.shares import draft_per_gpu, per_gpu
+from kvcalc.budget.weights import unknown_weights, weight_format, weights_of
 from kvcalc.errors import WrongArgument
 from kvcalc.model import Model
 from kvcalc.parallel.ranks import Ranks
@@ -41,6 +43,9 @@ INDEXED = {
 # 40 layers of 48 billion parameters are 10,000 wide
 TALL = {**BF16, "layers": 40, "parameters": 48_000_000_000}
 MTP = {**BF16, "mtp": 1}
+LEADING = {**MOE, "layers": 8, "parameters": 323_000_007, "active_parameters": 9_000_000}
+LEADING = {**LEADING, "expert_parameters": 315_000_007}
+LLAMA_2 = {**BF16, "layers": 80, "heads": 64, "head_dim": 128, "parameters": 68_976_648_192}
 
 
 def model(given: dict[str, Any], **changes: Any) -> Model:
@@ -185,12 +190,15 @@ def test_mtp_layers_stay_out_unless_they_predict(
         # latents and indexers are copied, with the queries' latents, 3 times as wide:
         # ((4 x 512 + 64) x 1,000 + 1,000,000) x 4 x 2 B / 2
         (INDEXED, Ranks(tp=2), (48_000_000, 60_544_000, 60_928_000)),
-        # where all but 2 of 4 layers may be without experts, and the ends a quarter each at most
-        (EXPERTS, Ranks(pp=2), (240_000_000, 240_000_000, 360_000_000)),
-        # 13, 14 and 13 layers of what the 2 x 131,072 or 262,144 x 10,000 x 2 B leave
-        (TALL, Ranks(pp=3), (32_000_000_000, 32_117_504_000, 33_035_008_000)),
-        # the middle one, of 36 layers
-        (TALL, Ranks(pp=3, layers=(2, 36, 2)), (32_000_000_000, 81_681_408_000, 81_681_408_000)),
+        # half of all; if the last layer alone has experts, 440 and half of the others
+        (EXPERTS, Ranks(pp=2), (240_000_000, 240_000_000, 460_000_000)),
+        # a third of all; 14 of 40 layers of what 2 x 131,072 x 10,000 x 2 B leave, or of all
+        (TALL, Ranks(pp=3), (32_000_000_000, 32_117_504_000, 33_600_000_000)),
+        # 36 of 40, of what 2 x 262,144 or 131,072 x 10,000 x 2 B leave, or of all
+        (TALL, Ranks(pp=3, layers=(2, 36, 2)), (76_962_816_000, 81_681_408_000, 86_400_000_000)),
+        # 45,000,001 in each of 7 layers, as 8 does not divide them: 4 of 7, and half of the
+        # others; 4 of 8 at the least, and of 5 at the most
+        (LEADING, Ranks(pp=2), (161_500_004, 184_000_004, 256_000_006)),
     ],
 )
 def test_shares_of_the_fullest_gpu(
@@ -204,9 +212,54 @@ def test_layers_of_prediction_are_on_the_last_stage() -> None:
     predicting = model(MTP).adapted(question(mtp=True))
     total = weights_of(predicting)
     assert total is not None
-    # 3 of 5 layers, and a quarter of all for the output head
+    # 3 of 5 layers, and a quarter of all for the output head, or none
     found = per_gpu(predicting, total, Ranks(pp=2))
-    assert (found.low, found.likely, found.high) == (48_000_000, 52_800_000, 52_800_000)
+    assert (found.low, found.likely, found.high) == (52_800_000, 52_800_000, 57_600_000)
+
+
+# what the fullest GPU holds by the shapes of the layers, in 10^6 B
+BY_HAND = (
+    # 60 of 80 layers of what two ends of 128,256 x 8,192 x 2 B leave of 141,107
+    ("llama-3.1-70b", Ranks(pp=3, layers=(10, 60, 10)), 102_678, 0.3),
+    # the same of 137,953 with 32,000 x 8,192 x 2 B at either end
+    (LLAMA_2, Ranks(pp=3, layers=(10, 60, 10)), 102_678, 3),
+    # 8 layers of 256 x 3 x 7,168 x 2,048 in experts and 233 others each
+    ("deepseek-v3", Ranks(pp=8), 92_060, 0.3),
+    # 58 layers x 256 x 3 x 7,168 x 2,048 = 653,909 in experts, an eighth of them; of 689,303 the
+    # MTP layer has 13,477 and 1,853 again in bf16, as it has the ends, 129,280 x 7,168 each
+    ("deepseek-v3.2", Ranks(dp=8), 101_803, 0.5),
+)
+
+
+@pytest.mark.parametrize(("name", "ranks", "size", "percent"), BY_HAND)
+def test_real_shapes_are_met(
+    name: str | dict[str, Any], ranks: Ranks, size: int, percent: float
+) -> None:
+    published = kvcalc.load(name)
+    total = weights_of(published)
+    assert total is not None
+    found = per_gpu(published, total, ranks)
+    assert found.low <= size * 10**6 <= found.high
+    assert abs(found.likely / size / 10**6 - 1) <= percent / 100
+
+
+# experts are in all layers but the first few, in those of multi-token prediction too
+@pytest.mark.parametrize(
+    ("name", "dense"),
+    [
+        ("deepseek-v3", 3),  # 59 x 256 x 3 x 7,168 x 2,048
+        ("deepseek-v2", 1),  # 59 x 160 x 3 x 5,120 x 1,536, which 60 divides, too
+        ("kimi-k2", 1),
+        ("glm-4.5", 3),
+        ("qwen3-235b-a22b", 0),
+        ("qwen3-next-80b-a3b", 0),
+        ("longcat-flash", 0),  # its MTP layer has none
+        ("nemotron-3-nano-30b", 0),  # 23 of 52: not the first few
+        ("llama-3.1-8b", 0),
+    ],
+)
+def test_leading_layers_without_experts_show_in_their_number(name: str, dense: int) -> None:
+    assert dense_layers(kvcalc.load(name)) == dense
 
 
 def test_shares_are_as_wide_as_what_is_known() -> None:
@@ -305,3 +358,19 @@ def test_published_logs_are_met(name: str, ranks: Ranks, printed: float, percent
     assert abs(found.likely / 2**30 / printed - 1) <= percent / 100
     if ranks.tp > 1:
         assert found.low <= printed * 2**30 <= found.high
+
+
+def test_where_experts_of_prediction_are_not_told_apart_both_ends_are_kept() -> None:
+    # 440 million are not so many times as many in any number of layers
+    given = {**EXPERTS, "expert_parameters": 439_999_999, "mtp": 1, "mtp_parameters": 100_000_000}
+    given = {**given, "layers": 29}
+    assert dense_layers(model(given)) == 0
+    found = per_gpu(model(given), whole(given), Ranks(dp=2))
+    # 380 million are loaded: all of experts, or but for 100 million less
+    assert (found.low, found.likely, found.high) == (190_000_000, 190_000_000, 210_000_001)
+
+
+def test_of_parameters_in_use_alone_nothing_is_known() -> None:
+    given = {**FILE, "expert_parameters": None, "active_parameters": 48_000_000}
+    found = per_gpu(model(given), whole(given), Ranks(dp=4))
+    assert (found.low, found.likely, found.high) == (120_000_000, 480_000_000, 480_000_000)

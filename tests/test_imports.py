@@ -74,7 +74,7 @@ MAY_IMPORT = {
     "devices": UP_TO_SCHEMA | {"bundle", "document", "naming", "opening"},
     "hardware": {"model"},
     "arguments": {"errors", "model", "units"},
-    "references": {"arguments", "budget", "catalog", "errors", "hardware", "model"},
+    "references": {"arguments", "budget", "catalog", "errors", "hardware", "model", "opening"},
     "gathering": UP_TO_QUERIES | {"catalog", "document", "importers", "opening"},
     "render": RESULTS | {"kvcalc"},
     "publish": UP_TO_SCHEMA | {"render"},

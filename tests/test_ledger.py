@@ -135,6 +135,7 @@ def test_an_estimate_of_graphs_that_is_taken_off_by_itself() -> None:
         activations=gib("6.31"),
         estimate=gib("4.99"),
         graphs=gib("4.13"),
+        ranks=3,  # the last that is named is TP2
     )
 
 
@@ -151,6 +152,7 @@ def test_weights_and_the_rest_together() -> None:
         activations=gib("1.44"),
         graphs=gib("0.23"),
         tokens=460_496,
+        longest=131_072,
     )
     within = "the 0.20 GiB expected of graphs are within the activations"
     moved = Ledger(**{**vars(ledger), "line": 3, "notes": (within,)})

@@ -215,6 +215,17 @@ def test_blocks_that_are_set_are_logged_without_a_memory(cli: Cli) -> None:
     assert fitted.code == 1
 
 
+def test_more_blocks_than_there_is_memory_for_are_noted(cli: Cli) -> None:
+    """40 GiB are 20,480 blocks of 16 x 131,072 B: one more is 42,949,672,960 + 2,097,152 B."""
+    asked = ("fit", "llama-3.1-8b", "--memory", "40GiB", "--engine", "vllm", "-E")
+    told = "20,481 blocks take 42,951,770,112 B, more than the 42,949,672,960 B that there are"
+    for context in ("8K", "4K:50%,8K:50%"):
+        more = cli(*asked, "num_gpu_blocks_override=20481", "-c", context, "-b", "2")
+        assert (more.code, told in more.err) == (0, True)
+        as_many = cli(*asked, "num_gpu_blocks_override=20480", "-c", context, "-b", "2")
+        assert (as_many.code, "blocks take" in as_many.err) == (0, False)
+
+
 def test_the_log_is_of_the_longest_sequence() -> None:
     """40 GiB are 20,480 blocks of 16 x 131,072 B: 20 x 1,000 of these, 10.24 x 2,000."""
     settings: dict[str, Setting] = {"max_model_len": 32_000}

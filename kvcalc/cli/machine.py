@@ -66,7 +66,11 @@ Available = Annotated[
 ]
 Ledger = Annotated[
     str | None,
-    _option("--ledger", "A server's log, which says what it had for the cache.", "LOG"),
+    _option(
+        "--ledger",
+        "A server's log, which says what it had for the cache; - for standard input.",
+        "LOG",
+    ),
 ]
 Weights = Annotated[
     str | None, _option("--weights", "Bytes of the whole model. Default: as it was published.")

@@ -16,7 +16,8 @@ from kvcalc.budget.budget import (
     Part,
 )
 from kvcalc.budget.estimate import Estimate
-from kvcalc.budget.weights import draft_per_gpu, per_gpu, unknown_weights, weights_of
+from kvcalc.budget.shares import draft_per_gpu, per_gpu
+from kvcalc.budget.weights import unknown_weights, weights_of
 from kvcalc.engines import settings_on
 from kvcalc.errors import UsageError, briefly
 

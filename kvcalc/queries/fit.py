@@ -19,6 +19,7 @@ from kvcalc.queries.budgets import on_gpu
 from kvcalc.queries.deployed import resolved
 from kvcalc.queries.fitted import Fitted, Wanted
 from kvcalc.queries.laying import LaidOut, laid_out
+from kvcalc.queries.logs import differences
 from kvcalc.queries.ways_out import ways_out
 from kvcalc.question import Question
 
@@ -101,6 +102,7 @@ def fit(
     shown = [one for each in laid for one in (each.tried if len(laid) == 1 else each.best)]
     told = [note for model in models for note in notes_on(model, query)]
     told += _remarks(machine)
+    told += [note for each in laid for note in _of_log(machine, query, each)]
     return Fit(
         models=tuple(model.adapted(query) for model in models),
         query=resolved(query, [placed for placed, _ in shown], query.context),
@@ -141,3 +143,11 @@ def _remarks(machine: Machine) -> Iterator[str]:
         yield f"{text} them in more bits: --weights is surer"
     if machine.ledger:
         yield from (f"{machine.ledger.file}: {note}" for note in machine.ledger.notes)
+
+
+def _of_log(machine: Machine, query: Question, laid: LaidOut) -> Iterator[str]:
+    """What of a server's log is otherwise than a model as it is laid out."""
+    if machine.ledger:
+        ((placed, row),) = laid.best
+        found = differences(machine.ledger, machine.gpu, query, placed, row)
+        yield from (f"{machine.ledger.file}: {note}" for note in found)

@@ -15,7 +15,7 @@ from kvcalc.budget.ledger import llama_cpp, sglang, vllm
 from kvcalc.budget.ledger.lines import Amount, Ledger, Log
 from kvcalc.errors import InputError, Problem
 
-__all__ = ["Amount", "Ledger", "ledger_of", "read_ledger"]
+__all__ = ["LOG_BYTES", "Amount", "Ledger", "ledger_in", "ledger_of", "read_ledger"]
 
 LOG_BYTES = 32_000_000
 """Of a log, from its beginning: servers say it within some thousand lines."""
@@ -35,7 +35,12 @@ def ledger_of(path: str | Path) -> Ledger:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError([Problem(f"cannot be read: {reason}", file=str(path))]) from None
-    return read_ledger(_text_of(content, str(path)), str(path))
+    return ledger_in(content, str(path))
+
+
+def ledger_in(content: bytes, file: str) -> Ledger:
+    """What a log says whose bytes were read. Raises InputError."""
+    return read_ledger(_text_of(content, file), file)
 
 
 def read_ledger(text: str, file: str) -> Ledger:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
+from math import prod
 from typing import TYPE_CHECKING
 
 from kvcalc.budget.estimate import Estimate
@@ -73,7 +74,8 @@ class Ledger:
     activations  what a step takes at most
     estimate     of graphs, that was taken off as well
     graphs       as captured, which most versions do not take off
-    tokens       that it says it has room for
+    tokens       that it says it has room for, and longest those of a request that it says so with
+    ranks        GPUs of the server, as far as ranks that it names tell; of one it names none
     file         the log
     """
 
@@ -89,6 +91,8 @@ class Ledger:
     estimate: Amount | None = None
     graphs: Amount | None = None
     tokens: int | None = None
+    longest: int | None = None
+    ranks: int | None = None
     file: str = ""
     notes: tuple[str, ...] = ()
 
@@ -163,6 +167,16 @@ class Log:
         """The number that a pattern's first group last holds."""
         found = [match[1] for match, _ in self.matches(pattern)]
         return Fraction(found[-1]) if found else None
+
+    def ranks(self, *patterns: str) -> int | None:
+        """How many ranks there are at least, as the highest that is named of each kind is the last
+        of its kind; None where no more than one is named.
+
+        patterns  a kind each, whose first group is the number
+        """
+        last = (max((int(m[1]) for m, _ in self.matches(p)), default=0) for p in patterns)
+        found = prod(number + 1 for number in last)
+        return found if found > 1 else None
 
     def before(self, word: str, at: int, most: int = 2_000) -> Log:
         """From a word's last place before another place to that one; nothing where it is far."""

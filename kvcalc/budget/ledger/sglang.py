@@ -23,6 +23,8 @@ _LEFT = (
 _POOLS = r"(?:KV|Mamba) Cache is allocated\.([^\n]{0,400})"
 _SIZE = re.compile(rf"size: {NUMBER} ?GB")
 _RANK = re.compile(r"((?:DP\d{1,4} )?(?:PP\d{1,4} )?TP\d{1,4})\b")
+_RANKS = (r"\bPP(\d{1,4}) TP\d", r"\bTP(\d{1,4})(?: EP\d{1,4})?\]")
+"""Those of data parallel attention are ranks of tensor parallelism, too."""
 _LOADED = rf"Load weight end\.[^\n]{{0,300}}?mem usage={NUMBER} GB"
 _GRAPHS = rf"[Cc]apture [^\n]{{0,40}}graph end\.[^\n]{{0,100}}?mem usage={NUMBER} GB"
 _FRACTION = rf"mem_fraction_static={NUMBER}"
@@ -47,6 +49,7 @@ def ledger(log: Log) -> Ledger | None:
         weights=last.most(_LOADED, "GB"),
         graphs=last.most(_GRAPHS, "GB"),
         tokens=tokens[-1] if tokens else None,
+        ranks=last.ranks(*_RANKS),
     )
     if pools:
         read = read.noting("what its pools take is read as what it has: it fills that with them")

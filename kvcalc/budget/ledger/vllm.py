@@ -43,6 +43,15 @@ _LOADED = rf"(?:Model loading|Loading model weights) took {NUMBER} G"
 _EXPECTED = rf"Estimated CUDA graph memory: {NUMBER} GiB"
 _CAPTURED = rf"Graph capturing finished in \d{{1,9}} secs, took {NUMBER} GiB"
 _TOKENS = r"GPU KV cache size: (\d[\d,]{0,20}) tokens"
+_LONGEST = r"Maximum concurrency for (\d[\d,]{0,20}) tokens per request"
+_RANKS = (
+    *(
+        rf"\((?:Worker|EngineCore)[A-Z0-9_]{{0,40}}_{kind}(\d{{1,5}})"
+        for kind in ("DP", "PP", "TP")
+    ),
+    r"\(VllmWorker rank=(\d{1,5})",
+)
+"""Of each kind of parallelism, as workers are called, and as they were before 0.10."""
 _REPORTS = (("Free memory on device", _IN_USE), ("the current vLLM instance can use", _REST))
 """Where what a rank says of itself begins, and where what it has for the cache stands in it."""
 
@@ -73,7 +82,6 @@ def _read(log: Log, found: list[Found]) -> Ledger:
     report = _report(log, told.amount)
     ratios = (ratio for part in (report, log) for ratio in map(part.ratio, _UTILIZATION))
     utilization = next((ratio for ratio in ratios if ratio is not None), None)
-    tokens = (int(match[1].replace(",", "")) for match, _ in log.matches(_TOKENS))
     read = Ledger(
         "vllm",
         told.amount,
@@ -86,7 +94,9 @@ def _read(log: Log, found: list[Found]) -> Ledger:
         activations=_first(report, _PEAK),
         estimate=log.most(_EXPECTED),
         graphs=_first(report, _GRAPHS) or log.most(_CAPTURED),
-        tokens=min(tokens, default=None),
+        tokens=min(_numbers(log, _TOKENS), default=None),
+        longest=min(_numbers(log, _LONGEST), default=None),
+        ranks=log.ranks(*_RANKS),
     )
     if not most.amount.meets(least.amount):
         several = f"ranks say that they have {least.amount} to {most.amount}: the least is read"
@@ -102,6 +112,10 @@ def _report(log: Log, available: Amount) -> Log:
             if Amount.printed(match[1], unit).meets(available):
                 return log.before(begins, match.start())
     return Log("")
+
+
+def _numbers(log: Log, pattern: str) -> list[int]:
+    return [int(match[1].replace(",", "")) for match, _ in log.matches(pattern)]
 
 
 def _first(log: Log, patterns: tuple[str, ...]) -> Amount | None:

@@ -117,7 +117,7 @@ class VllmPlan:
         found = self._pool(memory)
         once = self.prefixes.blocks(shared, context)
         fitting = max(0, found - 1 - once) // (self.blocks(context) - once)
-        return self._served(fitting, found, context)
+        return self._served(fitting, found, memory, context)
 
     def mixed(self, memory: int, mix: Mix) -> Capacity:
         """The same of lengths that share one pool, on a server that takes the longest of them."""
@@ -125,7 +125,8 @@ class VllmPlan:
             own = replace(self.own, max_model_len=mix.longest)
             return replace(self, own=own).mixed(memory, mix)
         found = self._pool(memory)
-        return self._served(int(max(0, found - 1) / mix.mean(self.blocks)), found, mix.longest)
+        fitting = int(max(0, found - 1) / mix.mean(self.blocks))
+        return self._served(fitting, found, memory, mix.longest)
 
     def mean(self, mix: Mix) -> Fraction:
         """Each has blocks of its own."""
@@ -140,7 +141,7 @@ class VllmPlan:
         fitting = (memory // each for each in self.block_bytes if each)
         return self.own.blocks or min(fitting, default=0)
 
-    def _served(self, fitting: int, found: int, context: int) -> Capacity:
+    def _served(self, fitting: int, found: int, memory: int, context: int) -> Capacity:
         """What is served where so many sequences fit into so many blocks."""
         if not self._starts(found, context):
             return Capacity(0)
@@ -148,6 +149,10 @@ class VllmPlan:
         notes: tuple[str, ...] = ()
         if fitting > most:
             notes = (f"{fitting:,} sequences fit, and max_num_seqs lets {most:,} run at once",)
+        taken = found * self._dearest[1]
+        if self.own.blocks and taken > memory:
+            text = f"{found:,} blocks take {taken:,} B, more than the {memory:,} B that there are"
+            notes += (f"{text} for the cache: vllm takes num_gpu_blocks_override as it is",)
         served = min(fitting, most) * self.ranks.dp
         return Capacity(served, self._report(found, context), notes)
 

@@ -86,6 +86,7 @@ def test_an_estimate_is_a_range_and_so_is_what_fits() -> None:
     found = budget.available
     assert (found.low, found.likely, found.high, found.basis) == (15, 25, 29, "estimated")
     assert budget.taken_by(OVERHEAD, GRAPHS) == 5
+    assert (Budget().usable, Budget(100).usable) == (None, None)
     sure = Budget(100, Fraction(1), parts[:1]).available
     assert (sure.likely, sure.is_exact, sure.basis) == (40, True, "known")
     (row,) = kvcalc.fit("llama-3.1-8b", gpu=TOY, context=8192, weights=14 * GIB).rows
@@ -480,6 +481,22 @@ def test_engines_mix_lengths_each_in_its_way() -> None:
         kvcalc.fit("llama-3.1-8b", memory="40GiB", context=mix, engine="vllm", settings=settings)
     with pytest.raises(kvcalc.UsageError, match="a mix of lengths beside a shared prefix"):
         kvcalc.fit("llama-3.1-8b", memory="40GiB", context=mix, shared_prefix=1024)
+
+
+def test_a_draft_is_padded_with_the_model() -> None:
+    asked: dict[str, Any] = {"draft": "llama-3.2-1b", "engine": "transformers", "memory": "40GiB"}
+    (row,) = kvcalc.fit("llama-3.1-8b", context="1K:50%,8K:50%", **asked).rows
+    # 2^30 B, and 16 layers x 2 x 8 x 64 x 2 B = 32,768 B a token of the draft, for each of 8,192
+    each = GIB + 8192 * 32_768
+    assert (row.mean, row.largest_batch) == (Fraction(each), 40 * GIB // each)
+
+
+def test_the_weights_of_a_draft_may_stay_unknown_where_what_is_left_is_known() -> None:
+    unknown = replace(kvcalc.load("llama-3.2-1b"), weight_dtype=None)
+    asked: dict[str, Any] = {"gpu": TOY, "available": "5GiB", "context": 8192, "draft": unknown}
+    (row,) = kvcalc.fit("llama-3.1-8b", weights=GIB, **asked).rows
+    assert row.decoding is not None
+    assert row.decoding.weights == GIB
 
 
 def test_a_prefix_is_there_once() -> None:

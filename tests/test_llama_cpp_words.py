@@ -182,7 +182,11 @@ LACKS = "a slot has 16,384 cells, and a sequence of 32,768 tokens does not fit"
         (
             LLAMA,
             {"settings": {"n_ctx": 32_768, "n_parallel": 2}},
-            [f"{ARCHITECTURE} llama", f"{LACKS}: raise n_ctx, or lower n_parallel"],
+            [
+                f"{ARCHITECTURE} llama",
+                "n_parallel is 2: what is reserved is of all slots",
+                f"{LACKS}: raise n_ctx, or lower n_parallel",
+            ],
         ),
         *(
             (

@@ -66,8 +66,3 @@ class Budget:
         )
         basis: Basis = "known" if low == high else "estimated"
         return Estimate(low, likely, high, basis, "what the others leave")
-
-
-def known(size: int, rule: str) -> Budget:
-    """Memory of which only what is left for the cache is known."""
-    return Budget(left=Estimate.exact(size, "given", rule))

@@ -61,8 +61,8 @@ def whole(given: dict[str, Any], **changes: Any) -> Estimate:
 @pytest.mark.parametrize(
     ("given", "size", "rule"),
     [
-        ({**SMALL, "weight_bytes": 7}, 7, "as published"),
-        ({**BF16, "weight_bytes": 7}, 7, "as published"),
+        ({**SMALL, "weight_bytes": 7}, 7, "7 B of its files"),
+        ({**BF16, "weight_bytes": 7}, 7, "7 B of its files"),
         (BF16, 96_000_000, "48,000,000 parameters in bf16, as published"),
         ({**SMALL, "weight_dtype": "mxfp4"}, 25_500_000, "parameters in mxfp4"),
         (MIXED, 49_000_000, "32,000,000 in mxfp4 + 16,000,000 in bf16"),

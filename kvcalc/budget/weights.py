@@ -70,7 +70,7 @@ def weight_format(dtype: str | Format) -> Format:
 
 def _published(model: Model) -> tuple[int, str] | None:
     if model.weight_bytes is not None:
-        return model.weight_bytes, "as published"
+        return model.weight_bytes, f"{model.weight_bytes:,} B of its files"
     if model.weights:
         sizes = {name: n * size_of(parse_format(name)) for name, n in model.weights.items()}
         told = " + ".join(f"{n:,} in {name}" for name, n in model.weights.items())

@@ -95,6 +95,17 @@ ANSWERS = {
         ("fit", "falcon-7b", "gemma-3-27b", "--memory", "1GB", "--engine", "transformers"),
         "",
     ),
+    "fit, on GPUs": (
+        ("fit", "llama-3.1-70b", "--gpu", "h100", "--gpus", "4", "-b", "99", "--engine", "vllm"),
+        "",
+    ),
+    "fit, a mix that rests elsewhere": (
+        (
+            *("fit", "llama-3.1-8b", "--available", "9GiB", "-c", "2K:50%,8K:50%"),
+            *("--offload", "--host-memory", "1TB", "--link", "64GB/s"),
+        ),
+        "",
+    ),
     "fit, nothing stored": (("fit", "-", "-c", "1", "--memory", "1GB"), EMPTY),
     "check": (("check", "deepseek-v3", "gemma-3-27b"), ""),
     "check, refuted": (("check", "-"), REFUTED),

@@ -89,22 +89,33 @@ def _told_by(ledger: Ledger) -> Budget:
 
 def must_be_known(model: Model, machine: Machine) -> None:
     """Raises UsageError where a sum asks for weights that nobody says."""
-    if machine.left is not None:
-        return
-    if weights_of(model, machine.weights, machine.weight_dtype) is None:
-        raise UsageError(unknown_weights(model))
-    if model.draft and weights_of(model.draft) is None:
-        text = f"the bytes of the weights of {model.draft.name}, which drafts, are not known"
-        raise UsageError(f"{text}: write weight_bytes into a YAML file of it")
+    if machine.left is None:
+        _known(model, machine)
+        if model.draft:
+            _known_of_draft(model.draft)
 
 
 def weights_on(placed: Deployed, machine: Machine) -> Iterator[Part]:
-    """The weights of one GPU: the model's own, and its draft's, as far as they are known."""
+    """The weights of one GPU: the model's own, then its draft's. Raises UsageError."""
     model, draft = placed.model, placed.model.draft
-    if (total := weights_of(model, machine.weights, machine.weight_dtype)) is not None:
-        yield Part(WEIGHTS, per_gpu(model, total, placed.ranks))
-    if draft and (of_draft := weights_of(draft)) is not None:
-        yield Part(DRAFT_WEIGHTS, draft_per_gpu(draft, of_draft, placed.ranks))
+    yield Part(WEIGHTS, per_gpu(model, _known(model, machine), placed.ranks))
+    if draft:
+        yield Part(DRAFT_WEIGHTS, draft_per_gpu(draft, _known_of_draft(draft), placed.ranks))
+
+
+def _known(model: Model, machine: Machine) -> Estimate:
+    total = weights_of(model, machine.weights, machine.weight_dtype)
+    if total is None:
+        raise UsageError(unknown_weights(model))
+    return total
+
+
+def _known_of_draft(draft: Model) -> Estimate:
+    total = weights_of(draft)
+    if total is None:
+        text = f"the bytes of the weights of {draft.name}, which drafts, are not known"
+        raise UsageError(f"{text}: write weight_bytes into a YAML file of it")
+    return total
 
 
 def _others(placed: Deployed, question: Question, machine: Machine, gpu: Gpu) -> Iterator[Part]:
